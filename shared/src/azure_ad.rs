@@ -1,0 +1,247 @@
+//! Where Entra ID is, and how its URLs and issuers are formed.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::ids::{Domain, TenantId};
+
+/// The names under which Azure's own tooling injects the settings of an app registration.
+///
+/// <https://learn.microsoft.com/azure/developer/go/azure-sdk-authentication#environment-variables>
+pub const AZURE_VARIABLES: &[(&str, &str)] = &[
+    ("AZURE_TENANT_ID", "azure_ad.tenant_id"),
+    ("AZURE_CLIENT_ID", "azure_ad.client_id"),
+    ("AZURE_AUTHORITY_HOST", "azure_ad.instance"),
+];
+
+/// The two generations of Entra's endpoints and of its access tokens.
+///
+/// They are independent of each other: the *endpoint* a client asks does not decide the *token's* version;
+/// the resource's `requestedAccessTokenVersion` does.
+/// <https://learn.microsoft.com/entra/identity-platform/access-tokens#token-formats>
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Version {
+    /// v1.0: `resource=`, issuer `https://sts.windows.net/{tid}/`.
+    #[serde(rename = "1.0")]
+    V1,
+    /// v2.0: `scope=…/.default`, issuer `https://login.microsoftonline.com/{tid}/v2.0`.
+    #[serde(rename = "2.0")]
+    V2,
+}
+
+impl Version {
+    /// The text of the `ver` claim.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "1.0",
+            Self::V2 => "2.0",
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A base URL of Entra ID, such as `https://login.microsoftonline.com` or the stand-in's.
+///
+/// Always https, without credentials, query or fragment: client secrets are sent here.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Instance(Url);
+
+/// A text that is no instance of Entra ID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an https URL like https://login.microsoftonline.com")]
+pub struct InvalidInstance;
+
+impl Instance {
+    /// Reads the URL.
+    ///
+    /// # Errors
+    /// The text is not an https URL made of a host, an optional port and an optional path.
+    pub fn parse(text: &str) -> Result<Self, InvalidInstance> {
+        let mut url = Url::parse(text).map_err(|_| InvalidInstance)?;
+        let bare = url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none();
+        if url.scheme() != "https" || !bare || url.host_str().is_none_or(str::is_empty) {
+            return Err(InvalidInstance);
+        }
+        let path = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&path);
+        Ok(Self(url))
+    }
+
+    /// The URL.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.0
+    }
+
+    /// The instance without a trailing slash, ready for a path to follow.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str().trim_end_matches('/')
+    }
+
+    /// The `iss` of the tenant's access tokens of this version.
+    ///
+    /// Entra's public and US Government clouds issue v1.0 tokens under `sts.windows.net`, and the one in China under
+    /// `sts.chinacloudapi.cn`; every other instance (the stand-in) issues both versions under its own host.
+    #[must_use]
+    pub fn issuer(&self, tenant: TenantId, version: Version) -> String {
+        match (version, self.0.host_str()) {
+            (Version::V2, _) => format!("{}/{tenant}/v2.0", self.as_str()),
+            (Version::V1, Some("login.microsoftonline.com" | "login.microsoftonline.us")) => {
+                format!("https://sts.windows.net/{tenant}/")
+            }
+            (Version::V1, Some("login.partner.microsoftonline.cn" | "login.chinacloudapi.cn")) => {
+                format!("https://sts.chinacloudapi.cn/{tenant}/")
+            }
+            (Version::V1, _) => format!("{}/{tenant}/", self.as_str()),
+        }
+    }
+}
+
+impl TryFrom<String> for Instance {
+    type Error = InvalidInstance;
+
+    fn try_from(text: String) -> Result<Self, InvalidInstance> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Instance> for String {
+    fn from(instance: Instance) -> Self {
+        instance.as_str().to_owned()
+    }
+}
+
+impl fmt::Display for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Instance({})", self.as_str())
+    }
+}
+
+/// One tenant at one instance: what tokens are asked of, and what they must have been issued by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authority {
+    instance: Instance,
+    tenant: TenantId,
+    segment: String,
+}
+
+impl Authority {
+    /// The authority for `tenant`; URLs name the tenant by `domain` where there is one.
+    #[must_use]
+    pub fn new(instance: Instance, tenant: TenantId, domain: Option<&Domain>) -> Self {
+        let segment = domain.map_or_else(|| tenant.to_string(), Domain::to_string);
+        Self { instance, tenant, segment }
+    }
+
+    /// The instance.
+    #[must_use]
+    pub fn instance(&self) -> &Instance {
+        &self.instance
+    }
+
+    /// The tenant.
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// Where tokens are asked for.
+    ///
+    /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#get-a-token>
+    #[must_use]
+    pub fn token_endpoint(&self, version: Version) -> Url {
+        self.join(match version {
+            Version::V1 => "oauth2/token",
+            Version::V2 => "oauth2/v2.0/token",
+        })
+    }
+
+    /// Where the `OpenID` Connect discovery document is.
+    ///
+    /// <https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc#fetch-the-openid-configuration-document>
+    #[must_use]
+    pub fn discovery_document(&self, version: Version) -> Url {
+        self.join(match version {
+            Version::V1 => ".well-known/openid-configuration",
+            Version::V2 => "v2.0/.well-known/openid-configuration",
+        })
+    }
+
+    /// The `iss` of this tenant's access tokens of this version; it names the tenant by its id.
+    #[must_use]
+    pub fn issuer(&self, version: Version) -> String {
+        self.instance.issuer(self.tenant, version)
+    }
+
+    fn join(&self, path: &str) -> Url {
+        let mut url = self.instance.url().clone();
+        url.set_path(&format!("{}/{}/{path}", url.path().trim_end_matches('/'), self.segment));
+        url
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TENANT: &str = "14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41";
+
+    fn authority(instance: &str, domain: Option<&str>) -> Authority {
+        let domain = domain.map(|domain| Domain::parse(domain).unwrap());
+        Authority::new(Instance::parse(instance).unwrap(), TenantId::parse(TENANT).unwrap(), domain.as_ref())
+    }
+
+    #[test]
+    fn urls_name_the_tenant_by_its_domain_and_issuers_by_its_id() {
+        let public = authority("https://login.microsoftonline.com/", Some("contoso.com"));
+        assert_eq!(
+            public.token_endpoint(Version::V1).as_str(),
+            "https://login.microsoftonline.com/contoso.com/oauth2/token"
+        );
+        assert_eq!(public.issuer(Version::V1), format!("https://sts.windows.net/{TENANT}/"));
+        assert_eq!(public.issuer(Version::V2), format!("https://login.microsoftonline.com/{TENANT}/v2.0"));
+    }
+
+    #[test]
+    fn a_port_and_a_path_are_kept() {
+        let local = authority("https://localhost:5000/entra/", None);
+        assert_eq!(
+            local.discovery_document(Version::V2).as_str(),
+            format!("https://localhost:5000/entra/{TENANT}/v2.0/.well-known/openid-configuration")
+        );
+        assert_eq!(local.issuer(Version::V1), format!("https://localhost:5000/entra/{TENANT}/"));
+    }
+
+    #[test]
+    fn an_instance_is_a_bare_https_url() {
+        for wrong in [
+            "",
+            "login.microsoftonline.com",
+            "http://localhost:5000",
+            "https://a@b",
+            "https://a/?b",
+            "https://a/#b",
+        ] {
+            assert!(Instance::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The claims of an Entra access token, versions 1.0 and 2.0.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::azure_ad::Version;
+use crate::ids::{ClientId, ObjectId, TenantId};
+
+/// The claims of an access token, as the stand-in mints them and the resource reads them.
+///
+/// Having a `Claims` says nothing about a signature: the resource makes its own type of the ones it verified.
+/// Members stand in the order in which Entra writes them; claims not named here are tolerated and dropped.
+///
+/// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// Audience: the resource's client id (v2.0), or what the client asked for (v1.0). Always a string.
+    pub aud: String,
+    /// Issuer: see [`crate::azure_ad::Authority::issuer`].
+    pub iss: String,
+    /// Issued at, in seconds since 1970 (RFC 7519 `NumericDate`). Entra back-dates it by 300 s.
+    pub iat: i64,
+    /// Not valid before, in seconds since 1970; equal to `iat`.
+    pub nbf: i64,
+    /// Expires, in seconds since 1970.
+    pub exp: i64,
+    /// Opaque to everybody but Entra.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aio: Option<String>,
+    /// The client's application id (v1.0).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub appid: Option<ClientId>,
+    /// How the client proved who it is (v1.0).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub appidacr: Option<String>,
+    /// The client's application id (v2.0).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azp: Option<ClientId>,
+    /// How the client proved who it is (v2.0).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azpacr: Option<String>,
+    /// The identity provider, equal to `iss` (v1.0).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idp: Option<String>,
+    /// `app` for an app-only token, where the resource asked for this optional claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idtyp: Option<String>,
+    /// The object id of the client's service principal (or of the user).
+    pub oid: ObjectId,
+    /// Opaque to everybody but Entra.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rh: Option<String>,
+    /// The app roles granted to the client on this resource; absent when there are none.
+    #[serde(default, deserialize_with = "null_as_empty", skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
+    /// Delegated permissions: only a user's token has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scp: Option<String>,
+    /// Subject: equal to `oid` in an app-only token.
+    pub sub: String,
+    /// The tenant that issued the token.
+    pub tid: TenantId,
+    /// The token's own id, equivalent to `jti`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uti: Option<String>,
+    /// The version of the token.
+    pub ver: Version,
+    /// Opaque to everybody but Entra.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xms_ftd: Option<String>,
+}
+
+impl Claims {
+    /// The client's application id, from the claim that this version of the token has.
+    #[must_use]
+    pub fn client_id(&self) -> Option<ClientId> {
+        match self.ver {
+            Version::V1 => self.appid,
+            Version::V2 => self.azp,
+        }
+    }
+
+    /// How the client proved who it is, from the claim that this version of the token has.
+    #[must_use]
+    pub fn client_authentication(&self) -> Option<ClientAuthentication> {
+        let class = match self.ver {
+            Version::V1 => self.appidacr.as_deref(),
+            Version::V2 => self.azpacr.as_deref(),
+        };
+        ClientAuthentication::from_class(class?)
+    }
+
+    /// Whether a service got this token for itself, with no user behind it.
+    ///
+    /// Entra writes `idtyp` only where the resource's registration asks for it. Without it, an app-only token is
+    /// one without delegated permissions whose subject is the service principal itself.
+    #[must_use]
+    pub fn is_app_only(&self) -> bool {
+        match self.idtyp.as_deref() {
+            Some(kind) => kind == "app" && self.scp.is_none(),
+            None => self.scp.is_none() && self.sub == self.oid.to_string(),
+        }
+    }
+}
+
+/// How a client proved who it is at the token endpoint: the `azpacr` and `appidacr` claims.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuthentication {
+    /// Not at all: a public client.
+    Public,
+    /// With a client secret.
+    Secret,
+    /// With a certificate or a federated credential.
+    Certificate,
+}
+
+impl ClientAuthentication {
+    /// Reads the claim's text.
+    #[must_use]
+    pub fn from_class(class: &str) -> Option<Self> {
+        match class {
+            "0" => Some(Self::Public),
+            "1" => Some(Self::Secret),
+            "2" => Some(Self::Certificate),
+            _ => None,
+        }
+    }
+
+    /// The claim's text.
+    #[must_use]
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::Public => "0",
+            Self::Secret => "1",
+            Self::Certificate => "2",
+        }
+    }
+}
+
+fn null_as_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const V2: &str = r#"{"aud":"d03a9bf4-b880-4793-926f-95bb5ce74a77",
+        "iss":"https://login.microsoftonline.com/14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41/v2.0",
+        "iat":1754479503,"nbf":1754479503,"exp":1754483403,
+        "azp":"f2b24498-3c66-46cd-9a61-92acb473b959","azpacr":"1",
+        "oid":"99f268b3-61d1-4536-bfd5-85f426e2146f","roles":["Sample.Read"],
+        "sub":"99f268b3-61d1-4536-bfd5-85f426e2146f","tid":"14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41",
+        "ver":"2.0","xms_unheard_of":{"a":[1]}}"#;
+
+    fn v2_with(
+        edit: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>),
+    ) -> serde_json::Result<Claims> {
+        let mut claims = serde_json::from_str(V2).unwrap();
+        edit(&mut claims);
+        serde_json::from_value(claims.into())
+    }
+
+    #[test]
+    fn a_v2_token_names_its_client_and_how_it_proved_itself() {
+        let claims = v2_with(|_| ()).unwrap();
+        assert_eq!(claims.client_id().unwrap().to_string(), "f2b24498-3c66-46cd-9a61-92acb473b959");
+        assert_eq!(claims.client_authentication(), Some(ClientAuthentication::Secret));
+        assert!(claims.is_app_only());
+    }
+
+    #[test]
+    fn absent_roles_are_none_and_other_shapes_are_malformed() {
+        assert!(v2_with(|c| _ = c.remove("roles")).unwrap().roles.is_empty());
+        assert!(v2_with(|c| _ = c.insert("roles".into(), ().into())).unwrap().roles.is_empty());
+        assert!(v2_with(|c| _ = c.insert("roles".into(), "Sample.Read".into())).is_err());
+        assert!(v2_with(|c| _ = c.insert("aud".into(), vec!["x"].into())).is_err());
+        assert!(v2_with(|c| _ = c.insert("exp".into(), "1754483403".into())).is_err());
+    }
+
+    #[test]
+    fn a_token_with_delegated_permissions_is_not_app_only() {
+        assert!(!v2_with(|c| _ = c.insert("scp".into(), "access".into())).unwrap().is_app_only());
+        assert!(!v2_with(|c| _ = c.insert("sub".into(), "pairwise".into())).unwrap().is_app_only());
+        assert!(!v2_with(|c| _ = c.insert("idtyp".into(), "user".into())).unwrap().is_app_only());
+    }
+
+    #[test]
+    fn a_token_without_roles_is_written_without_the_claim() {
+        let claims = v2_with(|c| _ = c.remove("roles")).unwrap();
+        assert!(!serde_json::to_string(&claims).unwrap().contains("roles"));
+    }
+}

@@ -1,0 +1,86 @@
+//! The one HTTP client: every request that leaves a service of this workspace goes through it.
+
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy, redirect};
+use serde::Deserialize;
+
+use crate::settings::KeyProblem;
+
+/// Section `[http_client]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpClientSettings {
+    /// How long a connection may take to come up.
+    pub connect_timeout_seconds: NonZeroU64,
+    /// How long a request may take, from the connection to the last byte of the answer.
+    pub timeout_seconds: NonZeroU64,
+    /// A PEM file of certificate authorities to trust beside the system's, such as the stand-in's.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Builds the client: rustls, time limits, no redirects.
+///
+/// A redirect is never followed: on 307 and 308 a client would send the form with its secret to wherever the
+/// answer points. `HTTPS_PROXY`, `http_proxy`, `ALL_PROXY` and `NO_PROXY` are honoured, never for loopback.
+///
+/// # Errors
+/// The file of certificate authorities cannot be read, or a proxy's URL is malformed.
+pub fn http_client(settings: &HttpClientSettings) -> Result<Client, KeyProblem> {
+    let mut builder = Client::builder()
+        .connect_timeout(Duration::from_secs(settings.connect_timeout_seconds.get()))
+        .timeout(Duration::from_secs(settings.timeout_seconds.get()))
+        .redirect(redirect::Policy::none())
+        .user_agent(concat!("entra-service-to-service/", env!("CARGO_PKG_VERSION")));
+    if let Some(path) = &settings.ca_file {
+        builder = builder.tls_certs_merge(certificates(path)?);
+    }
+    builder = with_proxies(builder)?;
+    builder
+        .build()
+        .map_err(|error| KeyProblem::new("http_client", format!("no HTTP client could be made: {error}")))
+}
+
+fn certificates(path: &std::path::Path) -> Result<Vec<Certificate>, KeyProblem> {
+    let problem =
+        |text: String| KeyProblem::new("http_client.ca_file", format!("{}: {text}", path.display()));
+    let pem = std::fs::read(path).map_err(|error| problem(error.to_string()))?;
+    let certificates = Certificate::from_pem_bundle(&pem).map_err(|_| problem("not a PEM file".into()))?;
+    if certificates.is_empty() {
+        return Err(problem("holds no certificate".into()));
+    }
+    Ok(certificates)
+}
+
+fn with_proxies(builder: ClientBuilder) -> Result<ClientBuilder, KeyProblem> {
+    type Constructor = fn(String) -> reqwest::Result<Proxy>;
+    // Not HTTP_PROXY in upper case: CGI servers set it from a request's `Proxy` header.
+    const VARIABLES: [(&[&str], Constructor); 3] = [
+        (&["HTTPS_PROXY", "https_proxy"], Proxy::https),
+        (&["http_proxy"], Proxy::http),
+        (&["ALL_PROXY", "all_proxy"], Proxy::all),
+    ];
+    let variable =
+        |names: &[&str]| names.iter().find_map(|name| std::env::var(name).ok().filter(|url| !url.is_empty()));
+    let bypass = ["localhost,127.0.0.0/8,::1".to_owned()]
+        .into_iter()
+        .chain(variable(&["NO_PROXY", "no_proxy"]))
+        .collect::<Vec<_>>()
+        .join(",");
+    let mut builder = builder.no_proxy();
+    for (names, constructor) in VARIABLES {
+        if let Some(url) = variable(names) {
+            let proxy = constructor(url).map_err(|_| {
+                KeyProblem::new(
+                    "http_client",
+                    format!("the variable {} is not the URL of a proxy", names.join(" or ")),
+                )
+            })?;
+            builder = builder.proxy(proxy.no_proxy(NoProxy::from_string(&bypass)));
+        }
+    }
+    Ok(builder)
+}

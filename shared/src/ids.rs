@@ -1,0 +1,244 @@
+//! Identifiers, each a type of its own so that one cannot stand where another belongs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A text that is not the identifier it should be.
+///
+/// The text itself is left out: somebody may have pasted a secret in the wrong place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not {expected}")]
+pub struct InvalidId {
+    expected: &'static str,
+}
+
+macro_rules! guid {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Reads the hyphenated form, the only one Entra writes.
+            ///
+            /// # Errors
+            /// The text is not 36 characters of hyphenated hexadecimal.
+            pub fn parse(text: &str) -> Result<Self, InvalidId> {
+                parse_guid(text).map(Self)
+            }
+
+            /// The same identifier as a number.
+            #[must_use]
+            pub fn as_uuid(&self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                Self::parse(text)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.to_string()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.0)
+            }
+        }
+    };
+}
+
+guid! {
+    /// A directory ("tenant") of Entra ID: the `tid` claim.
+    TenantId
+}
+guid! {
+    /// An app registration's Application (client) ID: the `appid` and `azp` claims, and the `aud` of v2.0 tokens.
+    ClientId
+}
+guid! {
+    /// A service principal's object id in one tenant: the `oid` claim.
+    ObjectId
+}
+
+fn parse_guid(text: &str) -> Result<Uuid, InvalidId> {
+    let invalid = InvalidId { expected: "a GUID like 00000000-0000-0000-0000-000000000000" };
+    // `Uuid` reads braces, URNs and the form without hyphens too.
+    if text.len() != uuid::fmt::Hyphenated::LENGTH {
+        return Err(invalid);
+    }
+    Uuid::try_parse(text).map_err(|_| invalid)
+}
+
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident, $expected:literal, $rule:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Reads the text.
+            ///
+            /// # Errors
+            #[doc = concat!("The text is not ", $expected, ".")]
+            pub fn parse(text: impl Into<String>) -> Result<Self, InvalidId> {
+                let text = text.into();
+                let rule: fn(&str) -> bool = $rule;
+                if rule(&text) { Ok(Self(text)) } else { Err(InvalidId { expected: $expected }) }
+            }
+
+            /// The text as it was read.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                Self::parse(text)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                Self::parse(text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(text: $name) -> Self {
+                text.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({:?})", stringify!($name), self.0)
+            }
+        }
+    };
+}
+
+text! {
+    /// A tenant's verified domain name, accepted by Entra wherever a URL names the tenant.
+    Domain, "a domain name like contoso.com", is_domain
+}
+text! {
+    /// The App ID URI a resource is known by: one of its registration's `identifierUris`.
+    ///
+    /// <https://learn.microsoft.com/entra/identity-platform/identifier-uri-restrictions>
+    AppIdUri, "an App ID URI like api://00000000-0000-0000-0000-000000000000", is_app_id_uri
+}
+text! {
+    /// The `value` of an app role, as it stands in the `roles` claim.
+    ///
+    /// <https://learn.microsoft.com/graph/api/resources/approle>
+    AppRole, "an app role: 1 to 120 letters, digits or punctuation, without spaces", is_app_role
+}
+
+fn is_domain(text: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.len() <= 253 && text.contains('.') && text.split('.').all(label)
+}
+
+fn is_app_id_uri(text: &str) -> bool {
+    let Ok(url) = url::Url::parse(text) else { return false };
+    !text.contains(|c: char| c.is_whitespace() || c.is_control())
+        && matches!(url.scheme(), "api" | "https" | "http" | "urn" | "ms-appx")
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && text.len() <= 255
+}
+
+fn is_app_role(text: &str) -> bool {
+    // Graph's documented set; `.` may not come first.
+    const PUNCTUATION: &[u8] = b":!#$%&'()*+,-./;<=>?@[]^_`{|}~";
+    (1..=120).contains(&text.len())
+        && !text.starts_with('.')
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || PUNCTUATION.contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guid_is_read_in_its_hyphenated_form_only() {
+        let text = "c125abc9-00a9-469d-a02c-5cfffc6d2d9c";
+        assert_eq!(TenantId::parse(text).unwrap().to_string(), text);
+        for wrong in
+            ["", "contoso.com", "{c125abc9-00a9-469d-a02c-5cfffc6d2d9c}", "c125abc900a9469da02c5cfffc6d2d9c"]
+        {
+            assert!(TenantId::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn app_roles_have_no_spaces_and_at_most_120_characters() {
+        assert!(AppRole::parse("Resource.Read").is_ok());
+        for wrong in ["", "Resource Read", " Resource.Read", ".Read", &"x".repeat(121)] {
+            assert!(AppRole::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn app_id_uris_are_absolute_and_bare() {
+        for right in
+            ["api://b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4", "https://contoso.com/api/", "urn:contoso:api"]
+        {
+            assert!(AppIdUri::parse(right).is_ok(), "{right}");
+        }
+        for wrong in ["", "resource", "api://x y", "https://contoso.com/?a=b", "file:///etc"] {
+            assert!(AppIdUri::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Errors over HTTP: `application/problem+json` (RFC 9457).
+
+use std::borrow::Cow;
+
+use http::{HeaderValue, Response, StatusCode, header};
+use serde::{Deserialize, Serialize};
+
+/// The media type of a [`Problem`].
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// A problem as an API answers it.
+///
+/// `code` is an extension member: a stable word for programs, where `title` and `detail` are for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// A URI for the kind of problem; `about:blank` says that `status` tells all.
+    #[serde(rename = "type", default = "about_blank")]
+    pub kind: Cow<'static, str>,
+    /// The status, repeated for whoever sees the body alone.
+    pub status: u16,
+    /// A few words on the kind of problem, the same each time.
+    pub title: Cow<'static, str>,
+    /// What happened this time, and how to mend it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// A stable word for programs, in `snake_case`.
+    pub code: Cow<'static, str>,
+}
+
+impl Problem {
+    /// A problem of this status and code, titled by the status.
+    #[must_use]
+    pub fn new(status: StatusCode, code: &'static str) -> Self {
+        Self {
+            kind: about_blank(),
+            status: status.as_u16(),
+            title: Cow::Borrowed(status.canonical_reason().unwrap_or("Error")),
+            detail: None,
+            code: Cow::Borrowed(code),
+        }
+    }
+
+    /// Says what happened; the text reaches the caller, so no source error and no secret belongs in it.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// The problem as an answer that nothing stores.
+    #[must_use]
+    pub fn into_response(self) -> Response<String> {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = Response::new(serde_json::to_string(&self).unwrap_or_default());
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+}
+
+fn about_blank() -> Cow<'static, str> {
+    Cow::Borrowed("about:blank")
+}

@@ -1,0 +1,95 @@
+//! What every binary does at its start and end: signals and exit codes.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::settings::SettingsError;
+
+/// The exit code for something that failed while running.
+pub const FAILED: u8 = 1;
+/// The exit code for unusable settings or arguments.
+pub const UNUSABLE_SETTINGS: u8 = 2;
+
+/// Says on standard error, in one line, why the process ends, and picks its exit code.
+///
+/// A [`SettingsError`] anywhere in the chain makes it 2, everything else 1.
+#[must_use]
+pub fn report(error: &(dyn Error + 'static)) -> ExitCode {
+    let chain: Vec<&(dyn Error + 'static)> =
+        std::iter::successors(Some(error), |error| (*error).source()).collect();
+    let mut line = String::new();
+    for text in chain.iter().map(ToString::to_string) {
+        // Some errors repeat their source in their own text.
+        if !line.ends_with(&text) {
+            if !line.is_empty() {
+                line.push_str(": ");
+            }
+            line.push_str(&text);
+        }
+    }
+    eprintln!("error: {}", line.replace(['\r', '\n'], " "));
+    if chain.iter().any(|error| error.is::<SettingsError>()) {
+        ExitCode::from(UNUSABLE_SETTINGS)
+    } else {
+        ExitCode::from(FAILED)
+    }
+}
+
+/// A token that is cancelled at the first `SIGINT` or `SIGTERM`; a second one ends the process at once.
+///
+/// # Errors
+/// The operating system refuses to report signals.
+pub fn shutdown_on_signal() -> std::io::Result<CancellationToken> {
+    let shutdown = CancellationToken::new();
+    let mut signals = Signals::new()?;
+    let cancel = shutdown.clone();
+    tokio::spawn(async move {
+        signals.next().await;
+        tracing::info!("shutting down; a second signal ends the process at once");
+        cancel.cancel();
+        signals.next().await;
+        std::process::exit(130);
+    });
+    Ok(shutdown)
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => (),
+            _ = self.terminate.recv() => (),
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    #[expect(clippy::unnecessary_wraps, reason = "the same signature as on Unix")]
+    fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        // Where Ctrl-C cannot be watched, the process is ended by whoever started it.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The wire types of the resource's API.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::ids::ClientId;
+
+/// A resource as the API shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Resource {
+    /// A `UUIDv7`, made by the API; sorts by time of creation.
+    pub id: Uuid,
+    /// 1 to 200 characters.
+    pub name: String,
+    /// Any JSON of at most 64 KiB.
+    pub content: serde_json::Value,
+    /// The app that created it, from its access token.
+    pub created_by: ClientId,
+    /// RFC 3339, UTC.
+    pub created_at: Timestamp,
+    /// RFC 3339, UTC.
+    pub updated_at: Timestamp,
+}
+
+/// What a client sends to create or replace a resource.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewResource {
+    /// 1 to 200 characters.
+    pub name: String,
+    /// Any JSON of at most 64 KiB.
+    pub content: serde_json::Value,
+}
+
+/// One page of resources, oldest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResourcePage {
+    /// The resources of this page.
+    pub items: Vec<Resource>,
+    /// Send it as `?after=` for the next page; absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}

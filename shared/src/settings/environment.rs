@@ -1,0 +1,86 @@
+//! Environment variables as a layer of settings.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use config::{ConfigError, Map, Source, Value};
+
+/// The separator between the levels of a key in a variable's name.
+const SEPARATOR: &str = "__";
+
+/// A set of environment variables. `Debug` shows their names alone.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// The variables of this process; those that are not Unicode are no settings.
+    #[must_use]
+    pub fn of_process() -> Self {
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect()
+    }
+
+    /// The value of a variable, where it is set and not empty.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// The layer of variables that other tooling names, each with the key it sets.
+    pub(super) fn aliased(&self, aliases: &[(&'static str, &'static str)]) -> Layer {
+        let set = |&(name, key): &(&str, &str)| Some((key.to_owned(), variable(name, self.value(name)?)));
+        Layer(aliases.iter().filter_map(set).collect())
+    }
+
+    /// The layer of variables that name a section of `defaults`.
+    pub(super) fn sections(&self, defaults: &toml::Table) -> Layer {
+        let set = |(name, value): (&String, &String)| {
+            let key = name.to_lowercase();
+            let mut levels = key.split(SEPARATOR);
+            let first = defaults.get(levels.next()?)?;
+            let rest: Vec<&str> = levels.collect();
+            // A section needs a key below it; a key at the top has none.
+            let ours = first.is_table() != rest.is_empty() && rest.iter().all(|level| !level.is_empty());
+            ours.then(|| (key.replace(SEPARATOR, "."), variable(name, value)))
+        };
+        Layer(self.0.iter().filter_map(set).collect())
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
+        let owned = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
+        Self(owned.filter(|(_, value): &(String, String)| !value.is_empty()).collect())
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+fn variable(name: &str, value: &str) -> Value {
+    Value::new(Some(&format!("variable {name}")), value)
+}
+
+/// Keys with values, for `config` to lay over what came before.
+#[derive(Clone)]
+pub(super) struct Layer(BTreeMap<String, Value>);
+
+impl fmt::Debug for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl Source for Layer {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
+        Ok(self.0.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+}

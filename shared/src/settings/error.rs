@@ -1,0 +1,184 @@
+//! What is wrong with settings, and where it stands.
+
+use std::path::Path;
+
+use config::{Config, ConfigError, Value, ValueKind};
+
+/// Why an app refuses to start. One line; never the value of a setting.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// Whoever wrote the file: it cannot be read, or is not TOML.
+    #[error("{file}: {problem}")]
+    File {
+        /// The file's path.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Whoever wrote the settings: a key that does not exist.
+    #[error("unknown key `{key}` ({origin}){expected}")]
+    UnknownKey {
+        /// The key, with dots between levels.
+        key: String,
+        /// The file or variable.
+        origin: String,
+        /// The keys that exist there.
+        expected: String,
+    },
+    /// Whoever wrote the settings: a key without which the app cannot start.
+    #[error("`{key}` is missing from {file}; set {remedy}")]
+    MissingKey {
+        /// The key, with dots between levels.
+        key: String,
+        /// The file that lacks it.
+        file: String,
+        /// The ways to set it.
+        remedy: String,
+    },
+    /// Whoever wrote the settings: a value that cannot be used.
+    #[error("`{key}` ({origin}): {problem}")]
+    Key {
+        /// The key, with dots between levels.
+        key: String,
+        /// The file or variable.
+        origin: String,
+        /// What is wrong, and how to mend it.
+        problem: String,
+    },
+    /// Whoever wrote the settings, found when they were put to use.
+    #[error(transparent)]
+    Unusable(#[from] KeyProblem),
+}
+
+/// A key whose value cannot be used, found by code that does not know where the value came from.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{key}`: {problem}")]
+pub struct KeyProblem {
+    key: &'static str,
+    problem: String,
+}
+
+impl KeyProblem {
+    /// Names the key, with dots between levels, and what is wrong with its value; never the value of a secret.
+    #[must_use]
+    pub fn new(key: &'static str, problem: impl Into<String>) -> Self {
+        Self { key, problem: problem.into() }
+    }
+}
+
+pub(super) fn read(path: &Path) -> Result<String, SettingsError> {
+    std::fs::read_to_string(path)
+        .map_err(|error| SettingsError::File { file: path.display().to_string(), problem: error.to_string() })
+}
+
+/// Reads TOML; an error names the line and leaves the value out.
+pub(super) fn parse(name: &str, text: &str) -> Result<toml::Table, SettingsError> {
+    toml::from_str(text).map_err(|error: toml::de::Error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        SettingsError::File { file: name.to_owned(), problem: format!("line {line}: {}", error.message()) }
+    })
+}
+
+/// Knows which file or variable each key came from.
+pub(super) struct Origins<'a> {
+    config: Config,
+    file: String,
+    aliases: &'a [(&'static str, &'static str)],
+}
+
+impl<'a> Origins<'a> {
+    pub(super) fn new(config: Config, file: String, aliases: &'a [(&'static str, &'static str)]) -> Self {
+        Self { config, file, aliases }
+    }
+
+    /// Turns what `config` and serde say into a key, its origin and a text without the value.
+    pub(super) fn explain(&self, error: &serde_path_to_error::Error<ConfigError>) -> SettingsError {
+        let path = error.path().to_string();
+        let below = |name: &str| match path.as_str() {
+            "." => name.to_owned(),
+            path if path == name || path.ends_with(&format!(".{name}")) => path.to_owned(),
+            path => format!("{path}.{name}"),
+        };
+        let text = match innermost(error.inner()) {
+            // config's own word for serde's "missing field"; it knows the whole key.
+            ConfigError::NotFound(key) => {
+                return SettingsError::MissingKey {
+                    remedy: self.remedy(key),
+                    file: self.file.clone(),
+                    key: key.clone(),
+                };
+            }
+            ConfigError::Type { expected, .. } => format!("expected {expected}"),
+            ConfigError::Message(text) => text.clone(),
+            other => other.to_string(),
+        };
+        if let Some((name, expected)) = quoted(&text, "unknown field ") {
+            let key = below(name);
+            let expected =
+                expected.strip_prefix(", ").map(|expected| format!("; {}", expected.replace("one of ", "")));
+            return SettingsError::UnknownKey {
+                origin: self.of(&key),
+                key,
+                expected: expected.unwrap_or_default(),
+            };
+        }
+        SettingsError::Key { origin: self.of(&path), key: path, problem: without_value(&text) }
+    }
+
+    pub(super) fn place(&self, problem: KeyProblem) -> SettingsError {
+        SettingsError::Key {
+            origin: self.of(problem.key),
+            key: problem.key.to_owned(),
+            problem: problem.problem,
+        }
+    }
+
+    fn of(&self, key: &str) -> String {
+        let found = key.split('.').try_fold(&self.config.cache, |value, level| match &value.kind {
+            ValueKind::Table(table) => table.get(level),
+            _ => Some(value),
+        });
+        found.and_then(deepest_origin).unwrap_or_else(|| self.file.clone())
+    }
+
+    fn remedy(&self, key: &str) -> String {
+        let own = key.replace('.', "__").to_uppercase();
+        let alias =
+            self.aliases.iter().find(|(_, target)| *target == key).map(|(name, _)| format!(" or {name}"));
+        format!("the variable {own}{}", alias.unwrap_or_default())
+    }
+}
+
+/// A table made by a variable has no origin of its own; what it holds has.
+fn deepest_origin(value: &Value) -> Option<String> {
+    if let Some(origin) = value.origin() {
+        return Some(origin.to_owned());
+    }
+    match &value.kind {
+        ValueKind::Table(table) => table.values().find_map(deepest_origin),
+        _ => None,
+    }
+}
+
+fn innermost(error: &ConfigError) -> &ConfigError {
+    match error {
+        ConfigError::At { error, .. } => innermost(error),
+        other => other,
+    }
+}
+
+/// Splits "`prefix` `name`rest" into name and rest.
+fn quoted<'t>(text: &'t str, prefix: &str) -> Option<(&'t str, &'t str)> {
+    text.strip_prefix(prefix)?.strip_prefix('`')?.split_once('`')
+}
+
+/// serde's own texts quote the value; what was expected comes after it.
+fn without_value(text: &str) -> String {
+    let quotes_value =
+        ["invalid type: ", "invalid value: ", "unknown variant "].iter().any(|p| text.starts_with(p));
+    match text.rfind(", expected ") {
+        Some(at) if quotes_value => text.get(at + 2..).unwrap_or("not usable").to_owned(),
+        _ => text.to_owned(),
+    }
+}

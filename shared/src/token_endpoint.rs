@@ -1,0 +1,172 @@
+//! What the token endpoint is sent and answers, in Entra's two spellings.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::secret::AccessToken;
+
+/// The `grant_type` of a service that acts for itself (RFC 6749 section 4.4).
+pub const CLIENT_CREDENTIALS: &str = "client_credentials";
+
+/// The `client_assertion_type` of a JWT signed by the client (RFC 7523 section 2.2).
+pub const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// A token response as a client reads it, whichever version of the endpoint wrote it.
+///
+/// The v1 endpoint writes its numbers as strings; both forms are read.
+#[derive(Debug, Clone, Deserialize)]
+pub struct TokenResponse {
+    /// How the token is used; `Bearer`.
+    pub token_type: String,
+    /// The token's life from now, in seconds.
+    #[serde(deserialize_with = "number_or_text")]
+    pub expires_in: u64,
+    /// When a renewal is advised, in seconds from now; Entra sends it for long-lived tokens.
+    #[serde(default, deserialize_with = "optional_number_or_text")]
+    pub refresh_in: Option<u64>,
+    /// The token.
+    pub access_token: AccessToken,
+}
+
+/// The v2 endpoint's token response, members in the order in which Entra writes them.
+#[derive(Serialize)]
+pub struct TokenResponseV2<'a> {
+    /// `Bearer`.
+    pub token_type: &'static str,
+    /// The token's life from now, in seconds.
+    pub expires_in: u64,
+    /// The life during an outage of Entra, in seconds; equal to `expires_in`.
+    pub ext_expires_in: u64,
+    /// The token.
+    pub access_token: &'a str,
+}
+
+/// The v1 endpoint's token response: every number is a string.
+#[derive(Serialize)]
+pub struct TokenResponseV1<'a> {
+    /// `Bearer`.
+    pub token_type: &'static str,
+    /// The token's life from now, in seconds.
+    #[serde(serialize_with = "as_text")]
+    pub expires_in: u64,
+    /// The life during an outage of Entra, in seconds; equal to `expires_in`.
+    #[serde(serialize_with = "as_text")]
+    pub ext_expires_in: u64,
+    /// When the token expires, in seconds since 1970.
+    #[serde(serialize_with = "as_text")]
+    pub expires_on: i64,
+    /// When the token becomes valid, in seconds since 1970.
+    #[serde(serialize_with = "as_text")]
+    pub not_before: i64,
+    /// The resource as the client asked for it.
+    pub resource: &'a str,
+    /// The token.
+    pub access_token: &'a str,
+}
+
+impl fmt::Debug for TokenResponseV2<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenResponseV2").field("expires_in", &self.expires_in).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for TokenResponseV1<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenResponseV1").field("expires_in", &self.expires_in).finish_non_exhaustive()
+    }
+}
+
+/// Entra's error envelope, at the token endpoint and at discovery.
+///
+/// A client reacts to `error`; everything else is for humans and may change.
+/// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TokenErrorResponse {
+    /// The OAuth error code (RFC 6749 section 5.2).
+    pub error: String,
+    /// `AADSTS…: ` and a text, ending with the ids below.
+    #[serde(default)]
+    pub error_description: String,
+    /// The numbers of the AADSTS codes.
+    #[serde(default)]
+    pub error_codes: Vec<u32>,
+    /// When it happened, as `YYYY-MM-DD HH:MM:SSZ`.
+    #[serde(default)]
+    pub timestamp: String,
+    /// The request's id at Entra.
+    #[serde(default)]
+    pub trace_id: String,
+    /// The `client-request-id` that was sent, or one that Entra made.
+    #[serde(default)]
+    pub correlation_id: String,
+    /// A page about the code; only some errors have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_uri: Option<String>,
+}
+
+fn as_text<T: fmt::Display, S: Serializer>(number: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(number)
+}
+
+fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    optional_number_or_text(deserializer)?.ok_or_else(|| de::Error::custom("expected a number of seconds"))
+}
+
+fn optional_number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Seconds {
+        Number(u64),
+        Text(String),
+    }
+    match Option::deserialize(deserializer)? {
+        None => Ok(None),
+        Some(Seconds::Number(seconds)) => Ok(Some(seconds)),
+        Some(Seconds::Text(text)) => {
+            text.parse().map(Some).map_err(|_| de::Error::custom("expected a number of seconds"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_from_either_endpoint() {
+        for expires_in in ["3599", "\"3599\""] {
+            let body = format!(r#"{{"token_type":"Bearer","expires_in":{expires_in},"access_token":"a"}}"#);
+            assert_eq!(serde_json::from_str::<TokenResponse>(&body).unwrap().expires_in, 3599);
+        }
+        for wrong in ["null", "-1", "\"soon\"", "[]", "3599.5"] {
+            let body = format!(r#"{{"token_type":"Bearer","expires_in":{wrong},"access_token":"a"}}"#);
+            assert!(serde_json::from_str::<TokenResponse>(&body).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_empty_answer_is_no_token() {
+        for wrong in ["{}", r#"{"token_type":"Bearer","expires_in":1,"access_token":""}"#] {
+            assert!(serde_json::from_str::<TokenResponse>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_v1_endpoint_writes_numbers_as_strings() {
+        let response = TokenResponseV1 {
+            token_type: "Bearer",
+            expires_in: 3599,
+            ext_expires_in: 3599,
+            expires_on: 1_458_245_447,
+            not_before: 1_458_241_547,
+            resource: "api://x",
+            access_token: "a",
+        };
+        assert_eq!(
+            serde_json::to_string(&response).unwrap(),
+            r#"{"token_type":"Bearer","expires_in":"3599","ext_expires_in":"3599","expires_on":"1458245447","not_before":"1458241547","resource":"api://x","access_token":"a"}"#
+        );
+        assert!(!format!("{response:?}").contains("\"a\""));
+    }
+}
