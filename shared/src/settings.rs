@@ -2,7 +2,8 @@
 //!
 //! An app embeds its `settings.toml`, which names every section it has. `--settings FILE` replaces those defaults.
 //! Variables win over both: `AZURE_AD__TENANT_ID` sets `azure_ad.tenant_id` (`__` between levels). Below them
-//! stand the names that Azure's tooling injects, such as `AZURE_TENANT_ID`. A variable that is empty counts as unset.
+//! stand the names that Azure's tooling injects, such as `AZURE_TENANT_ID`. A variable that is empty counts as unset;
+//! where the defaults hold a list, the variable separates its members by commas.
 //!
 //! Variables that name no section of the app are somebody else's and are passed over; one that names a section but
 //! no key of it is refused, since it is a misspelling.
@@ -77,7 +78,8 @@ mod tests {
     use crate::ids::TenantId;
     use crate::secret::ClientSecret;
 
-    const DEFAULTS: &str = "environment = \"production\"\n[azure_ad]\n[server]\nport = 5001\n";
+    const DEFAULTS: &str =
+        "environment = \"production\"\n[azure_ad]\n[server]\nport = 5001\nnames = [\"localhost\"]\n";
     const TENANT: &str = "14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41";
 
     #[derive(Debug, Deserialize)]
@@ -99,6 +101,8 @@ mod tests {
     #[serde(deny_unknown_fields)]
     struct Server {
         port: u16,
+        #[serde(default)]
+        names: Vec<String>,
     }
 
     impl Check for Settings {
@@ -141,6 +145,15 @@ mod tests {
         assert_eq!(settings.azure_ad.client_secret.expose(), "from azure");
         assert_eq!(settings.server.port, 6001);
         assert_eq!(settings.environment, "development");
+    }
+
+    #[test]
+    fn a_list_is_separated_by_commas() {
+        assert_eq!(load(&GOOD).unwrap().server.names, ["localhost"]);
+        assert_eq!(
+            load_good_and("SERVER__NAMES", "a.example, b.example").unwrap().server.names,
+            ["a.example", "b.example"]
+        );
     }
 
     #[test]

@@ -37,12 +37,17 @@ impl Environment {
     pub(super) fn sections(&self, defaults: &toml::Table) -> Layer {
         let set = |(name, value): (&String, &String)| {
             let key = name.to_lowercase();
-            let mut levels = key.split(SEPARATOR);
-            let first = defaults.get(levels.next()?)?;
-            let rest: Vec<&str> = levels.collect();
+            let levels: Vec<&str> = key.split(SEPARATOR).collect();
+            let (first, rest) = levels.split_first()?;
             // A section needs a key below it; a key at the top has none.
-            let ours = first.is_table() != rest.is_empty() && rest.iter().all(|level| !level.is_empty());
-            ours.then(|| (key.replace(SEPARATOR, "."), variable(name, value)))
+            let ours = defaults.get(*first)?.is_table() != rest.is_empty()
+                && rest.iter().all(|level| !level.is_empty());
+            let default = rest.iter().try_fold(defaults.get(*first)?, |table, level| table.get(*level));
+            let value = match default {
+                Some(toml::Value::Array(_)) => list(name, value),
+                _ => variable(name, value),
+            };
+            ours.then(|| (levels.join("."), value))
         };
         Layer(self.0.iter().filter_map(set).collect())
     }
@@ -63,6 +68,12 @@ impl fmt::Debug for Environment {
 
 fn variable(name: &str, value: &str) -> Value {
     Value::new(Some(&format!("variable {name}")), value)
+}
+
+/// A list in one variable: its members, separated by commas.
+fn list(name: &str, value: &str) -> Value {
+    let members: Vec<Value> = value.split(',').map(|member| variable(name, member.trim())).collect();
+    Value::new(Some(&format!("variable {name}")), members)
 }
 
 /// Keys with values, for `config` to lay over what came before.
