@@ -1,1 +1,23 @@
-//! Placeholder.
+//! Acquires access tokens with the client credentials grant and calls the resource: a library, one-shot commands,
+//! and a web service in the middle tier.
+//!
+//! # Layout
+//!
+//! - [`token`]: a token for one resource, acquired once and kept while it is usable. It knows nothing of the rest.
+//! - [`resource_client`]: calls the resource, and attaches the token to that origin alone.
+//! - [`Settings`]: what can be set; it makes both of the above.
+//! - [`ClientApp`]: the web service, its routes in `web`.
+//! - [`commands`]: what the program prints.
+//!
+//! Dependency rule: of the workspace this crate knows `shared` alone.
+
+pub mod commands;
+pub mod resource_client;
+pub mod token;
+
+mod app;
+mod settings;
+mod web;
+
+pub use app::{ClientApp, StartError};
+pub use settings::{AzureAdSettings, ResourceSettings, Settings};

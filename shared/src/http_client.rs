@@ -1,10 +1,12 @@
 //! The one HTTP client: every request that leaves a service of this workspace goes through it.
 
+use std::error::Error;
+use std::io;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy, Response, redirect};
 use serde::Deserialize;
 
 use crate::settings::KeyProblem;
@@ -42,6 +44,50 @@ pub fn http_client(settings: &HttpClientSettings) -> Result<Client, KeyProblem> 
     builder
         .build()
         .map_err(|error| KeyProblem::new("http_client", format!("no HTTP client could be made: {error}")))
+}
+
+/// Whether a request failed because the peer's certificate is not trusted: the CA is unknown, the name or time wrong.
+#[must_use]
+pub fn is_untrusted(error: &reqwest::Error) -> bool {
+    let mut next: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+            return true;
+        }
+        // An `io::Error` names the source of what it holds, and not what it holds.
+        let held = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = held.map_or_else(|| error.source(), |held| Some(held));
+    }
+    false
+}
+
+/// Why an answer's body could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// The peer: the body is larger than its reader allows.
+    #[error("the answer is larger than {0} bytes")]
+    TooLarge(usize),
+    /// The network or the peer: the body ended early or took too long.
+    #[error("the answer broke off")]
+    BrokenOff(#[source] reqwest::Error),
+}
+
+/// Reads an answer's body, and stops where it grows beyond `limit` bytes.
+///
+/// # Errors
+/// The body is too large, or does not come to its end.
+pub async fn read_body(mut response: Response, limit: usize) -> Result<Vec<u8>, BodyError> {
+    let mut body = Vec::new();
+    // Chunk by chunk: a declared length may be missing or a lie.
+    while let Some(chunk) =
+        response.chunk().await.map_err(|error| BodyError::BrokenOff(error.without_url()))?
+    {
+        if body.len() + chunk.len() > limit {
+            return Err(BodyError::TooLarge(limit));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 fn certificates(path: &std::path::Path) -> Result<Vec<Certificate>, KeyProblem> {

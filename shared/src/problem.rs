@@ -12,18 +12,22 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 ///
 /// `code` is an extension member: a stable word for programs, where `title` and `detail` are for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// A URI for the kind of problem; `about:blank` says that `status` tells all.
     #[serde(rename = "type", default = "about_blank")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub kind: Cow<'static, str>,
     /// The status, repeated for whoever sees the body alone.
     pub status: u16,
     /// A few words on the kind of problem, the same each time.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub title: Cow<'static, str>,
     /// What happened this time, and how to mend it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// A stable word for programs, in `snake_case`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub code: Cow<'static, str>,
 }
 

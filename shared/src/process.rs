@@ -17,10 +17,19 @@ pub const UNUSABLE_SETTINGS: u8 = 2;
 /// A [`SettingsError`] anywhere in the chain makes it 2, everything else 1.
 #[must_use]
 pub fn report(error: &(dyn Error + 'static)) -> ExitCode {
-    let chain: Vec<&(dyn Error + 'static)> =
-        std::iter::successors(Some(error), |error| (*error).source()).collect();
+    eprintln!("error: {}", one_line(error));
+    if sources(error).any(<dyn Error>::is::<SettingsError>) {
+        ExitCode::from(UNUSABLE_SETTINGS)
+    } else {
+        ExitCode::from(FAILED)
+    }
+}
+
+/// An error with all its sources, outermost first, in one line.
+#[must_use]
+pub fn one_line(error: &(dyn Error + 'static)) -> String {
     let mut line = String::new();
-    for text in chain.iter().map(ToString::to_string) {
+    for text in sources(error).map(ToString::to_string) {
         // Some errors repeat their source in their own text.
         if !line.ends_with(&text) {
             if !line.is_empty() {
@@ -29,12 +38,11 @@ pub fn report(error: &(dyn Error + 'static)) -> ExitCode {
             line.push_str(&text);
         }
     }
-    eprintln!("error: {}", line.replace(['\r', '\n'], " "));
-    if chain.iter().any(|error| error.is::<SettingsError>()) {
-        ExitCode::from(UNUSABLE_SETTINGS)
-    } else {
-        ExitCode::from(FAILED)
-    }
+    line.replace(['\r', '\n'], " ")
+}
+
+fn sources<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| (*error).source())
 }
 
 /// A token that is cancelled at the first `SIGINT` or `SIGTERM`; a second one ends the process at once.

@@ -8,26 +8,33 @@ use crate::ids::ClientId;
 
 /// A resource as the API shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Resource {
     /// A `UUIDv7`, made by the API; sorts by time of creation.
     pub id: Uuid,
     /// 1 to 200 characters.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 200))]
     pub name: String,
     /// Any JSON of at most 64 KiB.
     pub content: serde_json::Value,
     /// The app that created it, from its access token.
+    #[cfg_attr(feature = "openapi", schema(value_type = uuid::Uuid))]
     pub created_by: ClientId,
     /// RFC 3339, UTC.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created_at: Timestamp,
     /// RFC 3339, UTC.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub updated_at: Timestamp,
 }
 
 /// What a client sends to create or replace a resource.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewResource {
     /// 1 to 200 characters.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 200))]
     pub name: String,
     /// Any JSON of at most 64 KiB.
     pub content: serde_json::Value,
@@ -35,6 +42,7 @@ pub struct NewResource {
 
 /// One page of resources, oldest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ResourcePage {
     /// The resources of this page.
     pub items: Vec<Resource>,

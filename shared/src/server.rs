@@ -60,6 +60,20 @@ pub struct ServerSettings {
     pub tls: Option<TlsSettings>,
 }
 
+impl ServerSettings {
+    /// The base URL for a client on this machine, without a trailing slash; for a program that asks after itself.
+    #[must_use]
+    pub fn local_url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let ip = self.listen.ip();
+        if ip.is_unspecified() || ip.is_loopback() {
+            format!("{scheme}://localhost:{}", self.listen.port())
+        } else {
+            format!("{scheme}://{}", self.listen)
+        }
+    }
+}
+
 #[derive(Clone)]
 struct Tls(TlsAcceptor);
 
@@ -102,6 +116,13 @@ impl Server {
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         Ok(Self { listener, address, tls, drain_timeout: Duration::from_secs(10) })
+    }
+
+    /// Changes how long requests in flight may take after the shutdown.
+    #[must_use]
+    pub fn with_drain_timeout(mut self, time: Duration) -> Self {
+        self.drain_timeout = time;
+        self
     }
 
     /// The address that was bound, with the port the operating system chose for port 0.
@@ -169,7 +190,8 @@ pub enum BindError {
         source: io::Error,
     },
     /// Whoever wrote the settings: the certificate is unusable.
-    #[error(transparent)]
+    // Not transparent: the source must stay in the chain, where the exit code is decided by it.
+    #[error("the settings cannot be used")]
     Settings(#[from] crate::settings::SettingsError),
 }
 

@@ -1,0 +1,60 @@
+//! What a token says, for people: decoded, not verified.
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::token::Token;
+
+/// A token's claims and the facts that people ask for first.
+///
+/// Only a command shows these: to the client a token is opaque, and its claims are the resource's to judge.
+/// <https://learn.microsoft.com/entra/identity-platform/access-tokens#token-validation>
+#[derive(Debug, Serialize)]
+pub(super) struct Decoded {
+    note: &'static str,
+    expires_at: Timestamp,
+    version: Value,
+    roles: Value,
+    claims: Option<Map<String, Value>>,
+}
+
+impl Decoded {
+    pub(super) fn new(token: &Token) -> Self {
+        let claims = claims(token.access_token().expose());
+        let claim = |name: &str| claims.as_ref().and_then(|claims| claims.get(name)).cloned();
+        Self {
+            note: match claims {
+                Some(_) => "decoded, not verified: only the resource can tell whether these claims hold",
+                None => "the token is not a JWT that can be decoded; its client need not understand it",
+            },
+            expires_at: token.expires_at(),
+            version: claim("ver").unwrap_or_default(),
+            // Entra leaves the claim out where no role was granted.
+            roles: claim("roles").unwrap_or_else(|| Value::Array(Vec::new())),
+            claims,
+        }
+    }
+}
+
+fn claims(token: &str) -> Option<Map<String, Value>> {
+    let payload = token.split('.').nth(1)?;
+    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn claims_are_those_of_the_payload_and_an_opaque_token_has_none() {
+        let payload = BASE64_URL_SAFE_NO_PAD.encode(r#"{"ver":"2.0","roles":["Resource.Read"]}"#);
+        let claims = super::claims(&format!("header.{payload}.signature")).unwrap();
+        assert_eq!(claims["roles"][0], "Resource.Read");
+        for opaque in ["opaque", "a.b", "a.b.c", "..", "a.W10.c"] {
+            assert!(super::claims(opaque).is_none(), "{opaque}");
+        }
+    }
+}

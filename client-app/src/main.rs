@@ -1,0 +1,56 @@
+//! The client-app as a program.
+
+mod arguments;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use client_app::{ClientApp, Settings, commands};
+use shared::resource::NewResource;
+use shared::settings::Environment;
+use shared::{process, telemetry};
+
+use arguments::{Arguments, Command};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => process::report(error.as_ref()),
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let command = arguments.command.unwrap_or(Command::Serve);
+    // A one-shot command's output is for people and pipes: only what is wrong is worth a line beside it.
+    telemetry::init_with_default(if matches!(command, Command::Serve) { "info" } else { "warn" });
+    let settings = Settings::load(arguments.settings.as_deref(), Environment::of_process())?;
+    match command {
+        Command::Serve => serve(settings).await,
+        Command::Read { id, limit, after } => {
+            let paging = client_app::resource_client::Paging { limit, after };
+            print(&commands::read(&settings.resource_client()?, id, &paging).await?)
+        }
+        Command::Write(write) => {
+            let new = NewResource { content: commands::content(&write.content)?, name: write.name.clone() };
+            print(&commands::write(&settings.resource_client()?, &new, &write.target()).await?)
+        }
+        Command::Token { raw } => {
+            let retriever = settings.token_retriever(settings.http_client()?)?;
+            print(&commands::token(&retriever, raw).await?)
+        }
+        Command::Healthcheck => Ok(commands::healthcheck(&settings).await?),
+    }
+}
+
+async fn serve(settings: Settings) -> anyhow::Result<()> {
+    let shutdown = process::shutdown_on_signal()?;
+    ClientApp::bind(settings).await?.run(shutdown).await;
+    Ok(())
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    // Not `println!`, which panics when the reader has gone.
+    Ok(writeln!(io::stdout().lock(), "{text}")?)
+}

@@ -1,0 +1,199 @@
+//! Calls the resource with this client's token.
+//!
+//! A token goes to the configured origin alone: every URL is made by [`BaseUrl`], redirects are not followed,
+//! and nothing that the resource answers is ever used as an address.
+
+mod base_url;
+mod error;
+
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use reqwest::{Client, RequestBuilder};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use shared::http_client;
+use shared::resource::{NewResource, Resource, ResourcePage};
+use shared::settings::SettingsError;
+use url::Url;
+use uuid::Uuid;
+
+pub use base_url::{BaseUrl, InvalidBaseUrl};
+pub use error::{Refused, ResourceError};
+
+use crate::settings::ResourceSettings;
+use crate::token::TokenRetriever;
+
+/// The largest answer that is read, in bytes.
+///
+/// A page holds at most 100 resources of 64 KiB; a page that is larger than this is asked for with a lower limit.
+const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
+
+/// The header that makes a repeated creation harmless.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// A client of the resource's API; clones share connections and the token.
+#[derive(Debug, Clone)]
+pub struct ResourceClient {
+    base_url: BaseUrl,
+    retriever: TokenRetriever,
+    http: Client,
+}
+
+/// Which page of a list is wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Paging {
+    /// The most resources of the page; the API decides where it is left out.
+    #[serde(default)]
+    pub limit: Option<u32>,
+    /// The `next` of the page before.
+    #[serde(default)]
+    pub after: Option<String>,
+}
+
+/// A resource with the tag of its version (RFC 9110 section 8.8.3).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tagged {
+    /// The resource.
+    pub resource: Resource,
+    /// What `If-Match` must name to replace or delete this version.
+    pub etag: Option<HeaderValue>,
+}
+
+impl ResourceClient {
+    /// A client that calls the resource of the settings with the retriever's tokens.
+    ///
+    /// # Errors
+    /// The URL is plain http to another machine, and the settings do not allow that.
+    pub fn new(
+        settings: &ResourceSettings,
+        retriever: TokenRetriever,
+        http: Client,
+    ) -> Result<Self, SettingsError> {
+        settings.base_url.check_transport(settings.allow_plain_http)?;
+        Ok(Self { base_url: settings.base_url.clone(), retriever, http })
+    }
+
+    /// The retriever whose tokens this client sends.
+    #[must_use]
+    pub fn token_retriever(&self) -> &TokenRetriever {
+        &self.retriever
+    }
+
+    /// One page of resources, oldest first.
+    ///
+    /// # Errors
+    /// There is no token, or the resource refuses, fails or does not answer.
+    pub async fn list(&self, paging: &Paging) -> Result<ResourcePage, ResourceError> {
+        let mut url = self.base_url.resources();
+        if let Some(limit) = paging.limit {
+            url.query_pairs_mut().append_pair("limit", &limit.to_string());
+        }
+        if let Some(after) = &paging.after {
+            url.query_pairs_mut().append_pair("after", after);
+        }
+        let answer = self.send(self.request(Method::GET, url)).await?;
+        answer.json(StatusCode::OK)
+    }
+
+    /// One resource.
+    ///
+    /// # Errors
+    /// There is no token, or the resource refuses, fails or does not answer.
+    pub async fn read(&self, id: Uuid) -> Result<Tagged, ResourceError> {
+        let answer = self.send(self.request(Method::GET, self.base_url.resource(id))).await?;
+        answer.tagged(StatusCode::OK)
+    }
+
+    /// Creates a resource; the same idempotency key again gives the first answer again.
+    ///
+    /// # Errors
+    /// There is no token, or the resource refuses, fails or does not answer.
+    pub async fn create(
+        &self,
+        new: &NewResource,
+        idempotency_key: Option<&str>,
+    ) -> Result<Tagged, ResourceError> {
+        let mut request = self.request(Method::POST, self.base_url.resources()).json(new);
+        if let Some(key) = idempotency_key {
+            request = request.header(IDEMPOTENCY_KEY, header_value("idempotency key", key)?);
+        }
+        self.send(request).await?.tagged(StatusCode::CREATED)
+    }
+
+    /// Replaces the version of a resource that `if_match` names.
+    ///
+    /// # Errors
+    /// There is no token, or the resource refuses (412 when another version is there), fails or does not answer.
+    pub async fn replace(
+        &self,
+        id: Uuid,
+        new: &NewResource,
+        if_match: Option<&str>,
+    ) -> Result<Tagged, ResourceError> {
+        let request = self.request(Method::PUT, self.base_url.resource(id)).json(new);
+        self.send(matching(request, if_match)?).await?.tagged(StatusCode::OK)
+    }
+
+    /// Deletes the version of a resource that `if_match` names.
+    ///
+    /// # Errors
+    /// There is no token, or the resource refuses (412 when another version is there), fails or does not answer.
+    pub async fn delete(&self, id: Uuid, if_match: Option<&str>) -> Result<(), ResourceError> {
+        let request = self.request(Method::DELETE, self.base_url.resource(id));
+        self.send(matching(request, if_match)?).await?.expect(StatusCode::NO_CONTENT)
+    }
+
+    fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        self.http.request(method, url)
+    }
+
+    /// The one place that attaches the token.
+    async fn send(&self, request: RequestBuilder) -> Result<Answer, ResourceError> {
+        let token = self.retriever.token().await?;
+        let request = request.header(header::AUTHORIZATION, token.authorization());
+        let response =
+            request.send().await.map_err(|error| ResourceError::Unreachable(error.without_url()))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = http_client::read_body(response, MAX_BODY_BYTES)
+            .await
+            .map_err(|source| ResourceError::Body { status, source })?;
+        if status.is_success() {
+            Ok(Answer { status, headers, body })
+        } else {
+            Err(ResourceError::Refused(Box::new(Refused::new(status, &headers, &body))))
+        }
+    }
+}
+
+/// A success as it came from the network.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn expect(&self, status: StatusCode) -> Result<(), ResourceError> {
+        if self.status == status { Ok(()) } else { Err(ResourceError::Malformed { status: self.status }) }
+    }
+
+    fn json<T: DeserializeOwned>(&self, status: StatusCode) -> Result<T, ResourceError> {
+        self.expect(status)?;
+        serde_json::from_slice(&self.body).map_err(|_| ResourceError::Malformed { status })
+    }
+
+    fn tagged(&self, status: StatusCode) -> Result<Tagged, ResourceError> {
+        Ok(Tagged { resource: self.json(status)?, etag: self.headers.get(header::ETAG).cloned() })
+    }
+}
+
+fn matching(request: RequestBuilder, if_match: Option<&str>) -> Result<RequestBuilder, ResourceError> {
+    Ok(match if_match {
+        None => request,
+        Some(tag) => request.header(header::IF_MATCH, header_value("ETag", tag)?),
+    })
+}
+
+fn header_value(what: &'static str, text: &str) -> Result<HeaderValue, ResourceError> {
+    HeaderValue::from_str(text).map_err(|_| ResourceError::NotAHeaderValue(what))
+}

@@ -1,0 +1,112 @@
+//! Why a call of the resource failed.
+
+use std::fmt;
+
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use shared::http_client::{BodyError, is_untrusted};
+use shared::problem::Problem;
+
+use crate::token::TokenError;
+
+/// The most characters of the resource's own words that a message shows.
+const MAX_WORDS: usize = 300;
+
+/// Why a call of the resource failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ResourceError {
+    /// The authority, or this client's registration: there is no token to call with.
+    #[error("no access token")]
+    Token(#[from] TokenError),
+    /// The caller, or this client's grants: the resource answered with an error.
+    #[error("the resource answered {0}")]
+    Refused(Box<Refused>),
+    /// The network, or the settings: the resource did not answer.
+    #[error("no answer from the resource{}", trust(.0))]
+    Unreachable(#[source] reqwest::Error),
+    /// The resource: its answer does not come to an end within the limits.
+    #[error("the resource answered {status}, but its body cannot be read")]
+    Body {
+        /// The answer's status.
+        status: StatusCode,
+        /// What is wrong with the body.
+        source: BodyError,
+    },
+    /// The resource, or something in its place: the answer is not what the API promises.
+    #[error("the resource answered {status}, but not with what its API promises")]
+    Malformed {
+        /// The answer's status.
+        status: StatusCode,
+    },
+    /// The caller: a value that cannot stand in a header.
+    #[error("the {0} cannot be sent in a header")]
+    NotAHeaderValue(&'static str),
+}
+
+/// An error that the resource answered with.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// The answer's status.
+    pub status: StatusCode,
+    /// The body, where it is a problem (RFC 9457).
+    pub problem: Option<Problem>,
+    /// The challenge in `WWW-Authenticate` (RFC 6750 section 3).
+    pub challenge: Option<HeaderValue>,
+    /// How long the resource asks to wait, as it wrote it.
+    pub retry_after: Option<HeaderValue>,
+}
+
+impl Refused {
+    pub(super) fn new(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+        Self {
+            status,
+            problem: serde_json::from_slice(body).ok(),
+            challenge: headers.get(header::WWW_AUTHENTICATE).cloned(),
+            retry_after: headers.get(header::RETRY_AFTER).cloned(),
+        }
+    }
+
+    /// The step that mends it, in plain words, where it is this client's to take.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self.status {
+            StatusCode::UNAUTHORIZED => Some(
+                "Check that `azure_ad.tenant_id` and `resource.app_id_uri` are those that the resource is set up with.",
+            ),
+            StatusCode::FORBIDDEN => Some(
+                "Grant this client the app role that the resource demands, with admin consent; a token that was \
+                 issued before does not have it.",
+            ),
+            StatusCode::PRECONDITION_FAILED => Some("Read the resource again and send its new ETag."),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.status)?;
+        if let Some(problem) = &self.problem {
+            write!(f, ", {}", one_line(&problem.code))?;
+            if let Some(detail) = &problem.detail {
+                write!(f, ": {}", one_line(detail))?;
+            }
+        }
+        if let Some(Ok(challenge)) = self.challenge.as_ref().map(HeaderValue::to_str) {
+            write!(f, " ({})", one_line(challenge))?;
+        }
+        self.remedy().map_or(Ok(()), |remedy| write!(f, " {remedy}"))
+    }
+}
+
+fn trust(source: &reqwest::Error) -> &'static str {
+    if is_untrusted(source) {
+        ", whose certificate is not trusted: name its CA in `http_client.ca_file` (HTTP_CLIENT__CA_FILE)"
+    } else {
+        ""
+    }
+}
+
+/// The resource's words, fit for a terminal and a log.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_WORDS).collect()
+}

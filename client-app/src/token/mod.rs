@@ -1,0 +1,47 @@
+//! Access tokens by the client credentials grant (RFC 6749 section 4.4), acquired once and kept while usable.
+//!
+//! ```no_run
+//! use client_app::token::{Credential, TokenRequest, TokenRetriever};
+//! use shared::azure_ad::{Authority, Instance, Version};
+//! use shared::secret::ClientSecret;
+//!
+//! # async fn example(http: reqwest::Client) -> Result<(), Box<dyn std::error::Error>> {
+//! let instance = Instance::parse("https://login.microsoftonline.com")?;
+//! let request = TokenRequest {
+//!     authority: Authority::new(instance, "8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20".parse()?, None),
+//!     client_id: "3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813".parse()?,
+//!     credential: Credential::Secret(ClientSecret::parse(std::env::var("AZURE_CLIENT_SECRET")?)?),
+//!     resource: "api://b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4".parse()?,
+//!     version: Version::V2,
+//! };
+//! let retriever = TokenRetriever::new(request, http.clone());
+//!
+//! let token = retriever.token().await?;
+//! let answer = http.get("https://api.contoso.com/").header("authorization", token.authorization()).send().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Layout
+//!
+//! - [`TokenRetriever`] is the way in: one for each client and resource, cloned freely.
+//! - [`TokenRequest`] and [`Credential`]: who asks whom for what, and the form that is sent.
+//! - `response`: what an authority may answer, checked strictly.
+//! - `cache`: one token, one request at a time, shared by all who wait.
+//! - [`Token`] knows how long it is usable; [`TokenError`] who is at fault and what mends it.
+//!
+//! Dependency rule: nothing here knows the rest of the crate, so that the folder can be lifted out.
+
+mod access_token;
+mod cache;
+mod credential;
+mod error;
+mod request;
+mod response;
+mod retriever;
+
+pub use access_token::Token;
+pub use credential::Credential;
+pub use error::{Malformed, Refusal, TokenError};
+pub use request::TokenRequest;
+pub use retriever::TokenRetriever;

@@ -1,0 +1,272 @@
+//! What an authority may answer, and what of it is believed.
+
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode, header};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use shared::http_client::BodyError;
+use shared::token_endpoint::{TokenErrorResponse, TokenResponse};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::{Credential, Malformed, Refusal, Token, TokenError};
+
+/// The most characters of the authority's text that an error keeps.
+const MAX_DESCRIPTION: usize = 300;
+
+/// The most characters of an OAuth error code that an error keeps; the longest registered one has 25.
+const MAX_ERROR: usize = 64;
+
+/// The longest wait that is believed: an hour, as in Microsoft's own libraries.
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
+
+/// The question that an answer belongs to.
+pub(super) struct Asked<'a> {
+    pub(super) at: Instant,
+    pub(super) correlation_id: Uuid,
+    pub(super) credential: &'a Credential,
+}
+
+/// An answer as it came from the network.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Result<Vec<u8>, BodyError>,
+}
+
+impl Answer {
+    /// The token of the answer, or why there is none.
+    pub(super) fn token(&self, asked: &Asked<'_>) -> Result<Token, TokenError> {
+        self.match_request_id(asked);
+        if self.status != StatusCode::OK {
+            return Err(self.error(asked));
+        }
+        let response = self.token_response().map_err(|problem| self.malformed(problem, asked))?;
+        Ok(Token::new(response.access_token, Duration::from_secs(response.expires_in), asked.at))
+    }
+
+    /// RFC 6749 section 5.1, strictly: some SDKs take `{}` for a token.
+    fn token_response(&self) -> Result<TokenResponse, Malformed> {
+        let body = self.body()?;
+        if !self.is_json() {
+            return Err(Malformed::ContentType);
+        }
+        let response: TokenResponse = serde_json::from_slice(body).map_err(|error| {
+            if error.is_data() { Malformed::NotATokenResponse } else { Malformed::NotJson }
+        })?;
+        if !response.token_type.eq_ignore_ascii_case("Bearer") {
+            return Err(Malformed::TokenType);
+        }
+        if response.expires_in == 0 {
+            return Err(Malformed::Lifetime);
+        }
+        Ok(response)
+    }
+
+    /// A throttled or failing authority need not answer in JSON: its 429 is plain text. So the status goes first.
+    fn error(&self, asked: &Asked<'_>) -> TokenError {
+        let (status, retry_after) = (self.status, self.retry_after());
+        let envelope = self.body().and_then(|body| {
+            serde_json::from_slice::<TokenErrorResponse>(body).map_err(|_| Malformed::Status)
+        });
+        let id = envelope.as_ref().ok().and_then(|envelope| envelope.correlation_id.parse().ok());
+        let correlation_id = id.unwrap_or(asked.correlation_id);
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            return TokenError::Throttled { retry_after, correlation_id };
+        }
+        if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
+            return TokenError::Unavailable { status, retry_after, correlation_id };
+        }
+        match envelope {
+            // RFC 6749 has this code for redirects; Entra sends it with a 400 when it wants to be asked again.
+            Ok(envelope) if envelope.error == "temporarily_unavailable" => {
+                TokenError::Unavailable { status, retry_after, correlation_id }
+            }
+            Ok(envelope) if status.is_client_error() && !envelope.error.is_empty() => {
+                TokenError::Refused(refusal(status, &envelope, correlation_id, asked.credential))
+            }
+            Ok(_) => self.malformed(Malformed::Status, asked),
+            Err(problem) => self.malformed(problem, asked),
+        }
+    }
+
+    fn malformed(&self, problem: Malformed, asked: &Asked<'_>) -> TokenError {
+        TokenError::Malformed {
+            status: self.status,
+            problem,
+            retry_after: self.retry_after(),
+            correlation_id: asked.correlation_id,
+        }
+    }
+
+    fn body(&self) -> Result<&[u8], Malformed> {
+        self.body.as_deref().map_err(|error| match error {
+            BodyError::TooLarge(_) => Malformed::TooLarge,
+            BodyError::BrokenOff(_) => Malformed::BrokenOff,
+        })
+    }
+
+    fn is_json(&self) -> bool {
+        let content_type = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media_type = content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
+        media_type.trim().eq_ignore_ascii_case("application/json")
+    }
+
+    /// A number of seconds or a date (RFC 9110 section 10.2.3); anything else counts as absent.
+    fn retry_after(&self) -> Option<Duration> {
+        let text = self.headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+        let wait = if let Ok(seconds) = text.parse() {
+            Duration::from_secs(seconds)
+        } else {
+            let date = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+            Duration::try_from(date.duration_since(Timestamp::now())).unwrap_or_default()
+        };
+        Some(wait.min(LONGEST_WAIT))
+    }
+
+    /// An answer with another request's id hints at a proxy that mixes answers up.
+    fn match_request_id(&self, asked: &Asked<'_>) {
+        let sent = asked.correlation_id.to_string();
+        if self
+            .headers
+            .get("client-request-id")
+            .is_some_and(|id| !id.as_bytes().eq_ignore_ascii_case(sent.as_bytes()))
+        {
+            tracing::warn!(correlation_id = %sent, "the authority's answer carries another request's id");
+        }
+    }
+}
+
+fn refusal(
+    status: StatusCode,
+    envelope: &TokenErrorResponse,
+    correlation_id: Uuid,
+    credential: &Credential,
+) -> Refusal {
+    Refusal {
+        status,
+        error: one_line(&credential.redact(&envelope.error), MAX_ERROR),
+        aadsts: envelope.error_codes.first().copied().or_else(|| aadsts(&envelope.error_description)),
+        description: one_line(first_part(&credential.redact(&envelope.error_description)), MAX_DESCRIPTION),
+        correlation_id,
+        trace_id: envelope.trace_id.parse().ok(),
+    }
+}
+
+/// Entra's texts begin with `AADSTS`, the code and a colon.
+fn aadsts(description: &str) -> Option<u32> {
+    description.strip_prefix("AADSTS")?.split_once(':')?.0.parse().ok()
+}
+
+/// What stands before the ids and the time, which an error carries in members of its own.
+fn first_part(description: &str) -> &str {
+    let end = description.find("Trace ID:").unwrap_or(description.len());
+    description.get(..end).unwrap_or_default().trim_end()
+}
+
+/// A text of the network made fit for a log: no control characters, no more than so many others.
+fn one_line(text: &str, most: usize) -> String {
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most).collect();
+    if text.chars().nth(most).is_some() { line + "…" } else { line }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+    use shared::secret::ClientSecret;
+
+    use super::*;
+
+    fn answer(status: u16, headers: &[(HeaderName, &str)], body: &str) -> Result<Token, TokenError> {
+        let credential = Credential::Secret(ClientSecret::parse("canary").unwrap());
+        let asked = Asked { at: Instant::now(), correlation_id: Uuid::nil(), credential: &credential };
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()))
+            .collect();
+        let status = StatusCode::from_u16(status).unwrap();
+        Answer { status, headers, body: Ok(body.into()) }.token(&asked)
+    }
+
+    fn refused(status: u16, body: &str) -> Refusal {
+        match answer(status, &[], body) {
+            Err(TokenError::Refused(refusal)) => refusal,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_wait_is_a_number_of_seconds_or_a_date_and_an_hour_at_most() {
+        let in_a_minute = Timestamp::now() + Duration::from_mins(1);
+        let date = in_a_minute.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        for (text, least, most) in [
+            ("7", 7, 7),
+            ("0", 0, 0),
+            (" 60 ", 60, 60),
+            ("1000000000", 3600, 3600),
+            (date.as_str(), 58, 60),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", 0, 0),
+        ] {
+            let error = answer(429, &[(header::RETRY_AFTER, text)], "Too Many Requests").unwrap_err();
+            let wait = error.retry_after().unwrap().as_secs();
+            assert!((least..=most).contains(&wait), "{text}: {wait}");
+        }
+        for text in ["-5", "abc", "1.5", "", "1e9"] {
+            let error = answer(429, &[(header::RETRY_AFTER, text)], "").unwrap_err();
+            assert_eq!(error.retry_after(), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_keeps_the_code_the_remedy_and_the_ids() {
+        let id = "0f0dd5b3-7a63-4b5c-8d3d-2e4f6f0a9d11";
+        let refusal = refused(
+            401,
+            &format!(
+                r#"{{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided. Trace ID: {id} Correlation ID: {id}\r\nTimestamp: 2025-06-03 16:13:57Z","error_codes":[7000215],"trace_id":"{id}","correlation_id":"{id}"}}"#
+            ),
+        );
+        assert_eq!(refusal.aadsts, Some(7000215));
+        assert_eq!(refusal.description, "AADSTS7000215: Invalid client secret provided.");
+        assert_eq!(
+            refusal.to_string(),
+            format!(
+                "AADSTS7000215 (invalid_client). The client secret is wrong. Use the secret's value, not its id; a \
+                 new secret takes some seconds to spread. The authority says: \"AADSTS7000215: Invalid client secret \
+                 provided.\" Correlation id {id}, trace id {id}"
+            )
+        );
+    }
+
+    #[test]
+    fn the_code_is_found_in_the_text_and_an_unknown_one_is_kept() {
+        let body = r#"{"error":"invalid_request","error_description":"AADSTS424242: New."}"#;
+        let refusal = refused(400, body);
+        assert_eq!((refusal.aadsts, refusal.remedy()), (Some(424242), None));
+        assert_eq!(refused(400, r#"{"error":"invalid_request"}"#).aadsts, None);
+    }
+
+    #[test]
+    fn the_authoritys_words_are_one_bounded_line_without_the_secret() {
+        let body = serde_json::json!({
+            "error": format!("canary{}", "e".repeat(10_000)),
+            "error_description": format!("the secret \u{1b}[31m'canary'\r\nis wrong\u{7}\t{}", "x".repeat(100_000)),
+        });
+        let refusal = refused(400, &body.to_string());
+        let text = format!("{refusal} {refusal:?}");
+        assert!(text.len() < 2000 && !text.contains("canary"), "{text}");
+        assert!(!text.chars().any(char::is_control), "{text}");
+        assert!(refusal.description.starts_with("the secret  [31m'[redacted]'"), "{text}");
+    }
+
+    #[test]
+    fn what_may_pass_by_itself_is_told_from_what_was_refused() {
+        let envelope = r#"{"error":"temporarily_unavailable"}"#;
+        for (status, body) in [(500, ""), (503, "<html>"), (504, envelope), (408, ""), (400, envelope)] {
+            let error = answer(status, &[], body).unwrap_err();
+            assert!(matches!(error, TokenError::Unavailable { .. }), "{status}: {error:?}");
+            assert_eq!(error.status().unwrap().as_u16(), status);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The routes of the web service, and what holds for all of them.
+
+mod failure;
+mod health;
+mod resources;
+
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::http::uri::Authority;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use shared::problem::Problem;
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
+
+use self::failure::Failure;
+use crate::resource_client::ResourceClient;
+
+/// The largest body of a request, in bytes: a resource's content of 64 KiB, however its JSON is spelled.
+const MAX_BODY_BYTES: usize = 512 * 1024;
+
+/// How long a request may take, with its body, a token request and the resource's answer.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// The routes. `local`: they are served on a loopback address.
+pub(crate) fn routes(client: ResourceClient, local: bool) -> Router {
+    let routes = Router::new()
+        .route("/api/resources", get(resources::list).post(resources::create))
+        .route("/api/resources/{id}", get(resources::read).put(resources::replace).delete(resources::delete))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .fallback(async || Failure::new(StatusCode::NOT_FOUND, "not_found"))
+        .method_not_allowed_fallback(async || {
+            Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed")
+        })
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .with_state(client);
+    let routes = if local { routes.layer(from_fn(names_this_machine)) } else { routes };
+    routes
+        .layer(from_fn(within_time))
+        .layer(CatchPanicLayer::custom(|_| {
+            Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error").into_response()
+        }))
+        .layer(from_fn(recorded))
+}
+
+/// Refuses a `Host` that is not this machine's.
+///
+/// A page of any web site can let its own name resolve to 127.0.0.1 and then read what is served here ("DNS
+/// rebinding"); the name in `Host` gives it away.
+async fn names_this_machine(request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let local = host.and_then(|host| host.parse::<Authority>().ok()).is_some_and(|authority| {
+        let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+        name.eq_ignore_ascii_case("localhost")
+            || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    });
+    if local {
+        next.run(request).await
+    } else {
+        Failure::from(
+            Problem::new(StatusCode::MISDIRECTED_REQUEST, "not_this_machine")
+                .detail("A service on a loopback address answers to localhost, 127.0.0.1 and [::1] only."),
+        )
+        .into_response()
+    }
+}
+
+async fn within_time(request: Request, next: Next) -> Response {
+    let timed_out = || Failure::new(StatusCode::SERVICE_UNAVAILABLE, "timed_out").into_response();
+    tokio::time::timeout(TIME_LIMIT, next.run(request)).await.unwrap_or_else(|_| timed_out())
+}
+
+/// One record for each request, and no store for any answer.
+async fn recorded(request: Request, next: Next) -> Response {
+    // The route and not the path: a path may hold anything.
+    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
+    let is_probe = route.starts_with("/health/");
+    let span = tracing::info_span!("request", method = %request.method(), route);
+    let started = Instant::now();
+    let mut response = next.run(request).instrument(span.clone()).await;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let (status, milliseconds) = (response.status().as_u16(), started.elapsed().as_millis());
+    span.in_scope(|| {
+        // Probes come every few seconds, for ever.
+        if is_probe {
+            tracing::debug!(status, milliseconds, "answered");
+        } else {
+            tracing::info!(status, milliseconds, "answered");
+        }
+    });
+    response
+}

@@ -1,0 +1,137 @@
+//! The one place that turns failures into HTTP answers.
+//!
+//! What the caller can mend is passed on. What only whoever runs this service can mend is 502, and what may pass by
+//! itself is 503. Neither says more than a code and a correlation id: the rest is in the log.
+
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use shared::problem::Problem;
+use shared::process::one_line;
+
+use crate::resource_client::{Refused, ResourceError};
+use crate::token::TokenError;
+
+/// A failure as this service answers it.
+#[derive(Debug)]
+pub(super) struct Failure {
+    problem: Box<Problem>,
+    retry_after: Option<HeaderValue>,
+}
+
+impl Failure {
+    pub(super) fn new(status: StatusCode, code: &'static str) -> Self {
+        Problem::new(status, code).into()
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self { problem: Box::new(problem), retry_after: None }
+    }
+}
+
+impl From<&TokenError> for Failure {
+    fn from(error: &TokenError) -> Self {
+        let (status, code) = match error {
+            TokenError::Refused(_) => (StatusCode::BAD_GATEWAY, "token_refused"),
+            TokenError::Malformed { .. } => (StatusCode::BAD_GATEWAY, "authority_malformed"),
+            TokenError::Throttled { .. }
+            | TokenError::Unavailable { .. }
+            | TokenError::Unreachable { .. }
+            | TokenError::Abandoned => (StatusCode::SERVICE_UNAVAILABLE, "authority_unavailable"),
+        };
+        tracing::warn!(code, error = one_line(error), "no access token");
+        let id = error.correlation_id().map(|id| format!(" Correlation id {id}.")).unwrap_or_default();
+        let problem = Problem::new(status, code).detail(format!("This service got no access token.{id}"));
+        let retry_after = error.retry_after().map(|wait| HeaderValue::from(wait.as_secs()));
+        Self { problem: Box::new(problem), retry_after }
+    }
+}
+
+impl From<ResourceError> for Failure {
+    fn from(error: ResourceError) -> Self {
+        let (status, code) = match &error {
+            ResourceError::Token(error) => return Self::from(error),
+            ResourceError::Refused(refused) => return Self::from(refused.as_ref()),
+            ResourceError::NotAHeaderValue(_) => (StatusCode::BAD_REQUEST, "invalid_header"),
+            ResourceError::Unreachable(_) => (StatusCode::SERVICE_UNAVAILABLE, "resource_unavailable"),
+            ResourceError::Body { .. } | ResourceError::Malformed { .. } => {
+                (StatusCode::BAD_GATEWAY, "resource_malformed")
+            }
+        };
+        tracing::warn!(code, error = one_line(&error), "the call of the resource failed");
+        Self::new(status, code)
+    }
+}
+
+impl From<&Refused> for Failure {
+    fn from(refused: &Refused) -> Self {
+        let (status, code) = match refused.status {
+            status if is_the_callers(status) => {
+                let problem = refused.problem.clone().filter(|problem| problem.status == status.as_u16());
+                return problem.unwrap_or_else(|| Problem::new(status, "refused_by_resource")).into();
+            }
+            StatusCode::UNAUTHORIZED => (StatusCode::BAD_GATEWAY, "resource_refused_token"),
+            StatusCode::FORBIDDEN => (StatusCode::BAD_GATEWAY, "resource_denied_access"),
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                (StatusCode::SERVICE_UNAVAILABLE, "resource_unavailable")
+            }
+            _ => (StatusCode::BAD_GATEWAY, "resource_failed"),
+        };
+        tracing::warn!(code, %refused, "the resource refused this client");
+        let retry_after = refused.retry_after.clone().filter(|_| status == StatusCode::SERVICE_UNAVAILABLE);
+        Self { retry_after, ..Self::new(status, code) }
+    }
+}
+
+/// Whether the status is about what this service's caller sent, and not about this service.
+fn is_the_callers(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::BAD_REQUEST
+            | StatusCode::NOT_FOUND
+            | StatusCode::CONFLICT
+            | StatusCode::GONE
+            | StatusCode::PRECONDITION_FAILED
+            | StatusCode::PAYLOAD_TOO_LARGE
+            | StatusCode::UNPROCESSABLE_ENTITY
+            | StatusCode::PRECONDITION_REQUIRED
+    )
+}
+
+impl From<JsonRejection> for Failure {
+    fn from(rejection: JsonRejection) -> Self {
+        let code = match rejection.status() {
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported_media_type",
+            StatusCode::PAYLOAD_TOO_LARGE => "body_too_large",
+            _ => "invalid_body",
+        };
+        // Not the rejection's own text: it quotes the body, at any length.
+        Problem::new(rejection.status(), code)
+            .detail("Send application/json with `name`, a string, and `content`, any JSON.")
+            .into()
+    }
+}
+
+impl From<PathRejection> for Failure {
+    fn from(_: PathRejection) -> Self {
+        Problem::new(StatusCode::BAD_REQUEST, "invalid_id").detail("A resource's id is a UUID.").into()
+    }
+}
+
+impl From<QueryRejection> for Failure {
+    fn from(_: QueryRejection) -> Self {
+        Problem::new(StatusCode::BAD_REQUEST, "invalid_query")
+            .detail("`limit` is a number and `after` the `next` of the page before; nothing else is known.")
+            .into()
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response = self.problem.into_response().into_response();
+        response.headers_mut().extend(self.retry_after.map(|wait| (header::RETRY_AFTER, wait)));
+        response
+    }
+}

@@ -1,0 +1,34 @@
+//! Whether the service is there, and whether it can do its work.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+
+use super::failure::Failure;
+use crate::resource_client::ResourceClient;
+
+/// How long a readiness probe waits for a token; the request for it goes on without the probe.
+const TOKEN_WAIT: Duration = Duration::from_secs(2);
+
+#[derive(Serialize)]
+pub(super) struct Health {
+    status: &'static str,
+}
+
+/// The process answers.
+pub(super) async fn live() -> Json<Health> {
+    Json(Health { status: "live" })
+}
+
+/// A token is at hand, or could be acquired just now.
+///
+/// The resource is not asked: its own readiness is known where it runs, and taking this service out of rotation
+/// mends nothing there.
+pub(super) async fn ready(State(client): State<ResourceClient>) -> Result<Json<Health>, Failure> {
+    match tokio::time::timeout(TOKEN_WAIT, client.token_retriever().token()).await {
+        Ok(token) => token.map(|_| Json(Health { status: "ready" })).map_err(|error| Failure::from(&error)),
+        Err(_) => Err(Failure::new(http::StatusCode::SERVICE_UNAVAILABLE, "authority_unavailable")),
+    }
+}

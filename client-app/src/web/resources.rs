@@ -1,0 +1,75 @@
+//! `/api/resources`: the resource's routes again, called with this client's own token.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use shared::resource::{NewResource, ResourcePage};
+use uuid::Uuid;
+
+use super::failure::Failure;
+use crate::resource_client::{IDEMPOTENCY_KEY, Paging, ResourceClient, Tagged};
+
+type PathId = Result<Path<Uuid>, PathRejection>;
+type Body = Result<Json<NewResource>, JsonRejection>;
+
+pub(super) async fn list(
+    State(client): State<ResourceClient>,
+    paging: Result<Query<Paging>, QueryRejection>,
+) -> Result<Json<ResourcePage>, Failure> {
+    let Query(paging) = paging?;
+    Ok(Json(client.list(&paging).await?))
+}
+
+pub(super) async fn read(State(client): State<ResourceClient>, id: PathId) -> Result<Response, Failure> {
+    let Path(id) = id?;
+    Ok(tagged(StatusCode::OK, client.read(id).await?))
+}
+
+pub(super) async fn create(
+    State(client): State<ResourceClient>,
+    headers: HeaderMap,
+    new: Body,
+) -> Result<Response, Failure> {
+    let Json(new) = new?;
+    let created = client.create(&new, text(&headers, &HeaderName::from_static(IDEMPOTENCY_KEY))?).await?;
+    // Of this service, and not the resource's own: it is here that the caller can read it again.
+    let location = HeaderValue::try_from(format!("/api/resources/{}", created.resource.id));
+    let mut response = tagged(StatusCode::CREATED, created);
+    response.headers_mut().extend(location.ok().map(|location| (header::LOCATION, location)));
+    Ok(response)
+}
+
+pub(super) async fn replace(
+    State(client): State<ResourceClient>,
+    id: PathId,
+    headers: HeaderMap,
+    new: Body,
+) -> Result<Response, Failure> {
+    let (Path(id), Json(new)) = (id?, new?);
+    let replaced = client.replace(id, &new, text(&headers, &header::IF_MATCH)?).await?;
+    Ok(tagged(StatusCode::OK, replaced))
+}
+
+pub(super) async fn delete(
+    State(client): State<ResourceClient>,
+    id: PathId,
+    headers: HeaderMap,
+) -> Result<StatusCode, Failure> {
+    let Path(id) = id?;
+    client.delete(id, text(&headers, &header::IF_MATCH)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn tagged(status: StatusCode, tagged: Tagged) -> Response {
+    let etag = tagged.etag.map(|etag| (header::ETAG, etag));
+    let mut response = (status, Json(tagged.resource)).into_response();
+    response.headers_mut().extend(etag);
+    response
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Failure> {
+    let text = headers.get(name).map(HeaderValue::to_str).transpose();
+    text.map_err(|_| Failure::new(StatusCode::BAD_REQUEST, "invalid_header"))
+}

@@ -1,0 +1,13 @@
+//! The client-app against peers that misbehave, over real connections.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test ends where something is not as it must be"
+)]
+
+mod peer;
+mod program;
+mod resource_client;
+mod token;
+mod web;

@@ -1,0 +1,229 @@
+//! Servers that answer what a test tells them to, and remember what they were asked.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use client_app::Settings;
+use http::{HeaderMap, Method};
+use http_body::Frame;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use shared::server::{Server, ServerCertificate};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// The client secret of every test: nothing may show it. It holds what a form must encode.
+pub(crate) const SECRET: &str = "canary+&=% ü";
+
+/// The access token that a peer hands out unless told otherwise: nothing may show it.
+pub(crate) const TOKEN: &str = "canary.access-token.x";
+
+/// An answer to give.
+#[derive(Debug, Clone)]
+pub(crate) struct Scripted {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) delay: Duration,
+    /// Whether the connection ends before the body does.
+    pub(crate) breaks_off: bool,
+}
+
+impl Scripted {
+    pub(crate) fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, headers: Vec::new(), body: body.into(), delay: Duration::ZERO, breaks_off: false }
+    }
+
+    pub(crate) fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self::new(status, body).header("content-type", "application/json")
+    }
+
+    /// A good answer of the v2 endpoint.
+    pub(crate) fn token(expires_in: u64) -> Self {
+        let body = format!(r#"{{"token_type":"Bearer","expires_in":{expires_in},"access_token":"{TOKEN}"}}"#);
+        Self::json(200, body)
+    }
+
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub(crate) fn breaking_off(mut self) -> Self {
+        self.breaks_off = true;
+        self
+    }
+
+    pub(crate) fn after(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+}
+
+/// A request as it came.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) method: Method,
+    pub(crate) target: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+#[derive(Debug, Default)]
+struct Script {
+    answers: Mutex<VecDeque<Scripted>>,
+    otherwise: Mutex<Option<Scripted>>,
+    asked: Mutex<Vec<Asked>>,
+}
+
+/// A server that follows a script; it stops when it is dropped.
+pub(crate) struct Peer {
+    pub(crate) url: String,
+    pub(crate) ca_pem: String,
+    script: Arc<Script>,
+    _running: DropGuard,
+}
+
+impl Peer {
+    /// Speaks https with a certificate of its own authority, and hands out tokens unless told otherwise.
+    pub(crate) async fn authority() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        let chain = vec![params.signed_by(&key, &ca).unwrap().der().clone()];
+        let certificate = ServerCertificate::new(chain, key.serialize_der().try_into().unwrap());
+        Self::start(Some(&certificate), ca.pem(), Scripted::token(3599)).await
+    }
+
+    /// Speaks plain http, and answers 404 unless told otherwise.
+    pub(crate) async fn resource() -> Self {
+        Self::start(None, String::new(), Scripted::new(404, "")).await
+    }
+
+    async fn start(certificate: Option<&ServerCertificate>, ca_pem: String, otherwise: Scripted) -> Self {
+        let server = Server::bind_address((Ipv4Addr::LOCALHOST, 0).into(), certificate).await.unwrap();
+        let script = Arc::new(Script { otherwise: Mutex::new(Some(otherwise)), ..Script::default() });
+        let shutdown = CancellationToken::new();
+        let url = server.url();
+        let service = Router::new().fallback(answer).with_state(Arc::clone(&script));
+        tokio::spawn(server.serve(service, shutdown.clone()));
+        Self { url, ca_pem, script, _running: shutdown.drop_guard() }
+    }
+
+    /// Adds the answer to the next request that has none yet.
+    pub(crate) fn answers(&self, scripted: Scripted) -> &Self {
+        self.script.answers.lock().unwrap().push_back(scripted);
+        self
+    }
+
+    /// The requests so far.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.script.asked.lock().unwrap().clone()
+    }
+}
+
+async fn answer(State(script): State<Arc<Script>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap();
+    script.asked.lock().unwrap().push(Asked {
+        method: parts.method,
+        target: parts.uri.to_string(),
+        headers: parts.headers,
+        body: String::from_utf8(body.to_vec()).unwrap(),
+    });
+    let next = script.answers.lock().unwrap().pop_front();
+    let scripted = next.or_else(|| script.otherwise.lock().unwrap().clone()).unwrap();
+    tokio::time::sleep(scripted.delay).await;
+    let mut response = Response::builder().status(scripted.status);
+    for (name, value) in scripted.headers {
+        response = response.header(name, value);
+    }
+    let body = scripted.body.into();
+    response
+        .body(if scripted.breaks_off { Body::new(BreaksOff::Before(body)) } else { Body::from(body) })
+        .unwrap()
+}
+
+/// A body that sends something, lets it reach the peer, and fails.
+enum BreaksOff {
+    Before(Bytes),
+    Sent,
+    Flushed,
+}
+
+impl http_body::Body for BreaksOff {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match std::mem::replace(&mut *self, Self::Flushed) {
+            Self::Before(bytes) => {
+                *self = Self::Sent;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Self::Sent => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Self::Flushed => Poll::Ready(Some(Err(io::Error::other("as the test wants")))),
+        }
+    }
+}
+
+/// An authority, a resource, and the variables that point the client-app at both.
+pub(crate) struct Peers {
+    pub(crate) authority: Peer,
+    pub(crate) resource: Peer,
+    folder: tempfile::TempDir,
+}
+
+impl Peers {
+    pub(crate) async fn start() -> Self {
+        let (authority, resource) = (Peer::authority().await, Peer::resource().await);
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("ca.pem"), &authority.ca_pem).unwrap();
+        Self { authority, resource, folder }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("AZURE_AD__INSTANCE", self.authority.url.clone()),
+            ("AZURE_AD__CLIENT_SECRET", SECRET.to_owned()),
+            ("HTTP_CLIENT__CA_FILE", self.folder.path().join("ca.pem").display().to_string()),
+            ("HTTP_CLIENT__TIMEOUT_SECONDS", "5".to_owned()),
+            ("RESOURCE__BASE_URL", self.resource.url.clone()),
+            ("SERVER__LISTEN", "127.0.0.1:0".to_owned()),
+        ]
+    }
+
+    pub(crate) fn settings_with(&self, more: &[(&'static str, &str)]) -> Settings {
+        let more = more.iter().map(|&(name, value)| (name, value.to_owned()));
+        Settings::load(None, self.variables().into_iter().chain(more).collect()).unwrap()
+    }
+
+    pub(crate) fn settings(&self) -> Settings {
+        self.settings_with(&[])
+    }
+}
+
+/// Asserts that a text shows neither the secret nor the token.
+pub(crate) fn shows_no_canary(text: &str) {
+    assert!(!text.contains("canary"), "{text}");
+}
