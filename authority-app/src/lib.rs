@@ -1,1 +1,48 @@
-//! Placeholder.
+//! A local stand-in for Microsoft Entra ID: app-only tokens for tests and demos, without a tenant.
+//!
+//! Its tokens are for software under test. Anybody can have one: never trust its issuer or its certificate
+//! authority where anything is at stake.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let authority = authority_app::Authority::builder().spawn().await?;
+//! println!("set AZURE_AUTHORITY_HOST to {}", authority.instance());
+//! authority.shutdown().await;
+//! # Ok::<(), authority_app::StartError>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Layout
+//!
+//! - [`Authority`] is the running whole: its listeners, and what a test does to it beyond Entra (`authority`, `mint`).
+//! - What it knows: [`Directory`] (`directory/`: tenants, apps, grants, read from files), `credentials`.
+//! - What it answers: `endpoints/` (token, discovery, key set, instance discovery), `errors` (every AADSTS code with
+//!   its status and text), `grant` (the claims of a token), `origin` (whose name stands in URLs and issuers).
+//! - What it signs with: `keys/` (the signing keys), `certificates` (https), [`DataFolder`] (where both are kept).
+//! - `admin` is the listener for tests in other processes; [`Settings`] are those of the binary.
+//!
+//! Dependency rule: this crate depends on `shared` and on none of the other services.
+
+mod admin;
+mod authority;
+mod certificates;
+mod context;
+mod credentials;
+mod data_folder;
+mod directory;
+mod endpoints;
+mod errors;
+mod grant;
+mod keys;
+mod mint;
+mod origin;
+mod settings;
+
+pub use authority::{Authority, Builder, StartError};
+pub use certificates::{CertificateAuthority, IssueError, IssuedCertificate};
+pub use data_folder::DataFolder;
+pub use directory::{Directory, DirectoryError};
+pub use keys::RollError;
+pub use mint::{MintError, MintRequest};
+pub use settings::Settings;

@@ -22,14 +22,18 @@ pub const AZURE_VARIABLES: &[(&str, &str)] = &[
 /// the resource's `requestedAccessTokenVersion` does.
 /// <https://learn.microsoft.com/entra/identity-platform/access-tokens#token-formats>
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&'static str")]
 pub enum Version {
     /// v1.0: `resource=`, issuer `https://sts.windows.net/{tid}/`.
-    #[serde(rename = "1.0")]
     V1,
     /// v2.0: `scope=…/.default`, issuer `https://login.microsoftonline.com/{tid}/v2.0`.
-    #[serde(rename = "2.0")]
     V2,
 }
+
+/// A text that is no version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not \"1.0\" or \"2.0\"")]
+pub struct InvalidVersion;
 
 impl Version {
     /// The text of the `ver` claim.
@@ -39,6 +43,20 @@ impl Version {
             Self::V1 => "1.0",
             Self::V2 => "2.0",
         }
+    }
+}
+
+impl TryFrom<String> for Version {
+    type Error = InvalidVersion;
+
+    fn try_from(text: String) -> Result<Self, InvalidVersion> {
+        [Self::V1, Self::V2].into_iter().find(|version| version.as_str() == text).ok_or(InvalidVersion)
+    }
+}
+
+impl From<Version> for &'static str {
+    fn from(version: Version) -> Self {
+        version.as_str()
     }
 }
 

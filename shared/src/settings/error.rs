@@ -123,7 +123,7 @@ impl<'a> Origins<'a> {
                 expected: expected.unwrap_or_default(),
             };
         }
-        SettingsError::Key { origin: self.of(&path), key: path, problem: without_value(&text) }
+        SettingsError::Key { origin: self.of(&path), problem: self.without_value(&path, &text), key: path }
     }
 
     pub(super) fn place(&self, problem: KeyProblem) -> SettingsError {
@@ -135,11 +135,30 @@ impl<'a> Origins<'a> {
     }
 
     fn of(&self, key: &str) -> String {
-        let found = key.split('.').try_fold(&self.config.cache, |value, level| match &value.kind {
-            ValueKind::Table(table) => table.get(level),
+        self.value(key).and_then(deepest_origin).unwrap_or_else(|| self.file.clone())
+    }
+
+    fn value(&self, key: &str) -> Option<&Value> {
+        key.split('.').try_fold(&self.config.cache, |value, level| match &value.kind {
+            // A member of a list is looked up as the list.
+            ValueKind::Table(table) => table.get(level.split('[').next().unwrap_or(level)),
             _ => Some(value),
-        });
-        found.and_then(deepest_origin).unwrap_or_else(|| self.file.clone())
+        })
+    }
+
+    /// The text of an error, unless it quotes the value; serde's own texts do, and say later what was expected.
+    fn without_value(&self, key: &str, text: &str) -> String {
+        let quotes_value =
+            ["invalid type: ", "invalid value: ", "unknown variant "].iter().any(|p| text.starts_with(p));
+        if let Some(at) = text.rfind(", expected ").filter(|_| quotes_value) {
+            return text.get(at + 2..).unwrap_or_default().to_owned();
+        }
+        let quoted = self.value(key).and_then(|value| value.clone().into_string().ok());
+        if quoted.is_some_and(|value| text.contains(&value)) {
+            "not a value that this key can have".to_owned()
+        } else {
+            text.to_owned()
+        }
     }
 
     fn remedy(&self, key: &str) -> String {
@@ -171,14 +190,4 @@ fn innermost(error: &ConfigError) -> &ConfigError {
 /// Splits "`prefix` `name`rest" into name and rest.
 fn quoted<'t>(text: &'t str, prefix: &str) -> Option<(&'t str, &'t str)> {
     text.strip_prefix(prefix)?.strip_prefix('`')?.split_once('`')
-}
-
-/// serde's own texts quote the value; what was expected comes after it.
-fn without_value(text: &str) -> String {
-    let quotes_value =
-        ["invalid type: ", "invalid value: ", "unknown variant "].iter().any(|p| text.starts_with(p));
-    match text.rfind(", expected ") {
-        Some(at) if quotes_value => text.get(at + 2..).unwrap_or("not usable").to_owned(),
-        _ => text.to_owned(),
-    }
 }

@@ -1,0 +1,143 @@
+//! The running stand-in.
+
+mod builder;
+
+use std::net::SocketAddr;
+
+use shared::azure_ad::Instance;
+use shared::secret::AccessToken;
+use shared::server::BindError;
+use shared::settings::{KeyProblem, SettingsError};
+use tokio::task::JoinSet;
+use tokio_util::sync::DropGuard;
+use url::Url;
+
+pub use builder::Builder;
+
+use crate::DirectoryError;
+use crate::certificates::{CertificateAuthority, IssueError, IssuedCertificate};
+use crate::endpoints::AppState;
+use crate::keys::RollError;
+use crate::mint::{MintError, MintRequest};
+
+/// A stand-in for Entra ID that serves until it is dropped.
+#[derive(Debug)]
+pub struct Authority {
+    state: AppState,
+    certificates: CertificateAuthority,
+    address: SocketAddr,
+    admin_url: Option<Url>,
+    tasks: JoinSet<()>,
+    shutdown: DropGuard,
+}
+
+/// Why a stand-in does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Whoever set it up: settings, directory or data folder are unusable.
+    // Not `transparent`, here and below: the exit code is found by looking for the settings error among the sources.
+    #[error("{0}")]
+    Settings(#[from] SettingsError),
+    /// The address for Entra's endpoints is taken.
+    #[error("{0}")]
+    Bind(#[source] BindError),
+    /// The address for the admin listener is taken.
+    #[error("cannot listen on {address} (`admin.listen`)")]
+    AdminAddress {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The work of starting was cut short, as when the runtime ends.
+    #[error("starting was cut short")]
+    Interrupted(#[from] tokio::task::JoinError),
+}
+
+impl Authority {
+    /// A stand-in with the built-in directory on free ports of 127.0.0.1, its keys kept in the user's cache.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// The base URL that takes the place of `https://login.microsoftonline.com`.
+    #[must_use]
+    pub fn instance(&self) -> Instance {
+        self.state.origin.canonical().clone()
+    }
+
+    /// The address that was bound.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The certificate authority that clients have to trust, in PEM.
+    #[must_use]
+    pub fn ca_certificate_pem(&self) -> &str {
+        self.certificates.certificate_pem()
+    }
+
+    /// The base URL of the admin listener, if there is one.
+    #[must_use]
+    pub fn admin_url(&self) -> Option<Url> {
+        self.admin_url.clone()
+    }
+
+    /// Signs with a new key from now on; the ones before it stay published. Takes this thread some 100 ms.
+    ///
+    /// # Errors
+    /// The new key cannot be kept in the data folder.
+    pub fn roll_keys(&self) -> Result<(), RollError> {
+        self.state.keys.roll()
+    }
+
+    /// Mints a token with claims of the caller's choosing, signed with the current key.
+    ///
+    /// # Errors
+    /// The directory knows no such tenant, client or resource.
+    pub fn mint(&self, request: &MintRequest) -> Result<AccessToken, MintError> {
+        request.mint(
+            &self.state.directory,
+            self.state.keys.snapshot().current(),
+            self.state.origin.canonical(),
+        )
+    }
+
+    /// Issues a server certificate for DNS names and IP addresses, from the stand-in's own authority.
+    ///
+    /// # Errors
+    /// One of the names is neither.
+    pub fn issue_certificate<N: AsRef<str>>(&self, names: &[N]) -> Result<IssuedCertificate, IssueError> {
+        self.certificates.issue(names)
+    }
+
+    /// Stops listening and waits for the requests in flight.
+    pub async fn shutdown(mut self) {
+        drop(self.shutdown);
+        // Not dropped with the rest, which would cut the requests short.
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+impl StartError {
+    fn admin(error: BindError) -> Self {
+        match error {
+            BindError::Address { address, source } => Self::AdminAddress { address, source },
+            other @ BindError::Settings(_) => Self::Bind(other),
+        }
+    }
+}
+
+impl From<KeyProblem> for StartError {
+    fn from(problem: KeyProblem) -> Self {
+        Self::Settings(problem.into())
+    }
+}
+
+impl From<DirectoryError> for StartError {
+    fn from(error: DirectoryError) -> Self {
+        Self::Settings(error.into())
+    }
+}

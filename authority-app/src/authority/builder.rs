@@ -1,0 +1,176 @@
+//! What a stand-in is started with.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use shared::azure_ad::Instance;
+use shared::server::Server;
+use shared::settings::{Environment, KeyProblem};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::{Authority, StartError};
+use crate::certificates::CertificateAuthority;
+use crate::endpoints::{self, AppState};
+use crate::keys::SigningKeys;
+use crate::origin::{self, Origin};
+use crate::{DataFolder, Directory, admin};
+
+/// What a stand-in is to be like; see [`Authority::builder`].
+#[derive(Debug, Clone)]
+pub struct Builder {
+    listen: SocketAddr,
+    allow_non_loopback: bool,
+    admin_listen: Option<SocketAddr>,
+    names: Vec<String>,
+    public_url: Option<Instance>,
+    directory: Option<Directory>,
+    data_folder: Option<PathBuf>,
+    drain_timeout: Duration,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self {
+            listen: any,
+            allow_non_loopback: false,
+            admin_listen: Some(any),
+            names: vec!["localhost".to_owned()],
+            public_url: None,
+            directory: None,
+            data_folder: None,
+            drain_timeout: Duration::from_secs(10),
+        }
+    }
+
+    /// The address of Entra's endpoints; port 0 takes a free one.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Lets [`Self::listen`] be an address that other machines reach.
+    #[must_use]
+    pub fn allow_non_loopback(mut self, allow: bool) -> Self {
+        self.allow_non_loopback = allow;
+        self
+    }
+
+    /// The address of the admin listener, always a loopback one; `None` for no such listener.
+    #[must_use]
+    pub fn admin_listen(mut self, address: Option<SocketAddr>) -> Self {
+        self.admin_listen = address;
+        self
+    }
+
+    /// The DNS names in the server's certificate and, where a client uses them, in URLs and issuers.
+    #[must_use]
+    pub fn names(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.names = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Pins URLs and issuers to one base URL.
+    #[must_use]
+    pub fn public_url(mut self, url: Option<Instance>) -> Self {
+        self.public_url = url;
+        self
+    }
+
+    /// What it knows, in place of the built-in directory.
+    #[must_use]
+    pub fn directory(mut self, directory: Directory) -> Self {
+        self.directory = Some(directory);
+        self
+    }
+
+    /// Where its keys are kept, in place of the user's cache.
+    #[must_use]
+    pub fn data_folder(mut self, path: impl Into<PathBuf>) -> Self {
+        self.data_folder = Some(path.into());
+        self
+    }
+
+    /// How long requests in flight may take after [`Authority::shutdown`].
+    #[must_use]
+    pub fn drain_timeout(mut self, time: Duration) -> Self {
+        self.drain_timeout = time;
+        self
+    }
+
+    /// Starts it, serving in tasks of this runtime.
+    ///
+    /// # Errors
+    /// What it was given cannot be used, or an address is taken.
+    pub async fn spawn(self) -> Result<Authority, StartError> {
+        self.check_addresses()?;
+        let Self { listen, names, drain_timeout, .. } = self;
+        let (data_folder, directory) = (self.data_folder, self.directory);
+        // Reading keys is blocking work, and the first time, making them is long work.
+        let opened = tokio::task::spawn_blocking(move || open(data_folder, directory)).await??;
+        let Opened { directory, keys, certificates } = opened;
+
+        let mut hosts = names.clone();
+        hosts.extend(origin::addresses(listen.ip()).iter().map(ToString::to_string));
+        let certificate = certificates.issue(&hosts).ok().and_then(|issued| issued.for_server());
+        let certificate =
+            certificate.ok_or_else(|| KeyProblem::new("server.names", "not all are DNS names"))?;
+        let server = Server::bind_address(listen, Some(&certificate)).await.map_err(StartError::Bind)?;
+        let address = server.address();
+        let origin = Origin::new(&names, self.public_url.as_ref(), address)?;
+
+        let admin = match self.admin_listen {
+            Some(address) => Some(Server::bind_address(address, None).await.map_err(StartError::admin)?),
+            None => None,
+        };
+        let admin_url =
+            admin.as_ref().and_then(|admin| Url::parse(&format!("http://{}", admin.address())).ok());
+        let state = AppState { directory, keys, origin: Arc::new(origin) };
+        let shutdown = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let mut serve = |server: Server, router: Router| {
+            tasks.spawn(server.with_drain_timeout(drain_timeout).serve(router, shutdown.clone()));
+        };
+        serve(server, endpoints::router(state.clone()));
+        if let Some(admin) = admin {
+            serve(admin, admin::router(state.clone()));
+        }
+        let shutdown = shutdown.drop_guard();
+        Ok(Authority { state, certificates, address, admin_url, tasks, shutdown })
+    }
+
+    /// Its tokens pass for real ones with whoever trusts its certificate: nobody else is to reach it unasked.
+    fn check_addresses(&self) -> Result<(), KeyProblem> {
+        if !self.listen.ip().is_loopback() && !self.allow_non_loopback {
+            let remedy = "not a loopback address; set `server.allow_non_loopback` if others are to reach it";
+            return Err(KeyProblem::new("server.listen", remedy));
+        }
+        if self.admin_listen.is_some_and(|address| !address.ip().is_loopback()) {
+            let problem = "not a loopback address; whoever reaches this listener has any token";
+            return Err(KeyProblem::new("admin.listen", problem));
+        }
+        Ok(())
+    }
+}
+
+struct Opened {
+    directory: Arc<Directory>,
+    keys: Arc<SigningKeys>,
+    certificates: CertificateAuthority,
+}
+
+fn open(folder: Option<PathBuf>, directory: Option<Directory>) -> Result<Opened, StartError> {
+    let folder = folder.map_or_else(DataFolder::of_user, DataFolder::at)?;
+    let certificates = CertificateAuthority::open(&folder)?;
+    Ok(Opened {
+        directory: Arc::new(directory.map_or_else(|| Directory::seeded(&Environment::default()), Ok)?),
+        keys: Arc::new(SigningKeys::open(folder)?),
+        certificates,
+    })
+}

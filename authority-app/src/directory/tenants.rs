@@ -1,0 +1,154 @@
+//! The tenants of `directory.toml`, checked against the app registrations.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use shared::ids::{AppRole, ClientId, Domain, ObjectId, TenantId};
+
+use super::{Application, Directory, DirectoryError, ServicePrincipal, Tenant};
+
+type Applications = HashMap<ClientId, Arc<Application>>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TenantEntry {
+    id: TenantId,
+    display_name: String,
+    #[serde(default)]
+    domains: Vec<Domain>,
+    region: Option<String>,
+    #[serde(default)]
+    service_principals: Vec<PrincipalEntry>,
+    #[serde(default)]
+    grants: Vec<GrantEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PrincipalEntry {
+    app: ClientId,
+    object_id: ObjectId,
+    #[serde(default = "yes")]
+    enabled: bool,
+    #[serde(default)]
+    app_role_assignment_required: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GrantEntry {
+    client: ClientId,
+    resource: ClientId,
+    role: AppRole,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Directory {
+    /// Puts the entries of `file` together.
+    pub(super) fn of(
+        file: &str,
+        entries: Vec<TenantEntry>,
+        applications: &Applications,
+    ) -> Result<Self, DirectoryError> {
+        let first = entries.first().map(|entry| entry.id);
+        let first = first.ok_or_else(|| DirectoryError::key(file, "tenants", "there is none; add one"))?;
+        let (mut tenants, mut domains) = (HashMap::new(), HashMap::new());
+        for entry in entries {
+            for domain in &entry.domains {
+                if domains.insert(domain.as_str().to_ascii_lowercase(), entry.id).is_some() {
+                    let problem = format!("{domain} names two tenants; remove one");
+                    return Err(DirectoryError::key(file, "tenants.domains", problem));
+                }
+            }
+            let tenant = Tenant::of(file, entry, applications)?;
+            if let Some(other) = tenants.insert(tenant.id, tenant) {
+                let problem = format!("{} stands there twice; remove one", other.id);
+                return Err(DirectoryError::key(file, "tenants.id", problem));
+            }
+        }
+        Ok(Self { tenants, domains, first })
+    }
+}
+
+impl Tenant {
+    fn of(file: &str, entry: TenantEntry, applications: &Applications) -> Result<Self, DirectoryError> {
+        let mut tenant = Self {
+            id: entry.id,
+            display_name: entry.display_name,
+            region: entry.region,
+            principals: HashMap::new(),
+            grants: HashMap::new(),
+        };
+        for principal in entry.service_principals {
+            tenant.add_principal(file, &principal, applications)?;
+        }
+        for grant in entry.grants {
+            tenant.add_grant(file, &grant)?;
+        }
+        Ok(tenant)
+    }
+
+    fn add_principal(
+        &mut self,
+        file: &str,
+        entry: &PrincipalEntry,
+        applications: &Applications,
+    ) -> Result<(), DirectoryError> {
+        let problem = |text: String| DirectoryError::key(file, "tenants.service_principals.app", text);
+        let application = applications.get(&entry.app).ok_or_else(|| {
+            problem(format!("{}: no manifest in `applications` has this `appId`; add it", entry.app))
+        })?;
+        let uris = &application.identifier_uris;
+        if let Some(uri) = uris.iter().find(|uri| self.resource(uri.as_str()).is_some()) {
+            return Err(problem(format!("{}: another app of the tenant is {uri} already", entry.app)));
+        }
+        let principal = ServicePrincipal {
+            application: Arc::clone(application),
+            object_id: entry.object_id,
+            enabled: entry.enabled,
+            assignment_required: entry.app_role_assignment_required,
+        };
+        match self.principals.insert(entry.app, principal) {
+            None => Ok(()),
+            Some(_) => Err(problem(format!("{} stands there twice; remove one", entry.app))),
+        }
+    }
+
+    fn add_grant(&mut self, file: &str, entry: &GrantEntry) -> Result<(), DirectoryError> {
+        let missing = |key: &str, id: ClientId| {
+            let problem =
+                format!("{id} is no service principal of the tenant; add it to `service_principals`");
+            DirectoryError::key(file, &format!("tenants.grants.{key}"), problem)
+        };
+        let client = self.principal(entry.client).ok_or_else(|| missing("client", entry.client))?;
+        let resource = self.principal(entry.resource).ok_or_else(|| missing("resource", entry.resource))?;
+        let (client, resource) = (&client.application, &resource.application);
+        let problem = |text: &str| {
+            let problem = format!("{} of {}: {text}", entry.role, resource.display_name);
+            DirectoryError::key(file, "tenants.grants.role", problem)
+        };
+        let named = |value: &Option<String>| value.as_deref() == Some(entry.role.as_str());
+        let role = resource.app_roles.iter().find(|role| named(&role.value)).ok_or_else(|| {
+            problem("its manifest has no such app role; correct the grant, or add it to `appRoles`")
+        })?;
+        // Graph refuses such an assignment as well.
+        if !role.for_applications {
+            return Err(problem("is for users; add `Application` to its `allowedMemberTypes`"));
+        }
+        let (key, role) = ((client.client_id, resource.client_id), role.id);
+        let granted = self.grants.entry(key).or_default();
+        if granted.contains(&role) {
+            return Err(DirectoryError::key(
+                file,
+                "tenants.grants",
+                format!("{} is granted to {} twice; remove one", entry.role, entry.client),
+            ));
+        }
+        granted.push(role);
+        Ok(())
+    }
+}

@@ -1,0 +1,115 @@
+//! Whether a token request is granted: what is looked at, and in which order.
+
+use shared::azure_ad::Version;
+use shared::ids::{AppIdUri, ClientId};
+use shared::token_endpoint::CLIENT_CREDENTIALS;
+
+use super::tenant::{Alias, Named};
+use super::token_request::TokenRequest;
+use crate::context::Context;
+use crate::credentials::{self, Refused};
+use crate::directory::{Application, ServicePrincipal, Tenant};
+use crate::errors::{Echo, Refusal};
+use crate::grant::Grant;
+
+/// What an `OpenID` Connect library adds to any scope; a service that acts for itself gets nothing for it.
+const IGNORED_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+
+/// Looks at one thing after the other, in Entra's order. Who has not proved who they are learns nothing of resources.
+pub(super) fn judge<'r>(
+    named: Named<'r>,
+    request: &'r TokenRequest,
+    version: Version,
+    context: &Context,
+) -> Result<Grant<'r>, Refusal> {
+    match request.value("grant_type") {
+        None => return Err(Refusal::MissingParameter { parameter: "grant_type" }),
+        Some(CLIENT_CREDENTIALS) => (),
+        Some(other) => return Err(Refusal::UnsupportedGrantType { grant_type: Echo::of(other) }),
+    }
+    let tenant = match named {
+        Named::Tenant(tenant) => tenant,
+        Named::Any(Alias::Organizations) => return Err(Refusal::NoTenant),
+        Named::Any(Alias::Common | Alias::Consumers) => return Err(Refusal::GrantTypeOverCommon),
+    };
+    let client = client(tenant, request)?;
+    let application = &client.application;
+    let authentication =
+        credentials::authenticate(&application.credentials, &request.credential(), context.now)
+            .map_err(|refused| refused_credential(refused, application))?;
+    let requested = match version {
+        Version::V1 => request.value("resource").ok_or(Refusal::MissingField { field: "resource" })?,
+        Version::V2 => scoped_resource(request)?,
+    };
+    let resource = resource(tenant, application, requested)?;
+    Ok(Grant { tenant, client, resource, requested, authentication })
+}
+
+fn client<'t>(tenant: &'t Tenant, request: &TokenRequest) -> Result<&'t ServicePrincipal, Refusal> {
+    let client_id = request.client_id().ok_or(Refusal::MissingParameter { parameter: "client_id" })?;
+    let id = ClientId::parse(client_id).ok().filter(|id| !id.as_uuid().is_nil());
+    let id = id.ok_or_else(|| Refusal::MalformedClient { client: Echo::of(client_id) })?;
+    let unknown = || Refusal::UnknownClient { client: id, tenant: tenant.display_name.clone() };
+    let client = tenant.principal(id).ok_or_else(unknown)?;
+    if client.enabled {
+        return Ok(client);
+    }
+    Err(Refusal::DisabledClient { client: id, name: client.application.display_name.clone() })
+}
+
+fn refused_credential(refused: Refused, application: &Application) -> Refusal {
+    let client = application.client_id;
+    match refused {
+        Refused::Missing => Refusal::MissingCredential,
+        Refused::WrongSecret => Refusal::WrongSecret { client },
+        Refused::ExpiredSecret => Refusal::ExpiredSecret { client },
+        Refused::UnregisteredCertificate => Refusal::UnregisteredCertificate,
+    }
+}
+
+/// The resource that the scope of a v2 request names: exactly one, with `/.default` behind it.
+fn scoped_resource(request: &TokenRequest) -> Result<&str, Refusal> {
+    if request.value("resource").is_some() {
+        return Err(Refusal::ResourceOnV2);
+    }
+    let scope = request.value("scope").ok_or(Refusal::MissingField { field: "scope" })?;
+    let echo = || Echo::of(scope);
+    let mut resources = scope.split_ascii_whitespace().filter(|name| !IGNORED_SCOPES.contains(name));
+    let without_default = || Refusal::ScopeWithoutDefault { scope: echo() };
+    let first = resources.next().ok_or_else(without_default)?;
+    let resource = first.strip_suffix("/.default").ok_or_else(without_default)?;
+    for other in resources {
+        if !other.ends_with("/.default") {
+            return Err(without_default());
+        }
+        if other != first {
+            return Err(Refusal::SeveralResources { scope: echo() });
+        }
+    }
+    if ClientId::parse(resource).is_err() && AppIdUri::parse(resource).is_err() {
+        return Err(Refusal::InvalidScope { scope: echo() });
+    }
+    Ok(resource)
+}
+
+fn resource<'t>(
+    tenant: &'t Tenant,
+    client: &Application,
+    requested: &str,
+) -> Result<&'t ServicePrincipal, Refusal> {
+    let echo = || Echo::of(requested);
+    let unknown = || Refusal::UnknownResource { resource: echo(), tenant: tenant.display_name.clone() };
+    let resource = tenant.resource(requested).ok_or_else(unknown)?;
+    if !resource.enabled {
+        return Err(Refusal::DisabledResource { resource: echo() });
+    }
+    if resource.assignment_required && !tenant.is_assigned(client, &resource.application) {
+        return Err(Refusal::NotAssigned {
+            client: client.client_id,
+            client_name: client.display_name.clone(),
+            resource: echo(),
+            resource_name: resource.application.display_name.clone(),
+        });
+    }
+    Ok(resource)
+}

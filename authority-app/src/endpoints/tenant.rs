@@ -1,0 +1,119 @@
+//! The part of a URL that names a tenant.
+
+use std::convert::Infallible;
+
+use axum::extract::{FromRequestParts, Path};
+use http::request::Parts;
+use shared::azure_ad::{Instance, Version};
+use shared::ids::{Domain, TenantId};
+
+use crate::directory::{Directory, Tenant};
+use crate::errors::{Echo, Endpoint, Refusal};
+
+/// The tenant of all personal accounts, the same everywhere.
+const PERSONAL_ACCOUNTS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+
+/// The first segment of the path.
+#[derive(Debug)]
+pub(super) struct TenantSegment(String);
+
+/// What the segment names.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Named<'d> {
+    /// One tenant, by its id or one of its domains.
+    Tenant(&'d Tenant),
+    /// Whatever tenant an account is of.
+    Any(Alias),
+}
+
+/// A name that stands for many tenants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Alias {
+    /// Work, school and personal accounts.
+    Common,
+    /// Work and school accounts.
+    Organizations,
+    /// Personal accounts.
+    Consumers,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for TenantSegment {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        // What is not UTF-8 names no tenant.
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        Ok(Self(path.map(|Path(segment)| segment).unwrap_or_default()))
+    }
+}
+
+impl TenantSegment {
+    /// Finds what the segment names; case does not matter.
+    pub(super) fn resolve<'d>(
+        &self,
+        directory: &'d Directory,
+        endpoint: Endpoint,
+    ) -> Result<Named<'d>, Refusal> {
+        Self::named(&self.0, directory, endpoint)
+    }
+
+    /// Finds what a segment of another URL names.
+    pub(super) fn named<'d>(
+        segment: &str,
+        directory: &'d Directory,
+        endpoint: Endpoint,
+    ) -> Result<Named<'d>, Refusal> {
+        if let Some(alias) = Alias::of(segment) {
+            return Ok(Named::Any(alias));
+        }
+        let tenant = if let Ok(id) = TenantId::parse(segment) {
+            directory.tenant(id)
+        } else if Domain::parse(segment).is_ok() {
+            directory.tenant_by_domain(segment)
+        } else {
+            return Err(Refusal::MalformedTenant { tenant: Echo::of(segment) });
+        };
+        tenant
+            .map(Named::Tenant)
+            .ok_or_else(|| Refusal::UnknownTenant { tenant: Echo::of(segment), endpoint })
+    }
+}
+
+impl Alias {
+    fn of(segment: &str) -> Option<Self> {
+        [Self::Common, Self::Organizations, Self::Consumers]
+            .into_iter()
+            .find(|alias| alias.as_str().eq_ignore_ascii_case(segment))
+    }
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Common => "common",
+            Self::Organizations => "organizations",
+            Self::Consumers => "consumers",
+        }
+    }
+}
+
+impl Named<'_> {
+    /// How URLs name it: a tenant by its id, even where the client used a domain.
+    pub(super) fn segment(self) -> String {
+        match self {
+            Self::Tenant(tenant) => tenant.id.to_string(),
+            Self::Any(alias) => alias.as_str().to_owned(),
+        }
+    }
+
+    /// The issuer of its tokens; where it stands for many tenants, with a place to fill in.
+    pub(super) fn issuer(self, base: &Instance, version: Version) -> String {
+        let tenant = match self {
+            Self::Tenant(tenant) => return base.issuer(tenant.id, version),
+            Self::Any(Alias::Common | Alias::Organizations) => "{tenantid}",
+            Self::Any(Alias::Consumers) => PERSONAL_ACCOUNTS,
+        };
+        match version {
+            Version::V1 => format!("{base}/{tenant}/"),
+            Version::V2 => format!("{base}/{tenant}/v2.0"),
+        }
+    }
+}

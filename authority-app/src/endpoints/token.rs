@@ -1,0 +1,127 @@
+//! The token endpoints, v1 and v2.
+//!
+//! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use http::{HeaderValue, Method, StatusCode, header};
+use shared::azure_ad::{Instance, Version};
+use shared::token_endpoint::{TokenResponseV1, TokenResponseV2};
+
+use super::judgement::judge;
+use super::tenant::TenantSegment;
+use super::token_request::TokenRequest;
+use super::{AppState, BaseUrl};
+use crate::context::Context;
+use crate::errors::{Echo, Endpoint, Refusal};
+use crate::grant::{EXPIRES_IN, Grant};
+
+pub(super) async fn v1(
+    State(state): State<AppState>,
+    base: Extension<BaseUrl>,
+    tenant: TenantSegment,
+    context: Context,
+    request: Request,
+) -> Response {
+    Call { state: &state, version: Version::V1, base: &base.0.0, context }.answer(&tenant, request).await
+}
+
+pub(super) async fn v2(
+    State(state): State<AppState>,
+    base: Extension<BaseUrl>,
+    tenant: TenantSegment,
+    context: Context,
+    request: Request,
+) -> Response {
+    Call { state: &state, version: Version::V2, base: &base.0.0, context }.answer(&tenant, request).await
+}
+
+/// One request to a token endpoint.
+struct Call<'a> {
+    state: &'a AppState,
+    version: Version,
+    base: &'a Instance,
+    context: Context,
+}
+
+impl Call<'_> {
+    async fn answer(&self, tenant: &TenantSegment, request: Request) -> Response {
+        if request.method() == Method::OPTIONS {
+            return [(header::ALLOW, "POST, OPTIONS")].into_response();
+        }
+        if request.method() != Method::POST {
+            return self.refused(Refusal::NotPost { method: Echo::of(request.method().as_str()) });
+        }
+        let named = match tenant.resolve(&self.state.directory, Endpoint::Token) {
+            Ok(named) => named,
+            Err(refusal) => return self.refused(refusal),
+        };
+        let (parts, body) = request.into_parts();
+        let request = match TokenRequest::read(&parts.headers, body).await {
+            Ok(request) => request,
+            Err(refusal) => return self.refused(refusal),
+        };
+        match judge(named, &request, self.version, &self.context) {
+            Ok(grant) => self.granted(&grant),
+            Err(refusal) => {
+                let mut response = self.refused(refusal);
+                if request.uses_basic() && response.status() == StatusCode::UNAUTHORIZED {
+                    let challenge =
+                        HeaderValue::from_static(r#"Basic realm="token endpoint", charset="UTF-8""#);
+                    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+                }
+                response
+            }
+        }
+    }
+
+    /// Signs on this thread: it takes some 2 ms, every request does it, and the threads that run the tasks are as many
+    /// as the cores; handing it to the pool for blocking work would add a queue and no core.
+    fn granted(&self, grant: &Grant<'_>) -> Response {
+        let claims = grant.claims(self.base, &self.context);
+        let keys = self.state.keys.snapshot();
+        let signed = serde_json::to_vec(&claims)
+            .map_err(|error| error.to_string())
+            .and_then(|json| keys.current().sign(grant.version(), &json).map_err(|error| error.to_string()));
+        let access_token = match &signed {
+            Ok(token) => token,
+            Err(error) => {
+                tracing::error!(error, trace_id = %self.context.trace_id, "no token could be made");
+                return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+            }
+        };
+        tracing::info!(
+            client_id = %grant.client.application.client_id,
+            resource = %grant.resource.application.client_id,
+            roles = claims.roles.len(),
+            version = %grant.version(),
+            trace_id = %self.context.trace_id,
+            "issued a token"
+        );
+        let (token_type, expires_in, ext_expires_in) = ("Bearer", EXPIRES_IN, EXPIRES_IN);
+        let mut response = match self.version {
+            Version::V1 => Json(TokenResponseV1 {
+                token_type,
+                expires_in,
+                ext_expires_in,
+                expires_on: claims.exp,
+                not_before: claims.nbf,
+                resource: grant.requested,
+                access_token,
+            })
+            .into_response(),
+            Version::V2 => {
+                Json(TokenResponseV2 { token_type, expires_in, ext_expires_in, access_token }).into_response()
+            }
+        };
+        response.headers_mut().insert("x-ms-clitelem", HeaderValue::from_static("1,0,0,,"));
+        response
+    }
+
+    fn refused(&self, refusal: Refusal) -> Response {
+        let (aadsts, trace_id) = (refusal.code(), self.context.trace_id);
+        tracing::info!(aadsts, %trace_id, "refused a token");
+        refusal.into_response(&self.context)
+    }
+}

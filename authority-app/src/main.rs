@@ -1,0 +1,192 @@
+//! The stand-in as a program.
+
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, anyhow, bail};
+use authority_app::{Authority, CertificateAuthority, Settings};
+use clap::{Args, Parser, Subcommand};
+use shared::http_client::{HttpClientSettings, http_client};
+use shared::settings::{Environment, SettingsError};
+use shared::{process, telemetry};
+
+/// How long the health check waits, in seconds.
+const HEALTH_TIMEOUT: NonZeroU64 = NonZeroU64::new(3).unwrap();
+
+const EXAMPLES: &str = "\
+Examples:
+  authority-app --ca-out ca.pem
+      Serve https://localhost:5000 and write the certificate that clients have to trust.
+  authority-app serve --issue resource=/tls/resource
+      Issue a server certificate for the host `resource` as well, then serve.
+  SERVER__LISTEN=127.0.0.1:7000 DIRECTORY__FOLDER=./directory authority-app
+      Another port, and a directory of your own.
+  authority-app healthcheck
+      Exit code 0 while it serves, 1 otherwise.
+
+Where a client is told to trust the certificate that --ca-out writes:
+  this workspace's services   HTTP_CLIENT__CA_FILE
+  Python                      REQUESTS_CA_BUNDLE
+  Node.js                     NODE_EXTRA_CA_CERTS
+  Go, Rust, .NET on Linux     SSL_CERT_FILE
+
+Exit codes: 0 done, 1 failed while running, 2 unusable settings or arguments.";
+
+/// A local stand-in for Microsoft Entra ID, for tests and demos.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until a signal ends it (the default).
+    Serve(Serve),
+    /// Ask the running stand-in whether it serves.
+    Healthcheck(Healthcheck),
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// A TOML file that replaces the default settings.
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// Write the certificate of its own certificate authority there, in PEM.
+    #[arg(long, value_name = "FILE")]
+    ca_out: Option<PathBuf>,
+    /// Issue a server certificate for a DNS name into a folder: certificate.pem and private-key.pem. Repeatable.
+    #[arg(long, value_name = "NAME=FOLDER", value_parser = name_and_folder)]
+    issue: Vec<(String, PathBuf)>,
+}
+
+#[derive(Debug, Args)]
+struct Healthcheck {
+    /// The settings file that the running stand-in was given.
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    telemetry::init();
+    let Cli { command, serve } = Cli::parse();
+    let ended = match command.unwrap_or(Command::Serve(serve)) {
+        Command::Serve(serve) => self::serve(serve).await,
+        Command::Healthcheck(check) => healthcheck(&check).await,
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => process::report(error.as_ref()),
+    }
+}
+
+async fn serve(arguments: Serve) -> anyhow::Result<()> {
+    let environment = Environment::of_process();
+    let settings = Settings::load(arguments.settings.as_deref(), environment.clone())?;
+    let builder = settings.builder(&environment)?;
+    // Written before anything listens: whoever finds the stand-in healthy finds these files.
+    let folder = settings.data_folder().map_err(SettingsError::from)?;
+    let certificates = CertificateAuthority::open(&folder).map_err(SettingsError::from)?;
+    if let Some(path) = &arguments.ca_out {
+        write(path, certificates.certificate_pem(), Readers::Everybody)?;
+    }
+    for (name, folder) in &arguments.issue {
+        let issued = certificates
+            .issue(&[name, "localhost", "127.0.0.1", "::1"])
+            .context(format!("--issue {name}"))?;
+        std::fs::create_dir_all(folder).context(folder.display().to_string())?;
+        write(&folder.join("private-key.pem"), issued.private_key_pem(), Readers::Owner)?;
+        write(&folder.join("certificate.pem"), issued.certificate_pem(), Readers::Everybody)?;
+    }
+    let shutdown = process::shutdown_on_signal()?;
+    let authority = builder.spawn().await?;
+    tracing::info!(url = %authority.instance(), "serving");
+    banner(&authority, arguments.ca_out.as_deref());
+    shutdown.cancelled().await;
+    authority.shutdown().await;
+    Ok(())
+}
+
+/// Asks for the key set, over https, trusting nobody but the authority in the data folder.
+async fn healthcheck(arguments: &Healthcheck) -> anyhow::Result<()> {
+    let settings = Settings::load(arguments.settings.as_deref(), Environment::of_process())?;
+    let ca_file = settings.data_folder().map_err(SettingsError::from)?.ca_file();
+    let http = http_client(&HttpClientSettings {
+        connect_timeout_seconds: HEALTH_TIMEOUT,
+        timeout_seconds: HEALTH_TIMEOUT,
+        ca_file: Some(ca_file),
+    })
+    // Nothing wrong with the settings: it has never been started on this folder.
+    .map_err(|problem| anyhow!("the stand-in's certificate authority cannot be read: {problem}"))?;
+    let mut address = settings.listen();
+    address.set_ip(match address.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        address => address,
+    });
+    let status = http.get(format!("https://{address}/common/discovery/v2.0/keys")).send().await?.status();
+    if status.is_success() { Ok(()) } else { bail!("the stand-in answered {status}") }
+}
+
+fn banner(authority: &Authority, ca_file: Option<&Path>) {
+    let trust = ca_file.map_or_else(
+        || "start it with --ca-out FILE to have its certificate authority written".to_owned(),
+        |path| format!("certificate authority in {}", path.display()),
+    );
+    let admin = authority.admin_url().map_or_else(|| "off".to_owned(), |url| url.to_string());
+    // Standard output may be closed; serving goes on all the same.
+    let _ = writeln!(
+        std::io::stdout(),
+        "\
+authority-app: a local stand-in for Microsoft Entra ID
+
+  Anybody can have any token from it. NEVER TRUST its issuer or its certificate
+  authority in anything but a test or a demo.
+
+  instance  {}
+  trust     {trust}
+  admin     {admin}
+",
+        authority.instance(),
+    );
+}
+
+/// Who may read a file.
+#[derive(Debug, Clone, Copy)]
+enum Readers {
+    Owner,
+    Everybody,
+}
+
+/// Writes a file whole: whoever reads it sees the old text or the new one.
+fn write(path: &Path, text: &str, readers: Readers) -> anyhow::Result<()> {
+    let write = || -> std::io::Result<()> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder)?; // mode 0600
+        file.write_all(text.as_bytes())?;
+        #[cfg(unix)]
+        if matches!(readers, Readers::Everybody) {
+            use std::os::unix::fs::PermissionsExt;
+            file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+        }
+        file.persist(path)?;
+        Ok(())
+    };
+    write().context(path.display().to_string())
+}
+
+fn name_and_folder(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, folder)) if !name.is_empty() && !folder.is_empty() => {
+            Ok((name.to_owned(), folder.into()))
+        }
+        _ => Err("expected NAME=FOLDER, such as resource=/tls/resource".to_owned()),
+    }
+}

@@ -1,0 +1,168 @@
+//! The settings of the binary.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+use shared::azure_ad::Instance;
+use shared::settings::{Check, Environment, KeyProblem, SettingsError, Sources};
+
+use crate::{Authority, Builder, DataFolder, Directory};
+
+/// The settings of the binary; `settings.toml` explains each.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    server: ServerSection,
+    admin: AdminSection,
+    directory: DirectorySection,
+    data: DataSection,
+}
+
+/// Section `[server]`: no certificate is named here, since the stand-in issues its own.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServerSection {
+    listen: SocketAddr,
+    #[serde(default)]
+    allow_non_loopback: bool,
+    drain_timeout_seconds: NonZeroU64,
+    names: Vec<String>,
+    public_url: Option<Instance>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AdminSection {
+    #[serde(default, deserialize_with = "address_or_off")]
+    listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DirectorySection {
+    folder: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DataSection {
+    folder: Option<PathBuf>,
+}
+
+impl Check for Settings {}
+
+impl Settings {
+    /// Loads the settings: the defaults or `file`, then the variables.
+    ///
+    /// # Errors
+    /// Names the key, and the file or variable it came from.
+    pub fn load(file: Option<&Path>, environment: Environment) -> Result<Self, SettingsError> {
+        let defaults = include_str!("../settings.toml");
+        Sources { defaults, file, aliases: &[], environment }.load()
+    }
+
+    /// The stand-in that these settings describe; `environment` may hold the client secrets of its directory.
+    ///
+    /// # Errors
+    /// The directory cannot be used.
+    pub fn builder(&self, environment: &Environment) -> Result<Builder, SettingsError> {
+        let directory = match &self.directory.folder {
+            Some(folder) => Directory::load(folder, environment)?,
+            None => Directory::seeded(environment)?,
+        };
+        let mut builder = Authority::builder()
+            .listen(self.server.listen)
+            .allow_non_loopback(self.server.allow_non_loopback)
+            .admin_listen(self.admin.listen)
+            .names(&self.server.names)
+            .public_url(self.server.public_url.clone())
+            .drain_timeout(Duration::from_secs(self.server.drain_timeout_seconds.get()))
+            .directory(directory);
+        if let Some(folder) = &self.data.folder {
+            builder = builder.data_folder(folder);
+        }
+        Ok(builder)
+    }
+
+    /// Where keys are kept.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn data_folder(&self) -> Result<DataFolder, KeyProblem> {
+        self.data.folder.as_ref().map_or_else(DataFolder::of_user, DataFolder::at)
+    }
+
+    /// The address of Entra's endpoints.
+    #[must_use]
+    pub fn listen(&self) -> SocketAddr {
+        self.server.listen
+    }
+}
+
+/// An address; `off` and the empty text stand for none.
+fn address_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "" | "off" => Ok(None),
+        text => text
+            .parse()
+            .map(Some)
+            .map_err(|_| D::Error::custom("not an address like 127.0.0.1:5010, or `off`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(variables: &[(&str, &str)]) -> Result<Settings, String> {
+        Settings::load(None, variables.iter().copied().collect()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_defaults_are_loopback_and_describe_a_stand_in() {
+        let settings = load(&[]).unwrap();
+        assert_eq!(settings.listen().to_string(), "127.0.0.1:5000");
+        assert_eq!(settings.admin.listen.unwrap().to_string(), "127.0.0.1:5010");
+        assert!(settings.builder(&Environment::default()).is_ok());
+    }
+
+    #[test]
+    fn variables_set_what_containers_need() {
+        let settings = load(&[
+            ("SERVER__LISTEN", "0.0.0.0:5000"),
+            ("SERVER__ALLOW_NON_LOOPBACK", "true"),
+            ("SERVER__NAMES", "localhost,authority"),
+            ("SERVER__PUBLIC_URL", "https://authority:5000"),
+            ("ADMIN__LISTEN", "off"),
+            ("DATA__FOLDER", "/data"),
+        ])
+        .unwrap();
+        assert!(settings.server.allow_non_loopback && settings.admin.listen.is_none());
+        assert_eq!(settings.server.names, ["localhost", "authority"]);
+        assert_eq!(settings.data.folder.unwrap(), Path::new("/data"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (variable, value, expected) in [
+            ("SERVER__LISTEN", "localhost", "`server.listen` (variable SERVER__LISTEN)"),
+            ("ADMIN__LISTEN", "5010", "`admin.listen` (variable ADMIN__LISTEN): not an address"),
+            ("SERVER__TLS__CERTIFICATE_FILE", "x", "unknown key `server.tls`"),
+            (
+                "SERVER__PUBLIC_URL",
+                "http://x",
+                "`server.public_url` (variable SERVER__PUBLIC_URL): not an https URL",
+            ),
+        ] {
+            let error = load(&[(variable, value)]).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+        let error =
+            load(&[("DIRECTORY__FOLDER", "/nowhere")]).unwrap().builder(&Environment::default()).unwrap_err();
+        assert!(error.to_string().contains("/nowhere"), "{error}");
+    }
+}

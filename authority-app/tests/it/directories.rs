@@ -1,0 +1,110 @@
+//! Directories of a test's own: the built-in one, edited.
+
+use std::fs;
+use std::path::Path;
+
+use authority_app::{Authority, Directory};
+use serde_json::json;
+use shared::settings::Environment;
+
+use crate::world::{
+    CLIENT, OTHER, READ_ONLY, READ_ONLY_SECRET, RESOURCE, SECRET, TENANT, UNGRANTED, UNGRANTED_SECRET, World,
+    form, part, v2,
+};
+
+/// A stand-in whose directory has some texts replaced, each of which must be there.
+async fn edited(edits: &[(&str, &str, &str)]) -> World {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("directory");
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("applications")).unwrap();
+    let applications = fs::read_dir(source.join("applications")).unwrap();
+    let names = applications.map(|entry| format!("applications/{}", entry.unwrap().file_name().display()));
+    for name in names.chain(["directory.toml".to_owned()]) {
+        let mut text = fs::read_to_string(source.join(&name)).unwrap();
+        for (_, from, to) in edits.iter().filter(|(file, ..)| *file == name) {
+            assert!(text.contains(from), "{name} has no {from}");
+            text = text.replacen(from, to, 1);
+        }
+        fs::write(folder.path().join(&name), text).unwrap();
+    }
+    let directory = Directory::load(folder.path(), &Environment::default()).unwrap();
+    World::of(Authority::builder().directory(directory)).await
+}
+
+async fn refused(
+    world: &World,
+    client: &str,
+    secret: &str,
+    resource: &str,
+) -> (u16, String, serde_json::Value) {
+    let scope = format!("{resource}/.default");
+    let answer = world.post(&v2(TENANT), &form(client, secret, &scope)).await;
+    let body = answer.json();
+    let text = body.text("error_description").split(" Trace ID:").next().unwrap();
+    (answer.status.as_u16(), format!("{}: {text}", body.text("error")), body.get("error_codes").clone())
+}
+
+#[tokio::test]
+async fn an_expired_secret_and_disabled_principals_are_told_apart() {
+    let disabled = |object_id: &str| format!("{object_id}\"\nenabled = false");
+    let (read_only, resource) =
+        ("40b9d3e7-6c1a-4f82-b5d0-8a27f9e1c653", "9f3c7a51-2d84-4b6e-a0f9-c15d8e7b3264");
+    let world = edited(&[
+        ("applications/DemoUngrantedClientApp.json", "2099-12-31T00:00:00Z", "2026-01-16T00:00:00Z"),
+        ("directory.toml", &format!("{read_only}\""), &disabled(read_only)),
+        ("directory.toml", &format!("{resource}\""), &disabled(resource)),
+    ])
+    .await;
+    let api = format!("api://{RESOURCE}");
+    let (status, text, codes) = refused(&world, UNGRANTED, UNGRANTED_SECRET, &api).await;
+    let expected = format!(
+        "invalid_client: AADSTS7000222: The provided client secret keys for app '{UNGRANTED}' are expired. Visit the Azure portal to create new keys for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added security: https://aka.ms/certCreds."
+    );
+    assert_eq!((status, text, codes), (401, expected, json!([7000222])));
+
+    let (status, text, codes) = refused(&world, READ_ONLY, READ_ONLY_SECRET, &api).await;
+    let expected = format!(
+        "unauthorized_client: AADSTS7000112: Application '{READ_ONLY}'(DemoReadOnlyClientApp) is disabled."
+    );
+    assert_eq!((status, text, codes), (400, expected, json!([7000112])));
+
+    let (status, text, codes) = refused(&world, CLIENT, SECRET, &api).await;
+    let expected =
+        format!("invalid_resource: AADSTS500014: The service principal for resource '{api}' is disabled.");
+    assert!(text.starts_with(&expected), "{text}");
+    assert_eq!((status, codes), (400, json!([500014])));
+}
+
+#[tokio::test]
+async fn where_assignment_is_required_a_client_without_a_role_gets_no_token() {
+    let resource = "9f3c7a51-2d84-4b6e-a0f9-c15d8e7b3264";
+    let required = format!("{resource}\"\napp_role_assignment_required = true");
+    let world = edited(&[("directory.toml", &format!("{resource}\""), &required)]).await;
+    let api = format!("api://{RESOURCE}");
+    let (status, text, codes) = refused(&world, UNGRANTED, UNGRANTED_SECRET, &api).await;
+    let expected = format!(
+        "invalid_grant: AADSTS501051: Application '{UNGRANTED}'(DemoUngrantedClientApp) is not assigned to a role for the application '{api}'(DemoResourceApp)."
+    );
+    assert_eq!((status, text, codes), (400, expected, json!([501051])));
+    let claims = part(&world.token(READ_ONLY, READ_ONLY_SECRET, &api).await, 1);
+    assert_eq!(claims.get("roles"), &json!(["Resource.Read"]));
+}
+
+#[tokio::test]
+async fn a_role_disabled_after_its_grant_stays_in_tokens() {
+    let enabled = "\"isEnabled\": true,\n            \"origin\"";
+    let disabled = "\"isEnabled\": false,\n            \"origin\"";
+    let world = edited(&[("applications/DemoResourceApp.json", enabled, disabled)]).await;
+    let claims = part(&world.token(CLIENT, SECRET, &format!("api://{RESOURCE}")).await, 1);
+    assert_eq!(claims.get("roles"), &json!(["Resource.Read", "Resource.Write"]));
+}
+
+#[tokio::test]
+async fn optional_claims_are_those_that_the_resource_asks_for() {
+    let asked = r#""optionalClaims": {"idToken": [], "accessToken": [
+        {"name": "idtyp", "source": null, "essential": false, "additionalProperties": []},
+        {"name": "aud", "source": null, "essential": false, "additionalProperties": ["use_guid"]}], "saml2Token": []}"#;
+    let world = edited(&[("applications/OtherResourceApp.json", "\"optionalClaims\": null", asked)]).await;
+    let claims = part(&world.token(CLIENT, SECRET, &format!("api://{OTHER}")).await, 1);
+    assert_eq!((claims.text("idtyp"), claims.text("aud"), claims.text("ver")), ("app", OTHER, "1.0"));
+}

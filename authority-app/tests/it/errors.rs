@@ -1,0 +1,207 @@
+//! Refusals of the token endpoint: status, `error`, number, text and envelope.
+
+use std::collections::BTreeMap;
+
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::members::Members;
+use crate::world::{Answer, CLIENT, RESOURCE, SECRET, TENANT, World, form, send, v1, v2};
+
+const NOBODY: &str = "00000000-0000-0000-0000-000000000001";
+const NO_SUCH_APP: &str = "11111111-2222-4333-8444-555555555555";
+
+/// What a refusal has to look like.
+#[derive(Deserialize)]
+struct Expected {
+    status: u16,
+    error: String,
+    code: u32,
+    text: String,
+    error_uri: bool,
+}
+
+/// A request to the v2 endpoint that is refused.
+#[derive(Deserialize)]
+struct Case {
+    #[serde(rename = "case")]
+    name: String,
+    change: BTreeMap<String, String>,
+    #[serde(flatten)]
+    expected: Expected,
+}
+
+/// An `invalid_request` with a link, as most that concern the form of a request are.
+fn invalid_request(code: u32, text: impl Into<String>) -> Expected {
+    Expected { status: 400, error: "invalid_request".into(), code, text: text.into(), error_uri: true }
+}
+
+fn malformed() -> Expected {
+    invalid_request(9002313, "Invalid request. Request is malformed or invalid.")
+}
+
+/// Checks the whole answer, member by member.
+fn check(name: &str, answer: &Answer, expected: &Expected) {
+    let body: Members = answer.json();
+    let mut names =
+        vec!["error", "error_description", "error_codes", "timestamp", "trace_id", "correlation_id"];
+    if expected.error_uri {
+        names.push("error_uri");
+        assert_eq!(
+            body.text("error_uri"),
+            format!("https://login.microsoftonline.com/error?code={}", expected.code)
+        );
+    }
+    assert_eq!(body.names(), names, "{name}");
+    assert_eq!(
+        (answer.status.as_u16(), body.text("error")),
+        (expected.status, expected.error.as_str()),
+        "{name}"
+    );
+    assert_eq!(body.get("error_codes"), &json!([expected.code]), "{name}");
+    let (trace, correlation, timestamp) =
+        (body.text("trace_id"), body.text("correlation_id"), body.text("timestamp"));
+    let description = format!(
+        "AADSTS{}: {} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {timestamp}",
+        expected.code, expected.text
+    );
+    assert_eq!(body.text("error_description"), description, "{name}");
+    assert_eq!(trace, answer.header("x-ms-request-id"));
+    assert!(
+        timestamp.len() == 20 && timestamp.ends_with('Z') && timestamp.as_bytes()[10] == b' ',
+        "{timestamp}"
+    );
+    assert_eq!(answer.header("content-type"), "application/json; charset=utf-8");
+    assert_eq!(answer.header("cache-control"), "no-store, no-cache");
+    assert_eq!(answer.header("pragma"), "no-cache");
+    assert_eq!(answer.header("x-ms-clitelem"), format!("1,{},0,,", expected.code));
+    assert!(!answer.body.contains(SECRET), "{name}");
+}
+
+#[tokio::test]
+async fn every_refusal_is_entras() {
+    #[derive(Deserialize)]
+    struct Golden {
+        refusals: Vec<Case>,
+    }
+    let world = World::new().await;
+    let scope = format!("api://{RESOURCE}/.default");
+    let golden: Golden = toml::from_str(include_str!("golden/refusals.toml")).unwrap();
+    assert!(golden.refusals.len() > 15);
+    for Case { name, change, expected } in golden.refusals {
+        let mut fields: BTreeMap<&str, &str> = form(CLIENT, SECRET, &scope).into_iter().collect();
+        fields.extend(change.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        fields.retain(|_, value| !value.is_empty());
+        let fields: Vec<(&str, &str)> = fields.into_iter().collect();
+        check(&name, &world.post(&v2(TENANT), &fields).await, &expected);
+    }
+}
+
+#[tokio::test]
+async fn empty_repeated_and_missing_parameters_are_told_apart() {
+    let world = World::new().await;
+    let scope = format!("api://{RESOURCE}/.default");
+    // An empty secret was presented, and is wrong.
+    let answer = world.post(&v2(TENANT), &form(CLIENT, "", &scope)).await;
+    assert_eq!((answer.status.as_u16(), answer.json().get("error_codes")), (401, &json!([7000215])));
+    let twice = [&form(CLIENT, SECRET, &scope)[..], &[("client_id", CLIENT)]].concat();
+    check("a parameter twice", &world.post(&v2(TENANT), &twice).await, &malformed());
+    let text = "The required field 'resource' is missing from the credential. Ensure that you have all the necessary parameters for the login request.";
+    let answer = world.post(&v1(TENANT), &form(CLIENT, SECRET, &scope)).await;
+    check("v1 without resource", &answer, &invalid_request(90014, text));
+}
+
+#[tokio::test]
+async fn the_tenant_is_looked_at_before_the_request() {
+    let world = World::new().await;
+    let grant = [("grant_type", "client_credentials")];
+    let not_found = |tenant| {
+        format!(
+            "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the tenant."
+        )
+    };
+    let over_common = "The grant type is not supported over the /common or /consumers endpoints. Please use the /organizations or tenant-specific endpoint.";
+    for (tenant, expected) in [
+        (NOBODY, invalid_request(90002, not_found(NOBODY))),
+        ("fabrikam.com", invalid_request(90002, not_found("fabrikam.com"))),
+        (
+            "undefined",
+            invalid_request(
+                900023,
+                "Specified tenant identifier 'undefined' is neither a valid DNS name, nor a valid external domain.",
+            ),
+        ),
+        ("common", invalid_request(9001023, over_common)),
+        ("consumers", invalid_request(9001023, over_common)),
+        (
+            "organizations",
+            invalid_request(
+                50059,
+                "No tenant-identifying information found in either the request or implied by any provided credentials.",
+            ),
+        ),
+    ] {
+        check(tenant, &world.post(&v2(tenant), &grant).await, &expected);
+        check(tenant, &world.post(&v1(tenant), &grant).await, &expected);
+    }
+}
+
+#[tokio::test]
+async fn only_a_posted_form_is_a_request() {
+    let world = World::new().await;
+    let url = format!("{}/{}", world.base, v2(TENANT));
+    for method in [Method::GET, Method::PUT, Method::DELETE] {
+        let text = format!("The endpoint only accepts POST, OPTIONS requests. Received a {method} request.");
+        let answer = send(world.http.request(method.clone(), &url)).await;
+        check(method.as_str(), &answer, &invalid_request(900561, text));
+    }
+    let answer = send(world.http.request(Method::OPTIONS, &url)).await;
+    assert_eq!((answer.status.as_u16(), answer.header("allow")), (200, "POST, OPTIONS"));
+
+    let no_parameter = "The request body must contain the following parameter: 'grant_type'.";
+    for kind in ["application/json", "multipart/form-data; boundary=x", "text/plain", ""] {
+        let body = "grant_type=client_credentials";
+        let answer = send(world.request(&v2(TENANT)).header("content-type", kind).body(body)).await;
+        check(kind, &answer, &invalid_request(900144, no_parameter));
+    }
+    let form = "application/x-www-form-urlencoded; charset=utf-8";
+    let long = format!("grant_type={}", "x".repeat(70_000));
+    for body in [b"grant_type=%FF".to_vec(), vec![0xff, 0x00], b"a=1&a=2".to_vec(), long.into_bytes()] {
+        let answer = send(world.request(&v2(TENANT)).header("content-type", form).body(body)).await;
+        check("garbage", &answer, &malformed());
+    }
+}
+
+#[tokio::test]
+async fn http_basic_is_one_way_of_proving_oneself_and_gets_a_challenge() {
+    let world = World::new().await;
+    let scope = format!("api://{RESOURCE}/.default");
+    let fields = [("grant_type", "client_credentials"), ("scope", &scope)];
+    let wrong = send(world.request(&v2(TENANT)).basic_auth(CLIENT, Some("wrong")).form(&fields)).await;
+    assert_eq!((wrong.status.as_u16(), wrong.json().get("error_codes")), (401, &json!([7000215])));
+    assert!(wrong.header("www-authenticate").starts_with("Basic realm="));
+
+    let both = [&fields[..], &[("client_secret", SECRET)]].concat();
+    let other_client = [&fields[..], &[("client_id", NO_SUCH_APP)]].concat();
+    for form in [both, other_client] {
+        let answer = send(world.request(&v2(TENANT)).basic_auth(CLIENT, Some(SECRET)).form(&form)).await;
+        assert_eq!((answer.status.as_u16(), answer.json().get("error_codes")), (400, &json!([9002313])));
+    }
+    for header in ["Basic !!!", "Basic bm9jb2xvbg=="] {
+        let answer = send(world.request(&v2(TENANT)).header("authorization", header).form(&fields)).await;
+        assert_eq!(answer.json().get("error_codes"), &json!([9002313]), "{header}");
+    }
+}
+
+#[tokio::test]
+async fn the_correlation_id_is_the_clients_where_it_sent_one() {
+    let world = World::new().await;
+    let id = "a5b1c2d3-0000-4000-8000-123456789abc";
+    let answer = send(world.request(&v2(TENANT)).header("client-request-id", id)).await;
+    assert_eq!(answer.json().text("correlation_id"), id);
+    assert_eq!(answer.header("client-request-id"), id);
+    let answer = send(world.request(&v2(TENANT)).header("client-request-id", "<script>")).await;
+    assert_eq!(answer.json().text("correlation_id"), answer.header("x-ms-request-id"));
+    assert_eq!(answer.header("client-request-id"), "");
+}

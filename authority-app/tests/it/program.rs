@@ -1,0 +1,167 @@
+//! The program: what it writes, how it ends, and what it never says.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use crate::world::{CLIENT, RESOURCE, SECRET, TENANT, form, kept_keys, send, trusting, v2};
+
+fn program(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_authority-app"));
+    command.args(arguments).env("DATA__FOLDER", kept_keys()).env("ADMIN__LISTEN", "off");
+    command.envs(variables.iter().copied()).stdin(Stdio::null());
+    command
+}
+
+fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String) {
+    let Output { status, stderr, .. } = program(arguments, variables).output().unwrap();
+    (status.code().unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+/// A program that serves until it is dropped.
+struct Serving {
+    child: Child,
+    banner: String,
+}
+
+impl Serving {
+    fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = program(arguments, variables);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut banner = String::new();
+        for line in lines.map(Result::unwrap) {
+            banner.push_str(&line);
+            banner.push('\n');
+            if line.contains("  admin ") {
+                break;
+            }
+        }
+        Self { child, banner }
+    }
+
+    fn base(&self) -> String {
+        let start = self.banner.find("https://").unwrap_or_else(|| panic!("no URL in: {}", self.banner));
+        self.banner[start..].split_whitespace().next().unwrap().to_owned()
+    }
+
+    /// Ends it as an operator does, and returns its exit code and log.
+    fn end(mut self) -> (i32, String) {
+        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        let mut log = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        (self.child.wait().unwrap().code().unwrap(), log)
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[cfg(unix)]
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).unwrap().mode() & 0o777
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn it_writes_its_files_serves_and_ends_in_order_without_showing_a_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let issue = format!("resource={}", path("resource"));
+    let serving = Serving::start(
+        &["--ca-out", &path("ca.pem"), "--issue", &issue],
+        &[("SERVER__LISTEN", "127.0.0.1:0"), ("RUST_LOG", "trace"), ("DEMO_CLIENT_SECRET", "canary-7c1f")],
+    );
+    assert!(serving.banner.contains("NEVER TRUST"), "{}", serving.banner);
+    assert_eq!(mode(&folder.path().join("ca.pem")), 0o644);
+    assert_eq!(mode(&folder.path().join("resource/private-key.pem")), 0o600);
+    assert_eq!(mode(&folder.path().join("resource/certificate.pem")), 0o644);
+
+    let http = trusting(&std::fs::read_to_string(folder.path().join("ca.pem")).unwrap());
+    let scope = format!("api://{RESOURCE}/.default");
+    let url = format!("{}/{}", serving.base(), v2(TENANT));
+    let post = async |secret: &str| send(http.post(&url).form(&form(CLIENT, secret, &scope))).await;
+    let token = post("canary-7c1f").await.json().text("access_token").to_owned();
+    assert_eq!(post("canary-wrong-9d2e").await.status, 401);
+    assert_eq!(post(SECRET).await.status, 401);
+    let basic = http.post(&url).basic_auth(CLIENT, Some("canary-7c1f"));
+    assert_eq!(
+        send(basic.form(&[("grant_type", "client_credentials"), ("scope", &scope)])).await.status,
+        200
+    );
+    drop(http);
+
+    let (code, log) = serving.end();
+    assert_eq!(code, 0);
+    assert!(log.contains("issued a token") && log.contains("7000215"), "{log}");
+    let basic = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, format!("{CLIENT}:canary-7c1f"));
+    for canary in ["canary", SECRET, &token, token.rsplit('.').next().unwrap(), &basic, "PRIVATE KEY"] {
+        assert!(!log.contains(canary), "{canary} in the log");
+    }
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn the_health_check_tells_whether_it_serves() {
+    let listen = format!("127.0.0.1:{}", free_port());
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().display().to_string();
+    let variables = [("SERVER__LISTEN", listen.as_str()), ("DATA__FOLDER", data.as_str())];
+    let (code, error) = run(&["healthcheck"], &variables);
+    assert_eq!(code, 1, "never started: {error}");
+    let serving = Serving::start(&["serve"], &variables);
+    assert_eq!(run(&["healthcheck"], &variables), (0, String::new()));
+    assert_eq!(serving.end().0, 0);
+    let (code, error) = run(&["healthcheck"], &variables);
+    assert_eq!(code, 1, "no longer running: {error}");
+}
+
+#[test]
+fn unusable_settings_end_it_with_code_2_and_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing").display().to_string();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let below_a_file = file.join("data").display().to_string();
+    for (variable, value, expected) in [
+        (
+            "SERVER__LISTEN",
+            "0.0.0.0:0",
+            "`server.listen`: not a loopback address; set `server.allow_non_loopback`",
+        ),
+        ("ADMIN__LISTEN", "0.0.0.0:0", "`admin.listen`: not a loopback address"),
+        ("SERVER__NAMES", "login.microsoftonline.com", "`server.names`"),
+        ("SERVER__PUBLIC_URL", "https://sts.windows.net", "`server.public_url`"),
+        ("SERVER__LISTN", "x", "unknown key `server.listn`"),
+        ("DIRECTORY__FOLDER", &missing, "missing/applications: No such file"),
+        ("DATA__FOLDER", &below_a_file, "`data.folder`"),
+    ] {
+        let listen = if variable == "SERVER__LISTEN" { value } else { "127.0.0.1:0" };
+        let (code, error) = run(&[], &[("SERVER__LISTEN", listen), (variable, value)]);
+        assert_eq!(code, 2, "{error}");
+        assert!(error.contains(expected) && error.lines().count() == 1, "{error}");
+    }
+    assert_eq!(run(&["--issue", "resource"], &[]).0, 2);
+    assert_eq!(run(&["nonsense"], &[]).0, 2);
+    assert_eq!(run(&["--settings", &missing], &[]).0, 2);
+}
+
+#[test]
+fn a_taken_address_ends_it_with_code_1_and_names_the_key() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, error) = run(&[], &[("SERVER__LISTEN", &address)]);
+    assert_eq!((code, error.contains("`server.listen`")), (1, true), "{error}");
+    let (code, error) = run(&[], &[("SERVER__LISTEN", "127.0.0.1:0"), ("ADMIN__LISTEN", &address)]);
+    assert_eq!((code, error.contains("`admin.listen`")), (1, true), "{error}");
+}

@@ -1,0 +1,229 @@
+//! The three services in one process, on loopback and https.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use authority_app::{Authority, Directory};
+use client_app::ClientApp;
+use resource_app::ResourceApp;
+use shared::azure_ad::Instance;
+use shared::settings::{Environment, SettingsError};
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+/// The secret of `DemoClientApp` in the seeded directory.
+pub const DEMO_CLIENT_SECRET: &str = "development-only-demo-client-secret";
+/// The secret of `DemoReadOnlyClientApp` in the seeded directory.
+pub const DEMO_READ_ONLY_CLIENT_SECRET: &str = "development-only-read-only-secret";
+/// The secret of `DemoUngrantedClientApp` in the seeded directory.
+pub const DEMO_UNGRANTED_CLIENT_SECRET: &str = "development-only-ungranted-secret";
+
+/// How the system is to be started.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Which ports the services take.
+    pub ports: Ports,
+    /// The stand-in's directory, where it is not the seeded one.
+    pub directory: Option<Directory>,
+    /// More variables for the resource-app.
+    pub resource_variables: Vec<(String, String)>,
+}
+
+/// Which ports the services take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Ports {
+    /// 5000, 5001, 5002, 5010 and 5011; a free one instead of one that is taken.
+    WellKnown,
+    /// Whatever is free.
+    #[default]
+    Free,
+}
+
+/// The running services; they stop when this is dropped, or in an orderly way by [`System::stop`].
+#[derive(Debug)]
+pub struct System {
+    authority: Authority,
+    resource_url: Url,
+    client_url: Url,
+    folder: TempDir,
+    shutdown: CancellationToken,
+    services: JoinSet<()>,
+}
+
+/// Why the services could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The folder for their files.
+    #[error("cannot write the demo's files")]
+    Files(#[from] io::Error),
+    /// The stand-in.
+    #[error("the authority-app did not start")]
+    Authority(#[from] authority_app::StartError),
+    /// A certificate for one of the other two.
+    #[error("the authority-app issued no certificate")]
+    Certificate(#[from] authority_app::IssueError),
+    /// The resource-app.
+    #[error("the resource-app did not start")]
+    Resource(#[from] resource_app::StartError),
+    /// The client-app.
+    #[error("the client-app did not start")]
+    Client(#[from] client_app::StartError),
+    /// Settings of one of them.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+}
+
+impl System {
+    /// Starts the three services, each on the settings a person would give it.
+    ///
+    /// # Errors
+    /// One of them did not start.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let Options { ports, directory, resource_variables } = options;
+        let folder = tempfile::Builder::new().prefix("entra-demo-").tempdir()?;
+        let mut authority =
+            Authority::builder().listen(ports.loopback(5000)).admin_listen(Some(ports.loopback(5010)));
+        if let Some(directory) = directory {
+            authority = authority.directory(directory);
+        }
+        let authority = authority.spawn().await?;
+        std::fs::write(folder.path().join("ca.pem"), authority.ca_certificate_pem())?;
+        let mut system = Self {
+            // Both are known once the services are bound, just below.
+            resource_url: authority.instance().url().clone(),
+            client_url: authority.instance().url().clone(),
+            authority,
+            folder,
+            shutdown: CancellationToken::new(),
+            services: JoinSet::new(),
+        };
+        system.start_resource_app(ports, resource_variables).await?;
+        system.start_client_app(ports).await?;
+        Ok(system)
+    }
+
+    /// The stand-in.
+    #[must_use]
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// The stand-in's certificate authority, for clients to trust.
+    #[must_use]
+    pub fn ca_file(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+
+    /// Where the resource-app answers.
+    #[must_use]
+    pub fn resource_url(&self) -> &Url {
+        &self.resource_url
+    }
+
+    /// Where the client-app answers.
+    #[must_use]
+    pub fn client_url(&self) -> &Url {
+        &self.client_url
+    }
+
+    /// The variables that point the walkthrough at this system.
+    #[must_use]
+    pub fn walkthrough_environment(&self) -> Environment {
+        let mut variables = self.trust();
+        variables.extend([
+            ("RESOURCE__BASE_URL", self.resource_url.to_string()),
+            ("CLIENT__BASE_URL", self.client_url.to_string()),
+            ("CLIENTS__FULL__CLIENT_SECRET", DEMO_CLIENT_SECRET.to_owned()),
+            ("CLIENTS__READ_ONLY__CLIENT_SECRET", DEMO_READ_ONLY_CLIENT_SECRET.to_owned()),
+            ("CLIENTS__UNGRANTED__CLIENT_SECRET", DEMO_UNGRANTED_CLIENT_SECRET.to_owned()),
+        ]);
+        variables.extend(self.authority.admin_url().map(|url| ("STAND_IN__ADMIN_URL", url.to_string())));
+        variables.into_iter().collect()
+    }
+
+    /// Waits for the requests in flight, then stops the services.
+    pub async fn stop(mut self) {
+        self.shutdown.cancel();
+        while self.services.join_next().await.is_some() {}
+        self.authority.shutdown().await;
+    }
+
+    async fn start_resource_app(
+        &mut self,
+        ports: Ports,
+        more: Vec<(String, String)>,
+    ) -> Result<(), StartError> {
+        let mut variables = self.server_variables("resource", ports.loopback(5001))?;
+        variables.push(("METRICS__LISTEN", ports.loopback(5011).to_string()));
+        variables
+            .push(("STORE__URL", format!("sqlite://{}", self.folder.path().join("resources.db").display())));
+        let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(more);
+        let settings = resource_app::Settings::load(None, variables.collect())?;
+        let app = ResourceApp::bind(settings).await?;
+        self.resource_url = local(&app.url());
+        self.services.spawn(app.run(self.shutdown.clone()));
+        Ok(())
+    }
+
+    async fn start_client_app(&mut self, ports: Ports) -> Result<(), StartError> {
+        let mut variables = self.server_variables("client", ports.loopback(5002))?;
+        variables.push(("RESOURCE__BASE_URL", self.resource_url.to_string()));
+        variables.push(("AZURE_AD__CLIENT_SECRET", DEMO_CLIENT_SECRET.to_owned()));
+        let settings = client_app::Settings::load(None, variables.into_iter().collect())?;
+        let app = ClientApp::bind(settings).await?;
+        self.client_url = local(&app.url());
+        self.services.spawn(app.run(self.shutdown.clone()));
+        Ok(())
+    }
+
+    /// The variables every service needs here: whom to trust, where to listen, and a certificate of its own.
+    fn server_variables(
+        &self,
+        name: &str,
+        listen: SocketAddr,
+    ) -> Result<Vec<(&'static str, String)>, StartError> {
+        let certificate = self.authority.issue_certificate(&["localhost"])?;
+        let folder = self.folder.path().join(name);
+        std::fs::create_dir(&folder)?;
+        let certificate_file = write(&folder.join("certificate.pem"), certificate.certificate_pem())?;
+        let private_key_file = write(&folder.join("private-key.pem"), certificate.private_key_pem())?;
+        let mut variables = self.trust();
+        variables.extend([
+            ("SERVER__LISTEN", listen.to_string()),
+            ("SERVER__TLS__CERTIFICATE_FILE", certificate_file),
+            ("SERVER__TLS__PRIVATE_KEY_FILE", private_key_file),
+        ]);
+        Ok(variables)
+    }
+
+    fn trust(&self) -> Vec<(&'static str, String)> {
+        let instance: Instance = self.authority.instance();
+        vec![
+            ("AZURE_AD__INSTANCE", instance.to_string()),
+            ("HTTP_CLIENT__CA_FILE", self.ca_file().display().to_string()),
+        ]
+    }
+}
+
+impl Ports {
+    fn loopback(self, port: u16) -> SocketAddr {
+        let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        // Asked by binding it; some systems keep 5000 for themselves.
+        let free = self == Self::WellKnown && TcpListener::bind(wanted).is_ok();
+        if free { wanted } else { any }
+    }
+}
+
+fn local(url: &str) -> Url {
+    #[expect(clippy::expect_used, reason = "a server's own URL is a scheme, localhost and a port")]
+    Url::parse(url).expect("a URL")
+}
+
+fn write(path: &Path, text: &str) -> io::Result<String> {
+    std::fs::write(path, text)?;
+    Ok(path.display().to_string())
+}
