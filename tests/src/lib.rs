@@ -1,1 +1,20 @@
-//! Placeholder.
+//! What the integration suite stands on: a running system, tokens of every kind, and the programs as processes.
+//!
+//! # Layout
+//!
+//! - [`World`]: the three services in one process, a client that trusts them, and a token for every case.
+//! - [`program`]: the programs as a person starts them, with their exit codes and logs.
+//!
+//! Dependency rule: nothing depends on this crate.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a harness fails by panicking, with the reason"
+)]
+
+pub mod program;
+pub mod world;
+
+pub use world::World;

@@ -1,0 +1,66 @@
+//! `cargo demo`: what it prints and how it ends.
+
+use std::path::Path;
+
+use demo::system::{DEMO_CLIENT_SECRET, Ports};
+use tests::World;
+use tests::program;
+
+#[test]
+fn the_walkthrough_ends_with_0_when_every_step_went_as_expected() {
+    let output = program::run::<&str>("demo", &["--once"], &[]);
+    let lines = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{lines}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(lines.ends_with("16 steps as expected, 0 otherwise, 0 skipped\n"), "{lines}");
+}
+
+/// A settings file for services that run, with only what every tenant has.
+fn settings(folder: &Path, world: &World) -> String {
+    let path = folder.join("mine.toml");
+    let text = format!(
+        "[azure_ad]\ninstance = \"{}\"\ntenant_id = \"{}\"\n\
+         [resource]\nbase_url = \"{}\"\napp_id_uri = \"api://{}\"\n\
+         [clients.full]\nclient_id = \"{}\"\n\
+         [http_client]\nconnect_timeout_seconds = 5\ntimeout_seconds = 10\nca_file = \"{}\"\n",
+        world.system.authority().instance(),
+        tests::world::TENANT,
+        world.system.resource_url(),
+        tests::world::RESOURCE,
+        tests::world::CLIENT,
+        world.system.ca_file().display(),
+    );
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn steps_that_the_services_cannot_do_are_skipped_with_the_reason() {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = settings(folder.path(), &world);
+    let variables = [("CLIENTS__FULL__CLIENT_SECRET", DEMO_CLIENT_SECRET)];
+    let output = program::run("demo", &["--once", "--settings", &path], &variables);
+    let lines = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{lines}");
+    assert!(lines.contains("skipped: only the stand-in can"), "{lines}");
+    assert!(lines.contains("7 steps as expected, 0 otherwise, 9 skipped"), "{lines}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_goes_otherwise_makes_it_1() {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = settings(folder.path(), &world);
+    let variables = [("CLIENTS__FULL__CLIENT_SECRET", "wrong")];
+    let output = program::run("demo", &["--once", "--settings", &path], &variables);
+    let lines = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{lines}");
+    assert!(lines.contains("AADSTS7000215"), "{lines}");
+}
+
+#[test]
+fn settings_that_name_no_secret_make_it_2() {
+    let output = program::run::<&str>("demo", &["--once", "--settings", "/nowhere/mine.toml"], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(Ports::default(), Ports::Free);
+}

@@ -1,0 +1,14 @@
+//! The integration suite: one binary, HTTP in, HTTP out, exit codes and logs.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod demo_program;
+mod durability;
+mod flow;
+mod keys;
+mod outage;
+mod rejections;
+mod routes;
+mod secrets;
+mod settings;
+mod shutdown;
+mod versions;

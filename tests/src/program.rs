@@ -1,0 +1,188 @@
+//! The programs as a person starts them: built by cargo, with their exit codes and logs.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// How long a program may take to say that it listens, or to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A program of this workspace, built if need be.
+///
+/// cargo builds it, rather than the test assuming that somebody has.
+#[must_use]
+pub fn path(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let packages = ["authority-app", "resource-app", "client-app", "demo"];
+        let output = Command::new(cargo)
+            .args(["build", "--quiet", "--bins", "--message-format=json"])
+            .args(packages.iter().flat_map(|package| ["--package", package]))
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("cargo starts");
+        assert!(output.status.success(), "cargo could not build the programs");
+        let executable = String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .find_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
+            .expect("cargo names what it built");
+        executable.parent().expect("a program is in a folder").to_owned()
+    });
+    folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// A command for the program in an environment of these variables alone.
+#[must_use]
+pub fn command<V: AsRef<OsStr>>(name: &str, variables: &[(&str, V)]) -> Command {
+    let mut command = Command::new(path(name));
+    command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // A home folder, for what the stand-in keeps; the rest is nothing to the programs.
+    command.envs(
+        ["HOME", "PATH", "SystemRoot", "XDG_CACHE_HOME"]
+            .iter()
+            .filter_map(|name| Some((name, std::env::var_os(name)?))),
+    );
+    command.envs(variables.iter().map(|(name, value)| (name, value)));
+    command
+}
+
+/// Runs the program to its end, within [`PATIENCE`].
+#[must_use]
+pub fn run<V: AsRef<OsStr>>(name: &str, arguments: &[&str], variables: &[(&str, V)]) -> Output {
+    let mut child = command(name, variables).args(arguments).spawn().expect("the program starts");
+    let (stdout, stderr) = (drain(child.stdout.take()), drain(child.stderr.take()));
+    let status = wait(&mut child);
+    Output { status, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
+}
+
+fn drain(stream: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<Vec<u8>> {
+    let mut stream = stream.expect("the stream is piped");
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        bytes
+    })
+}
+
+fn wait(child: &mut Child) -> std::process::ExitStatus {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if start.elapsed() > PATIENCE {
+            let _ = child.kill();
+            panic!("the program did not end within {PATIENCE:?}");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A server program that runs; killed when it is dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    url: String,
+    log: Arc<Mutex<String>>,
+}
+
+impl Server {
+    /// Starts the program and waits until its log says where it listens.
+    #[must_use]
+    pub fn start<V: AsRef<OsStr>>(name: &str, arguments: &[&str], variables: &[(&str, V)]) -> Self {
+        let mut child = command(name, variables)
+            .args(arguments)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let log = Arc::new(Mutex::new(String::new()));
+        let urls = follow(child.stderr.take(), Arc::clone(&log));
+        let Ok(url) = urls.recv_timeout(PATIENCE) else {
+            let _ = child.kill();
+            panic!("{name} does not listen: {}", log.lock().unwrap());
+        };
+        Self { child, url, log }
+    }
+
+    /// Where it answers, without a trailing slash.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Waits until it says that it is ready, within [`PATIENCE`].
+    pub async fn wait_until_ready(&self) {
+        let url = format!("{}/health/ready", self.url);
+        let ready = async {
+            while !reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success()) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(PATIENCE, ready).await;
+        assert!(in_time.is_ok(), "{url} does not become ready: {}", self.log());
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Ends it with no chance to tidy up: `SIGKILL`.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to end with `SIGTERM` and waits for its exit code.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn terminate(mut self) -> Option<i32> {
+        // The standard library sends no signal but SIGKILL.
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        wait(&mut self.child).code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Keeps the log and reports the URL of the line that says "serving".
+fn follow(stderr: Option<impl Read + Send + 'static>, log: Arc<Mutex<String>>) -> Receiver<String> {
+    let (found, urls) = mpsc::channel();
+    let lines = BufReader::new(stderr.expect("the stream is piped")).lines();
+    std::thread::spawn(move || {
+        for line in lines.map_while(Result::ok) {
+            let event: Option<Value> = serde_json::from_str(&line).ok();
+            let serving =
+                event.filter(|event| event.get("message").and_then(Value::as_str) == Some("serving"));
+            if let Some(url) = serving.as_ref().and_then(|event| event.get("url")).and_then(Value::as_str) {
+                let _ = found.send(url.to_owned());
+            }
+            let mut log = log.lock().unwrap();
+            log.push_str(&line);
+            log.push('\n');
+        }
+    });
+    urls
+}
