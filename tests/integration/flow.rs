@@ -58,9 +58,9 @@ async fn the_resource_tells_a_caller_who_it_takes_it_to_be() {
     let token = world.token(json!({})).await;
     let caller: Value = world.get("/api/caller", &token).await.json().await.unwrap();
     assert_eq!(caller["tenant_id"], tests::world::TENANT);
-    assert_eq!(caller["app_id"], tests::world::CLIENT);
+    assert_eq!(caller["client_id"], tests::world::CLIENT);
     assert_eq!(caller["roles"], json!(["Resource.Read", "Resource.Write"]));
-    assert_eq!(caller["credential"], "secret");
+    assert_eq!(caller["client_authentication"], "secret");
     assert_eq!(caller["token_version"], "2.0");
 }
 
