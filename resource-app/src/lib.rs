@@ -1,1 +1,73 @@
-//! Placeholder.
+//! The guarded API: it validates access tokens of Entra ID, enforces policies, and stores resources.
+//!
+//! # Layout
+//!
+//! - [`authentication`]: from a request's header to the app that sent it.
+//! - [`authorization`]: policies, their requirements and handlers.
+//! - `azure_ad` builds both from the [`settings`]; `guard` puts both on the routes, last.
+//! - `resources`, `caller`, `health`: the handlers. `error` turns what goes wrong into HTTP.
+//! - `store`: the database.
+//! - `router` puts routes and layers together, [`ResourceApp`] the whole.
+//!
+//! Dependency rule: `authentication` and `authorization` import nothing else of this crate, not even each other,
+//! so that each can be lifted out; `principal` is what joins them.
+//!
+//! # A handler names its policy
+//!
+//! ```
+//! use resource_app::Authorized;
+//! use resource_app::authorization::ReadPolicy;
+//!
+//! async fn list(authorized: Authorized<ReadPolicy>) -> String {
+//!     authorized.principal().client_id().to_string()
+//! }
+//! fn guarded<H, T>(_: H) where H: axum::handler::Handler<T, resource_app::AppState>, T: resource_app::HasPolicy {}
+//! guarded(list);
+//! ```
+//!
+//! One that names none is not taken:
+//!
+//! ```compile_fail,E0277
+//! async fn list() -> String {
+//!     String::new()
+//! }
+//! fn guarded<H, T>(_: H) where H: axum::handler::Handler<T, resource_app::AppState>, T: resource_app::HasPolicy {}
+//! guarded(list);
+//! ```
+
+mod app;
+pub mod authentication;
+pub mod authorization;
+mod azure_ad;
+mod caller;
+mod error;
+mod guard;
+mod health;
+mod metrics;
+mod observation;
+mod openapi;
+mod principal;
+mod resources;
+mod router;
+pub mod settings;
+mod state;
+mod store;
+
+pub use app::{ResourceApp, StartError};
+pub use guard::{Authorized, GuardedRoute, HasPolicy};
+pub use principal::Principal;
+pub use settings::Settings;
+pub use state::AppState;
+pub use store::{InvalidLocation, Location, OpenError};
+
+/// Which policy guards which route under `/api`; there are no other routes there.
+///
+/// # Errors
+/// A policy cannot be used.
+pub fn guarded_routes() -> Result<Vec<GuardedRoute>, authorization::PolicyError> {
+    let with_prefix = |route: &GuardedRoute| {
+        let path = format!("{}{}", router::API, route.path);
+        GuardedRoute { path, ..route.clone() }
+    };
+    Ok(router::api()?.table().iter().map(with_prefix).collect())
+}

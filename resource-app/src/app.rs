@@ -1,0 +1,130 @@
+//! The service as a whole: bound, then run.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use shared::http_client::http_client;
+use shared::server::{BindError, Server};
+use shared::settings::{KeyProblem, SettingsError};
+use tokio_util::sync::CancellationToken;
+
+use crate::authorization::PolicyError;
+use crate::metrics::{Metrics, UPKEEP_INTERVAL};
+use crate::settings::Settings;
+use crate::state::AppState;
+use crate::store::{OpenError, Store};
+use crate::{azure_ad, router};
+
+/// A resource-app that has its addresses and its store, and serves once it is run.
+#[derive(Debug)]
+pub struct ResourceApp {
+    server: Server,
+    router: Router,
+    metrics_server: Option<(Server, Router)>,
+    metrics: Metrics,
+    store: Store,
+}
+
+/// Why the app cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Whoever wrote the settings.
+    // Not transparent: the source must stay in the chain, where the exit code is decided by it.
+    #[error("the settings cannot be used")]
+    Settings(#[from] SettingsError),
+    /// The API's address is taken, or its certificate unusable.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The metrics' address is taken.
+    #[error("cannot listen on {address} (`metrics.listen`)")]
+    Metrics {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// This app: a policy cannot be used.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+}
+
+impl From<KeyProblem> for StartError {
+    fn from(problem: KeyProblem) -> Self {
+        Self::Settings(problem.into())
+    }
+}
+
+impl ResourceApp {
+    /// Opens the store, binds the addresses and starts fetching the keys, without waiting for them.
+    ///
+    /// # Errors
+    /// A setting is unusable, an address taken, or the database not one.
+    pub async fn bind(settings: Settings) -> Result<Self, StartError> {
+        // What may turn out unusable comes first, what logs or runs by itself last.
+        let api = router::api()?;
+        let development = settings.development_handler()?;
+        let client = http_client(&settings.http_client)?;
+        let server = Server::bind(&settings.server).await?;
+        let store = Store::open(&settings.store).await?;
+        let policies = azure_ad::authorization(api.policies().clone(), development.as_ref());
+        let authenticator = Arc::new(azure_ad::authentication(&settings, client));
+        let metrics = Metrics::new();
+        let metrics_server = match settings.metrics.listen {
+            Some(address) => Some((bind_metrics(address).await?, metrics.routes(Arc::clone(&authenticator)))),
+            None => None,
+        };
+        let state =
+            AppState { authenticator, policies: Arc::new(policies), development, store: store.clone() };
+        let router = router::router(api, state, metrics.clone());
+        Ok(Self { server, router, metrics_server, metrics, store })
+    }
+
+    /// The base URL of the API for a client on this machine, without a trailing slash.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// Where `GET /metrics` answers, if it does.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_server.as_ref().map(|(server, _)| server.address())
+    }
+
+    /// Serves until `shutdown`, lets the requests in flight finish, and closes the store.
+    pub async fn run(self, shutdown: CancellationToken) {
+        tracing::info!(url = self.url(), metrics = ?self.metrics_address(), "serving");
+        let background = CancellationToken::new();
+        let metrics = async {
+            if let Some((server, router)) = self.metrics_server {
+                server.serve(router, background.clone()).await;
+            }
+        };
+        let api = async {
+            self.server.serve(self.router, shutdown).await;
+            // Last, so that the end itself can be watched.
+            background.cancel();
+        };
+        tokio::join!(api, metrics, upkeep(self.metrics, background.clone()));
+        self.store.close().await;
+    }
+}
+
+async fn bind_metrics(address: SocketAddr) -> Result<Server, StartError> {
+    Server::bind_address(address, None).await.map_err(|error| match error {
+        BindError::Address { address, source } => StartError::Metrics { address, source },
+        other @ BindError::Settings(_) => StartError::Bind(other),
+    })
+}
+
+async fn upkeep(metrics: Metrics, end: CancellationToken) {
+    let mut interval = tokio::time::interval(UPKEEP_INTERVAL);
+    while end.run_until_cancelled(interval.tick()).await.is_some() {
+        metrics.upkeep();
+    }
+}

@@ -1,0 +1,186 @@
+//! Puts the steps of authentication in their order.
+
+use http::HeaderMap;
+use jiff::Timestamp;
+
+use super::credential::bearer_token;
+use super::error::{AuthenticationError, TokenFault};
+use super::keys::{KeyError, Keys};
+use super::token::UnverifiedToken;
+use super::{Caller, Expectations};
+
+/// Turns a request's headers into a [`Caller`].
+#[derive(Debug)]
+pub struct Authenticator {
+    expectations: Expectations,
+    keys: Keys,
+}
+
+impl Authenticator {
+    /// Accepts tokens that meet the expectations and are signed by one of the keys.
+    #[must_use]
+    pub fn new(expectations: Expectations, keys: Keys) -> Self {
+        Self { expectations, keys }
+    }
+
+    /// The keys, for whoever reports on them.
+    #[must_use]
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Says who sent a request with these headers and this query.
+    ///
+    /// # Errors
+    /// There is no access token, or none that this API accepts, or no key set to judge it by.
+    pub async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        query: Option<&str>,
+    ) -> Result<Caller, AuthenticationError> {
+        let token = bearer_token(headers, query)?;
+        self.verify(token, Timestamp::now().as_second()).await
+    }
+
+    /// Verifies a token at `now`, in seconds since 1970.
+    async fn verify(&self, token: &str, now: i64) -> Result<Caller, AuthenticationError> {
+        let token = UnverifiedToken::parse(token)?;
+        // Before the key is looked for: a token that is not for us never costs a fetch. What is checked here
+        // is what was signed, or the signature does not hold.
+        self.expectations.check(token.unverified_claims(), now)?;
+        let key = self.keys.find(token.key_id()).await?;
+        let may_sign = |issuer: &str| self.expectations.is_key_issuer(issuer, token.unverified_claims());
+        if !key.issuer().is_none_or(may_sign) {
+            return Err(TokenFault::KeyIssuer.into());
+        }
+        Ok(Caller::new(token.verify(&key)?)?)
+    }
+}
+
+impl From<KeyError> for AuthenticationError {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Unknown => TokenFault::KeyUnknown.into(),
+            KeyError::Unavailable => Self::KeysUnavailable,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use shared::azure_ad::{Authority, Instance, Version};
+    use shared::claims::ClientAuthentication;
+    use shared::ids::{ClientId, TenantId};
+
+    use super::*;
+    use crate::authentication::keys::KeySet;
+    use crate::authentication::test_token::{
+        AUDIENCE, CLIENT, HEADER, INSTANCE, NOW, TENANT, TestKey, claims, claims_v1,
+    };
+
+    fn authenticator(key_set: &Value) -> Authenticator {
+        let authority =
+            Authority::new(Instance::parse(INSTANCE).unwrap(), TenantId::parse(TENANT).unwrap(), None);
+        let versions = [Version::V1, Version::V2];
+        let expectations = Expectations::new(&authority, ClientId::parse(AUDIENCE).unwrap(), &[], &versions);
+        Authenticator::new(expectations, Keys::fixed(KeySet::parse(key_set.to_string().as_bytes()).unwrap()))
+    }
+
+    async fn fault_of(authenticator: &Authenticator, token: &str) -> Option<AuthenticationError> {
+        authenticator.verify(token, NOW).await.err()
+    }
+
+    #[tokio::test]
+    async fn a_signed_token_of_either_version_names_its_caller() {
+        let key = TestKey::new();
+        let authenticator = authenticator(&json!({ "keys": [key.jwk("K1")] }));
+        let caller = authenticator.verify(&key.sign(HEADER, &claims()), NOW).await.unwrap();
+        assert_eq!(caller.client_id().to_string(), CLIENT);
+        assert_eq!(caller.roles(), ["Resource.Read"]);
+        assert_eq!(caller.client_authentication(), Some(ClientAuthentication::Secret));
+        assert!(caller.is_app_only());
+        let caller = authenticator.verify(&key.sign(HEADER, &claims_v1()), NOW).await.unwrap();
+        assert_eq!(caller.version(), Version::V1);
+        assert_eq!(caller.client_authentication(), Some(ClientAuthentication::Certificate));
+    }
+
+    #[tokio::test]
+    async fn only_the_named_key_verifies_a_token() {
+        let (first, second, attacker) = (TestKey::new(), TestKey::new(), TestKey::new());
+        let authenticator = authenticator(&json!({ "keys": [first.jwk("K1"), second.jwk("K2")] }));
+        let good = first.sign(HEADER, &claims());
+        let (message, signature) = good.rsplit_once('.').unwrap();
+        let wrong_signature = |signature: &str| format!("{message}.{signature}");
+        let mut more = claims();
+        more["roles"] = json!(["Resource.Write"]);
+        let other = first.sign(HEADER, &more);
+        for token in [
+            second.sign(HEADER, &claims()),
+            attacker.sign(HEADER, &claims()),
+            attacker.sign(
+                &json!({ "alg": "RS256", "kid": "K1", "jwk": attacker.jwk("K1") }).to_string(),
+                &claims(),
+            ),
+            wrong_signature("AA"),
+            wrong_signature(&signature[..signature.len() - 2]),
+            wrong_signature(&format!("AAAA{signature}")),
+            format!("{}.{signature}", other.rsplit_once('.').unwrap().0),
+        ] {
+            let fault = fault_of(&authenticator, &token).await;
+            assert_eq!(fault, Some(TokenFault::Signature.into()), "{token}");
+        }
+        for key_id in ["k1", "K1 ", "K3", "../../dev/null", "K1' OR '1'='1"] {
+            let token = first.sign(&json!({ "alg": "RS256", "kid": key_id }).to_string(), &claims());
+            assert_eq!(
+                fault_of(&authenticator, &token).await,
+                Some(TokenFault::KeyUnknown.into()),
+                "{key_id}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_of_another_issuer_does_not_count() {
+        let (key, bare) = (TestKey::new(), TestKey::new());
+        let mut foreign = key.jwk("K1");
+        foreign["issuer"] = json!(format!("{INSTANCE}/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0"));
+        // The keys of v1.0 documents carry no issuer.
+        let mut without = bare.jwk("K2");
+        without.as_object_mut().unwrap().remove("issuer");
+        let authenticator = authenticator(&json!({ "keys": [foreign, without] }));
+        let fault = fault_of(&authenticator, &key.sign(HEADER, &claims())).await;
+        assert_eq!(fault, Some(TokenFault::KeyIssuer.into()));
+        let token = bare.sign(&HEADER.replace("K1", "K2"), &claims());
+        assert_eq!(fault_of(&authenticator, &token).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_token_must_be_clearly_an_apps_or_clearly_a_users() {
+        let key = TestKey::new();
+        let authenticator = authenticator(&json!({ "keys": [key.jwk("K1")] }));
+        let cases = [
+            (json!({}), Some(true)),
+            (json!({ "idtyp": null }), Some(true)),
+            (json!({ "idtyp": "user", "scp": "access_as_user" }), Some(false)),
+            (json!({ "idtyp": "user" }), Some(false)),
+            (json!({ "idtyp": null, "scp": "access_as_user", "sub": "pairwise" }), Some(false)),
+            (json!({ "idtyp": null, "sub": "pairwise" }), None),
+            (json!({ "sub": "pairwise" }), None),
+            (json!({ "scp": "access_as_user" }), None),
+        ];
+        for (changes, app_only) in cases {
+            let mut claims = claims();
+            claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+            let verified = authenticator.verify(&key.sign(HEADER, &claims), NOW).await;
+            match app_only {
+                Some(app_only) => assert_eq!(verified.unwrap().is_app_only(), app_only, "{changes}"),
+                None => assert_eq!(verified.unwrap_err(), TokenFault::Subject.into(), "{changes}"),
+            }
+        }
+        let mut nameless = claims();
+        nameless.as_object_mut().unwrap().remove("azp");
+        let fault = fault_of(&authenticator, &key.sign(HEADER, &nameless)).await;
+        assert_eq!(fault, Some(TokenFault::Claims.into()));
+    }
+}

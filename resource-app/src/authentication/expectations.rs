@@ -1,0 +1,234 @@
+//! What the claims of a token must be for this API to accept it.
+//!
+//! <https://learn.microsoft.com/entra/identity-platform/claims-validation>
+
+use shared::azure_ad::{Authority, Version};
+use shared::claims::Claims;
+use shared::ids::{AppIdUri, ClientId, TenantId};
+
+use super::error::TokenFault;
+
+/// How far the clocks of Entra and of this machine may be apart, in seconds.
+///
+/// Entra back-dates `nbf` by five minutes already; a minute covers a clock that is set badly.
+const SKEW_SECONDS: i64 = 60;
+
+/// The longest life of a token, in seconds: Entra's longest are 28 hours.
+///
+/// <https://learn.microsoft.com/entra/identity-platform/access-tokens#token-lifetime>
+const MAX_LIFETIME_SECONDS: i64 = 28 * 60 * 60;
+
+/// The one tenant, the one API and the versions of tokens that are accepted.
+#[derive(Debug, Clone)]
+pub struct Expectations {
+    tenant: TenantId,
+    issuer_v1: String,
+    issuer_v2: String,
+    client_id: String,
+    app_id_uris: Vec<String>,
+    versions: Vec<Version>,
+}
+
+impl Expectations {
+    /// Tokens of `versions` that `authority` issued for the API `client_id`.
+    ///
+    /// A v1.0 token may name the API by `api://{client_id}` or one of `app_id_uris` as well.
+    #[must_use]
+    pub fn new(
+        authority: &Authority,
+        client_id: ClientId,
+        app_id_uris: &[AppIdUri],
+        versions: &[Version],
+    ) -> Self {
+        let default_uri = format!("api://{client_id}");
+        Self {
+            tenant: authority.tenant(),
+            issuer_v1: authority.issuer(Version::V1),
+            issuer_v2: authority.issuer(Version::V2),
+            client_id: client_id.to_string(),
+            app_id_uris: app_id_uris.iter().map(AppIdUri::to_string).chain([default_uri]).collect(),
+            versions: versions.to_vec(),
+        }
+    }
+
+    /// Checks the claims at `now`, in seconds since 1970.
+    pub(super) fn check(&self, claims: &Claims, now: i64) -> Result<(), TokenFault> {
+        if !self.versions.contains(&claims.ver) {
+            return Err(TokenFault::Version);
+        }
+        // Exactly, and by version: a v1.0 token under the v2.0 issuer is nothing Entra issues.
+        if claims.iss != self.issuer(claims.ver) {
+            return Err(TokenFault::Issuer);
+        }
+        if claims.tid != self.tenant {
+            return Err(TokenFault::Tenant);
+        }
+        if !self.is_audience(claims) {
+            return Err(TokenFault::Audience);
+        }
+        check_times(claims, now)
+    }
+
+    /// Whether a key that Entra publishes for `key_issuer` may sign a token with these claims.
+    ///
+    /// The keys' issuers are always v2.0's, and the same keys sign v1.0 tokens.
+    pub(super) fn is_key_issuer(&self, key_issuer: &str, claims: &Claims) -> bool {
+        let issuer = key_issuer.replace("{tenantid}", &self.tenant.to_string());
+        issuer == claims.iss || issuer == self.issuer_v2
+    }
+
+    fn issuer(&self, version: Version) -> &str {
+        match version {
+            Version::V1 => &self.issuer_v1,
+            Version::V2 => &self.issuer_v2,
+        }
+    }
+
+    fn is_audience(&self, claims: &Claims) -> bool {
+        claims.aud == self.client_id || (claims.ver == Version::V1 && self.app_id_uris.contains(&claims.aud))
+    }
+}
+
+/// Saturating throughout: the numbers are whatever a caller wrote.
+fn check_times(claims: &Claims, now: i64) -> Result<(), TokenFault> {
+    if now.saturating_sub(SKEW_SECONDS) >= claims.exp {
+        return Err(TokenFault::Expired);
+    }
+    let latest_start = now.saturating_add(SKEW_SECONDS);
+    if claims.nbf > latest_start || claims.iat > latest_start {
+        return Err(TokenFault::NotYetValid);
+    }
+    let start = claims.nbf.min(claims.iat);
+    if claims.nbf.max(claims.iat) > claims.exp || claims.exp.saturating_sub(start) > MAX_LIFETIME_SECONDS {
+        return Err(TokenFault::Lifetime);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use shared::azure_ad::Instance;
+
+    use super::*;
+    use crate::authentication::test_token::{AUDIENCE, INSTANCE, NOW, TENANT, claims, claims_v1};
+
+    fn expectations(versions: &[Version]) -> Expectations {
+        let authority =
+            Authority::new(Instance::parse(INSTANCE).unwrap(), TenantId::parse(TENANT).unwrap(), None);
+        let uris = [AppIdUri::parse("https://api.contoso.com").unwrap()];
+        Expectations::new(&authority, ClientId::parse(AUDIENCE).unwrap(), &uris, versions)
+    }
+
+    fn check(mut claims: Value, claim: &str, value: Value) -> Option<TokenFault> {
+        claims[claim] = value;
+        let claims = serde_json::from_value(claims).unwrap();
+        expectations(&[Version::V1, Version::V2]).check(&claims, NOW).err()
+    }
+
+    #[test]
+    fn tokens_of_both_versions_are_accepted_where_the_settings_say_so() {
+        let (v1, v2) =
+            (serde_json::from_value(claims_v1()).unwrap(), serde_json::from_value(claims()).unwrap());
+        assert_eq!(expectations(&[Version::V1, Version::V2]).check(&v1, NOW), Ok(()));
+        assert_eq!(expectations(&[Version::V1, Version::V2]).check(&v2, NOW), Ok(()));
+        assert_eq!(expectations(&[Version::V2]).check(&v1, NOW), Err(TokenFault::Version));
+        assert_eq!(expectations(&[Version::V1]).check(&v2, NOW), Err(TokenFault::Version));
+    }
+
+    #[test]
+    fn the_issuer_is_compared_exactly_and_by_version() {
+        let good = format!("{INSTANCE}/{TENANT}/v2.0");
+        let other_tenant = "00000000-0000-4000-8000-000000000000";
+        for issuer in [
+            String::new(),
+            format!("{good}/"),
+            format!("{good} "),
+            good.to_uppercase(),
+            good.replace("https", "http"),
+            good.replace("login.example", "login.example:443"),
+            good.replace("login.example", "login.example.evil"),
+            good.replace(TENANT, other_tenant),
+            good.replace(TENANT, "{tenantid}"),
+            good.replace("/v2.0", "/"),
+            good.replace("/v2.0", ""),
+        ] {
+            assert_eq!(check(claims(), "iss", json!(issuer)), Some(TokenFault::Issuer), "{issuer}");
+        }
+        assert_eq!(check(claims_v1(), "iss", json!(good)), Some(TokenFault::Issuer));
+        assert_eq!(
+            check(claims_v1(), "iss", json!(format!("{INSTANCE}/{TENANT}"))),
+            Some(TokenFault::Issuer)
+        );
+        assert_eq!(check(claims(), "tid", json!(other_tenant)), Some(TokenFault::Tenant));
+    }
+
+    #[test]
+    fn the_audience_depends_on_the_version() {
+        let uri = format!("api://{AUDIENCE}");
+        for audience in [uri.as_str(), AUDIENCE, "https://api.contoso.com"] {
+            assert_eq!(check(claims_v1(), "aud", json!(audience)), None, "{audience}");
+        }
+        let (upper, braces) = (AUDIENCE.to_uppercase(), format!("{{{AUDIENCE}}}"));
+        for audience in
+            ["", "x", uri.as_str(), "https://api.contoso.com", &upper, &braces, &AUDIENCE[1..], "a b"]
+        {
+            assert_eq!(check(claims(), "aud", json!(audience)), Some(TokenFault::Audience), "{audience}");
+        }
+        for audience in ["https://api.contoso.com/", "api://e26f8b35-70d4-4c9a-b1e8-4a93d5c7f01e"] {
+            assert_eq!(check(claims_v1(), "aud", json!(audience)), Some(TokenFault::Audience), "{audience}");
+        }
+    }
+
+    #[test]
+    fn times_are_judged_to_the_second_with_a_minute_of_skew() {
+        use TokenFault::{Expired, Lifetime, NotYetValid};
+        let cases = [
+            ("exp", NOW - 60, Some(Expired)),
+            ("exp", NOW - 59, None),
+            ("exp", -1, Some(Expired)),
+            ("exp", i64::MIN, Some(Expired)),
+            ("exp", i64::MAX, Some(Lifetime)),
+            ("exp", NOW - 300 + MAX_LIFETIME_SECONDS, None),
+            ("exp", NOW - 300 + MAX_LIFETIME_SECONDS + 1, Some(Lifetime)),
+            ("nbf", NOW + 60, None),
+            ("nbf", NOW + 61, Some(NotYetValid)),
+            ("nbf", i64::MAX, Some(NotYetValid)),
+            ("nbf", i64::MIN, Some(Lifetime)),
+            ("iat", NOW + 60, None),
+            ("iat", NOW + 61, Some(NotYetValid)),
+        ];
+        for (claim, value, expected) in cases {
+            assert_eq!(
+                check(claims(), claim, json!(value)),
+                expected,
+                "{claim} {}",
+                value.saturating_sub(NOW)
+            );
+        }
+        let mut contradictory = claims();
+        contradictory["exp"] = json!(NOW + 10);
+        assert_eq!(check(contradictory, "nbf", json!(NOW + 11)), Some(Lifetime));
+    }
+
+    #[test]
+    fn a_clock_near_1970_does_not_overflow() {
+        let claims = serde_json::from_value(claims()).unwrap();
+        for now in [i64::MIN, 0, 59] {
+            assert_eq!(expectations(&[Version::V2]).check(&claims, now), Err(TokenFault::NotYetValid));
+        }
+        assert_eq!(expectations(&[Version::V2]).check(&claims, i64::MAX), Err(TokenFault::Expired));
+    }
+
+    #[test]
+    fn a_keys_issuer_is_the_tokens_or_the_tenants_v2_issuer() {
+        let expectations = expectations(&[Version::V1, Version::V2]);
+        for claims in [claims(), claims_v1()] {
+            let claims = serde_json::from_value(claims).unwrap();
+            assert!(expectations.is_key_issuer(&format!("{INSTANCE}/{{tenantid}}/v2.0"), &claims));
+            assert!(expectations.is_key_issuer(&format!("{INSTANCE}/{TENANT}/v2.0"), &claims));
+            let consumers = "9188040d-6c67-4c5b-b112-36a304b66dad";
+            assert!(!expectations.is_key_issuer(&format!("{INSTANCE}/{consumers}/v2.0"), &claims));
+        }
+    }
+}

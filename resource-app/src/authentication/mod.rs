@@ -1,0 +1,28 @@
+//! Who calls: from the `Authorization` header to a [`Caller`].
+//!
+//! # Layout
+//!
+//! A request passes through these in order, and each refuses with an [`AuthenticationError`]:
+//! - `credential`: the header's syntax; finds the token.
+//! - `token`: the token's own form; an `UnverifiedToken` is all it gives.
+//! - `expectations`: what the claims must be for a token to be meant for this API, now.
+//! - [`keys`]: the key that the token names, from the key set that Entra publishes.
+//! - [`Authenticator`]: the signature; after it, and only after it, there is a [`Caller`].
+//!
+//! Dependency rule: nothing here imports anything else of this crate, so that the folder can be lifted out.
+
+mod authenticator;
+mod caller;
+mod credential;
+mod error;
+mod expectations;
+pub mod keys;
+mod token;
+
+#[cfg(test)]
+mod test_token;
+
+pub use authenticator::Authenticator;
+pub use caller::Caller;
+pub use error::{AuthenticationError, RequestFault, TokenFault};
+pub use expectations::Expectations;

@@ -1,0 +1,35 @@
+//! Sets up authentication and authorization from the settings: the article's `AzureAdModule`.
+
+use std::sync::Arc;
+
+use reqwest::Client;
+
+use crate::authentication::keys::{KeySource, Keys};
+use crate::authentication::{Authenticator, Expectations};
+use crate::authorization::{DevelopmentHandler, Handler, Policies};
+use crate::settings::Settings;
+
+/// Accepts tokens of the configured tenant for the configured API, and starts fetching the keys.
+///
+/// Does not wait for them: Entra may be away now and back later.
+pub(crate) fn authentication(settings: &Settings, client: Client) -> Authenticator {
+    let azure_ad = &settings.azure_ad;
+    let authority = azure_ad.authority();
+    let expectations = Expectations::new(
+        &authority,
+        azure_ad.client_id,
+        &azure_ad.app_id_uris,
+        &azure_ad.accepted_token_versions,
+    );
+    let keys = Keys::start(KeySource::new(client, authority), &settings.keys);
+    Authenticator::new(expectations, keys)
+}
+
+/// The policies, with the development handler in each of their requirements where there is one.
+pub(crate) fn authorization(policies: Policies, development: Option<&DevelopmentHandler>) -> Policies {
+    let Some(handler) = development else { return policies };
+    tracing::warn!(
+        "DEVELOPMENT HANDLER: every request without a token will pass every policy; never run this anywhere else"
+    );
+    policies.or(&(Arc::new(handler.clone()) as Arc<dyn Handler>))
+}

@@ -1,0 +1,84 @@
+//! `GET /api/caller`: who this API takes the caller to be.
+
+use axum::Json;
+use serde::Serialize;
+use shared::azure_ad::Version;
+use shared::claims::ClientAuthentication;
+use shared::ids::{ClientId, ObjectId, TenantId};
+use shared::problem::Problem;
+use utoipa::ToSchema;
+
+use crate::authentication::Caller;
+use crate::authorization::DefaultPolicy;
+use crate::guard::Authorized;
+use crate::principal::Principal;
+
+/// Who the API takes the caller to be. All but `source` and `client_id` are absent where there was no token.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Caller)]
+pub(crate) struct CallerAnswer {
+    /// What the API knows it from.
+    source: Source,
+    /// The app that the token was issued to.
+    #[schema(value_type = Uuid)]
+    client_id: ClientId,
+    /// The tenant that issued the token.
+    #[schema(value_type = Option<Uuid>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant_id: Option<TenantId>,
+    /// The app's service principal.
+    #[schema(value_type = Option<Uuid>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object_id: Option<ObjectId>,
+    /// The app roles that were granted.
+    roles: Vec<String>,
+    /// How the app proved who it is when it got the token: `public`, `secret` or `certificate`.
+    #[schema(value_type = Option<String>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_authentication: Option<ClientAuthentication>,
+    /// The version of the token: `1.0` or `2.0`.
+    #[schema(value_type = Option<String>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_version: Option<Version>,
+}
+
+/// What the API knows the caller from.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Source {
+    /// A validated access token.
+    AccessToken,
+    /// Nothing: there was no token, and the development handler let the request pass.
+    DevelopmentHandler,
+}
+
+impl From<&Principal> for CallerAnswer {
+    fn from(principal: &Principal) -> Self {
+        let caller = principal.caller();
+        Self {
+            source: if caller.is_some() { Source::AccessToken } else { Source::DevelopmentHandler },
+            client_id: principal.client_id(),
+            tenant_id: caller.map(Caller::tenant),
+            object_id: caller.map(Caller::object_id),
+            roles: caller.map(|caller| caller.roles().to_vec()).unwrap_or_default(),
+            client_authentication: caller.and_then(Caller::client_authentication),
+            token_version: caller.map(Caller::version),
+        }
+    }
+}
+
+/// Says who the API takes the caller to be.
+#[utoipa::path(
+    get,
+    path = "/caller",
+    operation_id = "readCaller",
+    tag = "caller",
+    responses(
+        (status = 200, body = CallerAnswer),
+        (status = 401, body = Problem, content_type = "application/problem+json"),
+        (status = 403, body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn show(authorized: Authorized<DefaultPolicy>) -> Json<CallerAnswer> {
+    Json(authorized.principal().into())
+}

@@ -1,0 +1,195 @@
+//! The one place where errors become HTTP.
+//!
+//! A body is a problem (RFC 9457) with a stable `code`; it never holds a source error or anything of a token.
+//! Each error is logged here, once, inside the request's span.
+
+mod challenge;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use shared::ids::ClientId;
+use shared::problem::Problem;
+use shared::process::one_line;
+
+use crate::authentication::AuthenticationError;
+use crate::authorization::Denial;
+use crate::store::StoreError;
+
+/// How long to wait before trying again when the fault is not the caller's, in seconds.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
+/// Why a request is not answered as it wished.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    /// The caller, unless it is the keys: there is no validated token.
+    #[error(transparent)]
+    Authentication(#[from] AuthenticationError),
+    /// The caller, or who grants roles: a policy said no.
+    #[error("{} denied", denial.policy)]
+    Denied { denial: Denial, client_id: ClientId },
+    /// The caller: something else is wrong with the request.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The database or its disk.
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+    /// Nobody yet: the app is not ready.
+    #[error("not ready: {0}")]
+    NotReady(String),
+    /// This app: a handler was reached without the guard before it.
+    #[error("a guarded handler was reached without the guard")]
+    Unguarded,
+    /// This app: a handler panicked.
+    #[error("a handler panicked")]
+    Panicked,
+}
+
+macro_rules! request_errors {
+    ($($(#[$doc:meta])* $variant:ident = $status:ident, $code:literal, $text:literal;)+) => {
+        /// What is wrong with a request: always the caller's doing.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+        pub(crate) enum RequestError {
+            $($(#[$doc])* #[error($text)] $variant,)+
+        }
+
+        impl RequestError {
+            fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status,)+ }
+            }
+
+            fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)+ }
+            }
+        }
+    };
+}
+
+request_errors! {
+    /// No such route.
+    RouteNotFound = NOT_FOUND, "route_not_found", "there is nothing at this path";
+    /// No such resource; an id that is not a UUID names none either.
+    ResourceNotFound = NOT_FOUND, "resource_not_found", "there is no such resource";
+    /// A method that the route does not have.
+    MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "the path does not have this method";
+    /// A `limit` out of range.
+    InvalidLimit = BAD_REQUEST, "invalid_limit", "`limit` must be a number from 1 to 100";
+    /// An `after` that this API did not give out.
+    InvalidCursor = BAD_REQUEST, "invalid_cursor", "`after` must be the `next` of a page";
+    /// A query that cannot be read.
+    InvalidQuery = BAD_REQUEST, "invalid_query", "the query may name `limit` and `after`, each once";
+    /// Not `application/json`.
+    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "the body must be application/json";
+    /// Not JSON.
+    MalformedJson = BAD_REQUEST, "malformed_json", "the body is not JSON";
+    /// JSON, but no resource.
+    InvalidResource = UNPROCESSABLE_ENTITY, "invalid_resource",
+        "the body must be an object with `name`, a string, and `content`, any JSON, and nothing else";
+    /// A name that is empty or too long.
+    InvalidName = UNPROCESSABLE_ENTITY, "invalid_name", "`name` must have 1 to 200 characters";
+    /// More than a resource may hold.
+    ContentTooLarge = PAYLOAD_TOO_LARGE, "content_too_large", "`content` may have 64 KiB";
+    /// A body that broke off.
+    IncompleteBody = BAD_REQUEST, "incomplete_body", "the body broke off";
+    /// An `Idempotency-Key` out of form.
+    InvalidIdempotencyKey = BAD_REQUEST, "invalid_idempotency_key",
+        "one Idempotency-Key of 1 to 255 visible ASCII characters may be sent";
+    /// An `Idempotency-Key` that was sent with another body before.
+    IdempotencyKeyReused = UNPROCESSABLE_ENTITY, "idempotency_key_reused",
+        "the Idempotency-Key was used for another request";
+    /// An `If-Match` out of form.
+    InvalidIfMatch = BAD_REQUEST, "invalid_if_match", "If-Match must be `*` or a list of entity tags";
+    /// No `If-Match` where one is needed (RFC 6585 section 3).
+    PreconditionRequired = PRECONDITION_REQUIRED, "precondition_required",
+        "send If-Match with the ETag of the version to be changed";
+    /// An `If-Match` of an older version (RFC 9110 section 13.1.1).
+    PreconditionFailed = PRECONDITION_FAILED, "precondition_failed", "the resource has been changed meanwhile";
+    /// The request took too long: most likely its body came too slowly.
+    Timeout = REQUEST_TIMEOUT, "request_timeout", "the request took too long";
+}
+
+/// The code of an answer that is a problem, for whoever counts them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Code(pub(crate) &'static str);
+
+impl ApiError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Authentication(AuthenticationError::KeysUnavailable)
+            | Self::Store(_)
+            | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Authentication(AuthenticationError::MalformedRequest(_)) => StatusCode::BAD_REQUEST,
+            Self::Authentication(_) => StatusCode::UNAUTHORIZED,
+            Self::Denied { .. } => StatusCode::FORBIDDEN,
+            Self::Request(error) => error.status(),
+            Self::Unguarded | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Authentication(error) => error.code(),
+            Self::Denied { denial, .. } => denial.reasons.first().copied().unwrap_or("denied"),
+            Self::Request(error) => error.code(),
+            Self::Store(_) => "store_unavailable",
+            Self::NotReady(_) => "not_ready",
+            Self::Unguarded | Self::Panicked => "internal_error",
+        }
+    }
+
+    /// What the caller is told beside the code.
+    fn detail(&self) -> Option<String> {
+        match self {
+            Self::Authentication(_) | Self::Request(_) | Self::NotReady(_) => Some(self.to_string()),
+            Self::Denied { denial, .. } if denial.roles.is_empty() => {
+                Some(format!("{} takes an app's own access token", denial.policy))
+            }
+            Self::Denied { denial, .. } => {
+                let scope = challenge::scope(&denial.roles);
+                Some(format!("{} takes an app's own access token with the app role {scope}", denial.policy))
+            }
+            Self::Store(_) | Self::Unguarded | Self::Panicked => None,
+        }
+    }
+
+    fn log(&self) {
+        let (status, code) = (self.status().as_u16(), self.code());
+        match self {
+            Self::Denied { denial, client_id } => {
+                let reasons = denial.reasons.join(" ");
+                tracing::info!(status, code, policy = denial.policy, reasons, %client_id, "denied");
+            }
+            Self::Authentication(AuthenticationError::KeysUnavailable) | Self::NotReady(_) => {
+                tracing::warn!(status, code, "{self}");
+            }
+            Self::Authentication(_) => tracing::info!(status, code, "not authenticated"),
+            Self::Request(_) => tracing::debug!(status, code, "refused"),
+            Self::Store(_) | Self::Unguarded | Self::Panicked => {
+                tracing::error!(status, code, error = one_line(self), "failed");
+            }
+        }
+    }
+}
+
+impl IntoResponse for RequestError {
+    fn into_response(self) -> Response {
+        ApiError::from(self).into_response()
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        self.log();
+        let (status, code) = (self.status(), self.code());
+        let mut problem = Problem::new(status, code);
+        problem.detail = self.detail();
+        let mut response = problem.into_response().map(Into::into);
+        response.extensions_mut().insert(Code(code));
+        if let Some(challenge) = challenge::of(&self) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        response
+    }
+}

@@ -1,0 +1,90 @@
+//! The `WWW-Authenticate` header of a refusal.
+//!
+//! <https://www.rfc-editor.org/rfc/rfc6750#section-3>
+
+use http::HeaderValue;
+
+use super::ApiError;
+use crate::authentication::AuthenticationError;
+use crate::authorization::Role;
+
+const BARE: &str = "Bearer realm=\"resource-app\"";
+
+/// The challenge for an error; none where another token would not help.
+pub(super) fn of(error: &ApiError) -> Option<HeaderValue> {
+    let text = match error {
+        // Section 3.1: a request without a credential is told nothing further.
+        ApiError::Authentication(AuthenticationError::NoCredential) => BARE.to_owned(),
+        ApiError::Authentication(AuthenticationError::MalformedRequest(fault)) => {
+            format!(
+                "{BARE}, error=\"invalid_request\", error_description=\"{}\"",
+                quotable(&fault.to_string())
+            )
+        }
+        ApiError::Authentication(AuthenticationError::InvalidToken(fault)) => {
+            format!("{BARE}, error=\"invalid_token\", error_description=\"{}\"", quotable(&fault.to_string()))
+        }
+        ApiError::Denied { denial, .. } => insufficient_scope(&denial.roles),
+        _ => return None,
+    };
+    HeaderValue::try_from(text).ok()
+}
+
+/// App roles stand where other APIs have scopes: what to ask an administrator for.
+fn insufficient_scope(roles: &[Role]) -> String {
+    let error = format!("{BARE}, error=\"insufficient_scope\"");
+    if roles.is_empty() { error } else { format!("{error}, scope=\"{}\"", scope(roles)) }
+}
+
+/// The roles as a `scope` lists them.
+pub(super) fn scope(roles: &[Role]) -> String {
+    roles.iter().map(|role| role.value()).collect::<Vec<_>>().join(" ")
+}
+
+/// Section 3 allows neither quotes nor backslashes in a description.
+fn quotable(text: &str) -> String {
+    text.replace(['"', '\\'], "'")
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::ids::ClientId;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::authentication::{RequestFault, TokenFault};
+    use crate::authorization::Denial;
+
+    fn challenge(error: impl Into<ApiError>) -> Option<String> {
+        of(&error.into()).map(|value| value.to_str().unwrap().to_owned())
+    }
+
+    fn denied(roles: &[Role]) -> ApiError {
+        let denial = Denial { policy: "P", reasons: vec!["role_missing"], roles: roles.to_vec() };
+        ApiError::Denied { denial, client_id: ClientId::from(Uuid::nil()) }
+    }
+
+    #[test]
+    fn each_refusal_has_its_challenge() {
+        let cases = [
+            (challenge(AuthenticationError::NoCredential), "Bearer realm=\"resource-app\""),
+            (
+                challenge(AuthenticationError::from(RequestFault::SeveralCredentials)),
+                "Bearer realm=\"resource-app\", error=\"invalid_request\", error_description=\"only one Authorization header may be sent\"",
+            ),
+            (
+                challenge(AuthenticationError::from(TokenFault::Expired)),
+                "Bearer realm=\"resource-app\", error=\"invalid_token\", error_description=\"the access token has expired\"",
+            ),
+            (
+                challenge(denied(&[Role::ResourceWrite])),
+                "Bearer realm=\"resource-app\", error=\"insufficient_scope\", scope=\"Resource.Write\"",
+            ),
+            (challenge(denied(&[])), "Bearer realm=\"resource-app\", error=\"insufficient_scope\""),
+        ];
+        for (challenge, expected) in cases {
+            assert_eq!(challenge.as_deref(), Some(expected));
+        }
+        assert_eq!(challenge(AuthenticationError::KeysUnavailable), None);
+    }
+}

@@ -1,0 +1,123 @@
+//! Numbers for Prometheus, one set an app: several apps can run in one process.
+//!
+//! Labels are bounded: route templates, known methods, statuses and codes, never anything a caller makes up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use http::{Method, StatusCode, header};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+use crate::authentication::Authenticator;
+use crate::authentication::keys::KeyStatus;
+use crate::error::Code;
+
+/// The bounds of the histogram's buckets, in seconds.
+const BUCKETS: [f64; 11] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 10.0];
+
+/// How often samples are folded into their buckets; without that they would pile up where nobody scrapes.
+pub(crate) const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The text format of Prometheus.
+const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// The numbers of one app. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Metrics {
+    recorder: Arc<PrometheusRecorder>,
+    handle: PrometheusHandle,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let builder = PrometheusBuilder::new();
+        // Fails for no buckets alone; then there would be summaries in their place.
+        let builder = builder.set_buckets(&BUCKETS).unwrap_or_else(|_| PrometheusBuilder::new());
+        let recorder = Arc::new(builder.build_recorder());
+        let handle = recorder.handle();
+        let metrics = Self { recorder, handle };
+        metrics.record(describe);
+        metrics
+    }
+
+    /// Counts an answered request.
+    pub(crate) fn request(&self, method: &Method, route: &str, answer: Answer, elapsed: Duration) {
+        let (method, route, status) = (label(method), route.to_owned(), answer.status.as_str().to_owned());
+        self.record(|| {
+            counter!("http_requests_total", "method" => method, "route" => route.clone(), "status" => status)
+                .increment(1);
+            histogram!("http_request_duration_seconds", "method" => method, "route" => route)
+                .record(elapsed.as_secs_f64());
+            if let Some(Code(code)) = answer.code {
+                counter!("problems_total", "code" => code).increment(1);
+            }
+        });
+    }
+
+    /// Folds samples into their buckets.
+    pub(crate) fn upkeep(&self) {
+        self.handle.run_upkeep();
+    }
+
+    /// `GET /metrics`.
+    pub(crate) fn routes(&self, authenticator: Arc<Authenticator>) -> Router {
+        let metrics = self.clone();
+        let render = async move || {
+            metrics.record(|| report_keys(authenticator.keys().status()));
+            ([(header::CONTENT_TYPE, MEDIA_TYPE)], metrics.handle.render())
+        };
+        Router::new().route("/metrics", get(render))
+    }
+
+    fn record<T>(&self, record: impl FnOnce() -> T) -> T {
+        metrics::with_local_recorder(self.recorder.as_ref(), record)
+    }
+}
+
+/// What there is to count about an answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) code: Option<Code>,
+}
+
+fn describe() {
+    describe_counter!("http_requests_total", "Requests answered.");
+    describe_histogram!("http_request_duration_seconds", "Seconds from a request's header to its answer's.");
+    describe_counter!("problems_total", "Requests answered with a problem, by its code.");
+    describe_gauge!("signing_keys", "Keys that tokens can be verified with.");
+    describe_gauge!("signing_keys_age_seconds", "Seconds since the keys were fetched.");
+    describe_counter!("signing_key_fetches_total", "Fetches of the keys, by their outcome.");
+}
+
+fn report_keys(status: KeyStatus) {
+    #[expect(clippy::cast_precision_loss, reason = "there are never 2^52 keys")]
+    gauge!("signing_keys").set(status.keys as f64);
+    if let Some(age) = status.age {
+        gauge!("signing_keys_age_seconds").set(age.as_secs_f64());
+    }
+    counter!("signing_key_fetches_total", "outcome" => "fetched").absolute(status.fetched);
+    counter!("signing_key_fetches_total", "outcome" => "failed").absolute(status.failed);
+}
+
+/// A method can be any word; those without a meaning here share a label.
+fn label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}

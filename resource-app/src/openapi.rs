@@ -1,0 +1,46 @@
+//! The description of the API, and the page that shows it.
+
+use axum::Router;
+use http::header::{CONTENT_SECURITY_POLICY, HeaderValue};
+use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{Components, Info, OpenApi};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::state::AppState;
+
+/// The name under which operations refer to how callers authenticate.
+pub(crate) const SECURITY_SCHEME: &str = "entra";
+
+/// What the page needs: its own scripts, the style attributes these set, the images in its style sheet.
+const CONTENT_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+);
+
+/// Completes the description: a title, and how callers authenticate.
+pub(crate) fn describe(mut api: OpenApi) -> OpenApi {
+    api.info = Info::builder()
+        .title(env!("CARGO_PKG_NAME"))
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(env!("CARGO_PKG_DESCRIPTION")))
+        .build();
+    let scheme = Http::builder()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some(
+            "An access token of Entra ID for this API, acquired with the OAuth 2.0 client credentials grant. \
+             Each operation names the app roles that it takes.",
+        ))
+        .build();
+    let components = api.components.get_or_insert_with(Components::new);
+    components.add_security_scheme(SECURITY_SCHEME, SecurityScheme::Http(scheme));
+    api
+}
+
+/// `GET /openapi.json`, and `GET /docs` from files in the binary: the page loads nothing from elsewhere.
+pub(crate) fn routes(api: OpenApi) -> Router<AppState> {
+    // A validator on the internet would otherwise be asked about the description.
+    let config = Config::default().validator_url("none");
+    let page = SwaggerUi::new("/docs").config(config).url("/openapi.json", api);
+    Router::from(page).layer(SetResponseHeaderLayer::overriding(CONTENT_SECURITY_POLICY, CONTENT_POLICY))
+}

@@ -1,0 +1,56 @@
+//! Who a request under `/api` comes from.
+
+use std::sync::Arc;
+
+use shared::ids::ClientId;
+use uuid::Uuid;
+
+use crate::authentication::Caller;
+use crate::authorization::{DevelopmentHandler, Subject};
+
+/// Who a request under `/api` comes from; policies decide about it, handlers read it.
+#[derive(Debug, Clone)]
+pub struct Principal(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Caller(Arc<Caller>),
+    Development,
+}
+
+impl Principal {
+    /// The app that a validated token names.
+    pub(crate) fn of_token(caller: Caller) -> Self {
+        Self(Kind::Caller(Arc::new(caller)))
+    }
+
+    /// Whoever came without a token, where the handler that allows that exists.
+    pub(crate) fn of_development(_: &DevelopmentHandler) -> Self {
+        Self(Kind::Development)
+    }
+
+    /// The caller that a token named; there is none where there was no token.
+    #[must_use]
+    pub fn caller(&self) -> Option<&Caller> {
+        match &self.0 {
+            Kind::Caller(caller) => Some(caller),
+            Kind::Development => None,
+        }
+    }
+
+    /// The app: all zeros, which Entra gives to no app, where there was no token.
+    #[must_use]
+    pub fn client_id(&self) -> ClientId {
+        self.caller().map_or_else(|| ClientId::from(Uuid::nil()), Caller::client_id)
+    }
+
+    /// What policies may know.
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        match &self.0 {
+            Kind::Caller(caller) => {
+                Subject { app_only: caller.is_app_only(), roles: caller.roles(), development: false }
+            }
+            Kind::Development => Subject { app_only: false, roles: &[], development: true },
+        }
+    }
+}

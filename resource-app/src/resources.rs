@@ -1,0 +1,169 @@
+//! The resources of the API: handlers, and what they read from a request.
+
+mod body;
+mod cursor;
+mod etag;
+mod idempotency_key;
+mod query;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use shared::problem::Problem;
+use shared::resource::{NewResource, Resource, ResourcePage};
+
+use crate::authorization::{ReadPolicy, WritePolicy};
+use crate::error::{ApiError, RequestError};
+use crate::guard::Authorized;
+use crate::store::{Change, Created, IdempotencyKey, Store, Versioned};
+use body::Body;
+pub(crate) use body::MAX_BODY_BYTES;
+use etag::IfMatch;
+use query::{ListQuery, ResourceId};
+
+/// Lists resources, oldest first.
+#[utoipa::path(
+    get,
+    path = "/resources",
+    operation_id = "listResources",
+    tag = "resources",
+    params(
+        ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many at most; 50 if absent."),
+        ("after" = Option<String>, Query, description = "The `next` of the page before."),
+    ),
+    responses(
+        (status = 200, body = ResourcePage),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn list(
+    _: Authorized<ReadPolicy>,
+    State(store): State<Store>,
+    ListQuery { limit, after }: ListQuery,
+) -> Result<Json<ResourcePage>, ApiError> {
+    let page = store.list(limit, after).await?;
+    let next = page.resources.last().filter(|_| page.more).map(|last| cursor::after(last.id));
+    Ok(Json(ResourcePage { items: page.resources, next }))
+}
+
+/// Reads one resource.
+#[utoipa::path(
+    get,
+    path = "/resources/{id}",
+    operation_id = "readResource",
+    tag = "resources",
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, body = Resource, headers(("ETag", description = "The version."))),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn read(
+    _: Authorized<ReadPolicy>,
+    State(store): State<Store>,
+    ResourceId(id): ResourceId,
+) -> Result<Response, ApiError> {
+    let found = store.find(id).await?.ok_or(RequestError::ResourceNotFound)?;
+    Ok(shown(StatusCode::OK, found))
+}
+
+/// Creates a resource.
+#[utoipa::path(
+    post,
+    path = "/resources",
+    operation_id = "createResource",
+    tag = "resources",
+    params((
+        "Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+        description = "The same key with the same body is answered as before and creates nothing.",
+    )),
+    request_body = NewResource,
+    responses(
+        (status = 201, body = Resource, headers(
+            ("ETag", description = "The version."), ("Location", description = "The path of the resource."),
+        )),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn create(
+    authorized: Authorized<WritePolicy>,
+    State(store): State<Store>,
+    key: Option<IdempotencyKey>,
+    Body(new): Body,
+) -> Result<Response, ApiError> {
+    match store.create(new, authorized.principal().client_id(), key.as_ref()).await? {
+        Created::KeyReused => Err(RequestError::IdempotencyKeyReused.into()),
+        Created::Done(created) => {
+            let location = format!("/api/resources/{}", created.resource.id);
+            let mut response = shown(StatusCode::CREATED, *created);
+            if let Ok(location) = HeaderValue::try_from(location) {
+                response.headers_mut().insert(header::LOCATION, location);
+            }
+            Ok(response)
+        }
+    }
+}
+
+/// Replaces a resource.
+#[utoipa::path(
+    put,
+    path = "/resources/{id}",
+    operation_id = "replaceResource",
+    tag = "resources",
+    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The ETag of the version to replace.")),
+    request_body = NewResource,
+    responses(
+        (status = 200, body = Resource, headers(("ETag", description = "The version."))),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn replace(
+    _: Authorized<WritePolicy>,
+    State(store): State<Store>,
+    ResourceId(id): ResourceId,
+    if_match: IfMatch,
+    Body(new): Body,
+) -> Result<Response, ApiError> {
+    let replaced = done(store.replace(id, new, &if_match).await?)?;
+    Ok(shown(StatusCode::OK, *replaced))
+}
+
+/// Deletes a resource.
+#[utoipa::path(
+    delete,
+    path = "/resources/{id}",
+    operation_id = "deleteResource",
+    tag = "resources",
+    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The ETag of the version to delete.")),
+    responses(
+        (status = 204),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn delete(
+    _: Authorized<WritePolicy>,
+    State(store): State<Store>,
+    ResourceId(id): ResourceId,
+    if_match: IfMatch,
+) -> Result<StatusCode, ApiError> {
+    done(store.delete(id, &if_match).await?)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn done<T>(change: Change<T>) -> Result<T, RequestError> {
+    match change {
+        Change::Done(changed) => Ok(changed),
+        Change::Stale => Err(RequestError::PreconditionFailed),
+        Change::Absent => Err(RequestError::ResourceNotFound),
+    }
+}
+
+fn shown(status: StatusCode, shown: Versioned) -> Response {
+    (status, [(header::ETAG, etag::of(shown.version))], Json(shown.resource)).into_response()
+}

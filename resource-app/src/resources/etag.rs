@@ -1,0 +1,95 @@
+//! Versions as entity tags (RFC 9110 sections 8.8.3 and 13.1.1).
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use http::{HeaderMap, header};
+
+use crate::error::RequestError;
+use crate::state::AppState;
+use crate::store::Precondition;
+
+/// The entity tag of a version: a strong one, since the version changes with every change.
+pub(super) fn of(version: i64) -> String {
+    format!("\"{version}\"")
+}
+
+/// The versions that a caller is willing to change.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum IfMatch {
+    /// `*`: whichever it is.
+    Any,
+    /// One of these entity tags.
+    OneOf(Vec<String>),
+}
+
+impl Precondition for IfMatch {
+    fn allows(&self, version: i64) -> bool {
+        match self {
+            Self::Any => true,
+            // Compared strongly: a weak tag is written with `W/` before it and equals none of ours.
+            Self::OneOf(tags) => tags.contains(&of(version)),
+        }
+    }
+}
+
+impl FromRequestParts<AppState> for IfMatch {
+    type Rejection = RequestError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, RequestError> {
+        parse(&parts.headers)
+    }
+}
+
+fn parse(headers: &HeaderMap) -> Result<IfMatch, RequestError> {
+    let invalid = RequestError::InvalidIfMatch;
+    let mut tags = Vec::new();
+    for value in headers.get_all(header::IF_MATCH) {
+        let text = value.to_str().map_err(|_| invalid)?;
+        tags.extend(text.split(',').map(|tag| tag.trim_matches([' ', '\t']).to_owned()));
+    }
+    match tags.as_slice() {
+        [] => Err(RequestError::PreconditionRequired),
+        [any] if any == "*" => Ok(IfMatch::Any),
+        tags if tags.iter().all(|tag| is_entity_tag(tag)) => Ok(IfMatch::OneOf(tags.to_vec())),
+        _ => Err(invalid),
+    }
+}
+
+fn is_entity_tag(text: &str) -> bool {
+    let opaque = text.strip_prefix("W/").unwrap_or(text);
+    let inner = opaque.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    inner.is_some_and(|inner| !inner.contains('"'))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn allows(values: &[&str], version: i64) -> Result<bool, RequestError> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(header::IF_MATCH, HeaderValue::from_str(value).unwrap());
+        }
+        Ok(parse(&headers)?.allows(version))
+    }
+
+    #[test]
+    fn a_version_is_allowed_by_its_strong_tag_or_a_star() {
+        for values in [&["\"3\""][..], &["*"], &["\"1\", \"3\""], &["\"1\"", "\"3\""]] {
+            assert_eq!(allows(values, 3), Ok(true), "{values:?}");
+        }
+        for values in [&["\"2\""][..], &["W/\"3\""], &["\"03\""], &["\"\""]] {
+            assert_eq!(allows(values, 3), Ok(false), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn no_tag_is_required_and_a_malformed_one_refused() {
+        assert_eq!(allows(&[], 1), Err(RequestError::PreconditionRequired));
+        for values in [&[""][..], &["1"], &["\"1"], &["\""], &["*", "\"1\""], &["\"1\",,"], &["w/\"1\""]] {
+            assert_eq!(allows(values, 1), Err(RequestError::InvalidIfMatch), "{values:?}");
+        }
+    }
+}

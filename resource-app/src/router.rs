@@ -1,0 +1,113 @@
+//! All routes, and what surrounds them.
+
+use std::any::Any;
+use std::iter::once;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use http::header::{self, HeaderName, HeaderValue};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::authorization::PolicyError;
+use crate::error::{ApiError, RequestError};
+use crate::guard::{GuardedRoutes, guard, guarded};
+use crate::metrics::Metrics;
+use crate::observation::observe;
+use crate::resources::{self, MAX_BODY_BYTES};
+use crate::state::AppState;
+use crate::{caller, health, openapi};
+
+/// How long a request may take in all, its body included.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where the guarded routes are.
+pub(crate) const API: &str = "/api";
+
+/// The routes under [`API`]; each handler names its policy.
+pub(crate) fn api() -> Result<GuardedRoutes, PolicyError> {
+    Ok(guarded!(
+        GuardedRoutes::new(),
+        resources::list,
+        resources::create,
+        resources::read,
+        resources::replace,
+        resources::delete,
+        caller::show,
+    ))
+}
+
+/// The whole service.
+pub(crate) fn router(api: GuardedRoutes, state: AppState, metrics: Metrics) -> Router {
+    let (api, description) = api.into_parts(API);
+    let (open, open_description) = OpenApiRouter::<AppState>::new()
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .split_for_parts();
+    let description = openapi::describe(description.merge_from(open_description));
+    let router = open
+        .merge(openapi::routes(description))
+        .nest(API, guard(api, &state))
+        .fallback(async || ApiError::from(RequestError::RouteNotFound))
+        .method_not_allowed_fallback(async || ApiError::from(RequestError::MethodNotAllowed));
+    surround(router, metrics).with_state(state)
+}
+
+/// The layers, innermost first.
+fn surround(router: Router<AppState>, metrics: Metrics) -> Router<AppState> {
+    router
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn(limit_time))
+        .layer(SetSensitiveRequestHeadersLayer::new(once(header::AUTHORIZATION)))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(always(header::REFERRER_POLICY, "no-referrer"))
+        .layer(always(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
+        .layer(from_fn_with_state(metrics, observe))
+}
+
+async fn limit_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => ApiError::from(RequestError::Timeout).into_response(),
+    }
+}
+
+/// The panic's own text stays where the panic hook wrote it: it may hold anything.
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    ApiError::Panicked.into_response()
+}
+
+/// Sets a header where the route did not set it itself.
+fn always(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::routing::get;
+    use http::StatusCode;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_costs_one_request_and_says_nothing() {
+        async fn panics() {
+            panic!("canary");
+        }
+        let routes = Router::new().route("/", get(panics)).layer(CatchPanicLayer::custom(panicked));
+        let response = routes.oneshot(Request::new(Body::empty())).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = to_bytes(response.into_body(), 1024).await.unwrap();
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        assert!(text.contains("internal_error") && !text.contains("canary"), "{text}");
+    }
+}

@@ -1,0 +1,152 @@
+//! The settings of this app.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::Path;
+
+use serde::Deserialize;
+use shared::azure_ad::{AZURE_VARIABLES, Authority, Instance, Version};
+use shared::http_client::HttpClientSettings;
+use shared::ids::{AppIdUri, ClientId, Domain, TenantId};
+use shared::server::ServerSettings;
+use shared::settings::{Check, KeyProblem, SettingsError, Sources};
+
+use crate::authentication::keys::KeySettings;
+use crate::authorization::DevelopmentHandler;
+use crate::store::Location;
+
+/// Everything this app can be told.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where the app runs.
+    pub environment: Environment,
+    /// The app registration of this API.
+    pub azure_ad: AzureAdSettings,
+    /// The keys that tokens are signed with.
+    pub keys: KeySettings,
+    /// What callers may do.
+    pub authorization: AuthorizationSettings,
+    /// The listener of the API.
+    pub server: ServerSettings,
+    /// Requests to Entra ID.
+    pub http_client: HttpClientSettings,
+    /// The listener of the metrics.
+    pub metrics: MetricsSettings,
+    /// Where resources are kept.
+    pub store: StoreSettings,
+}
+
+/// Where an app runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Environment {
+    /// Anywhere that matters.
+    Production,
+    /// On a developer's machine.
+    Development,
+}
+
+/// A text that is no [`Environment`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be production or development")]
+pub struct InvalidEnvironment;
+
+impl TryFrom<String> for Environment {
+    type Error = InvalidEnvironment;
+
+    fn try_from(text: String) -> Result<Self, InvalidEnvironment> {
+        match text.as_str() {
+            "production" => Ok(Self::Production),
+            "development" => Ok(Self::Development),
+            _ => Err(InvalidEnvironment),
+        }
+    }
+}
+
+/// Section `[azure_ad]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AzureAdSettings {
+    /// The base URL of Entra ID.
+    pub instance: Instance,
+    /// Names the tenant in URLs.
+    #[serde(default)]
+    pub domain: Option<Domain>,
+    /// The tenant whose tokens are accepted.
+    pub tenant_id: TenantId,
+    /// The client id of this API.
+    pub client_id: ClientId,
+    /// The versions of access tokens that are accepted.
+    pub accepted_token_versions: Vec<Version>,
+    /// Further audiences of v1.0 tokens.
+    pub app_id_uris: Vec<AppIdUri>,
+}
+
+impl AzureAdSettings {
+    /// The authority whose tokens are accepted.
+    #[must_use]
+    pub fn authority(&self) -> Authority {
+        Authority::new(self.instance.clone(), self.tenant_id, self.domain.as_ref())
+    }
+}
+
+/// Section `[authorization]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthorizationSettings {
+    /// Whether requests without a token pass every policy.
+    pub development_handler: bool,
+}
+
+/// Section `[metrics]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsSettings {
+    /// Where `GET /metrics` answers; nowhere if it is not set.
+    #[serde(default)]
+    pub listen: Option<SocketAddr>,
+}
+
+/// Section `[store]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreSettings {
+    /// The database.
+    pub url: Location,
+    /// How long answers to idempotency keys are kept.
+    pub idempotency_key_retention_hours: NonZeroU32,
+}
+
+impl Settings {
+    /// Loads the settings: `file` in place of the defaults, and the variables over both.
+    ///
+    /// # Errors
+    /// Names the key that is wrong and where it stands.
+    pub fn load(
+        file: Option<&Path>,
+        environment: shared::settings::Environment,
+    ) -> Result<Self, SettingsError> {
+        let defaults = include_str!("../settings.toml");
+        Sources { defaults, file, aliases: AZURE_VARIABLES, environment }.load()
+    }
+
+    /// The development handler, if the settings ask for it.
+    ///
+    /// # Errors
+    /// They ask for it where it must not be.
+    pub fn development_handler(&self) -> Result<Option<DevelopmentHandler>, KeyProblem> {
+        let development = self.environment == Environment::Development;
+        let wanted = self.authorization.development_handler;
+        wanted.then(|| DevelopmentHandler::new(development, self.server.listen)).transpose()
+    }
+}
+
+impl Check for Settings {
+    fn check(&self) -> Result<(), KeyProblem> {
+        if self.azure_ad.accepted_token_versions.is_empty() {
+            return Err(KeyProblem::new("azure_ad.accepted_token_versions", "must name a version"));
+        }
+        self.development_handler().map(|_| ())
+    }
+}

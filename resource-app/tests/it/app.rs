@@ -1,0 +1,97 @@
+//! Starts the app for a test, and talks to it.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use reqwest::{Client, Method, RequestBuilder};
+use resource_app::{ResourceApp, Settings};
+use shared::settings::{Environment, SettingsError};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// A running app; ends when it is dropped.
+pub(crate) struct App {
+    pub(crate) url: String,
+    pub(crate) metrics: SocketAddr,
+    client: Client,
+    shutdown: CancellationToken,
+    end: JoinHandle<()>,
+    folder: Option<tempfile::TempDir>,
+}
+
+/// The settings of a test, with these variables over them.
+pub(crate) fn settings(folder: &Path, variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    let store = format!("sqlite://{}/new/resources.db", folder.display());
+    let ours = [
+        // Nothing listens on port 1: the authority is away.
+        ("AZURE_AD__INSTANCE", "https://127.0.0.1:1"),
+        ("SERVER__LISTEN", "127.0.0.1:0"),
+        ("METRICS__LISTEN", "127.0.0.1:0"),
+        ("STORE__URL", store.as_str()),
+    ];
+    let environment: Environment = ours.iter().chain(variables).copied().collect();
+    Settings::load(None, environment)
+}
+
+impl App {
+    pub(crate) async fn start(variables: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut app = Self::start_in(folder.path(), variables).await;
+        app.folder = Some(folder);
+        app
+    }
+
+    /// One in which requests need no token.
+    pub(crate) async fn start_for_development() -> Self {
+        Self::start(&DEVELOPMENT).await
+    }
+
+    pub(crate) async fn start_in(folder: &Path, variables: &[(&str, &str)]) -> Self {
+        let app = ResourceApp::bind(settings(folder, variables).unwrap()).await.unwrap();
+        let shutdown = CancellationToken::new();
+        let (url, metrics) = (app.url(), app.metrics_address().unwrap());
+        let end = tokio::spawn(app.run(shutdown.clone()));
+        let client = Client::builder().no_proxy().build().unwrap();
+        Self { url, metrics, client, shutdown, end, folder: None }
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.request(Method::GET, path)
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Ends the app in good order.
+    pub(crate) async fn stop(mut self) {
+        self.shutdown.cancel();
+        (&mut self.end).await.unwrap();
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+/// The variables that let requests without a token pass.
+pub(crate) const DEVELOPMENT: [(&str, &str); 2] =
+    [("ENVIRONMENT", "development"), ("AUTHORIZATION__DEVELOPMENT_HANDLER", "true")];
+
+/// Asserts that an answer is a problem of this status and code, and returns its detail.
+pub(crate) async fn assert_problem(response: reqwest::Response, status: u16, code: &str) -> String {
+    let content_type = response.headers()["content-type"].to_str().unwrap().to_owned();
+    let cache_control = response.headers()["cache-control"].to_str().unwrap().to_owned();
+    let (actual, url) = (response.status().as_u16(), response.url().clone());
+    let body: serde_json::Value = response.json().await.unwrap();
+    assert_eq!((actual, body["code"].as_str().unwrap()), (status, code), "{url} {body}");
+    assert_eq!(body["status"], status);
+    assert_eq!((content_type.as_str(), cache_control.as_str()), ("application/problem+json", "no-store"));
+    body["detail"].as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,29 @@
+use serde_json::{Value, json};
+
+use crate::app::{App, assert_problem};
+
+#[tokio::test]
+async fn a_request_without_a_token_passes_as_nobody_in_particular() {
+    let app = App::start_for_development().await;
+    let caller: Value = app.get("/api/caller").send().await.unwrap().json().await.unwrap();
+    let nobody = "00000000-0000-0000-0000-000000000000";
+    assert_eq!(caller, json!({ "source": "development_handler", "client_id": nobody, "roles": [] }));
+    let body = json!({ "name": "n", "content": null });
+    let created = app.request(reqwest::Method::POST, "/api/resources").json(&body).send().await.unwrap();
+    assert_eq!(created.status(), 201);
+    assert_eq!(created.json::<Value>().await.unwrap()["created_by"], nobody);
+}
+
+#[tokio::test]
+async fn whoever_sends_a_credential_is_judged_by_it() {
+    let app = App::start_for_development().await;
+    for (value, status, code) in [
+        ("", 401, "token_missing"),
+        ("Basic dTpw", 401, "token_missing"),
+        ("Bearer", 400, "credential_syntax"),
+        ("Bearer a.b.c", 401, "token_malformed"),
+    ] {
+        let response = app.get("/api/resources").header("authorization", value).send().await.unwrap();
+        assert_problem(response, status, code).await;
+    }
+}

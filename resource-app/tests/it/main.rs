@@ -1,0 +1,11 @@
+//! What the app shows by itself, over HTTP, with no authority in reach.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod app;
+mod description;
+mod development;
+mod program;
+mod refusals;
+mod resources;
+mod settings;
+mod without_authority;

@@ -1,0 +1,72 @@
+use std::process::{Command, Output};
+
+type Variables<'a> = &'a [(&'a str, &'a str)];
+
+fn run(arguments: &[&str], variables: Variables<'_>) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    Command::new(env!("CARGO_BIN_EXE_resource-app"))
+        .args(arguments)
+        .env_clear()
+        .envs(variables.iter().copied())
+        .current_dir(folder.path())
+        .output()
+        .unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn unusable_settings_and_arguments_end_it_with_2() {
+    let cases: [(&[&str], Variables<'_>, &str); 6] = [
+        (&[], &[("AZURE_AD__TENANT_ID", "canary")], "`azure_ad.tenant_id`"),
+        (
+            &["serve"],
+            &[("AUTHORIZATION__DEVELOPMENT_HANDLER", "true")],
+            "`authorization.development_handler`",
+        ),
+        (&["--settings", "/nowhere.toml"], &[], "/nowhere.toml"),
+        (&["healthcheck"], &[("SERVER__LISTEN", "canary")], "`server.listen`"),
+        (
+            &[],
+            &[("HTTP_CLIENT__CA_FILE", "/nowhere.pem"), ("SERVER__LISTEN", "127.0.0.1:0")],
+            "`http_client.ca_file`",
+        ),
+        (&[], &[("STORE__URL", "sqlite:///dev/null/x.db")], "`store.url`"),
+    ];
+    for (arguments, variables, expected) in cases {
+        let output = run(arguments, variables);
+        let text = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.lines().count() == 1 && text.contains(expected), "{text}");
+        assert!(!text.contains("canary") && output.stdout.is_empty(), "{text}");
+    }
+    assert_eq!(run(&["--no-such-option"], &[]).status.code(), Some(2));
+    assert_eq!(run(&["no-such-command"], &[]).status.code(), Some(2));
+}
+
+#[test]
+fn a_health_check_of_an_app_that_is_not_there_ends_with_1() {
+    let output = run(&["healthcheck"], &[("SERVER__LISTEN", "127.0.0.1:1")]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+}
+
+#[tokio::test]
+async fn a_health_check_of_an_app_that_is_not_ready_ends_with_1() {
+    let app = crate::app::App::start(&[]).await;
+    let address = app.url.replace("http://localhost", "127.0.0.1");
+    let check = move || run(&["healthcheck"], &[("SERVER__LISTEN", &address)]);
+    let output = tokio::task::spawn_blocking(check).await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("503"), "{}", stderr(&output));
+}
+
+#[test]
+fn help_shows_how_to_use_it() {
+    let output = run(&["--help"], &[]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    for expected in ["Examples:", "healthcheck", "--settings"] {
+        assert!(text.contains(expected), "{text}");
+    }
+}

@@ -1,0 +1,89 @@
+use std::error::Error;
+
+use resource_app::{ResourceApp, StartError};
+use shared::settings::SettingsError;
+
+use crate::app::settings;
+
+#[test]
+fn the_defaults_are_complete_and_stay_on_loopback() {
+    let settings = resource_app::Settings::load(None, shared::settings::Environment::default()).unwrap();
+    assert!(settings.server.listen.ip().is_loopback());
+    assert!(settings.metrics.listen.unwrap().ip().is_loopback());
+    assert!(settings.development_handler().unwrap().is_none());
+}
+
+#[test]
+fn azures_own_variables_are_honoured() {
+    let folder = tempfile::tempdir().unwrap();
+    let tenant = "14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41";
+    let settings = settings(folder.path(), &[("AZURE_TENANT_ID", tenant)]).unwrap();
+    assert_eq!(settings.azure_ad.tenant_id.to_string(), tenant);
+}
+
+#[test]
+fn a_wrong_setting_is_refused_in_one_line_that_names_it() {
+    let development = ("ENVIRONMENT", "development");
+    let handler = ("AUTHORIZATION__DEVELOPMENT_HANDLER", "true");
+    let cases: [(&[(&str, &str)], &str); 16] = [
+        (&[("AZURE_AD__TENNANT_ID", "canary")], "unknown key `azure_ad.tennant_id`"),
+        (&[("AZURE_AD__TENANT_ID", "canary")], "`azure_ad.tenant_id` (variable AZURE_AD__TENANT_ID)"),
+        (&[("AZURE_AD__CLIENT_ID", "canary")], "`azure_ad.client_id`"),
+        (&[("AZURE_AD__INSTANCE", "http://canary")], "`azure_ad.instance`"),
+        (&[("AZURE_AD__ACCEPTED_TOKEN_VERSIONS", "3.0")], "`azure_ad.accepted_token_versions"),
+        (&[("AZURE_AD__APP_ID_URIS", "canary")], "`azure_ad.app_id_uris"),
+        (&[("ENVIRONMENT", "canary")], "`environment`"),
+        (&[("SERVER__LISTEN", "canary")], "`server.listen`"),
+        (&[("STORE__URL", "canary")], "`store.url`"),
+        (&[("STORE__URL", "sqlite::memory:")], "`store.url`"),
+        (&[("KEYS__MAX_AGE_SECONDS", "0")], "`keys.max_age_seconds`"),
+        (&[("HTTP_CLIENT__TIMEOUT_SECONDS", "-1")], "`http_client.timeout_seconds`"),
+        (&[("METRICS__LISTEN", "canary")], "`metrics.listen`"),
+        (&[handler], "`authorization.development_handler`"),
+        (&[handler, ("ENVIRONMENT", "production")], "`authorization.development_handler`"),
+        (&[handler, development, ("SERVER__LISTEN", "0.0.0.0:0")], "`authorization.development_handler`"),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    for (variables, expected) in cases {
+        let error = settings(folder.path(), variables).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+        assert!(!error.contains('\n') && !error.contains("canary"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_setting_that_turns_out_unusable_later_is_a_settings_error_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "not a certificate").unwrap();
+    let below_a_file = format!("sqlite://{}/x.db", file.display());
+    let file = file.to_str().unwrap();
+    let cases: [(&[(&str, &str)], &str); 4] = [
+        (&[("STORE__URL", &below_a_file)], "`store.url`"),
+        (&[("HTTP_CLIENT__CA_FILE", file)], "`http_client.ca_file`"),
+        (&[("HTTP_CLIENT__CA_FILE", "/nowhere")], "`http_client.ca_file`"),
+        (
+            &[("SERVER__TLS__CERTIFICATE_FILE", file), ("SERVER__TLS__PRIVATE_KEY_FILE", file)],
+            "`server.tls.certificate_file`",
+        ),
+    ];
+    for (variables, expected) in cases {
+        let error = ResourceApp::bind(settings(folder.path(), variables).unwrap()).await.unwrap_err();
+        let mut link: &dyn Error = &error;
+        while !link.is::<SettingsError>() {
+            link = link.source().unwrap();
+        }
+        let named = link.to_string();
+        assert!(named.contains(expected), "{named}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.db");
+    std::fs::write(&path, "this is not a database, but long enough to be taken for one".repeat(100)).unwrap();
+    let url = format!("sqlite://{}", path.display());
+    let settings = settings(folder.path(), &[("STORE__URL", &url)]).unwrap();
+    assert!(matches!(ResourceApp::bind(settings).await, Err(StartError::Store(_))));
+}
