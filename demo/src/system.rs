@@ -2,12 +2,15 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use authority_app::{Authority, Directory};
 use client_app::ClientApp;
 use resource_app::ResourceApp;
 use shared::azure_ad::Instance;
+use shared::http_client::{HttpClientSettings, http_client};
 use shared::settings::{Environment, SettingsError};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -20,6 +23,9 @@ pub const DEMO_CLIENT_SECRET: &str = "development-only-demo-client-secret";
 pub const DEMO_READ_ONLY_CLIENT_SECRET: &str = "development-only-read-only-secret";
 /// The secret of `DemoUngrantedClientApp` in the seeded directory.
 pub const DEMO_UNGRANTED_CLIENT_SECRET: &str = "development-only-ungranted-secret";
+
+/// How long the resource-app may take to become ready, in seconds.
+const READY_TIMEOUT: NonZeroU64 = NonZeroU64::new(10).unwrap();
 
 /// How the system is to be started.
 #[derive(Debug, Clone, Default)]
@@ -71,6 +77,9 @@ pub enum StartError {
     /// The client-app.
     #[error("the client-app did not start")]
     Client(#[from] client_app::StartError),
+    /// The resource-app, which could not get the authority's keys.
+    #[error("the resource-app did not become ready within {READY_TIMEOUT} s")]
+    NotReady,
     /// Settings of one of them.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -102,7 +111,26 @@ impl System {
         };
         system.start_resource_app(ports, resource_variables).await?;
         system.start_client_app(ports).await?;
+        system.wait_until_ready().await?;
         Ok(system)
+    }
+
+    /// Waits until the resource-app has the authority's keys.
+    async fn wait_until_ready(&self) -> Result<(), StartError> {
+        let settings = HttpClientSettings {
+            connect_timeout_seconds: READY_TIMEOUT,
+            timeout_seconds: READY_TIMEOUT,
+            ca_file: Some(self.ca_file()),
+        };
+        let http = http_client(&settings).map_err(SettingsError::from)?;
+        let url = format!("{}health/ready", self.resource_url);
+        let ready = async {
+            while !http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_secs(READY_TIMEOUT.get()), ready).await;
+        in_time.map_err(|_| StartError::NotReady)
     }
 
     /// The stand-in.

@@ -95,7 +95,7 @@ async fn the_services_log_no_token_and_no_secret() {
 
     for server in [&authority, &resource, &client] {
         let log = server.log();
-        assert!(log.contains("TRACE") || log.contains("DEBUG"), "it logs as much as it can");
+        assert!(log.contains("serving"), "{log}");
         for canary in [secret, signature(&token), "canary-4711", "eyJ"] {
             let line = log.lines().find(|line| line.contains(canary));
             assert_eq!(line, None, "{canary}");
