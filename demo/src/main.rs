@@ -86,7 +86,9 @@ Serving until Ctrl-C:
   client     {client}api/resources
 
 Try it from another terminal:
-  export HTTP_CLIENT__CA_FILE={ca} AZURE_AD__INSTANCE={instance} AZURE_CLIENT_SECRET={DEMO_CLIENT_SECRET}
+  export HTTP_CLIENT__CA_FILE={ca} AZURE_AD__INSTANCE={instance} RESOURCE__BASE_URL={resource}
+  export AZURE_CLIENT_SECRET={DEMO_CLIENT_SECRET}
+  cargo run --quiet --package client-app -- read
   TOKEN=$(cargo run --quiet --package client-app -- token --raw)
   curl --cacert {ca} --header \"Authorization: Bearer $TOKEN\" {resource}api/resources
   curl --cacert {ca} --header \"Authorization: Bearer $TOKEN\" --json '{{\"name\": \"mine\", \"content\": 42}}' {resource}api/resources

@@ -55,7 +55,7 @@ pub fn command<V: AsRef<OsStr>>(name: &str, variables: &[(&str, V)]) -> Command 
     command
 }
 
-/// Runs the program to its end, within [`PATIENCE`].
+/// Runs the program to its end, within half a minute.
 #[must_use]
 pub fn run<V: AsRef<OsStr>>(name: &str, arguments: &[&str], variables: &[(&str, V)]) -> Output {
     let mut child = command(name, variables).args(arguments).spawn().expect("the program starts");
@@ -119,7 +119,7 @@ impl Server {
         &self.url
     }
 
-    /// Waits until it says that it is ready, within [`PATIENCE`].
+    /// Waits until it says that it is ready, within half a minute.
     pub async fn wait_until_ready(&self) {
         let url = format!("{}/health/ready", self.url);
         let ready = async {

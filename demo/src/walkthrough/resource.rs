@@ -86,6 +86,8 @@ fn brought(token: Option<&AccessToken>) -> Result<&AccessToken, Miss> {
 async fn refused(response: Response, expected: StatusCode) -> Outcome {
     let status = response.status();
     let challenge = response.headers().get(header::WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
+    // The description repeats the code in a sentence.
+    let challenge = challenge.and_then(|challenge| challenge.split(", error_description=").next());
     let challenge = challenge.map(|challenge| format!(", {challenge}")).unwrap_or_default();
     let problem: Option<Problem> = response.json().await.ok();
     let code = problem.map(|problem| format!(" {}", problem.code)).unwrap_or_default();
