@@ -1,12 +1,14 @@
 //! The three services in one process, on loopback and https.
 
+mod options;
+
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use authority_app::{Authority, Directory};
+use authority_app::Authority;
 use client_app::ClientApp;
 use resource_app::ResourceApp;
 use shared::azure_ad::Instance;
@@ -17,6 +19,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+pub use options::{Options, Ports};
+
 /// The secret of `DemoClientApp` in the seeded directory.
 pub const DEMO_CLIENT_SECRET: &str = "development-only-demo-client-secret";
 /// The secret of `DemoReadOnlyClientApp` in the seeded directory.
@@ -26,27 +30,6 @@ pub const DEMO_UNGRANTED_CLIENT_SECRET: &str = "development-only-ungranted-secre
 
 /// How long the resource-app may take to become ready, in seconds.
 const READY_TIMEOUT: NonZeroU64 = NonZeroU64::new(10).unwrap();
-
-/// How the system is to be started.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// Which ports the services take.
-    pub ports: Ports,
-    /// The stand-in's directory, where it is not the seeded one.
-    pub directory: Option<Directory>,
-    /// More variables for the resource-app.
-    pub resource_variables: Vec<(String, String)>,
-}
-
-/// Which ports the services take.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Ports {
-    /// 5000, 5001, 5002, 5010 and 5011; a free one instead of one that is taken.
-    WellKnown,
-    /// Whatever is free.
-    #[default]
-    Free,
-}
 
 /// The running services; they stop when this is dropped, or in an orderly way by [`System::stop`].
 #[derive(Debug)]
@@ -233,16 +216,6 @@ impl System {
             ("AZURE_AD__INSTANCE", instance.to_string()),
             ("HTTP_CLIENT__CA_FILE", self.ca_file().display().to_string()),
         ]
-    }
-}
-
-impl Ports {
-    fn loopback(self, port: u16) -> SocketAddr {
-        let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        // Asked by binding it; some systems keep 5000 for themselves.
-        let free = self == Self::WellKnown && TcpListener::bind(wanted).is_ok();
-        if free { wanted } else { any }
     }
 }
 

@@ -88,18 +88,6 @@ impl Claims {
         };
         ClientAuthentication::from_class(class?)
     }
-
-    /// Whether a service got this token for itself, with no user behind it.
-    ///
-    /// Entra writes `idtyp` only where the resource's registration asks for it. Without it, an app-only token is
-    /// one without delegated permissions whose subject is the service principal itself.
-    #[must_use]
-    pub fn is_app_only(&self) -> bool {
-        match self.idtyp.as_deref() {
-            Some(kind) => kind == "app" && self.scp.is_none(),
-            None => self.scp.is_none() && self.sub == self.oid.to_string(),
-        }
-    }
 }
 
 /// How a client proved who it is at the token endpoint: the `azpacr` and `appidacr` claims.
@@ -166,7 +154,6 @@ mod tests {
         let claims = v2_with(|_| ()).unwrap();
         assert_eq!(claims.client_id().unwrap().to_string(), "f2b24498-3c66-46cd-9a61-92acb473b959");
         assert_eq!(claims.client_authentication(), Some(ClientAuthentication::Secret));
-        assert!(claims.is_app_only());
     }
 
     #[test]
@@ -176,13 +163,6 @@ mod tests {
         assert!(v2_with(|c| _ = c.insert("roles".into(), "Sample.Read".into())).is_err());
         assert!(v2_with(|c| _ = c.insert("aud".into(), vec!["x"].into())).is_err());
         assert!(v2_with(|c| _ = c.insert("exp".into(), "1754483403".into())).is_err());
-    }
-
-    #[test]
-    fn a_token_with_delegated_permissions_is_not_app_only() {
-        assert!(!v2_with(|c| _ = c.insert("scp".into(), "access".into())).unwrap().is_app_only());
-        assert!(!v2_with(|c| _ = c.insert("sub".into(), "pairwise".into())).unwrap().is_app_only());
-        assert!(!v2_with(|c| _ = c.insert("idtyp".into(), "user".into())).unwrap().is_app_only());
     }
 
     #[test]

@@ -3,76 +3,33 @@
 //! `axum::serve` has no limits: a half-sent header stays open for ever and keeps a graceful shutdown from ending.
 //! HTTP/1.1 only: between services nothing is lost, and HTTP/2's own ways of exhausting a server are shut out.
 
+mod connection;
+mod settings;
 mod tls;
 
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
-use serde::Deserialize;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use connection::{accept, serve_connection};
+pub use settings::ServerSettings;
 pub use tls::{ServerCertificate, TlsSettings};
 
 use crate::settings::KeyProblem;
 
-/// How long a peer may take to send a request's header, or to do the TLS handshake.
-///
-/// It also ends a kept-alive connection on which no next request comes.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The largest request header, in bytes: room for a token of 16 KiB beside the usual fields.
-const MAX_HEADER_BYTES: usize = 64 * 1024;
-
-/// The most header fields of one request.
-const MAX_HEADERS: usize = 100;
-
 /// The most connections at a time; further ones wait in the operating system's queue.
 const MAX_CONNECTIONS: usize = 10_000;
-
-/// How long to wait before accepting again after running out of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Section `[server]`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ServerSettings {
-    /// The address to listen on; loopback unless told otherwise.
-    pub listen: SocketAddr,
-    /// How long requests in flight may take after a signal to end.
-    pub drain_timeout_seconds: NonZeroU64,
-    /// Serves https where it is set, http otherwise.
-    #[serde(default)]
-    pub tls: Option<TlsSettings>,
-}
-
-impl ServerSettings {
-    /// The base URL for a client on this machine, without a trailing slash; for a program that asks after itself.
-    #[must_use]
-    pub fn local_url(&self) -> String {
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
-        let ip = self.listen.ip();
-        if ip.is_unspecified() || ip.is_loopback() {
-            format!("{scheme}://localhost:{}", self.listen.port())
-        } else {
-            format!("{scheme}://{}", self.listen)
-        }
-    }
-}
 
 #[derive(Clone)]
 struct Tls(TlsAcceptor);
@@ -201,68 +158,14 @@ impl From<KeyProblem> for BindError {
     }
 }
 
-async fn accept(listener: &TcpListener) -> TcpStream {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                // Answers are small; waiting to fill a packet only adds latency.
-                let _ = stream.set_nodelay(true);
-                return stream;
-            }
-            Err(error) if is_about_one_connection(&error) => (),
-            Err(error) => {
-                tracing::error!(%error, "cannot accept a connection; trying again");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
-
-fn is_about_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
-}
-
-async fn serve_connection<S, B>(stream: TcpStream, tls: Option<Tls>, service: S, watcher: Watcher)
-where
-    S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
-{
-    match tls {
-        None => serve_stream(stream, service, watcher).await,
-        Some(Tls(acceptor)) => match tokio::time::timeout(HEADER_TIMEOUT, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => serve_stream(stream, service, watcher).await,
-            Ok(Err(error)) => tracing::debug!(%error, "the TLS handshake failed"),
-            Err(_) => tracing::debug!("the TLS handshake took too long"),
-        },
-    }
-}
-
-async fn serve_stream<I, S, B>(stream: I, service: S, watcher: Watcher)
-where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
-{
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_headers(MAX_HEADERS)
-        .max_header_size(MAX_HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%error, "a connection ended early");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
 
+    use super::connection::{MAX_HEADER_BYTES, MAX_HEADERS};
     use super::*;
 
     type Answer = Result<Response<String>, Infallible>;
