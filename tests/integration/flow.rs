@@ -15,6 +15,10 @@ async fn every_step_of_the_walkthrough_goes_as_expected() {
     let lines = String::from_utf8(lines).unwrap();
     assert_eq!(summary, Summary { as_expected: 16, unexpected: 0, skipped: 0 }, "{lines}");
     assert_eq!(lines.lines().count(), 16);
+    for reason in ["token_missing", "role_missing", "audience_mismatch", "token_expired", "signature_invalid"]
+    {
+        assert!(lines.contains(&format!(" {reason}, Bearer realm=")), "{reason}: {lines}");
+    }
 }
 
 #[tokio::test]

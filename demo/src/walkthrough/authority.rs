@@ -91,7 +91,13 @@ impl AuthoritySteps {
             "tenant": self.settings.azure_ad.tenant_id,
             "client_id": self.settings.clients.full.client_id,
             "resource": self.settings.resource.app_id_uri,
-            "claims": { "iat": now - 7500, "nbf": now - 7500, "exp": now - 3600 },
+            // The issuer as it is known here: the stand-in may be known to its admin listener by another name.
+            "claims": {
+                "iss": self.authority.issuer(Version::V2),
+                "iat": now - 7500,
+                "nbf": now - 7500,
+                "exp": now - 3600,
+            },
         });
         let answer: Value = json_of(self.http.post(admin).json(&request).send().await).await?;
         let token = answer.get("access_token").and_then(Value::as_str).unwrap_or_default();
