@@ -6,11 +6,11 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{anyhow, bail};
 use authority_app::{Authority, CertificateAuthority, Settings};
 use clap::{Args, Parser, Subcommand};
 use shared::http_client::{HttpClientSettings, http_client};
-use shared::settings::{Environment, SettingsError};
+use shared::settings::{Environment, KeyProblem, SettingsError};
 use shared::{process, telemetry};
 
 /// How long the health check waits, in seconds.
@@ -95,15 +95,19 @@ async fn serve(arguments: Serve) -> anyhow::Result<()> {
     let folder = settings.data_folder().map_err(SettingsError::from)?;
     let certificates = CertificateAuthority::open(&folder).map_err(SettingsError::from)?;
     if let Some(path) = &arguments.ca_out {
-        write(path, certificates.certificate_pem(), Readers::Everybody)?;
+        write(path, certificates.certificate_pem(), Readers::Everybody)
+            .map_err(unusable("--ca-out", path))?;
     }
     for (name, folder) in &arguments.issue {
-        let issued = certificates
-            .issue(&[name, "localhost", "127.0.0.1", "::1"])
-            .context(format!("--issue {name}"))?;
-        std::fs::create_dir_all(folder).context(folder.display().to_string())?;
-        write(&folder.join("private-key.pem"), issued.private_key_pem(), Readers::Owner)?;
-        write(&folder.join("certificate.pem"), issued.certificate_pem(), Readers::Everybody)?;
+        let unusable_name =
+            |error| SettingsError::from(KeyProblem::new("--issue", format!("{name}: {error}")));
+        let issued = certificates.issue(&[name, "localhost", "127.0.0.1", "::1"]).map_err(unusable_name)?;
+        let written = std::fs::create_dir_all(folder)
+            .and_then(|()| write(&folder.join("private-key.pem"), issued.private_key_pem(), Readers::Owner))
+            .and_then(|()| {
+                write(&folder.join("certificate.pem"), issued.certificate_pem(), Readers::Everybody)
+            });
+        written.map_err(unusable("--issue", folder))?;
     }
     let shutdown = process::shutdown_on_signal()?;
     let authority = builder.spawn().await?;
@@ -166,20 +170,22 @@ enum Readers {
 }
 
 /// Writes a file whole: whoever reads it sees the old text or the new one.
-fn write(path: &Path, text: &str, readers: Readers) -> anyhow::Result<()> {
-    let write = || -> std::io::Result<()> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)?; // mode 0600
-        file.write_all(text.as_bytes())?;
-        #[cfg(unix)]
-        if matches!(readers, Readers::Everybody) {
-            use std::os::unix::fs::PermissionsExt;
-            file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-        }
-        file.persist(path)?;
-        Ok(())
-    };
-    write().context(path.display().to_string())
+fn write(path: &Path, text: &str, readers: Readers) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?; // mode 0600
+    file.write_all(text.as_bytes())?;
+    #[cfg(unix)]
+    if matches!(readers, Readers::Everybody) {
+        use std::os::unix::fs::PermissionsExt;
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+    }
+    file.persist(path)?;
+    Ok(())
+}
+
+/// What is wrong with an argument that names a path.
+fn unusable(argument: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> SettingsError {
+    move |error| KeyProblem::new(argument, format!("{}: {error}", path.display())).into()
 }
 
 fn name_and_folder(text: &str) -> Result<(String, PathBuf), String> {

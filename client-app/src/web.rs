@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
-use axum::http::uri::Authority;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use shared::loopback::has_loopback_host;
 use shared::problem::Problem;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
@@ -48,18 +48,9 @@ pub(crate) fn routes(client: ResourceClient, local: bool) -> Router {
         .layer(from_fn(recorded))
 }
 
-/// Refuses a `Host` that is not this machine's.
-///
-/// A page of any web site can let its own name resolve to 127.0.0.1 and then read what is served here ("DNS
-/// rebinding"); the name in `Host` gives it away.
+/// Refuses a `Host` that is not this machine's, since nothing else keeps web pages out.
 async fn names_this_machine(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    let local = host.and_then(|host| host.parse::<Authority>().ok()).is_some_and(|authority| {
-        let name = authority.host().trim_start_matches('[').trim_end_matches(']');
-        name.eq_ignore_ascii_case("localhost")
-            || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-    });
-    if local {
+    if has_loopback_host(request.headers()) {
         next.run(request).await
     } else {
         Failure::from(

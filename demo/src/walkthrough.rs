@@ -15,7 +15,7 @@ use crate::Settings;
 use crate::settings::ClientSettings;
 use authority::AuthoritySteps;
 pub use report::{Miss, Outcome, Report, Summary};
-use resource::ResourceSteps;
+use resource::{ResourceSteps, Written};
 
 const READ: &str = "Resource.Read";
 const WRITE: &str = "Resource.Write";
@@ -43,29 +43,31 @@ impl Walkthrough {
     /// Does every step, each one on a line of `report`.
     pub async fn run(&self, report: &mut Report<impl Write>) -> Summary {
         report.step("discovery document of the tenant", "its issuer", self.authority.discovery()).await;
-        let token = self.client_with_both_roles(report).await;
+        let (token, written) = self.client_with_both_roles(report).await;
         self.read_only_client(report).await;
         self.client_without_grants(report).await;
         self.refused_tokens(report, token.as_ref()).await;
         report.step("v1 endpoint with resource=, then read", "200", self.v1_endpoint()).await;
         report.step("roll the keys over, then read with a new token", "200", self.rolled_keys()).await;
+        report.step("delete what was written", "204", self.resource.delete(written, token.as_ref())).await;
         report.summary()
     }
 
-    async fn client_with_both_roles(&self, report: &mut Report<impl Write>) -> Option<AccessToken> {
+    async fn client_with_both_roles(
+        &self,
+        report: &mut Report<impl Write>,
+    ) -> (Option<AccessToken>, Option<Written>) {
         let token = self.authority.token(Some(&self.settings.clients.full), &[READ, WRITE]);
         let token =
             report.step("token for DemoClientApp", "roles Resource.Read, Resource.Write", token).await;
         let resource = &self.resource;
         report.step("read without a token", "401", resource.read(None, StatusCode::UNAUTHORIZED)).await;
         report.step("read as DemoClientApp", "200", resource.read_with(token.as_ref(), StatusCode::OK)).await;
-        report
-            .step("write as DemoClientApp", "201", resource.write_with(token.as_ref(), StatusCode::CREATED))
-            .await;
+        let written = report.step("write as DemoClientApp", "201", resource.write(token.as_ref())).await;
         report
             .step("read through the client-app's own service", "200", resource.read_through_client_app())
             .await;
-        token
+        (token, written)
     }
 
     async fn read_only_client(&self, report: &mut Report<impl Write>) {
@@ -85,7 +87,7 @@ impl Walkthrough {
             .step(
                 "write as the read-only client",
                 "403",
-                resource.write_with(token.as_ref(), StatusCode::FORBIDDEN),
+                resource.write_refused(token.as_ref(), StatusCode::FORBIDDEN),
             )
             .await;
     }

@@ -16,6 +16,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Uri};
+use shared::loopback::has_loopback_host;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use authorized::Authorized;
@@ -57,9 +58,10 @@ async fn principal(
 ) -> Result<Principal, AuthenticationError> {
     match (state.authenticator.authenticate(headers, uri.query()).await, &state.development) {
         (Ok(caller), _) => Ok(Principal::of_token(caller)),
-        // No header at all: whoever sends one, of whatever kind, is judged by it.
+        // No header at all: whoever sends one, of whatever kind, is judged by it. And from this machine by name:
+        // a web page that had its own name resolve to loopback is not the developer.
         (Err(AuthenticationError::NoCredential), Some(handler))
-            if !headers.contains_key(header::AUTHORIZATION) =>
+            if !headers.contains_key(header::AUTHORIZATION) && has_loopback_host(headers) =>
         {
             tracing::warn!("DEVELOPMENT HANDLER: letting a request without a token pass");
             Ok(Principal::of_development(handler))

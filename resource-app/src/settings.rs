@@ -147,6 +147,7 @@ impl Check for Settings {
         if self.azure_ad.accepted_token_versions.is_empty() {
             return Err(KeyProblem::new("azure_ad.accepted_token_versions", "must name a version"));
         }
+        self.keys.check()?;
         self.development_handler().map(|_| ())
     }
 }

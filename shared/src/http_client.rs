@@ -11,6 +11,10 @@ use serde::Deserialize;
 
 use crate::settings::KeyProblem;
 
+/// How long a connection is kept for the next request; shorter than a server of ours keeps it open, so that no
+/// request is sent on one that is being closed.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(8);
+
 /// Section `[http_client]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,6 +39,7 @@ pub fn http_client(settings: &HttpClientSettings) -> Result<Client, KeyProblem> 
     let mut builder = Client::builder()
         .connect_timeout(Duration::from_secs(settings.connect_timeout_seconds.get()))
         .timeout(Duration::from_secs(settings.timeout_seconds.get()))
+        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         .redirect(redirect::Policy::none())
         .user_agent(concat!("entra-service-to-service/", env!("CARGO_PKG_VERSION")));
     if let Some(path) = &settings.ca_file {

@@ -29,7 +29,10 @@ pub use tls::{ServerCertificate, TlsSettings};
 use crate::settings::KeyProblem;
 
 /// The most connections at a time; further ones wait in the operating system's queue.
-const MAX_CONNECTIONS: usize = 10_000;
+const MAX_CONNECTIONS: u64 = 10_000;
+
+/// File descriptors that connections leave to the rest of the process: its database, its own requests.
+const RESERVED_DESCRIPTORS: u64 = 128;
 
 #[derive(Clone)]
 struct Tls(TlsAcceptor);
@@ -91,8 +94,7 @@ impl Server {
     /// The base URL for a client on this machine, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> String {
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
-        format!("{scheme}://localhost:{}", self.address.port())
+        settings::url(self.tls.is_some(), self.address)
     }
 
     /// Serves until `shutdown`, then lets the requests in flight finish within the drain time.
@@ -107,7 +109,7 @@ impl Server {
     {
         let graceful = GracefulShutdown::new();
         let mut connections = JoinSet::new();
-        let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let permits = Arc::new(Semaphore::new(connection_limit()));
         while let Some(stream) = shutdown.run_until_cancelled(accept(&self.listener)).await {
             let Some(Ok(permit)) = shutdown.run_until_cancelled(Arc::clone(&permits).acquire_owned()).await
             else {
@@ -133,6 +135,17 @@ impl Server {
             );
         }
     }
+}
+
+/// As many connections as the operating system gives descriptors for, less what the rest of the process needs.
+///
+/// A process that runs out of them can neither accept nor read its database, so it must not come to that.
+fn connection_limit() -> usize {
+    let wanted = MAX_CONNECTIONS + RESERVED_DESCRIPTORS;
+    // Up to the hard limit a process may raise its own; where there are no such limits, the wish is granted.
+    let given = rlimit::increase_nofile_limit(wanted).unwrap_or(wanted).min(wanted);
+    let connections = given.saturating_sub(RESERVED_DESCRIPTORS).max(given / 2);
+    usize::try_from(connections).unwrap_or(Semaphore::MAX_PERMITS)
 }
 
 /// Why a server cannot listen.

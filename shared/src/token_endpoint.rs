@@ -22,9 +22,6 @@ pub struct TokenResponse {
     /// The token's life from now, in seconds.
     #[serde(deserialize_with = "number_or_text")]
     pub expires_in: u64,
-    /// When a renewal is advised, in seconds from now; Entra sends it for long-lived tokens.
-    #[serde(default, deserialize_with = "optional_number_or_text")]
-    pub refresh_in: Option<u64>,
     /// The token.
     pub access_token: AccessToken,
 }
@@ -110,22 +107,15 @@ fn as_text<T: fmt::Display, S: Serializer>(number: &T, serializer: S) -> Result<
 }
 
 fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    optional_number_or_text(deserializer)?.ok_or_else(|| de::Error::custom("expected a number of seconds"))
-}
-
-fn optional_number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Seconds {
         Number(u64),
         Text(String),
     }
-    match Option::deserialize(deserializer)? {
-        None => Ok(None),
-        Some(Seconds::Number(seconds)) => Ok(Some(seconds)),
-        Some(Seconds::Text(text)) => {
-            text.parse().map(Some).map_err(|_| de::Error::custom("expected a number of seconds"))
-        }
+    match Seconds::deserialize(deserializer)? {
+        Seconds::Number(seconds) => Ok(seconds),
+        Seconds::Text(text) => text.parse().map_err(|_| de::Error::custom("expected a number of seconds")),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use demo::system::{DEMO_CLIENT_SECRET, Ports};
+use demo::system::DEMO_CLIENT_SECRET;
 use tests::World;
 use tests::program;
 
@@ -11,7 +11,7 @@ fn the_walkthrough_ends_with_0_when_every_step_went_as_expected() {
     let output = program::run::<&str>("demo", &["--once"], &[]);
     let lines = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{lines}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(lines.ends_with("16 steps as expected, 0 otherwise, 0 skipped\n"), "{lines}");
+    assert!(lines.ends_with("17 steps as expected, 0 otherwise, 0 skipped\n"), "{lines}");
 }
 
 /// A settings file for services that run, with only what every tenant has.
@@ -43,7 +43,7 @@ async fn steps_that_the_services_cannot_do_are_skipped_with_the_reason() {
     let lines = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{lines}");
     assert!(lines.contains("skipped: only the stand-in can"), "{lines}");
-    assert!(lines.contains("7 steps as expected, 0 otherwise, 9 skipped"), "{lines}");
+    assert!(lines.contains("8 steps as expected, 0 otherwise, 9 skipped"), "{lines}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,9 +58,17 @@ async fn a_step_that_goes_otherwise_makes_it_1() {
     assert!(lines.contains("AADSTS7000215"), "{lines}");
 }
 
-#[test]
-fn settings_that_name_no_secret_make_it_2() {
-    let output = program::run::<&str>("demo", &["--once", "--settings", "/nowhere/mine.toml"], &[]);
-    assert_eq!(output.status.code(), Some(2));
-    assert_eq!(Ports::default(), Ports::Free);
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_cannot_be_used_make_it_2() {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = settings(folder.path(), &world);
+    let refused = |path: &str, expected: &str| {
+        let output = program::run::<&str>("demo", &["--once", "--settings", path], &[]);
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{line}");
+        assert!(line.contains(expected) && line.trim_end().lines().count() == 1, "{line}");
+    };
+    refused(&path, "CLIENTS__FULL__CLIENT_SECRET");
+    refused("/nowhere/mine.toml", "/nowhere/mine.toml");
 }

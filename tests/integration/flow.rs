@@ -13,8 +13,8 @@ async fn every_step_of_the_walkthrough_goes_as_expected() {
     let mut lines = Vec::new();
     let summary = Walkthrough::new(settings).unwrap().run(&mut Report::new(&mut lines)).await;
     let lines = String::from_utf8(lines).unwrap();
-    assert_eq!(summary, Summary { as_expected: 16, unexpected: 0, skipped: 0 }, "{lines}");
-    assert_eq!(lines.lines().count(), 16);
+    assert_eq!(summary, Summary { as_expected: 17, unexpected: 0, skipped: 0 }, "{lines}");
+    assert_eq!(lines.lines().count(), 17);
     for reason in ["token_missing", "role_missing", "audience_mismatch", "token_expired", "signature_invalid"]
     {
         assert!(lines.contains(&format!(" {reason}, Bearer realm=")), "{reason}: {lines}");

@@ -28,7 +28,7 @@ async fn reads_and_writes_go_on_while_the_authority_is_down() {
     let resource = Server::start("resource-app", &["serve"], &variables);
     resource.wait_until_ready().await;
     let url = format!("{}/api/resources", resource.url());
-    let http = reqwest::Client::new();
+    let http = program::direct();
     let bearer = format!("Bearer {}", token.trim());
     let read = async || http.get(&url).header(header::AUTHORIZATION, &bearer).send().await.unwrap().status();
     assert_eq!(read().await, StatusCode::OK);
@@ -65,7 +65,7 @@ async fn a_resource_app_that_started_first_works_once_the_authority_is_up() {
         ("STORE__URL", format!("sqlite://{}", folder.path().join("resources.db").display())),
     ];
     let resource = Server::start("resource-app", &["serve"], &variables);
-    let http = reqwest::Client::new();
+    let http = program::direct();
     let get = async |path: &str| {
         let request = http.get(format!("{}{path}", resource.url()));
         request.header(header::AUTHORIZATION, token.authorization()).send().await.unwrap()
@@ -82,6 +82,10 @@ async fn a_resource_app_that_started_first_works_once_the_authority_is_up() {
     assert_eq!(get("/api/resources").await.status(), StatusCode::OK);
 }
 
+/// An address that nobody listens on; below the range from which systems choose ports by themselves, so that no
+/// connection of a test beside this one takes it.
 fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+    let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
+    let mut addresses = (first..32_000).map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    addresses.find(|address| TcpListener::bind(address).is_ok()).unwrap()
 }

@@ -19,14 +19,14 @@ async fn each_service_ends_with_0_after_sigterm() {
     let request = world.http.get(format!("{}/api/resources", resource.url()));
     let response = request.header("Authorization", token.authorization()).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
-    assert_eq!(resource.terminate(), Some(0));
+    assert_eq!(resource.terminate().0, Some(0));
 
     let authority = authority_app(folder.path());
-    assert_eq!(authority.terminate(), Some(0));
+    assert_eq!(authority.terminate().0, Some(0));
 
     let variables = [("AZURE_CLIENT_SECRET", "x"), ("SERVER__LISTEN", "127.0.0.1:0")];
     let client = Server::start("client-app", &["serve"], &variables);
-    assert_eq!(client.terminate(), Some(0));
+    assert_eq!(client.terminate().0, Some(0));
 }
 
 /// The stand-in as a process of its own, with this folder for its keys.

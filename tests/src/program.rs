@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -44,6 +45,8 @@ pub fn path(name: &str) -> PathBuf {
 #[must_use]
 pub fn command<V: AsRef<OsStr>>(name: &str, variables: &[(&str, V)]) -> Command {
     let mut command = Command::new(path(name));
+    // Defaults that are relative paths must not end up in the source tree.
+    command.current_dir(std::env::temp_dir());
     command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // A home folder, for what the stand-in keeps; the rest is nothing to the programs.
     command.envs(
@@ -64,7 +67,7 @@ pub fn run<V: AsRef<OsStr>>(name: &str, arguments: &[&str], variables: &[(&str, 
     Output { status, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
 }
 
-fn drain(stream: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<Vec<u8>> {
+fn drain(stream: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
     let mut stream = stream.expect("the stream is piped");
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -91,6 +94,7 @@ fn wait(child: &mut Child) -> std::process::ExitStatus {
 #[derive(Debug)]
 pub struct Server {
     child: Child,
+    follower: Option<JoinHandle<()>>,
     url: String,
     log: Arc<Mutex<String>>,
 }
@@ -105,12 +109,12 @@ impl Server {
             .spawn()
             .expect("the program starts");
         let log = Arc::new(Mutex::new(String::new()));
-        let urls = follow(child.stderr.take(), Arc::clone(&log));
+        let (urls, follower) = follow(child.stderr.take(), Arc::clone(&log));
         let Ok(url) = urls.recv_timeout(PATIENCE) else {
             let _ = child.kill();
             panic!("{name} does not listen: {}", log.lock().unwrap());
         };
-        Self { child, url, log }
+        Self { child, follower: Some(follower), url, log }
     }
 
     /// Where it answers, without a trailing slash.
@@ -122,25 +126,14 @@ impl Server {
     /// Waits until it says that it is ready, within half a minute.
     pub async fn wait_until_ready(&self) {
         let url = format!("{}/health/ready", self.url);
+        let http = direct();
         let ready = async {
-            while !reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success()) {
+            while !http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         let in_time = tokio::time::timeout(PATIENCE, ready).await;
-        assert!(in_time.is_ok(), "{url} does not become ready: {}", self.log());
-    }
-
-    /// Its process id.
-    #[must_use]
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// What it has logged so far.
-    #[must_use]
-    pub fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
+        assert!(in_time.is_ok(), "{url} does not become ready: {}", self.log.lock().unwrap());
     }
 
     /// Ends it with no chance to tidy up: `SIGKILL`.
@@ -149,14 +142,16 @@ impl Server {
         self.child.wait().unwrap();
     }
 
-    /// Asks it to end with `SIGTERM` and waits for its exit code.
+    /// Asks it to end with `SIGTERM`; waits for its exit code and for the last line of its log.
     #[cfg(unix)]
     #[must_use]
-    pub fn terminate(mut self) -> Option<i32> {
+    pub fn terminate(mut self) -> (Option<i32>, String) {
         // The standard library sends no signal but SIGKILL.
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-        wait(&mut self.child).code()
+        let code = wait(&mut self.child).code();
+        self.follower.take().expect("it is followed until now").join().unwrap();
+        (code, self.log.lock().unwrap().clone())
     }
 }
 
@@ -167,11 +162,20 @@ impl Drop for Server {
     }
 }
 
+/// A client that goes through no proxy, whatever the variables say.
+#[must_use]
+pub fn direct() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
 /// Keeps the log and reports the URL of the line that says "serving".
-fn follow(stderr: Option<impl Read + Send + 'static>, log: Arc<Mutex<String>>) -> Receiver<String> {
+fn follow(
+    stderr: Option<impl Read + Send + 'static>,
+    log: Arc<Mutex<String>>,
+) -> (Receiver<String>, JoinHandle<()>) {
     let (found, urls) = mpsc::channel();
     let lines = BufReader::new(stderr.expect("the stream is piped")).lines();
-    std::thread::spawn(move || {
+    let follower = std::thread::spawn(move || {
         for line in lines.map_while(Result::ok) {
             let event: Option<Value> = serde_json::from_str(&line).ok();
             let serving =
@@ -184,5 +188,5 @@ fn follow(stderr: Option<impl Read + Send + 'static>, log: Arc<Mutex<String>>) -
             log.push('\n');
         }
     });
-    urls
+    (urls, follower)
 }

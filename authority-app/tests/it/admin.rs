@@ -126,7 +126,10 @@ async fn no_listener_is_reachable_from_outside_unless_told() {
     assert!(error.to_string().contains("server.allow_non_loopback"), "{error}");
     let admin = Authority::builder().allow_non_loopback(true).admin_listen(Some(any));
     let error = admin.spawn().await.unwrap_err();
-    assert!(error.to_string().starts_with("`admin.listen`: not a loopback address"), "{error}");
+    assert!(
+        error.to_string().starts_with("`admin.listen` (the settings or ADMIN__LISTEN): not a loopback"),
+        "{error}"
+    );
     let world = World::of(Authority::builder().listen(any).allow_non_loopback(true).admin_listen(None)).await;
     assert_eq!(world.authority.admin_url(), None);
     assert_eq!(world.get("common/discovery/keys").await.status, 200);

@@ -137,9 +137,13 @@ fn unusable_settings_end_it_with_code_2_and_one_line() {
         (
             "SERVER__LISTEN",
             "0.0.0.0:0",
-            "`server.listen`: not a loopback address; set `server.allow_non_loopback`",
+            "`server.listen` (the settings or SERVER__LISTEN): not a loopback address; set `server.allow_non_loopback`",
         ),
-        ("ADMIN__LISTEN", "0.0.0.0:0", "`admin.listen`: not a loopback address"),
+        (
+            "ADMIN__LISTEN",
+            "0.0.0.0:0",
+            "`admin.listen` (the settings or ADMIN__LISTEN): not a loopback address",
+        ),
         ("SERVER__NAMES", "login.microsoftonline.com", "`server.names`"),
         ("SERVER__PUBLIC_URL", "https://sts.windows.net", "`server.public_url`"),
         ("SERVER__LISTN", "x", "unknown key `server.listn`"),
@@ -152,6 +156,13 @@ fn unusable_settings_end_it_with_code_2_and_one_line() {
         assert!(error.contains(expected) && error.lines().count() == 1, "{error}");
     }
     assert_eq!(run(&["--issue", "resource"], &[]).0, 2);
+    for arguments in
+        [["--ca-out", &format!("{below_a_file}/ca.pem")], ["--issue", &format!("resource={below_a_file}")]]
+    {
+        let (code, error) = run(&arguments, &[]);
+        assert_eq!(code, 2, "{error}");
+        assert!(error.contains(arguments[0]), "{error}");
+    }
     assert_eq!(run(&["nonsense"], &[]).0, 2);
     assert_eq!(run(&["--settings", &missing], &[]).0, 2);
 }

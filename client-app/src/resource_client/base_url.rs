@@ -3,8 +3,9 @@
 use std::fmt;
 
 use serde::Deserialize;
+use shared::loopback::is_loopback_host;
 use shared::settings::KeyProblem;
-use url::{Host, Url};
+use url::Url;
 use uuid::Uuid;
 
 /// The base URL of the resource: every request of this client goes below it.
@@ -37,7 +38,7 @@ impl BaseUrl {
     /// # Errors
     /// The scheme is http, the host is not this machine, and plain http is not allowed.
     pub fn check_transport(&self, allow_plain_http: bool) -> Result<(), KeyProblem> {
-        if self.0.scheme() == "https" || self.is_this_machine() || allow_plain_http {
+        if self.0.scheme() == "https" || self.0.host_str().is_some_and(is_loopback_host) || allow_plain_http {
             return Ok(());
         }
         Err(KeyProblem::new(
@@ -57,16 +58,6 @@ impl BaseUrl {
     #[must_use]
     pub fn resource(&self, id: Uuid) -> Url {
         self.below(&["api", "resources", &id.to_string()])
-    }
-
-    /// Only `localhost` itself and literals: a name like `127.0.0.1.nip.io` means whatever DNS says.
-    fn is_this_machine(&self) -> bool {
-        match self.0.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        }
     }
 
     fn below(&self, segments: &[&str]) -> Url {

@@ -1,14 +1,23 @@
 //! Steps at the resource-app, and at the client-app that calls it.
 
+use reqwest::header::HeaderValue;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, header};
 use serde_json::{Value, json};
 use shared::problem::Problem;
 use shared::resource::{Resource, ResourcePage};
 use shared::secret::AccessToken;
 use url::Url;
+use uuid::Uuid;
 
 use super::report::{Miss, Outcome, no_answer};
 use crate::Settings;
+
+/// A resource that a step has created.
+#[derive(Debug)]
+pub(super) struct Written {
+    id: Uuid,
+    etag: HeaderValue,
+}
 
 /// Calls the resource-app with whatever token a step is about.
 #[derive(Debug)]
@@ -31,7 +40,7 @@ impl ResourceSteps {
     pub(super) async fn read(&self, token: Option<&AccessToken>, expected: StatusCode) -> Outcome {
         let response = self.send(self.http.get(self.resources.clone()), token).await?;
         if expected != StatusCode::OK {
-            return refused(response, expected).await;
+            return status_of(response, expected).await;
         }
         let page: ResourcePage = body(response, expected).await?;
         Ok((listed(&page), ()))
@@ -43,15 +52,32 @@ impl ResourceSteps {
     }
 
     /// Creates a resource with the token that an earlier step brought.
-    pub(super) async fn write_with(&self, token: Option<&AccessToken>, expected: StatusCode) -> Outcome {
+    pub(super) async fn write(&self, token: Option<&AccessToken>) -> Outcome<Written> {
+        let response = self.create(token).await?;
+        let etag = response.headers().get(header::ETAG).cloned();
+        let resource: Resource = body(response, StatusCode::CREATED).await?;
+        let etag = etag.ok_or_else(|| Miss::Unexpected("201 without an ETag".into()))?;
+        Ok((format!("201, {}", resource.id), Written { id: resource.id, etag }))
+    }
+
+    /// Tries to create a resource, and is refused with this status.
+    pub(super) async fn write_refused(&self, token: Option<&AccessToken>, expected: StatusCode) -> Outcome {
+        status_of(self.create(token).await?, expected).await
+    }
+
+    /// Deletes what an earlier step has written, so that the services are left as they were found.
+    pub(super) async fn delete(&self, written: Option<Written>, token: Option<&AccessToken>) -> Outcome {
+        let written = written.ok_or_else(|| Miss::Skipped("nothing was written".into()))?;
+        let url = format!("{}/{}", self.resources, written.id);
+        let request = self.http.delete(url).header(header::IF_MATCH, written.etag);
+        let response = self.send(request, token).await?;
+        status_of(response, StatusCode::NO_CONTENT).await
+    }
+
+    async fn create(&self, token: Option<&AccessToken>) -> Result<Response, Miss> {
         let new = json!({ "name": "walkthrough", "content": { "written": "by the walkthrough" } });
         let request = self.http.post(self.resources.clone()).json(&new);
-        let response = self.send(request, Some(brought(token)?)).await?;
-        if expected != StatusCode::CREATED {
-            return refused(response, expected).await;
-        }
-        let resource: Resource = body(response, expected).await?;
-        Ok((format!("201, {}", resource.id), ()))
+        self.send(request, Some(brought(token)?)).await
     }
 
     /// Lists resources through the client-app, which calls the resource-app with a token of its own.
@@ -82,8 +108,8 @@ fn brought(token: Option<&AccessToken>) -> Result<&AccessToken, Miss> {
     token.ok_or_else(|| Miss::Skipped("the client got no token".into()))
 }
 
-/// A refusal with the expected status, shown with its code and challenge.
-async fn refused(response: Response, expected: StatusCode) -> Outcome {
+/// The expected status, shown with the problem's code and the challenge where there are any.
+async fn status_of(response: Response, expected: StatusCode) -> Outcome {
     let status = response.status();
     let challenge = response.headers().get(header::WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
     // The description repeats the code in a sentence.
@@ -98,7 +124,7 @@ async fn refused(response: Response, expected: StatusCode) -> Outcome {
 async fn body<T: serde::de::DeserializeOwned>(response: Response, expected: StatusCode) -> Result<T, Miss> {
     let status = response.status();
     if status != expected {
-        return refused(response, expected).await.and_then(|(came, ())| Err(Miss::Unexpected(came)));
+        return status_of(response, expected).await.and_then(|(came, ())| Err(Miss::Unexpected(came)));
     }
     let value: Value =
         response.json().await.map_err(|_| Miss::Unexpected(format!("{status} without JSON")))?;

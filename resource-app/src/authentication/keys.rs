@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use serde::Deserialize;
+use shared::settings::KeyProblem;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -39,6 +40,34 @@ pub struct KeySettings {
     pub unknown_key_refill_seconds: NonZeroU64,
     /// How long a request with an unknown key waits for the fetch, in milliseconds.
     pub unknown_key_wait_milliseconds: NonZeroU64,
+}
+
+/// The longest time for which keys may be used without a successful fetch: Entra's own documents may be kept as long.
+const LONGEST_AGE: Duration = Duration::from_hours(24);
+
+/// The longest time for which a request may wait for a fetch.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+impl KeySettings {
+    /// Looks at the settings as a whole.
+    ///
+    /// # Errors
+    /// Keys would be too old before they are fetched again, or a time is longer than makes sense.
+    pub fn check(&self) -> Result<(), KeyProblem> {
+        if self.max_age_seconds.get() > LONGEST_AGE.as_secs() {
+            return Err(KeyProblem::new("keys.max_age_seconds", "must be at most 86400, which is a day"));
+        }
+        if self.refresh_interval_seconds >= self.max_age_seconds {
+            return Err(KeyProblem::new(
+                "keys.refresh_interval_seconds",
+                "must be less than `keys.max_age_seconds`, or keys would be too old before they are fetched again",
+            ));
+        }
+        if u128::from(self.unknown_key_wait_milliseconds.get()) > LONGEST_WAIT.as_millis() {
+            return Err(KeyProblem::new("keys.unknown_key_wait_milliseconds", "must be at most 10000"));
+        }
+        Ok(())
+    }
 }
 
 /// The current keys, and the task that keeps them current; the task ends with the last `Keys`.

@@ -39,6 +39,7 @@ impl Store {
     pub(crate) async fn open(settings: &StoreSettings) -> Result<Self, OpenError> {
         let path = settings.url.path();
         create_folder(path).await?;
+        create_file(path).await?;
         let options = options(path);
         let writer =
             pool(1).connect_with(options.clone()).await.map_err(|error| problem(path, &error.to_string()))?;
@@ -61,6 +62,17 @@ impl Store {
 async fn create_folder(path: &Path) -> Result<(), SettingsError> {
     let Some(folder) = path.parent() else { return Ok(()) };
     tokio::fs::create_dir_all(folder).await.map_err(|error| problem(folder, &error.to_string()))
+}
+
+/// Makes the file, where there is none, for this user alone: tokens guard its content, other users have none.
+///
+/// SQLite gives the files it adds beside the database the mode of the database.
+async fn create_file(path: &Path) -> Result<(), SettingsError> {
+    let mut options = tokio::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    options.mode(0o600);
+    options.open(path).await.map(drop).map_err(|error| problem(path, &error.to_string()))
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {

@@ -12,6 +12,7 @@ use hyper_util::server::graceful::Watcher;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_io_timeout::TimeoutStream;
 
 use super::Tls;
 
@@ -26,8 +27,11 @@ pub(super) const MAX_HEADER_BYTES: usize = 64 * 1024;
 /// The most header fields of one request.
 pub(super) const MAX_HEADERS: usize = 100;
 
+/// How long a peer may take to make room for more of an answer.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// How long to wait before accepting again after running out of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
@@ -74,12 +78,15 @@ where
     S::Future: Send,
     B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
 {
+    // hyper limits how long a request takes to come, and not how long its answer takes to go.
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_TIMEOUT));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_headers(MAX_HEADERS)
         .max_header_size(MAX_HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(service));
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%error, "a connection ended early");
     }

@@ -1,6 +1,6 @@
 //! Section `[server]` of every service.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU64;
 
 use serde::Deserialize;
@@ -24,12 +24,17 @@ impl ServerSettings {
     /// The base URL for a client on this machine, without a trailing slash; for a program that asks after itself.
     #[must_use]
     pub fn local_url(&self) -> String {
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
-        let ip = self.listen.ip();
-        if ip.is_unspecified() || ip.is_loopback() {
-            format!("{scheme}://localhost:{}", self.listen.port())
-        } else {
-            format!("{scheme}://{}", self.listen)
-        }
+        url(self.tls.is_some(), self.listen)
+    }
+}
+
+/// A base URL for a client on this machine.
+pub(super) fn url(tls: bool, address: SocketAddr) -> String {
+    let scheme = if tls { "https" } else { "http" };
+    // By name where a certificate for the name will do; an address of one interface answers to itself alone.
+    if address.ip().is_unspecified() || address.ip() == Ipv4Addr::LOCALHOST {
+        format!("{scheme}://localhost:{}", address.port())
+    } else {
+        format!("{scheme}://{address}")
     }
 }

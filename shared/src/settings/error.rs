@@ -46,8 +46,14 @@ pub enum SettingsError {
         problem: String,
     },
     /// Whoever wrote the settings, found when they were put to use.
-    #[error(transparent)]
-    Unusable(#[from] KeyProblem),
+    #[error("`{}`{}: {}", .0.key, .0.places(), .0.problem)]
+    Unusable(KeyProblem),
+}
+
+impl From<KeyProblem> for SettingsError {
+    fn from(problem: KeyProblem) -> Self {
+        Self::Unusable(problem)
+    }
 }
 
 /// A key whose value cannot be used, found by code that does not know where the value came from.
@@ -64,6 +70,20 @@ impl KeyProblem {
     pub fn new(key: &'static str, problem: impl Into<String>) -> Self {
         Self { key, problem: problem.into() }
     }
+
+    /// Where the value may stand; an argument stands nowhere else.
+    fn places(&self) -> String {
+        if self.key.starts_with("--") {
+            String::new()
+        } else {
+            format!(" (the settings or {})", variable_of(self.key))
+        }
+    }
+}
+
+/// The variable that sets a key.
+fn variable_of(key: &str) -> String {
+    key.replace('.', "__").to_uppercase()
 }
 
 pub(super) fn read(path: &Path) -> Result<String, SettingsError> {
@@ -123,7 +143,7 @@ impl<'a> Origins<'a> {
                 expected: expected.unwrap_or_default(),
             };
         }
-        SettingsError::Key { origin: self.of(&path), problem: self.without_value(&path, &text), key: path }
+        SettingsError::Key { origin: self.of(&path), problem: without_value(&text), key: path }
     }
 
     pub(super) fn place(&self, problem: KeyProblem) -> SettingsError {
@@ -146,23 +166,8 @@ impl<'a> Origins<'a> {
         })
     }
 
-    /// The text of an error, unless it quotes the value; serde's own texts do, and say later what was expected.
-    fn without_value(&self, key: &str, text: &str) -> String {
-        let quotes_value =
-            ["invalid type: ", "invalid value: ", "unknown variant "].iter().any(|p| text.starts_with(p));
-        if let Some(at) = text.rfind(", expected ").filter(|_| quotes_value) {
-            return text.get(at + 2..).unwrap_or_default().to_owned();
-        }
-        let quoted = self.value(key).and_then(|value| value.clone().into_string().ok());
-        if quoted.is_some_and(|value| text.contains(&value)) {
-            "not a value that this key can have".to_owned()
-        } else {
-            text.to_owned()
-        }
-    }
-
     fn remedy(&self, key: &str) -> String {
-        let own = key.replace('.', "__").to_uppercase();
+        let own = variable_of(key);
         let alias =
             self.aliases.iter().find(|(_, target)| *target == key).map(|(name, _)| format!(" or {name}"));
         format!("the variable {own}{}", alias.unwrap_or_default())
@@ -190,4 +195,14 @@ fn innermost(error: &ConfigError) -> &ConfigError {
 /// Splits "`prefix` `name`rest" into name and rest.
 fn quoted<'t>(text: &'t str, prefix: &str) -> Option<(&'t str, &'t str)> {
     text.strip_prefix(prefix)?.strip_prefix('`')?.split_once('`')
+}
+
+/// The text of an error without the value that serde's and config's own texts quote.
+fn without_value(text: &str) -> String {
+    let quotes_value = ["invalid type: ", "invalid value: ", "unknown variant ", "enum "];
+    if !quotes_value.iter().any(|start| text.starts_with(start)) {
+        return text.to_owned();
+    }
+    let expected = text.rfind(", expected ").and_then(|at| text.get(at + 2..));
+    expected.unwrap_or("not a value that this key can have").to_owned()
 }
