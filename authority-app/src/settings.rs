@@ -71,7 +71,8 @@ impl Settings {
     /// The directory cannot be used.
     pub fn builder(&self, environment: &Environment) -> Result<Builder, SettingsError> {
         let directory = match &self.directory.folder {
-            Some(folder) => Directory::load(folder, environment)?,
+            Some(folder) => Directory::load(folder, environment)
+                .map_err(|error| KeyProblem::new("directory.folder", error.to_string()))?,
             None => Directory::seeded(environment)?,
         };
         let mut builder = Authority::builder()

@@ -49,7 +49,7 @@ Examples:
 Examples:
   client-app read
   client-app read --limit 10
-  client-app read --limit 10 --after \"$(client-app read --limit 10 | jq -r .next)\"
+  client-app read --limit 10 --after \"$NEXT\"     NEXT is the `next` of the page before; the last page has none
   client-app read 0190163d-8694-739b-aea5-966c26f8ad91")]
     Read {
         /// The resource; all of them where it is left out.

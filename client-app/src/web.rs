@@ -75,7 +75,7 @@ async fn recorded(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let (status, milliseconds) = (response.status().as_u16(), started.elapsed().as_millis());
+    let (status, milliseconds) = (response.status().as_u16(), started.elapsed().as_secs_f64() * 1000.0);
     span.in_scope(|| {
         // Probes come every few seconds, for ever.
         if is_probe {

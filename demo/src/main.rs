@@ -1,5 +1,6 @@
 //! `cargo demo`: the whole flow, before your eyes.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -56,7 +57,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<Summary> {
     let system = System::start(Options { ports, ..Options::default() }).await?;
     let summary = walk(Settings::load(None, system.walkthrough_environment())?).await?;
     if !arguments.once {
-        print!("{}", invitation(&system));
+        say(&invitation(&system));
         shutdown.cancelled().await;
     }
     system.stop().await;
@@ -64,14 +65,19 @@ async fn run(arguments: &Arguments) -> anyhow::Result<Summary> {
 }
 
 async fn walk(settings: Settings) -> anyhow::Result<Summary> {
-    println!(
-        "authority {}, resource {}, tenant {}",
+    say(&format!(
+        "authority {}, resource {}, tenant {}\n",
         settings.azure_ad.instance, settings.resource.base_url, settings.azure_ad.tenant_id
-    );
+    ));
     let walkthrough = Walkthrough::new(settings).map_err(SettingsError::from)?;
     let summary = walkthrough.run(&mut Report::new(std::io::stdout())).await;
-    println!("{summary}");
+    say(&format!("{summary}\n"));
     Ok(summary)
+}
+
+/// Prints a text; a reader who has gone away does not stop the walkthrough.
+fn say(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// What a person can try while the services run.
@@ -85,7 +91,7 @@ Serving until Ctrl-C:
   resource   {resource}docs
   client     {client}api/resources
 
-Try it from another terminal:
+Try it from a terminal of its own:
   export HTTP_CLIENT__CA_FILE={ca} AZURE_AD__INSTANCE={instance} RESOURCE__BASE_URL={resource}
   export AZURE_CLIENT_SECRET={DEMO_CLIENT_SECRET}
   cargo run --quiet --package client-app -- read

@@ -98,7 +98,8 @@ impl ResourceApp {
 
     /// Serves until `shutdown`, lets the requests in flight finish, and closes the store.
     pub async fn run(self, shutdown: CancellationToken) {
-        tracing::info!(url = self.url(), metrics = ?self.metrics_address(), "serving");
+        let metrics = self.metrics_address().map_or_else(|| "off".to_owned(), |address| address.to_string());
+        tracing::info!(url = self.url(), metrics, "serving");
         let background = CancellationToken::new();
         let metrics = async {
             if let Some((server, router)) = self.metrics_server {

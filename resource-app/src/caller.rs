@@ -77,6 +77,7 @@ impl From<&Principal> for CallerAnswer {
         (status = 200, body = CallerAnswer),
         (status = 401, body = Problem, content_type = "application/problem+json"),
         (status = 403, body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn show(authorized: Authorized<DefaultPolicy>) -> Json<CallerAnswer> {

@@ -75,8 +75,14 @@ pub struct Instance(Url);
 
 /// A text that is no instance of Entra ID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not an https URL like https://login.microsoftonline.com")]
-pub struct InvalidInstance;
+pub enum InvalidInstance {
+    /// Not https, or more than a host, a port and a path.
+    #[error("not an https URL like https://login.microsoftonline.com")]
+    NotAnHttpsUrl,
+    /// The URL of an authority, copied whole.
+    #[error("names a tenant in its path; keep what stands before it, and set `azure_ad.tenant_id`")]
+    NamesTenant,
+}
 
 impl Instance {
     /// Reads the URL.
@@ -84,13 +90,16 @@ impl Instance {
     /// # Errors
     /// The text is not an https URL made of a host, an optional port and an optional path.
     pub fn parse(text: &str) -> Result<Self, InvalidInstance> {
-        let mut url = Url::parse(text).map_err(|_| InvalidInstance)?;
+        let mut url = Url::parse(text).map_err(|_| InvalidInstance::NotAnHttpsUrl)?;
         let bare = url.username().is_empty()
             && url.password().is_none()
             && url.query().is_none()
             && url.fragment().is_none();
         if url.scheme() != "https" || !bare || url.host_str().is_none_or(str::is_empty) {
-            return Err(InvalidInstance);
+            return Err(InvalidInstance::NotAnHttpsUrl);
+        }
+        if url.path_segments().into_iter().flatten().any(is_tenant) {
+            return Err(InvalidInstance::NamesTenant);
         }
         let path = url.path().trim_end_matches('/').to_owned();
         url.set_path(&path);
@@ -152,6 +161,13 @@ impl fmt::Debug for Instance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Instance({})", self.as_str())
     }
+}
+
+/// Whether a segment of a path names a tenant, as authorities are written in the portal and in other libraries.
+fn is_tenant(segment: &str) -> bool {
+    matches!(segment, "common" | "organizations" | "consumers")
+        || TenantId::parse(segment).is_ok()
+        || Domain::parse(segment).is_ok()
 }
 
 /// One tenant at one instance: what tokens are asked of, and what they must have been issued by.
@@ -260,6 +276,10 @@ mod tests {
             "https://a/#b",
         ] {
             assert!(Instance::parse(wrong).is_err(), "{wrong}");
+        }
+        for tenant in ["common", "contoso.com", TENANT, "common/v2.0"] {
+            let authority = format!("https://login.microsoftonline.com/{tenant}");
+            assert_eq!(Instance::parse(&authority), Err(InvalidInstance::NamesTenant), "{authority}");
         }
     }
 }

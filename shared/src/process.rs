@@ -55,8 +55,9 @@ pub fn shutdown_on_signal() -> std::io::Result<CancellationToken> {
     let cancel = shutdown.clone();
     tokio::spawn(async move {
         signals.next().await;
-        tracing::info!("shutting down; a second signal ends the process at once");
+        // First, so that nothing about the log can keep the process from ending.
         cancel.cancel();
+        tracing::info!("shutting down; a second signal ends the process at once");
         signals.next().await;
         std::process::exit(130);
     });

@@ -56,6 +56,9 @@ impl Sources<'_> {
         let defaults = error::parse("the default settings", self.defaults)?;
         // Read once more as plain TOML: its errors have a line and leave values out, config's do not.
         error::parse(&name, &text)?;
+        for variable in self.environment.near_misses(&defaults) {
+            tracing::warn!(variable, "sets nothing; the levels of a key are separated by two underscores");
+        }
         let config = Config::builder()
             .add_source(config::File::from_str(&text, FileFormat::Toml))
             .add_source(self.environment.aliased(self.aliases))
@@ -173,6 +176,20 @@ mod tests {
             "AZURE_AD__",
         ] {
             assert!(load_good_and(name, "tcp://10.0.0.1").is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_variable_that_was_meant_for_a_section_is_noticed() {
+        let defaults: toml::Table = toml::from_str(DEFAULTS).unwrap();
+        let missed = |name: &str| !Environment::from_iter([(name, "x")]).near_misses(&defaults).is_empty();
+        for name in ["AZURE_AD_TENANT_ID", "AZUREAD__TENANT_ID", "AzureAd__TenantId"] {
+            assert!(missed(name), "{name}");
+        }
+        for name in
+            ["AZURE_AD__TENANT_ID", "AZURE_ADDITIONALLY_ALLOWED_TENANTS", "SERVER_PORT_80_TCP", "PATH"]
+        {
+            assert!(!missed(name), "{name}");
         }
     }
 

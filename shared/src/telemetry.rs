@@ -9,7 +9,8 @@ use tracing_subscriber::fmt::format::FmtSpan;
 ///
 /// Standard output is left to what a command was asked to print.
 pub fn init() {
-    init_with_default("info");
+    // The verifier of certificates logs each refusal as an error of its own; whoever asked reports it.
+    init_with_default("info,rustls_platform_verifier=off");
 }
 
 /// Starts logging with another default than `info`, for a program whose output is a report to a person.
@@ -18,6 +19,8 @@ pub fn init_with_default(default: &str) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        // A log whose reader is gone must not end what the process is there for.
+        .log_internal_errors(false)
         .with_span_events(FmtSpan::NONE);
     // A second call in one process is harmless: the first subscriber stays.
     let _ = if io::stderr().is_terminal() {

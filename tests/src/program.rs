@@ -103,13 +103,34 @@ impl Server {
     /// Starts the program and waits until its log says where it listens.
     #[must_use]
     pub fn start<V: AsRef<OsStr>>(name: &str, arguments: &[&str], variables: &[(&str, V)]) -> Self {
+        Self::start_reading(name, arguments, variables, Reader::UntilTheEnd)
+    }
+
+    /// The same, and then closes the pipe that the log is written to.
+    #[must_use]
+    pub fn start_and_stop_reading<V: AsRef<OsStr>>(
+        name: &str,
+        arguments: &[&str],
+        variables: &[(&str, V)],
+    ) -> Self {
+        let mut server = Self::start_reading(name, arguments, variables, Reader::UntilItServes);
+        server.follower.take().expect("it is followed until now").join().unwrap();
+        server
+    }
+
+    fn start_reading<V: AsRef<OsStr>>(
+        name: &str,
+        arguments: &[&str],
+        variables: &[(&str, V)],
+        reader: Reader,
+    ) -> Self {
         let mut child = command(name, variables)
             .args(arguments)
             .stdout(Stdio::null())
             .spawn()
             .expect("the program starts");
         let log = Arc::new(Mutex::new(String::new()));
-        let (urls, follower) = follow(child.stderr.take(), Arc::clone(&log));
+        let (urls, follower) = follow(child.stderr.take(), Arc::clone(&log), reader);
         let Ok(url) = urls.recv_timeout(PATIENCE) else {
             let _ = child.kill();
             panic!("{name} does not listen: {}", log.lock().unwrap());
@@ -150,7 +171,9 @@ impl Server {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         let code = wait(&mut self.child).code();
-        self.follower.take().expect("it is followed until now").join().unwrap();
+        if let Some(follower) = self.follower.take() {
+            follower.join().unwrap();
+        }
         (code, self.log.lock().unwrap().clone())
     }
 }
@@ -168,24 +191,36 @@ pub fn direct() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
+/// How long a log is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    UntilTheEnd,
+    UntilItServes,
+}
+
 /// Keeps the log and reports the URL of the line that says "serving".
 fn follow(
     stderr: Option<impl Read + Send + 'static>,
     log: Arc<Mutex<String>>,
+    reader: Reader,
 ) -> (Receiver<String>, JoinHandle<()>) {
     let (found, urls) = mpsc::channel();
     let lines = BufReader::new(stderr.expect("the stream is piped")).lines();
     let follower = std::thread::spawn(move || {
         for line in lines.map_while(Result::ok) {
             let event: Option<Value> = serde_json::from_str(&line).ok();
-            let serving =
-                event.filter(|event| event.get("message").and_then(Value::as_str) == Some("serving"));
-            if let Some(url) = serving.as_ref().and_then(|event| event.get("url")).and_then(Value::as_str) {
-                let _ = found.send(url.to_owned());
+            let serving = event.filter(|event| event["message"] == "serving");
+            {
+                let mut log = log.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
             }
-            let mut log = log.lock().unwrap();
-            log.push_str(&line);
-            log.push('\n');
+            if let Some(url) = serving.as_ref().and_then(|event| event["url"].as_str()) {
+                let _ = found.send(url.to_owned());
+                if reader == Reader::UntilItServes {
+                    return;
+                }
+            }
         }
     });
     (urls, follower)

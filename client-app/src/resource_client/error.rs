@@ -94,7 +94,7 @@ impl fmt::Display for Refused {
         if let Some(Ok(challenge)) = self.challenge.as_ref().map(HeaderValue::to_str) {
             write!(f, " ({})", one_line(challenge))?;
         }
-        self.remedy().map_or(Ok(()), |remedy| write!(f, " {remedy}"))
+        self.remedy().map_or(Ok(()), |remedy| write!(f, ". {remedy}"))
     }
 }
 

@@ -51,6 +51,22 @@ impl Environment {
         };
         Layer(self.0.iter().filter_map(set).collect())
     }
+
+    /// Variables that look as if they were meant for a section of `defaults`, and set nothing.
+    ///
+    /// `AZURE_AD_TENANT_ID` and .NET's `AzureAd__TenantId` do; what Kubernetes injects for a service called `resource`
+    /// must not, so only sections whose name has an underscore are looked for.
+    pub(super) fn near_misses(&self, defaults: &toml::Table) -> Vec<&str> {
+        let names: Vec<String> = defaults.keys().filter(|name| name.contains('_')).cloned().collect();
+        let spellings =
+            names.iter().flat_map(|name| [format!("{name}_"), format!("{}_", name.replace('_', ""))]);
+        let spellings: Vec<String> = spellings.collect();
+        let meant = |name: &str| spellings.iter().any(|spelling| name.to_lowercase().starts_with(spelling));
+        let ours = |name: &str| {
+            name.to_lowercase().split_once(SEPARATOR).is_some_and(|(first, _)| defaults.contains_key(first))
+        };
+        self.0.keys().map(String::as_str).filter(|name| meant(name) && !ours(name)).collect()
+    }
 }
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {

@@ -201,7 +201,11 @@ fn quoted<'t>(text: &'t str, prefix: &str) -> Option<(&'t str, &'t str)> {
 fn without_value(text: &str) -> String {
     let quotes_value = ["invalid type: ", "invalid value: ", "unknown variant ", "enum "];
     if !quotes_value.iter().any(|start| text.starts_with(start)) {
-        return text.to_owned();
+        return match text {
+            // The standard library's texts leave out what would have been right.
+            "invalid socket address syntax" => "not an address like 127.0.0.1:5001".to_owned(),
+            text => text.to_owned(),
+        };
     }
     let expected = text.rfind(", expected ").and_then(|at| text.get(at + 2..));
     expected.unwrap_or("not a value that this key can have").to_owned()

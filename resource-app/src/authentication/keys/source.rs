@@ -3,7 +3,7 @@
 use reqwest::{Client, StatusCode, header};
 use serde::Deserialize;
 use shared::azure_ad::{Authority, Version};
-use shared::http_client::{BodyError, read_body};
+use shared::http_client::{BodyError, is_untrusted, read_body};
 use url::Url;
 
 use super::key_set::{InvalidKeySet, KeySet};
@@ -24,6 +24,11 @@ pub(super) enum FetchError {
     /// No answer, or none in time.
     #[error("no answer from {document}")]
     Unreachable { document: &'static str, source: reqwest::Error },
+    /// The authority's certificate is not trusted here.
+    #[error(
+        "the certificate of the authority is not trusted; name its certificate authority in `http_client.ca_file`"
+    )]
+    Untrusted(#[source] reqwest::Error),
     /// An answer other than 200; redirects are not followed.
     #[error("status {status} from {document}")]
     Status { document: &'static str, status: StatusCode },
@@ -86,8 +91,13 @@ impl KeySource {
     }
 
     async fn read(&self, document: &'static str, url: Url) -> Result<Vec<u8>, FetchError> {
-        let unreachable =
-            |error: reqwest::Error| FetchError::Unreachable { document, source: error.without_url() };
+        let unreachable = |error: reqwest::Error| {
+            if is_untrusted(&error) {
+                FetchError::Untrusted(error.without_url())
+            } else {
+                FetchError::Unreachable { document, source: error.without_url() }
+            }
+        };
         let request = self.client.get(url).header(header::ACCEPT, "application/json");
         let response = request.send().await.map_err(unreachable)?;
         match response.status() {
