@@ -1,138 +1,128 @@
 //! What an app can prove itself with, and whether what it presented is that.
 
-use std::fmt;
+mod assertion;
+mod certificate;
+mod claimant;
+mod federated;
+mod issuers;
+mod place;
+mod rsa;
+mod secret;
+mod strict;
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::digest::{SHA256, digest};
-use jiff::Timestamp;
 use shared::claims::ClientAuthentication;
+use shared::http_client::HttpClientSettings;
+use shared::settings::KeyProblem;
+
+pub(crate) use certificate::Certificate;
+pub(crate) use claimant::Claimant;
+pub(crate) use federated::FederatedCredential;
+pub(crate) use place::Place;
+pub(crate) use secret::{Secret, SecretHash};
+
+use crate::errors::{AssertionRefusal, Refusal};
+use assertion::Assertion;
+use issuers::Issuers;
+use rsa::Algorithm;
+use strict::SeenAssertions;
 
 /// A credential registered for an app.
 #[derive(Debug, Clone)]
 pub(crate) enum Credential {
     /// One of the manifest's `passwordCredentials` whose value is known.
     Secret(Secret),
+    /// One of the manifest's `keyCredentials`.
+    Certificate(Certificate),
+    /// One of the registration's `federatedIdentityCredentials`.
+    Federated(FederatedCredential),
 }
 
-/// A client secret, kept as its hash.
-#[derive(Debug, Clone)]
-pub(crate) struct Secret {
-    pub(crate) hash: SecretHash,
-    pub(crate) start: Timestamp,
-    pub(crate) end: Timestamp,
-}
-
-/// The SHA-256 of a secret; the secret itself is not kept.
-///
-/// A plain hash suffices: a client secret is random, not a password that somebody can guess.
-#[derive(Clone)]
-pub(crate) struct SecretHash([u8; 32]);
-
-impl SecretHash {
-    pub(crate) fn of(secret: &str) -> Self {
-        let mut hash = [0; 32];
-        hash.copy_from_slice(digest(&SHA256, secret.as_bytes()).as_ref());
-        Self(hash)
-    }
-
-    /// Compares in constant time.
-    fn matches(&self, other: &Self) -> bool {
-        verify_slices_are_equal(&self.0, &other.0).is_ok()
-    }
-}
-
-impl fmt::Debug for SecretHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SecretHash([redacted])")
-    }
-}
-
-/// What a request presented.
-#[derive(Debug)]
-pub(crate) enum Presented {
+/// What a request presented. No `Debug`: an assertion opens as much as a secret does.
+pub(crate) enum Presented<'r> {
     /// Nothing.
     Nothing,
     /// A client secret, in the body or by HTTP Basic.
     Secret(SecretHash),
     /// A client assertion (RFC 7523).
-    Assertion,
+    Assertion(&'r str),
 }
 
-/// Why a credential was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refused {
-    /// None was presented.
-    Missing,
-    /// The secret is not one of the app's.
-    WrongSecret,
-    /// The secret is one of the app's, outside its time of validity.
-    ExpiredSecret,
-    /// The assertion is signed with a key that is not registered.
-    UnregisteredCertificate,
+/// Checks credentials, and keeps what that takes: the keys of issuers, and in strict mode the assertions seen.
+#[derive(Debug)]
+pub(crate) struct Authenticator {
+    issuers: Issuers,
+    strict: Option<SeenAssertions>,
 }
 
-/// Whether `presented` is one of the credentials `registered` for an app.
-pub(crate) fn authenticate(
-    registered: &[Credential],
-    presented: &Presented,
-    now: Timestamp,
-) -> Result<ClientAuthentication, Refused> {
-    match presented {
-        Presented::Nothing => Err(Refused::Missing),
-        // No app can have a certificate here, so the key of any assertion is unregistered.
-        Presented::Assertion => Err(Refused::UnregisteredCertificate),
-        Presented::Secret(presented) => {
-            // Every secret is compared, so that the time taken does not tell which one matched.
-            let (mut matched, mut valid) = (false, false);
-            for Credential::Secret(secret) in registered {
-                let equal = secret.hash.matches(presented);
-                matched |= equal;
-                valid |= equal && secret.start <= now && now < secret.end;
-            }
-            match (matched, valid) {
-                (_, true) => Ok(ClientAuthentication::Secret),
-                (true, false) => Err(Refused::ExpiredSecret),
-                (false, false) => Err(Refused::WrongSecret),
+impl Authenticator {
+    /// Fetches issuers' keys as `http` says; `strict` refuses assertions that only libraries' habits excuse.
+    pub(crate) fn new(strict: bool, http: HttpClientSettings) -> Result<Self, KeyProblem> {
+        Ok(Self { issuers: Issuers::new(http)?, strict: strict.then(SeenAssertions::default) })
+    }
+
+    /// Whether what was presented is one of the claimant's credentials.
+    pub(crate) async fn authenticate(
+        &self,
+        claimant: &Claimant<'_>,
+        presented: &Presented<'_>,
+    ) -> Result<ClientAuthentication, Refusal> {
+        match presented {
+            Presented::Nothing => Err(Refusal::MissingCredential),
+            Presented::Secret(hash) => claimant.check_secret(hash).map(|()| ClientAuthentication::Secret),
+            Presented::Assertion(text) => {
+                let assertion = Assertion::parse(text)?;
+                if assertion.claims.are_external() {
+                    self.check_federated(claimant, &assertion).await?;
+                } else {
+                    self.check_own(claimant, &assertion)?;
+                }
+                Ok(ClientAuthentication::Certificate)
             }
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn secret(value: &str, start: i64, end: i64) -> Credential {
-        let second = |second| Timestamp::from_second(second).unwrap();
-        Credential::Secret(Secret { hash: SecretHash::of(value), start: second(start), end: second(end) })
+    /// An assertion that the client made and signed with its certificate.
+    fn check_own(&self, claimant: &Claimant<'_>, assertion: &Assertion<'_>) -> Result<(), AssertionRefusal> {
+        let rule = self.strict.as_ref().and_then(|_| strict::broken_rule(assertion));
+        if let Some(rule) = rule {
+            return Err(AssertionRefusal::NotStandard { rule });
+        }
+        let claims = &assertion.claims;
+        claimant.check_names(claims)?;
+        claimant.check_certificate(assertion)?;
+        claims.check_time(claimant.now, Some(claimant::MAX_LIFE))?;
+        if let (Some(seen), Some(jti), Some(exp)) = (&self.strict, &claims.jti, claims.exp) {
+            let until = exp.at.saturating_add(claimant::SKEW).unwrap_or(exp.at);
+            seen.remember(claimant.client, jti, until, claimant.now)
+                .map_err(|rule| AssertionRefusal::NotStandard { rule })?;
+        }
+        Ok(())
     }
 
-    #[test]
-    fn a_secret_counts_from_its_start_until_its_end() {
-        let registered = [secret("old", 0, 100), secret("new", 90, 200)];
-        let try_at = |value: &str, second| {
-            let presented = Presented::Secret(SecretHash::of(value));
-            authenticate(&registered, &presented, Timestamp::from_second(second).unwrap())
-        };
-        assert_eq!(try_at("old", 99), Ok(ClientAuthentication::Secret));
-        assert_eq!(try_at("new", 99), Ok(ClientAuthentication::Secret));
-        assert_eq!(try_at("old", 100), Err(Refused::ExpiredSecret));
-        assert_eq!(try_at("new", 89), Err(Refused::ExpiredSecret));
-        assert_eq!(try_at("", 99), Err(Refused::WrongSecret));
-        assert_eq!(try_at("olD", 99), Err(Refused::WrongSecret));
-    }
-
-    #[test]
-    fn a_secret_given_twice_counts_while_one_of_them_is_valid() {
-        let registered = [secret("same", 0, 100), secret("same", 0, 200)];
-        let presented = Presented::Secret(SecretHash::of("same"));
-        let now = Timestamp::from_second(150).unwrap();
-        assert_eq!(authenticate(&registered, &presented, now), Ok(ClientAuthentication::Secret));
-    }
-
-    #[test]
-    fn no_debug_shows_a_secret_or_its_hash() {
-        let shown = format!("{:?}", secret("canary", 0, 1));
-        assert!(shown.contains("[redacted]") && !shown.contains("canary"), "{shown}");
+    /// A token that an issuer of a federated credential gave the client.
+    async fn check_federated(
+        &self,
+        claimant: &Claimant<'_>,
+        assertion: &Assertion<'_>,
+    ) -> Result<(), AssertionRefusal> {
+        let (header, claims) = (&assertion.header, &assertion.claims);
+        if claims.iss.as_deref().is_some_and(|issuer| claimant.place.is_own_issuer(issuer)) {
+            return Err(AssertionRefusal::OwnToken);
+        }
+        // The one algorithm that Entra documents for issuers.
+        let algorithm = Algorithm::of(&header.alg)
+            .filter(|algorithm| *algorithm == Algorithm::Rs256)
+            .ok_or_else(|| assertion.unsupported())?;
+        let found = federated::find(claimant.federated(), claims)?;
+        claims.check_time(claimant.now, None)?;
+        let not_found = AssertionRefusal::WrongIssuerSignature { reason: "The key was not found." };
+        let Some(kid) = &header.kid else { return Err(not_found) };
+        let key = self.issuers.key(&found.issuer, kid).await;
+        let key = key.map_err(|_| AssertionRefusal::IssuerUnreachable)?.ok_or(not_found)?;
+        if key.verifies(algorithm, assertion.message.as_bytes(), &assertion.signature) {
+            return Ok(());
+        }
+        let reason = "The provided signature value did not match the expected signature value.";
+        Err(AssertionRefusal::WrongIssuerSignature { reason })
     }
 }

@@ -25,6 +25,8 @@ pub struct Directory {
     tenants: HashMap<TenantId, Tenant>,
     domains: HashMap<String, TenantId>,
     first: TenantId,
+    /// Every registration, those without a service principal too.
+    applications: HashMap<ClientId, Arc<Application>>,
 }
 
 /// A tenant.
@@ -57,6 +59,12 @@ pub(crate) struct Application {
     pub(crate) token_version: Version,
     pub(crate) optional_claims: OptionalClaims,
     pub(crate) credentials: Vec<Credential>,
+    /// Whether it is registered to work without a credential, as an app on a person's device.
+    pub(crate) is_public: bool,
+    /// Whether tenants other than its own may have it.
+    pub(crate) is_multi_tenant: bool,
+    /// The app roles that it asks for, by resource; asking gives none of them.
+    pub(crate) required_roles: Vec<(ClientId, Uuid)>,
 }
 
 /// An app role as a resource's registration defines it.
@@ -77,6 +85,8 @@ pub(crate) struct OptionalClaims {
     pub(crate) idtyp: bool,
     /// `aud` with `use_guid`: the client id as audience of v1.0 tokens, whatever was asked for.
     pub(crate) aud_as_guid: bool,
+    /// `xms_cc`: what the client says that it can handle.
+    pub(crate) client_capabilities: bool,
 }
 
 impl Directory {
@@ -109,6 +119,17 @@ impl Directory {
         self.tenant(*self.domains.get(&domain.to_ascii_lowercase())?)
     }
 
+    /// The tenant that a text names, by its id or one of its domains.
+    pub(crate) fn tenant_named(&self, text: &str) -> Option<&Tenant> {
+        TenantId::parse(text).map_or_else(|_| self.tenant_by_domain(text), |id| self.tenant(id))
+    }
+
+    /// Whether an app that is not in a tenant could be: it is registered, and not in another tenant for itself alone.
+    pub(crate) fn could_be_added(&self, client: ClientId) -> bool {
+        let elsewhere = || self.tenants.values().any(|tenant| tenant.principal(client).is_some());
+        self.applications.get(&client).is_some_and(|app| app.is_multi_tenant || !elsewhere())
+    }
+
     /// The tenant that stands first in the directory.
     pub(crate) fn first_tenant(&self) -> Option<&Tenant> {
         self.tenant(self.first)
@@ -135,6 +156,20 @@ impl Tenant {
     /// Whether the client was granted anything on the resource.
     pub(crate) fn is_assigned(&self, client: &Application, resource: &Application) -> bool {
         self.grants.contains_key(&(client.client_id, resource.client_id))
+    }
+
+    /// The values of the roles that the client asks for on the resource, and that nobody granted.
+    pub(crate) fn roles_without_consent<'d>(
+        &self,
+        client: &Application,
+        resource: &'d Application,
+    ) -> Vec<&'d str> {
+        let granted = self.grants.get(&(client.client_id, resource.client_id));
+        let lacks = |role: &&AppRoleDefinition| {
+            client.required_roles.contains(&(resource.client_id, role.id))
+                && !granted.is_some_and(|ids| ids.contains(&role.id))
+        };
+        resource.app_roles.iter().filter(lacks).filter_map(|role| role.value.as_deref()).collect()
     }
 
     /// The values of the roles granted to the client on the resource, in the order of the resource's registration.

@@ -19,6 +19,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use shared::azure_ad::Instance;
 
 use crate::context::{CLIENT_REQUEST_ID, Context};
+use crate::credentials::Authenticator;
 use crate::directory::Directory;
 use crate::errors::Refusal;
 use crate::keys::SigningKeys;
@@ -30,6 +31,7 @@ pub(crate) struct AppState {
     pub(crate) directory: Arc<Directory>,
     pub(crate) keys: Arc<SigningKeys>,
     pub(crate) origin: Arc<Origin>,
+    pub(crate) authenticator: Arc<Authenticator>,
 }
 
 /// The routes. Every answer has the headers that Entra gives to all of them.

@@ -3,11 +3,15 @@
 //! The texts are those of captured answers. Where status or `error` is not known from one, the row says "assumed".
 //! <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
 
+mod assertion;
+
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode};
-use shared::ids::ClientId;
+use shared::ids::{ClientId, TenantId};
 use shared::token_endpoint::TokenErrorResponse;
+
+pub(crate) use assertion::{AssertionRefusal, Part};
 
 use crate::context::Context;
 
@@ -67,10 +71,10 @@ pub(crate) enum Refusal {
         "Application with identifier '{client}' was not found in the directory '{tenant}'. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant."
     )]
     UnknownClient { client: ClientId, tenant: String },
-    #[error(
-        "The certificate with identifier used to sign the client assertion is not registered on application. [Reason - The key was not found.]"
-    )]
-    UnregisteredCertificate,
+    #[error("Client is public so neither 'client_assertion' nor 'client_secret' should be presented.")]
+    PublicClient,
+    #[error("{0}")]
+    Assertion(#[from] AssertionRefusal),
     #[error("{client} is not a valid application identifier.")]
     MalformedClient { client: Echo },
     #[error(
@@ -92,7 +96,7 @@ pub(crate) enum Refusal {
     #[error(
         "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{client}'."
     )]
-    WrongSecret { client: ClientId },
+    WrongSecret { client: ClientId, is_id: bool },
     #[error(
         "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type."
     )]
@@ -101,6 +105,10 @@ pub(crate) enum Refusal {
         "The provided client secret keys for app '{client}' are expired. Visit the Azure portal to create new keys for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added security: https://aka.ms/certCreds."
     )]
     ExpiredSecret { client: ClientId },
+    #[error(
+        "The client application {client} is missing service principal in the tenant {tenant}. See instructions here: https://go.microsoft.com/fwlink/?linkid=2225119"
+    )]
+    MissingPrincipal { client: ClientId, tenant: TenantId },
     #[error(
         "The grant type is not supported over the /common or /consumers endpoints. Please use the /organizations or tenant-specific endpoint."
     )]
@@ -122,15 +130,20 @@ struct Row {
     error_uri: bool,
 }
 
+impl Row {
+    fn new(code: u32, error: &'static str, error_uri: bool) -> Self {
+        let status =
+            if error == "invalid_client" { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
+        Self { code, status, error, error_uri }
+    }
+}
+
 impl Refusal {
     /// The table.
     fn row(&self) -> Row {
-        let row = |code, error, error_uri| {
-            let status =
-                if error == "invalid_client" { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
-            Row { code, status, error, error_uri }
-        };
+        let row = Row::new;
         match self {
+            Self::Assertion(refusal) => refusal.row(),
             Self::SeveralResources { .. } => row(28000, "invalid_scope", true), // error assumed
             Self::UnknownInstance => row(50049, "invalid_instance", true),
             Self::NoTenant => row(50059, "invalid_request", true), // error assumed
@@ -143,10 +156,11 @@ impl Refusal {
             Self::DisabledResource { .. } => row(500014, "invalid_resource", true), // status and error assumed
             Self::NotAssigned { .. } => row(501051, "invalid_grant", true),
             Self::UnknownClient { .. } => row(700016, "unauthorized_client", true),
-            Self::UnregisteredCertificate => row(700027, "invalid_client", true),
+            Self::PublicClient => row(700025, "invalid_client", true),
             Self::MalformedClient { .. } => row(700038, "unauthorized_client", false),
             Self::MalformedTenant { .. } => row(900023, "invalid_request", true),
             Self::MissingParameter { .. } => row(900144, "invalid_request", true),
+            // 400, as documented; a 405 would be HTTP's own word for it, and Entra does not say it.
             Self::NotPost { .. } => row(900561, "invalid_request", true),
             Self::ResourceOnV2 => row(901002, "invalid_request", true), // error assumed
             Self::ScopeWithoutDefault { .. } => row(1002012, "invalid_scope", false),
@@ -154,6 +168,7 @@ impl Refusal {
             Self::WrongSecret { .. } => row(7000215, "invalid_client", true),
             Self::MissingCredential => row(7000216, "invalid_client", true), // status and error assumed
             Self::ExpiredSecret { .. } => row(7000222, "invalid_client", true),
+            Self::MissingPrincipal { .. } => row(7000229, "invalid_client", true),
             Self::GrantTypeOverCommon => row(9001023, "invalid_request", true), // error assumed
             Self::MalformedRequest => row(9002313, "invalid_request", true),
         }
@@ -162,6 +177,15 @@ impl Refusal {
     /// The number after `AADSTS`.
     pub(crate) fn code(&self) -> u32 {
         self.row().code
+    }
+
+    /// What the log adds for whoever looks for the mistake.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::WrongSecret { is_id: true, .. } => Some("the secret's id was sent in place of its value"),
+            Self::Assertion(AssertionRefusal::NotStandard { rule }) => Some(rule),
+            _ => None,
+        }
     }
 
     /// The answer, in Entra's envelope.
@@ -215,7 +239,11 @@ mod tests {
             Refusal::UnknownInstance,
             Refusal::NoTenant,
             Refusal::DisabledResource { resource: echo() },
-            Refusal::UnregisteredCertificate,
+            Refusal::PublicClient,
+            AssertionRefusal::Malformed.into(),
+            AssertionRefusal::IssuerUnreachable.into(),
+            AssertionRefusal::CertificateNotYetValid.into(),
+            AssertionRefusal::SubjectCase { subject: echo() }.into(),
             Refusal::ResourceOnV2,
             Refusal::DisabledClient { client, name: "x".into() },
             Refusal::GrantTypeOverCommon,

@@ -3,6 +3,7 @@
 use aws_lc_rs::rand;
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use serde::Serialize;
 use shared::azure_ad::{Instance, Version};
 use shared::claims::{Claims, ClientAuthentication};
 
@@ -27,6 +28,17 @@ pub(crate) struct Grant<'a> {
     /// The resource as the client named it.
     pub(crate) requested: &'a str,
     pub(crate) authentication: ClientAuthentication,
+    /// What the client says that it can handle.
+    pub(crate) capabilities: Vec<String>,
+}
+
+/// The claims of a token: the regular ones, and those that both client and resource have to ask for.
+#[derive(Debug, Serialize)]
+pub(crate) struct TokenClaims {
+    #[serde(flatten)]
+    pub(crate) regular: Claims,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    xms_cc: Vec<String>,
 }
 
 impl Grant<'_> {
@@ -40,7 +52,7 @@ impl Grant<'_> {
     /// The claims of the token.
     ///
     /// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>
-    pub(crate) fn claims(&self, instance: &Instance, context: &Context) -> Claims {
+    pub(crate) fn claims(&self, instance: &Instance, context: &Context) -> TokenClaims {
         let (client, resource) = (&self.client.application, &self.resource.application);
         let version = self.version();
         let of = |wanted| (version == wanted).then_some(());
@@ -48,7 +60,7 @@ impl Grant<'_> {
         let now = context.now.as_second();
         let class = self.authentication.class().to_owned();
         let as_guid = version == Version::V2 || resource.optional_claims.aud_as_guid;
-        Claims {
+        let regular = Claims {
             aud: if as_guid { resource.client_id.to_string() } else { self.requested.to_owned() },
             iat: now - BACK_DATED,
             nbf: now - BACK_DATED,
@@ -70,7 +82,16 @@ impl Grant<'_> {
             ver: version,
             xms_ftd: Some(xms_ftd()),
             iss: issuer,
-        }
+        };
+        let heard = resource.optional_claims.client_capabilities;
+        TokenClaims { regular, xms_cc: if heard { self.capabilities.clone() } else { Vec::new() } }
+    }
+
+    /// The roles that the client asks for in its registration and was not granted, separated by spaces.
+    pub(crate) fn roles_without_consent(&self) -> Option<String> {
+        let (client, resource) = (&self.client.application, &self.resource.application);
+        let roles = self.tenant.roles_without_consent(client, resource);
+        (!roles.is_empty()).then(|| roles.join(" "))
     }
 
     /// Opaque; Entra's holds the ids of tenant and resource, in the byte order of Windows.

@@ -16,7 +16,9 @@
 //! # Layout
 //!
 //! - [`Authority`] is the running whole: its listeners, and what a test does to it beyond Entra (`authority`, `mint`).
-//! - What it knows: [`Directory`] (`directory/`: tenants, apps, grants, read from files), `credentials`.
+//! - What it knows: [`Directory`] (`directory/`: tenants, apps, grants, read from files).
+//! - How a client proves itself: `credentials/` (secrets, certificates, federated credentials with the keys of their
+//!   issuers, and what strict mode refuses).
 //! - What it answers: `endpoints/` (token, discovery, key set, instance discovery), `errors` (every AADSTS code with
 //!   its status and text), `grant` (the claims of a token), `origin` (whose name stands in URLs and issuers).
 //! - What it signs with: `keys/` (the signing keys), `certificates` (https), [`DataFolder`] (where both are kept).

@@ -88,6 +88,7 @@ impl MintRequest {
             resource: tenant.resource(&self.resource).ok_or(MintError::UnknownResource)?,
             requested: &self.resource,
             authentication: ClientAuthentication::Secret,
+            capabilities: Vec::new(),
         };
         let regular = grant.claims(instance, &Context::new(&http::HeaderMap::new()));
         let Ok(Value::Object(mut claims)) = serde_json::to_value(regular) else {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use shared::azure_ad::Instance;
+use shared::http_client::HttpClientSettings;
 use shared::settings::{Check, Environment, KeyProblem, SettingsError, Sources};
 
 use crate::{Authority, Builder, DataFolder, Directory};
@@ -20,6 +21,9 @@ pub struct Settings {
     admin: AdminSection,
     directory: DirectorySection,
     data: DataSection,
+    #[serde(default)]
+    token_endpoint: TokenEndpointSection,
+    http_client: Option<HttpClientSettings>,
 }
 
 /// Section `[server]`: no certificate is named here, since the stand-in issues its own.
@@ -53,6 +57,13 @@ struct DataSection {
     folder: Option<PathBuf>,
 }
 
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenEndpointSection {
+    #[serde(default)]
+    strict: bool,
+}
+
 impl Check for Settings {}
 
 impl Settings {
@@ -82,9 +93,13 @@ impl Settings {
             .names(&self.server.names)
             .public_url(self.server.public_url.clone())
             .drain_timeout(Duration::from_secs(self.server.drain_timeout_seconds.get()))
+            .strict(self.token_endpoint.strict)
             .directory(directory);
         if let Some(folder) = &self.data.folder {
             builder = builder.data_folder(folder);
+        }
+        if let Some(http_client) = &self.http_client {
+            builder = builder.http_client(http_client.clone());
         }
         Ok(builder)
     }
@@ -140,18 +155,20 @@ mod tests {
             ("SERVER__PUBLIC_URL", "https://authority:5000"),
             ("ADMIN__LISTEN", "off"),
             ("DATA__FOLDER", "/data"),
+            ("TOKEN_ENDPOINT__STRICT", "true"),
         ])
         .unwrap();
         assert!(settings.server.allow_non_loopback && settings.admin.listen.is_none());
         assert_eq!(settings.server.names, ["localhost", "authority"]);
         assert_eq!(settings.data.folder.unwrap(), Path::new("/data"));
+        assert!(settings.token_endpoint.strict);
     }
 
     #[test]
     fn what_is_wrong_is_named() {
         for (variable, value, expected) in [
             ("SERVER__LISTEN", "localhost", "`server.listen` (variable SERVER__LISTEN)"),
-            ("ADMIN__LISTEN", "5010", "`admin.listen` (variable ADMIN__LISTEN): not an address"),
+            ("ADMIN__LISTEN", "5011", "`admin.listen` (variable ADMIN__LISTEN): not an address"),
             ("SERVER__TLS__CERTIFICATE_FILE", "x", "unknown key `server.tls`"),
             (
                 "SERVER__PUBLIC_URL",

@@ -46,6 +46,8 @@ catalogue! {
         "Correct `azure_ad.instance`, or switch instance discovery off for a host of your own.";
     50059: "The request names no tenant.",
         "Use the tenant's id or domain in the URL; client credentials cannot use `common` or `organizations`.";
+    50166: "The issuer of the federated assertion could not be asked for its keys.",
+        "Check that the issuer's discovery document and key set can be reached over https.";
     53003: "A Conditional Access policy blocks the client.",
         "Ask the tenant's administrator which workload identity policy applies to it.";
     70003: "The grant type is not supported.",
@@ -94,6 +96,8 @@ catalogue! {
         "Send the request as POST.";
     901002: "The v2 endpoint does not take `resource`.",
         "Send `scope={App ID URI}/.default`, or use the v1 endpoint.";
+    1000502: "The certificate of the client assertion is outside its time of validity.",
+        "Check this machine's clock, or sign with a certificate that is valid now.";
     1002012: "The scope does not end in `/.default`.",
         "Ask for `{App ID URI}/.default`; single permissions cannot be asked for.";
     5002723: "The client assertion's header names no certificate.",

@@ -8,6 +8,7 @@ mod keys;
 mod outage;
 mod rejections;
 mod routes;
+mod sdk;
 mod secrets;
 mod settings;
 mod shutdown;

@@ -1,12 +1,14 @@
 //! What a stand-in is started with.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use shared::azure_ad::Instance;
+use shared::http_client::HttpClientSettings;
 use shared::server::Server;
 use shared::settings::{Environment, KeyProblem};
 use tokio::task::JoinSet;
@@ -15,6 +17,7 @@ use url::Url;
 
 use super::{Authority, StartError};
 use crate::certificates::CertificateAuthority;
+use crate::credentials::Authenticator;
 use crate::endpoints::{self, AppState};
 use crate::keys::SigningKeys;
 use crate::origin::{self, Origin};
@@ -31,6 +34,8 @@ pub struct Builder {
     directory: Option<Directory>,
     data_folder: Option<PathBuf>,
     drain_timeout: Duration,
+    strict: bool,
+    http_client: HttpClientSettings,
 }
 
 impl Builder {
@@ -45,6 +50,12 @@ impl Builder {
             directory: None,
             data_folder: None,
             drain_timeout: Duration::from_secs(10),
+            strict: false,
+            http_client: HttpClientSettings {
+                connect_timeout_seconds: const { NonZeroU64::new(3).unwrap() },
+                timeout_seconds: const { NonZeroU64::new(5).unwrap() },
+                ca_file: None,
+            },
         }
     }
 
@@ -104,6 +115,20 @@ impl Builder {
         self
     }
 
+    /// Refuses client assertions that Entra takes for the sake of libraries, but RFC 7523 and its documentation forbid.
+    #[must_use]
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
+    }
+
+    /// How the keys of the issuers of federated credentials are fetched.
+    #[must_use]
+    pub fn http_client(mut self, settings: HttpClientSettings) -> Self {
+        self.http_client = settings;
+        self
+    }
+
     /// Starts it, serving in tasks of this runtime.
     ///
     /// # Errors
@@ -111,6 +136,7 @@ impl Builder {
     pub async fn spawn(self) -> Result<Authority, StartError> {
         self.check_addresses()?;
         let Self { listen, names, drain_timeout, .. } = self;
+        let authenticator = Arc::new(Authenticator::new(self.strict, self.http_client)?);
         let (data_folder, directory) = (self.data_folder, self.directory);
         // Reading keys is blocking work, and the first time, making them is long work.
         let opened = tokio::task::spawn_blocking(move || open(data_folder, directory)).await??;
@@ -131,7 +157,7 @@ impl Builder {
         };
         let admin_url =
             admin.as_ref().and_then(|admin| Url::parse(&format!("http://{}", admin.address())).ok());
-        let state = AppState { directory, keys, origin: Arc::new(origin) };
+        let state = AppState { directory, keys, origin: Arc::new(origin), authenticator };
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let mut serve = |server: Server, router: Router| {

@@ -3,6 +3,8 @@
 //! Members that mean nothing here are passed over, so that an exported manifest can be used as it is.
 //! <https://learn.microsoft.com/entra/identity-platform/reference-microsoft-graph-app-manifest>
 
+mod credentials;
+
 use std::collections::HashMap;
 
 use jiff::Timestamp;
@@ -12,7 +14,8 @@ use shared::ids::{AppIdUri, AppRole, ClientId};
 use uuid::Uuid;
 
 use super::{AppRoleDefinition, Application, DirectoryError, OptionalClaims};
-use crate::credentials::{Credential, Secret, SecretHash};
+use crate::credentials::{Credential, FederatedCredential, Secret, SecretHash};
+use credentials::{KeyCredential, federated};
 
 /// The hashes of the secrets whose values are known, by key id.
 pub(super) type SecretHashes = HashMap<Uuid, SecretHash>;
@@ -30,6 +33,15 @@ pub(super) struct Manifest {
     optional_claims: Option<RequestedClaims>,
     #[serde(default, deserialize_with = "null_as_empty")]
     password_credentials: Vec<PasswordCredential>,
+    #[serde(default, deserialize_with = "null_as_empty")]
+    key_credentials: Vec<KeyCredential>,
+    /// No part of the manifest that the portal shows: Graph adds it with `$expand=federatedIdentityCredentials`.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    federated_identity_credentials: Vec<FederatedCredential>,
+    is_fallback_public_client: Option<bool>,
+    sign_in_audience: Option<String>,
+    #[serde(default, deserialize_with = "null_as_empty")]
+    required_resource_access: Vec<RequiredResource>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,6 +81,20 @@ struct PasswordCredential {
     end_date_time: Timestamp,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RequiredResource {
+    resource_app_id: ClientId,
+    #[serde(default, deserialize_with = "null_as_empty")]
+    resource_access: Vec<RequiredAccess>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RequiredAccess {
+    id: Uuid,
+    r#type: String,
+}
+
 impl Manifest {
     /// Whether the registration has a client secret of this id.
     pub(super) fn has_secret(&self, key_id: Uuid) -> bool {
@@ -80,7 +106,7 @@ impl Manifest {
         file: &str,
         secrets: &SecretHashes,
     ) -> Result<Application, DirectoryError> {
-        let token_version = match self.api.and_then(|api| api.requested_access_token_version) {
+        let token_version = match self.api.as_ref().and_then(|api| api.requested_access_token_version) {
             None | Some(1) => Version::V1,
             Some(2) => Version::V2,
             Some(_) => {
@@ -88,11 +114,14 @@ impl Manifest {
                 return Err(DirectoryError::key(file, "api.requestedAccessTokenVersion", remedy));
             }
         };
-        let credential = |credential: &PasswordCredential| {
-            let hash = secrets.get(&credential.key_id)?.clone();
-            let (start, end) = (credential.start_date_time, credential.end_date_time);
-            Some(Credential::Secret(Secret { hash, start, end }))
-        };
+        let required = self.required_resource_access.iter();
+        let required_roles = required.flat_map(RequiredResource::roles).collect();
+        let credentials = self.credentials(file, secrets)?;
+        // Whoever registers a credential makes a confidential client of it, whatever the fallback.
+        let is_confidential = !self.password_credentials.is_empty()
+            || !self.key_credentials.is_empty()
+            || !self.federated_identity_credentials.is_empty();
+        let is_public = self.is_fallback_public_client == Some(true) && !is_confidential;
         Ok(Application {
             client_id: self.app_id,
             display_name: self.display_name,
@@ -100,8 +129,32 @@ impl Manifest {
             app_roles: self.app_roles.into_iter().map(AppRoleDefinition::from).collect(),
             token_version,
             optional_claims: self.optional_claims.map(OptionalClaims::from).unwrap_or_default(),
-            credentials: self.password_credentials.iter().filter_map(credential).collect(),
+            credentials,
+            is_public,
+            is_multi_tenant: self.sign_in_audience.is_some_and(|audience| audience != "AzureADMyOrg"),
+            required_roles,
         })
+    }
+
+    fn credentials(&self, file: &str, secrets: &SecretHashes) -> Result<Vec<Credential>, DirectoryError> {
+        let secret = |credential: &PasswordCredential| {
+            let PasswordCredential { key_id, start_date_time: start, end_date_time: end } = *credential;
+            let hash = secrets.get(&key_id)?.clone();
+            Some(Credential::Secret(Secret { key_id, hash, start, end }))
+        };
+        let mut credentials: Vec<Credential> = self.password_credentials.iter().filter_map(secret).collect();
+        for key in &self.key_credentials {
+            credentials.extend(key.certificate(file)?.map(Credential::Certificate));
+        }
+        credentials.extend(federated(file, self.federated_identity_credentials.clone())?);
+        Ok(credentials)
+    }
+}
+
+impl RequiredResource {
+    fn roles(&self) -> impl Iterator<Item = (ClientId, Uuid)> {
+        let roles = self.resource_access.iter().filter(|access| access.r#type == "Role");
+        roles.map(|access| (self.resource_app_id, access.id))
     }
 }
 
@@ -119,7 +172,11 @@ impl From<RequestedClaims> for OptionalClaims {
     fn from(requested: RequestedClaims) -> Self {
         let find = |name| requested.access_token.iter().find(|claim| claim.name == name);
         let use_guid = |claim: &RequestedClaim| claim.additional_properties.iter().any(|p| p == "use_guid");
-        Self { idtyp: find("idtyp").is_some(), aud_as_guid: find("aud").is_some_and(use_guid) }
+        Self {
+            idtyp: find("idtyp").is_some(),
+            aud_as_guid: find("aud").is_some_and(use_guid),
+            client_capabilities: find("xms_cc").is_some(),
+        }
     }
 }
 

@@ -70,7 +70,7 @@ impl Directory {
                 return Err(DirectoryError::key(file, "tenants.id", problem));
             }
         }
-        Ok(Self { tenants, domains, first })
+        Ok(Self { tenants, domains, first, applications: applications.clone() })
     }
 }
 

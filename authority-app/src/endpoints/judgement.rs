@@ -1,26 +1,36 @@
 //! Whether a token request is granted: what is looked at, and in which order.
 
-use shared::azure_ad::Version;
+use jiff::Timestamp;
+use shared::azure_ad::{Instance, Version};
+use shared::claims::ClientAuthentication;
 use shared::ids::{AppIdUri, ClientId};
 use shared::token_endpoint::CLIENT_CREDENTIALS;
 
+use super::AppState;
 use super::tenant::{Alias, Named};
 use super::token_request::TokenRequest;
-use crate::context::Context;
-use crate::credentials::{self, Refused};
-use crate::directory::{Application, ServicePrincipal, Tenant};
+use crate::credentials::{Claimant, Place, Presented};
+use crate::directory::{Application, Directory, ServicePrincipal, Tenant};
 use crate::errors::{Echo, Refusal};
 use crate::grant::Grant;
 
 /// What an `OpenID` Connect library adds to any scope; a service that acts for itself gets nothing for it.
 const IGNORED_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
+/// Where and when a token is asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Setting<'a> {
+    pub(super) state: &'a AppState,
+    pub(super) base: &'a Instance,
+    pub(super) version: Version,
+    pub(super) now: Timestamp,
+}
+
 /// Looks at one thing after the other, in Entra's order. Who has not proved who they are learns nothing of resources.
-pub(super) fn judge<'r>(
+pub(super) async fn judge<'r>(
     named: Named<'r>,
     request: &'r TokenRequest,
-    version: Version,
-    context: &Context,
+    setting: Setting<'r>,
 ) -> Result<Grant<'r>, Refusal> {
     match request.value("grant_type") {
         None => return Err(Refusal::MissingParameter { parameter: "grant_type" }),
@@ -32,39 +42,61 @@ pub(super) fn judge<'r>(
         Named::Any(Alias::Organizations) => return Err(Refusal::NoTenant),
         Named::Any(Alias::Common | Alias::Consumers) => return Err(Refusal::GrantTypeOverCommon),
     };
-    let client = client(tenant, request)?;
+    let directory = &*setting.state.directory;
+    let client = client(directory, tenant, request)?;
     let application = &client.application;
-    let authentication =
-        credentials::authenticate(&application.credentials, &request.credential(), context.now)
-            .map_err(|refused| refused_credential(refused, application))?;
-    let requested = match version {
+    let authentication = setting.authenticate(tenant, application, request).await?;
+    let requested = match setting.version {
         Version::V1 => request.value("resource").ok_or(Refusal::MissingField { field: "resource" })?,
         Version::V2 => scoped_resource(request)?,
     };
     let resource = resource(tenant, application, requested)?;
-    Ok(Grant { tenant, client, resource, requested, authentication })
+    let capabilities = request.capabilities();
+    Ok(Grant { tenant, client, resource, requested, authentication, capabilities })
 }
 
-fn client<'t>(tenant: &'t Tenant, request: &TokenRequest) -> Result<&'t ServicePrincipal, Refusal> {
+impl Setting<'_> {
+    async fn authenticate(
+        &self,
+        tenant: &Tenant,
+        client: &Application,
+        request: &TokenRequest,
+    ) -> Result<ClientAuthentication, Refusal> {
+        let presented = request.credential()?;
+        if client.is_public && !matches!(presented, Presented::Nothing) {
+            return Err(Refusal::PublicClient);
+        }
+        let state = self.state;
+        let (canonical, directory) = (state.origin.canonical(), &*state.directory);
+        let claimant = Claimant {
+            client: client.client_id,
+            registered: &client.credentials,
+            place: Place { base: self.base, canonical, directory, tenant },
+            now: self.now,
+        };
+        state.authenticator.authenticate(&claimant, &presented).await
+    }
+}
+
+fn client<'t>(
+    directory: &Directory,
+    tenant: &'t Tenant,
+    request: &TokenRequest,
+) -> Result<&'t ServicePrincipal, Refusal> {
     let client_id = request.client_id().ok_or(Refusal::MissingParameter { parameter: "client_id" })?;
     let id = ClientId::parse(client_id).ok().filter(|id| !id.as_uuid().is_nil());
     let id = id.ok_or_else(|| Refusal::MalformedClient { client: Echo::of(client_id) })?;
-    let unknown = || Refusal::UnknownClient { client: id, tenant: tenant.display_name.clone() };
+    let unknown = || {
+        if directory.could_be_added(id) {
+            return Refusal::MissingPrincipal { client: id, tenant: tenant.id };
+        }
+        Refusal::UnknownClient { client: id, tenant: tenant.display_name.clone() }
+    };
     let client = tenant.principal(id).ok_or_else(unknown)?;
     if client.enabled {
         return Ok(client);
     }
     Err(Refusal::DisabledClient { client: id, name: client.application.display_name.clone() })
-}
-
-fn refused_credential(refused: Refused, application: &Application) -> Refusal {
-    let client = application.client_id;
-    match refused {
-        Refused::Missing => Refusal::MissingCredential,
-        Refused::WrongSecret => Refusal::WrongSecret { client },
-        Refused::ExpiredSecret => Refusal::ExpiredSecret { client },
-        Refused::UnregisteredCertificate => Refusal::UnregisteredCertificate,
-    }
 }
 
 /// The resource that the scope of a v2 request names: exactly one, with `/.default` behind it.

@@ -9,7 +9,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use shared::azure_ad::{Instance, Version};
 use shared::token_endpoint::{TokenResponseV1, TokenResponseV2};
 
-use super::judgement::judge;
+use super::judgement::{Setting, judge};
 use super::tenant::TenantSegment;
 use super::token_request::TokenRequest;
 use super::{AppState, BaseUrl};
@@ -62,7 +62,9 @@ impl Call<'_> {
             Ok(request) => request,
             Err(refusal) => return self.refused(refusal),
         };
-        match judge(named, &request, self.version, &self.context) {
+        let Self { state, version, base, context } = self;
+        let setting = Setting { state, base, version: *version, now: context.now };
+        match judge(named, &request, setting).await {
             Ok(grant) => self.granted(&grant),
             Err(refusal) => {
                 let mut response = self.refused(refusal);
@@ -94,7 +96,9 @@ impl Call<'_> {
         tracing::info!(
             client_id = %grant.client.application.client_id,
             resource = %grant.resource.application.client_id,
-            roles = claims.roles.len(),
+            roles = claims.regular.roles.len(),
+            // The most frequent surprise: a role that was asked for, and not consented to, is not in the token.
+            not_consented = grant.roles_without_consent(),
             version = %grant.version(),
             trace_id = %self.context.trace_id,
             "issued a token"
@@ -105,8 +109,8 @@ impl Call<'_> {
                 token_type,
                 expires_in,
                 ext_expires_in,
-                expires_on: claims.exp,
-                not_before: claims.nbf,
+                expires_on: claims.regular.exp,
+                not_before: claims.regular.nbf,
                 resource: grant.requested,
                 access_token,
             })
@@ -121,7 +125,7 @@ impl Call<'_> {
 
     fn refused(&self, refusal: Refusal) -> Response {
         let (aadsts, trace_id) = (refusal.code(), self.context.trace_id);
-        tracing::info!(aadsts, %trace_id, "refused a token");
+        tracing::info!(aadsts, hint = refusal.hint(), %trace_id, "refused a token");
         refusal.into_response(&self.context)
     }
 }

@@ -6,6 +6,8 @@ use axum::body::{self, Body};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, header};
+use serde_json::Value;
+use shared::token_endpoint::JWT_BEARER;
 use url::form_urlencoded;
 
 use crate::credentials::{Presented, SecretHash};
@@ -13,6 +15,9 @@ use crate::errors::Refusal;
 
 /// The largest body, in bytes: room for a long client assertion.
 const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// What a client can handle beyond OAuth: `cp1`, claims challenges.
+const KNOWN_CAPABILITIES: [&str; 1] = ["cp1"];
 
 /// The parameters of a token request. No `Debug`: one of them is a secret.
 pub(super) struct TokenRequest {
@@ -56,16 +61,31 @@ impl TokenRequest {
     }
 
     /// The credential that the client presented.
-    pub(super) fn credential(&self) -> Presented {
+    pub(super) fn credential(&self) -> Result<Presented<'_>, Refusal> {
         if let Some(basic) = &self.basic {
-            return Presented::Secret(basic.secret.clone());
+            return Ok(Presented::Secret(basic.secret.clone()));
         }
-        match self.parameters.get("client_secret") {
-            // An empty secret was presented, and is wrong.
-            Some(secret) => Presented::Secret(SecretHash::of(secret)),
-            None if self.value("client_assertion").is_some() => Presented::Assertion,
-            None => Presented::Nothing,
+        if let Some(assertion) = self.value("client_assertion") {
+            let parameter = "client_assertion_type";
+            return match self.value(parameter) {
+                Some(JWT_BEARER) => Ok(Presented::Assertion(assertion)),
+                Some(_) => Err(Refusal::MalformedRequest), // code assumed
+                None => Err(Refusal::MissingParameter { parameter }),
+            };
         }
+        // An empty secret was presented, and is wrong.
+        let secret = self.parameters.get("client_secret");
+        Ok(secret.map_or(Presented::Nothing, |secret| Presented::Secret(SecretHash::of(secret))))
+    }
+
+    /// What the client says that it can handle, in its `claims` parameter; one that cannot be read says nothing.
+    ///
+    /// <https://learn.microsoft.com/entra/identity-platform/claims-challenge#client-capabilities>
+    pub(super) fn capabilities(&self) -> Vec<String> {
+        let claims = self.value("claims").and_then(|claims| serde_json::from_str::<Value>(claims).ok());
+        let values = claims.as_ref().and_then(|claims| claims.pointer("/access_token/xms_cc/values"));
+        let values = values.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        values.filter(|value| KNOWN_CAPABILITIES.contains(value)).map(str::to_owned).collect()
     }
 
     /// A client proves itself in one way alone (RFC 6749 section 2.3), and is one client.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use authority_app::{Authority, Directory};
+use authority_app::{Authority, Directory, DirectoryError};
 use serde_json::json;
 use shared::settings::Environment;
 
@@ -14,6 +14,11 @@ use crate::world::{
 
 /// A stand-in whose directory has some texts replaced, each of which must be there.
 async fn edited(edits: &[(&str, &str, &str)]) -> World {
+    World::of(Authority::builder().directory(directory(edits).unwrap())).await
+}
+
+/// The built-in directory with some texts replaced, each of which must be there.
+pub(crate) fn directory(edits: &[(&str, &str, &str)]) -> Result<Directory, DirectoryError> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("directory");
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("applications")).unwrap();
@@ -27,8 +32,7 @@ async fn edited(edits: &[(&str, &str, &str)]) -> World {
         }
         fs::write(folder.path().join(&name), text).unwrap();
     }
-    let directory = Directory::load(folder.path(), &Environment::default()).unwrap();
-    World::of(Authority::builder().directory(directory)).await
+    Directory::load(folder.path(), &Environment::default())
 }
 
 async fn refused(

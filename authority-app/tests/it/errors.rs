@@ -27,6 +27,8 @@ struct Expected {
 struct Case {
     #[serde(rename = "case")]
     name: String,
+    /// When it was captured, or what of it is documented or assumed.
+    source: String,
     change: BTreeMap<String, String>,
     #[serde(flatten)]
     expected: Expected,
@@ -89,7 +91,8 @@ async fn every_refusal_is_entras() {
     let scope = format!("api://{RESOURCE}/.default");
     let golden: Golden = toml::from_str(include_str!("golden/refusals.toml")).unwrap();
     assert!(golden.refusals.len() > 15);
-    for Case { name, change, expected } in golden.refusals {
+    for Case { name, source, change, expected } in golden.refusals {
+        assert!(["captured", "documented"].iter().any(|word| source.starts_with(word)), "{name}");
         let mut fields: BTreeMap<&str, &str> = form(CLIENT, SECRET, &scope).into_iter().collect();
         fields.extend(change.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         fields.retain(|_, value| !value.is_empty());

@@ -6,11 +6,15 @@
 )]
 
 mod admin;
+mod assertions;
 mod directories;
 mod discovery;
 mod errors;
+mod federation;
+mod grants;
 mod keys;
 mod members;
 mod program;
+mod signer;
 mod tokens;
 mod world;

@@ -4,7 +4,9 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-use crate::world::{CLIENT, RESOURCE, SECRET, TENANT, form, kept_keys, send, trusting, v2};
+use crate::world::{
+    CLIENT, RESOURCE, SECRET, TENANT, UNGRANTED, UNGRANTED_SECRET, form, kept_keys, send, trusting, v2,
+};
 
 fn program(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_authority-app"));
@@ -60,6 +62,29 @@ impl Drop for Serving {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn the_log_says_what_the_answer_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    let serving =
+        Serving::start(&["--ca-out", &ca.display().to_string()], &[("SERVER__LISTEN", "127.0.0.1:0")]);
+    let http = trusting(&std::fs::read_to_string(ca).unwrap());
+    let scope = format!("api://{RESOURCE}/.default");
+    let url = format!("{}/{}", serving.base(), v2(TENANT));
+    let secret_id = "d1b6f2a0-58c3-4e97-9a04-7b3e1c5d2f68";
+    assert_eq!(send(http.post(&url).form(&form(CLIENT, secret_id, &scope))).await.status, 401);
+    let ungranted = form(UNGRANTED, UNGRANTED_SECRET, &scope);
+    assert_eq!(send(http.post(&url).form(&ungranted)).await.status, 200);
+    drop(http);
+    let (_, log) = serving.end();
+    assert!(
+        log.contains("the secret's id was sent in place of its value") && !log.contains(secret_id),
+        "{log}"
+    );
+    assert!(log.contains("\"not_consented\":\"Resource.Read\""), "{log}");
 }
 
 fn free_port() -> u16 {

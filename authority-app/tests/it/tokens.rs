@@ -136,6 +136,32 @@ async fn a_v1_token_has_the_captured_claims_and_the_audience_asked_for() {
 }
 
 #[tokio::test]
+async fn tokens_have_the_members_of_captured_ones_and_no_others() {
+    let world = World::new().await;
+    for (client, secret, resource, golden) in [
+        (CLIENT, SECRET, RESOURCE, include_str!("golden/token-v2.2025-08.json")),
+        (CLIENT, SECRET, OTHER, include_str!("golden/token-v1.2026-03.json")),
+        (
+            UNGRANTED,
+            UNGRANTED_SECRET,
+            RESOURCE,
+            include_str!("golden/token-v2-without-roles.2026-08-13.json"),
+        ),
+    ] {
+        let token = world.token(client, secret, &format!("api://{resource}")).await;
+        let golden = Members::parse(golden);
+        assert_eq!(&json!(part(&token, 0).names()), golden.get("header"));
+        // Two of the captures were listed in alphabetical order.
+        let sorted = |names: &Value| {
+            let mut names: Vec<String> = serde_json::from_value(names.clone()).unwrap();
+            names.sort_unstable();
+            names
+        };
+        assert_eq!(sorted(&json!(part(&token, 1).names())), sorted(golden.get("claims")));
+    }
+}
+
+#[tokio::test]
 async fn roles_are_those_granted_and_absent_where_there_are_none() {
     let world = World::new().await;
     let resource = format!("api://{RESOURCE}");

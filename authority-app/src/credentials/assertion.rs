@@ -1,0 +1,202 @@
+//! A client assertion as it comes in: a JWS whose signature nobody has looked at yet.
+//!
+//! It is read as leniently as Microsoft's own libraries need: numbers as text, padded segments, `aud` in a list.
+//! <https://www.rfc-editor.org/rfc/rfc7523#section-3>
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use jiff::{SignedDuration, Timestamp};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, de};
+use serde_json::Value;
+
+use crate::errors::AssertionRefusal;
+
+/// base64url, padded or not: some libraries pad the segments.
+const LENIENT_URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+const LENIENT_STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+const LENIENT: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+
+/// An assertion, not verified. No `Debug`: while it lasts, it opens as much as a secret does.
+pub(super) struct Assertion<'a> {
+    pub(super) header: Header,
+    pub(super) claims: Claims,
+    /// What was signed.
+    pub(super) message: &'a str,
+    pub(super) signature: Vec<u8>,
+    /// Whether a segment is padded, which RFC 7515 forbids.
+    pub(super) padded: bool,
+}
+
+/// The members of the header that count; `x5c` in any shape is not one of them.
+#[derive(Deserialize)]
+pub(super) struct Header {
+    pub(super) alg: String,
+    #[serde(default)]
+    pub(super) typ: Option<String>,
+    #[serde(default)]
+    pub(super) x5t: Option<String>,
+    #[serde(default, rename = "x5t#S256")]
+    pub(super) x5t_s256: Option<String>,
+    #[serde(default)]
+    pub(super) kid: Option<String>,
+    /// Extensions that a reader has to know (RFC 7515 section 4.1.11); this one knows none.
+    #[serde(default)]
+    crit: Option<Value>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Claims {
+    #[serde(default)]
+    pub(super) iss: Option<String>,
+    #[serde(default)]
+    pub(super) sub: Option<String>,
+    #[serde(default)]
+    pub(super) aud: Option<Audience>,
+    #[serde(default)]
+    pub(super) exp: Option<Time>,
+    #[serde(default)]
+    pub(super) nbf: Option<Time>,
+    #[serde(default)]
+    pub(super) iat: Option<Time>,
+    #[serde(default)]
+    pub(super) jti: Option<String>,
+}
+
+/// The `aud` claim (RFC 7519 section 4.1.3).
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum Audience {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// A `NumericDate`, as whatever JSON it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Time {
+    pub(super) at: Timestamp,
+    pub(super) is_integer: bool,
+}
+
+impl<'a> Assertion<'a> {
+    pub(super) fn parse(text: &'a str) -> Result<Self, AssertionRefusal> {
+        Self::read(text).ok_or(AssertionRefusal::Malformed)
+    }
+
+    fn read(text: &'a str) -> Option<Self> {
+        let (message, signature) = text.rsplit_once('.')?;
+        let (header, claims) = message.split_once('.')?;
+        let (header, claims) = (object::<Header>(header)?, object(claims)?);
+        let signature = LENIENT_URL.decode(signature).ok()?;
+        let known = header.crit.is_none();
+        known.then_some(Self { header, claims, message, signature, padded: text.contains('=') })
+    }
+}
+
+/// A JSON object in base64url. serde would take a list for a struct as well.
+fn object<T: DeserializeOwned>(segment: &str) -> Option<T> {
+    let json = LENIENT_URL.decode(segment).ok()?;
+    json.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(&json).ok()).flatten()
+}
+
+impl Header {
+    pub(super) fn names_certificate(&self) -> bool {
+        self.x5t.is_some() || self.x5t_s256.is_some() || self.kid.is_some()
+    }
+
+    /// The certificate as errors name it: in hexadecimal where it is a thumbprint.
+    pub(super) fn certificate_name(&self) -> String {
+        let thumbprint = self.x5t.as_deref().or(self.x5t_s256.as_deref());
+        match thumbprint.map(|text| (text, base64_of_any_kind(text))) {
+            Some((_, Some(bytes))) => super::certificate::hex(&bytes),
+            Some((text, None)) => text.to_owned(),
+            None => self.kid.clone().unwrap_or_default(),
+        }
+    }
+}
+
+impl Claims {
+    /// Whether somebody other than the client says who it is: issuers have URLs, and clients have ids.
+    pub(super) fn are_external(&self) -> bool {
+        self.iss.as_deref().is_some_and(|issuer| issuer.contains("://"))
+    }
+}
+
+impl Audience {
+    pub(super) fn values(&self) -> &[String] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Shape {
+            Integer(i64),
+            Float(f64),
+            Text(String),
+        }
+        let of_float = |seconds: f64| SignedDuration::try_from_secs_f64(seconds).ok().map(|d| d.as_secs());
+        let (second, is_integer) = match Shape::deserialize(deserializer)? {
+            Shape::Integer(second) => (Some(second), true),
+            Shape::Float(seconds) => (of_float(seconds), false),
+            Shape::Text(text) => (text.parse().ok().and_then(of_float), false),
+        };
+        let at = second.and_then(|second| Timestamp::from_second(second).ok());
+        Ok(Self { at: at.ok_or_else(|| de::Error::custom("not a time"))?, is_integer })
+    }
+}
+
+/// Bytes in base64 or base64url, padded or not.
+pub(super) fn base64_of_any_kind(text: &str) -> Option<Vec<u8>> {
+    LENIENT_URL.decode(text).or_else(|_| LENIENT_STANDARD.decode(text)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(json: &str) -> Option<(i64, bool)> {
+        let time: Option<Time> = serde_json::from_str(json).ok();
+        time.map(|time| (time.at.as_second(), time.is_integer))
+    }
+
+    #[test]
+    fn a_time_is_read_from_every_shape_that_libraries_write() {
+        assert_eq!(time("1754479503"), Some((1754479503, true)));
+        assert_eq!(time("1754479503.75"), Some((1754479503, false)));
+        assert_eq!(time("\"1754479503\""), Some((1754479503, false)));
+        for wrong in ["null", "[]", "\"soon\"", "\"\"", "1e300", "\"NaN\"", "9223372036854775807", "true"] {
+            assert_eq!(time(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_compact_jws_is_malformed() {
+        let segment = |json: &str| LENIENT_URL.encode(json);
+        let (header, claims) = (segment(r#"{"alg":"RS256"}"#), segment("{}"));
+        assert!(Assertion::read(&format!("{header}.{claims}.AA")).is_some());
+        let critical = segment(r#"{"alg":"RS256","crit":["exp"]}"#);
+        let no_algorithm = segment("{}");
+        for text in [
+            String::new(),
+            "..".to_owned(),
+            format!("{header}.{claims}"),
+            format!("{header}.{claims}.AA.AA"),
+            format!("{header}.{claims}.A A"),
+            format!("{critical}.{claims}.AA"),
+            format!("{no_algorithm}.{claims}.AA"),
+            format!("{header}.{}.AA", segment("[]")),
+            format!("{header}.{}.AA", segment(r#"{"iss":"a","iss":"b"}"#)),
+            format!("{header}.{}.AA", segment(&"[".repeat(20_000))),
+        ] {
+            assert!(Assertion::read(&text).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Federated credentials: another identity provider says who the app is.
+//!
+//! <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>
+
+use serde::Deserialize;
+use url::{Host, Url};
+
+use super::assertion::Claims;
+use crate::errors::{AssertionRefusal, Echo, Part};
+
+/// The longest issuer, subject or audience, in characters, as at Microsoft Graph.
+const MAX_TEXT: usize = 600;
+
+/// Whose tokens an app may present in place of a secret; see `federatedIdentityCredentials` of Microsoft Graph.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FederatedCredential {
+    pub(crate) name: String,
+    pub(crate) issuer: String,
+    pub(crate) subject: String,
+    /// Exactly one, usually `api://AzureADTokenExchange`.
+    pub(crate) audiences: Vec<String>,
+}
+
+impl FederatedCredential {
+    /// Checks it as Microsoft Graph would, and says what is wrong.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let is_text = |text: &str| !text.is_empty() && text.chars().count() <= MAX_TEXT;
+        if !(3..=120).contains(&self.name.len()) || !self.name.chars().all(is_name) {
+            return Err("`name` is not 3 to 120 letters, digits, `-` or `_`");
+        }
+        if !is_text(&self.issuer) || !Url::parse(&self.issuer).is_ok_and(|url| is_fetchable(&url)) {
+            return Err("`issuer` is not an https URL, nor an http one of this machine");
+        }
+        if !is_text(&self.subject) {
+            return Err("`subject` is not 1 to 600 characters");
+        }
+        match self.audiences.as_slice() {
+            [audience] if is_text(audience) => Ok(()),
+            _ => Err("`audiences` does not hold exactly one of 1 to 600 characters"),
+        }
+    }
+}
+
+/// Whether documents of an issuer may be fetched from here: https, or this machine.
+pub(super) fn is_fetchable(url: &Url) -> bool {
+    let bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    let is_loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    bare && match url.scheme() {
+        "https" => url.has_host(),
+        "http" => is_loopback,
+        _ => false,
+    }
+}
+
+/// Finds the credential that a token's claims match, case included; each part alone has an error of its own.
+pub(super) fn find<'a>(
+    registered: impl Iterator<Item = &'a FederatedCredential>,
+    claims: &Claims,
+) -> Result<&'a FederatedCredential, AssertionRefusal> {
+    let issuer = claims.iss.as_deref().ok_or(AssertionRefusal::MissingClaim { field: "iss" })?;
+    let subject = claims.sub.as_deref().ok_or(AssertionRefusal::MissingClaim { field: "sub" })?;
+    let audiences = claims.aud.as_ref().ok_or(AssertionRefusal::MissingClaim { field: "aud" })?.values();
+    let audience = || Echo::of(&audiences.join(","));
+    let mut registered = registered.peekable();
+    if registered.peek().is_none() {
+        return Err(AssertionRefusal::NoFederatedCredential {
+            issuer: Echo::of(issuer),
+            subject: Echo::of(subject),
+            audience: audience(),
+        });
+    }
+    let of_issuer: Vec<_> = registered.filter(|credential| credential.issuer == issuer).collect();
+    if of_issuer.is_empty() {
+        return Err(AssertionRefusal::NoMatch { part: Part::Issuer, value: Echo::of(issuer) });
+    }
+    let of_subject: Vec<_> = of_issuer.iter().filter(|credential| credential.subject == subject).collect();
+    if of_subject.is_empty() {
+        let but_for_case = |c: &&FederatedCredential| c.subject.to_lowercase() == subject.to_lowercase();
+        let subject = Echo::of(subject);
+        return Err(if of_issuer.iter().any(but_for_case) {
+            AssertionRefusal::SubjectCase { subject }
+        } else {
+            AssertionRefusal::NoMatch { part: Part::Subject, value: subject }
+        });
+    }
+    let found = of_subject.into_iter().find(|c| c.audiences.iter().any(|known| audiences.contains(known)));
+    found.copied().ok_or_else(|| AssertionRefusal::NoMatch { part: Part::Audience, value: audience() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn credential() -> FederatedCredential {
+        FederatedCredential {
+            name: "kubernetes".into(),
+            issuer: "https://issuer.example".into(),
+            subject: "system:serviceaccount:ns:app".into(),
+            audiences: vec!["api://AzureADTokenExchange".into()],
+        }
+    }
+
+    #[test]
+    fn a_credential_is_checked_as_graph_does() {
+        assert_eq!(credential().check(), Ok(()));
+        let local = FederatedCredential { issuer: "http://127.0.0.1:7000/x".into(), ..credential() };
+        assert_eq!(local.check(), Ok(()));
+        for wrong in [
+            FederatedCredential { name: "ab".into(), ..credential() },
+            FederatedCredential { name: "a b c".into(), ..credential() },
+            FederatedCredential { issuer: "http://issuer.example".into(), ..credential() },
+            FederatedCredential { issuer: "file:///etc/passwd".into(), ..credential() },
+            FederatedCredential { issuer: "https://user@issuer.example".into(), ..credential() },
+            FederatedCredential { issuer: String::new(), ..credential() },
+            FederatedCredential { subject: String::new(), ..credential() },
+            FederatedCredential { subject: "x".repeat(601), ..credential() },
+            FederatedCredential { audiences: vec![], ..credential() },
+            FederatedCredential { audiences: vec!["a".into(), "b".into()], ..credential() },
+        ] {
+            assert!(wrong.check().is_err(), "{wrong:?}");
+        }
+    }
+}

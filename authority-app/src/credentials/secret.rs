@@ -1,0 +1,119 @@
+//! Client secrets.
+
+use std::fmt;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{SHA256, digest};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+/// A client secret, kept as its hash.
+#[derive(Debug, Clone)]
+pub(crate) struct Secret {
+    /// Its id, which people at times send in place of its value.
+    pub(crate) key_id: Uuid,
+    pub(crate) hash: SecretHash,
+    pub(crate) start: Timestamp,
+    pub(crate) end: Timestamp,
+}
+
+/// The SHA-256 of a secret; the secret itself is not kept.
+///
+/// A plain hash suffices: a client secret is random, not a password that somebody can guess.
+#[derive(Clone)]
+pub(crate) struct SecretHash([u8; 32]);
+
+/// Why a secret is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WrongSecret {
+    /// It is none of the app's.
+    Unknown,
+    /// It is the id of one of the app's.
+    IsId,
+    /// It is one of the app's, outside its time of validity.
+    Expired,
+}
+
+impl SecretHash {
+    pub(crate) fn of(secret: &str) -> Self {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest(&SHA256, secret.as_bytes()).as_ref());
+        Self(hash)
+    }
+
+    /// Compares in constant time.
+    pub(crate) fn matches(&self, other: &Self) -> bool {
+        verify_slices_are_equal(&self.0, &other.0).is_ok()
+    }
+}
+
+impl fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretHash([redacted])")
+    }
+}
+
+/// Whether `presented` is one of the secrets.
+pub(super) fn check<'a>(
+    registered: impl Iterator<Item = &'a Secret>,
+    presented: &SecretHash,
+    now: Timestamp,
+) -> Result<(), WrongSecret> {
+    // Every secret is compared, so that the time taken does not tell which one matched.
+    let (mut matched, mut valid, mut is_id) = (false, false, false);
+    for secret in registered {
+        let equal = secret.hash.matches(presented);
+        matched |= equal;
+        valid |= equal && secret.start <= now && now < secret.end;
+        is_id |= SecretHash::of(&secret.key_id.to_string()).matches(presented);
+    }
+    match (matched, valid, is_id) {
+        (_, true, _) => Ok(()),
+        (true, false, _) => Err(WrongSecret::Expired),
+        (false, false, true) => Err(WrongSecret::IsId),
+        (false, false, false) => Err(WrongSecret::Unknown),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(value: &str, start: i64, end: i64) -> Secret {
+        let second = |second| Timestamp::from_second(second).unwrap();
+        Secret {
+            key_id: Uuid::from_u128(7),
+            hash: SecretHash::of(value),
+            start: second(start),
+            end: second(end),
+        }
+    }
+
+    #[test]
+    fn a_secret_counts_from_its_start_until_its_end() {
+        let registered = [secret("old", 0, 100), secret("new", 90, 200)];
+        let try_at = |value: &str, second| {
+            check(registered.iter(), &SecretHash::of(value), Timestamp::from_second(second).unwrap())
+        };
+        assert_eq!(try_at("old", 99), Ok(()));
+        assert_eq!(try_at("new", 99), Ok(()));
+        assert_eq!(try_at("old", 100), Err(WrongSecret::Expired));
+        assert_eq!(try_at("new", 89), Err(WrongSecret::Expired));
+        assert_eq!(try_at("", 99), Err(WrongSecret::Unknown));
+        assert_eq!(try_at("olD", 99), Err(WrongSecret::Unknown));
+        assert_eq!(try_at("00000000-0000-0000-0000-000000000007", 99), Err(WrongSecret::IsId));
+    }
+
+    #[test]
+    fn a_secret_given_twice_counts_while_one_of_them_is_valid() {
+        let registered = [secret("same", 0, 100), secret("same", 0, 200)];
+        let now = Timestamp::from_second(150).unwrap();
+        assert_eq!(check(registered.iter(), &SecretHash::of("same"), now), Ok(()));
+    }
+
+    #[test]
+    fn no_debug_shows_a_secret_or_its_hash() {
+        let shown = format!("{:?}", secret("canary", 0, 1));
+        assert!(shown.contains("[redacted]") && !shown.contains("canary"), "{shown}");
+    }
+}

@@ -1,0 +1,95 @@
+//! Strict mode: what Entra takes from libraries, but its documentation and RFC 7523 do not allow.
+//!
+//! It holds a client to the standard. <https://learn.microsoft.com/entra/identity-platform/certificate-credentials>
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use jiff::{SignedDuration, Timestamp};
+use shared::ids::ClientId;
+
+use super::assertion::{Assertion, Audience};
+
+/// The longest life of an assertion.
+const MAX_LIFE: SignedDuration = SignedDuration::from_mins(10);
+
+/// The most assertions remembered at a time; room for a client that makes one for each request of a load test.
+const MAX_SEEN: usize = 100_000;
+
+/// The ids of assertions that were used, each until it expires.
+#[derive(Debug, Default)]
+pub(super) struct SeenAssertions(Mutex<HashMap<Vec<u8>, Timestamp>>);
+
+/// The rule that an assertion breaks by its form, if it breaks one.
+pub(super) fn broken_rule(assertion: &Assertion<'_>) -> Option<&'static str> {
+    let (header, claims) = (&assertion.header, &assertion.claims);
+    let times = [claims.exp, claims.nbf, claims.iat];
+    let life = claims.exp.zip(claims.nbf.or(claims.iat)).map(|(exp, from)| exp.at.duration_since(from.at));
+    let rules = [
+        (assertion.padded, "the segments of a JWS are not padded"),
+        (header.alg != "PS256", "`alg` is PS256"),
+        (header.typ.as_deref() != Some("JWT"), "`typ` is JWT"),
+        (header.x5t_s256.is_none(), "`x5t#S256` names the certificate"),
+        (
+            header.x5t_s256.as_ref().is_some_and(|text| text.contains(['+', '/', '='])),
+            "`x5t#S256` is in base64url without padding",
+        ),
+        (!matches!(claims.aud, Some(Audience::One(_))), "`aud` is one text"),
+        (times.iter().any(Option::is_none), "`exp`, `nbf` and `iat` are there"),
+        (times.iter().flatten().any(|time| !time.is_integer), "`exp`, `nbf` and `iat` are whole numbers"),
+        (life.is_some_and(|life| life > MAX_LIFE), "an assertion lives for 10 minutes at most"),
+        (claims.jti.as_ref().is_none_or(String::is_empty), "`jti` is there"),
+    ];
+    rules.into_iter().find_map(|(broken, rule)| broken.then_some(rule))
+}
+
+impl SeenAssertions {
+    /// Remembers a verified assertion until `expiry`; whether it was used before, as a rule that it breaks.
+    pub(super) fn remember(
+        &self,
+        client: ClientId,
+        jti: &str,
+        expiry: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), &'static str> {
+        let key = digest(&SHA256, format!("{client} {jti}").as_bytes()).as_ref().to_vec();
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.get(&key).is_some_and(|expiry| now < *expiry) {
+            return Err("an assertion is used once: this `jti` was seen before");
+        }
+        if seen.len() >= MAX_SEEN {
+            seen.retain(|_, expiry| now < *expiry);
+        }
+        // None is forgotten before its time, which would let it be used again.
+        if seen.len() >= MAX_SEEN {
+            return Err("too many assertions at a time");
+        }
+        seen.insert(key, expiry);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn an_assertion_is_used_once_while_it_lasts_and_the_store_is_bounded() {
+        let seen = SeenAssertions::default();
+        let (one, two) = (ClientId::from(uuid::Uuid::from_u128(1)), ClientId::from(uuid::Uuid::from_u128(2)));
+        assert!(seen.remember(one, "a", second(100), second(0)).is_ok());
+        assert!(seen.remember(one, "a", second(100), second(99)).is_err());
+        assert!(seen.remember(two, "a", second(100), second(0)).is_ok());
+        for number in 0..MAX_SEEN {
+            let full = seen.remember(one, &number.to_string(), second(50), second(0)).is_err();
+            assert_eq!(full, number >= MAX_SEEN - 2);
+        }
+        assert!(seen.remember(one, "b", second(200), second(60)).is_ok());
+        assert!(seen.remember(two, "a", second(100), second(60)).is_err());
+    }
+}

@@ -1,0 +1,62 @@
+//! A registration's certificates and federated credentials.
+
+use std::collections::HashSet;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use jiff::Timestamp;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::DirectoryError;
+use crate::credentials::{Certificate, Credential, FederatedCredential};
+
+/// One of `keyCredentials`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct KeyCredential {
+    key_id: Uuid,
+    start_date_time: Timestamp,
+    end_date_time: Timestamp,
+    r#type: Option<String>,
+    usage: Option<String>,
+    /// The certificate's DER in base64; the portal leaves it out.
+    key: Option<String>,
+}
+
+impl KeyCredential {
+    /// The certificate, where the manifest holds it and assertions are verified with it.
+    pub(super) fn certificate(&self, file: &str) -> Result<Option<Certificate>, DirectoryError> {
+        let is = |member: &Option<String>, wanted| member.as_deref() == Some(wanted);
+        let Some(key) = self.key.as_deref().filter(|_| is(&self.r#type, "AsymmetricX509Cert")) else {
+            return Ok(None);
+        };
+        if !is(&self.usage, "Verify") {
+            return Ok(None);
+        }
+        let problem =
+            |text: &str| DirectoryError::key(file, "keyCredentials.key", format!("{}: {text}", self.key_id));
+        let der = BASE64_STANDARD.decode(key).map_err(|_| problem("not base64"))?;
+        let certificate = Certificate::from_der(&der).map_err(|error| problem(&error.to_string()))?;
+        Ok(Some(certificate.with_key_id(self.key_id).within(self.start_date_time, self.end_date_time)))
+    }
+}
+
+/// Checks federated credentials, each for itself and all beside each other.
+pub(super) fn federated(
+    file: &str,
+    all: Vec<FederatedCredential>,
+) -> Result<impl Iterator<Item = Credential>, DirectoryError> {
+    let mut pairs = HashSet::new();
+    for credential in &all {
+        let problem = |text: &str| {
+            let problem = format!("{}: {text}", credential.name);
+            DirectoryError::key(file, "federatedIdentityCredentials", problem)
+        };
+        credential.check().map_err(problem)?;
+        if !pairs.insert((&credential.issuer, &credential.subject)) {
+            return Err(problem("another one has the same issuer and subject; remove one"));
+        }
+    }
+    Ok(all.into_iter().map(Credential::Federated))
+}

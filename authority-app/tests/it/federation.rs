@@ -1,0 +1,312 @@
+//! Clients that prove themselves with a token of another identity provider.
+//!
+//! The texts are those of captures: 70021 of 2023-03, 700212 of 2024-04, 7002138 of 2025-02, 700213 of 2026-01.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use authority_app::Authority;
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::StatusCode;
+use serde_json::{Value, json};
+use shared::server::Server;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::directories::directory;
+use crate::signer::signer;
+use crate::world::{Answer, CLIENT, RESOURCE, SECRET, TENANT, World, part, v2};
+
+const SUBJECT: &str = "system:serviceaccount:demo:Client";
+const AUDIENCE: &str = "api://AzureADTokenExchange";
+const DOCUMENT: &str = "/.well-known/openid-configuration";
+
+/// An identity provider on this machine.
+struct Issuer {
+    url: String,
+    served: Arc<Served>,
+    _shutdown: DropGuard,
+}
+
+/// What it answers, and how often it was asked for its keys.
+#[derive(Default)]
+struct Served {
+    document: Mutex<Value>,
+    keys: Mutex<(u16, String)>,
+    asked: AtomicUsize,
+}
+
+impl Issuer {
+    async fn start() -> Self {
+        let served = Arc::new(Served::default());
+        let listener = Server::bind_address(([127, 0, 0, 1], 0).into(), None).await.unwrap();
+        let url = format!("http://{}", listener.address());
+        let service = Router::new()
+            .route(
+                DOCUMENT,
+                get(|State(served): State<Arc<Served>>| async move {
+                    axum::Json(served.document.lock().unwrap().clone())
+                }),
+            )
+            .route("/keys", get(keys))
+            .route("/moved", get(|| async { (StatusCode::FOUND, [("location", "/keys")]) }))
+            .with_state(Arc::clone(&served));
+        let shutdown = CancellationToken::new();
+        tokio::spawn(listener.serve(service, shutdown.clone()));
+        let issuer = Self { url, served, _shutdown: shutdown.drop_guard() };
+        issuer.describe(&issuer.url, &format!("{}/keys", issuer.url));
+        issuer.publish(&[signer(0).jwk("first")]);
+        issuer
+    }
+
+    fn describe(&self, issuer: &str, jwks_uri: &str) {
+        *self.served.document.lock().unwrap() = json!({ "issuer": issuer, "jwks_uri": jwks_uri });
+    }
+
+    fn publish(&self, keys: &[Value]) {
+        self.answer(200, &json!({ "keys": keys }).to_string());
+    }
+
+    fn answer(&self, status: u16, body: &str) {
+        *self.served.keys.lock().unwrap() = (status, body.to_owned());
+    }
+
+    fn asked(&self) -> usize {
+        self.served.asked.load(Ordering::SeqCst)
+    }
+
+    fn claims(&self) -> Value {
+        let now = jiff::Timestamp::now().as_second();
+        json!({ "iss": self.url, "sub": SUBJECT, "aud": AUDIENCE, "iat": now, "exp": now + 3600 })
+    }
+}
+
+async fn keys(State(served): State<Arc<Served>>) -> Response {
+    served.asked.fetch_add(1, Ordering::SeqCst);
+    let (status, body) = served.keys.lock().unwrap().clone();
+    (StatusCode::from_u16(status).unwrap(), body).into_response()
+}
+
+fn credential(issuer: &str) -> Value {
+    json!({ "name": "kubernetes", "issuer": issuer, "subject": SUBJECT, "audiences": [AUDIENCE] })
+}
+
+fn edited(credentials: &Value) -> Result<authority_app::Directory, authority_app::DirectoryError> {
+    let with = format!("\"keyCredentials\": [], \"federatedIdentityCredentials\": {credentials}");
+    directory(&[("applications/DemoClientApp.json", "\"keyCredentials\": []", &with)])
+}
+
+/// A stand-in whose `DemoClientApp` trusts the issuer.
+async fn world(issuer: &Issuer) -> World {
+    World::of(Authority::builder().directory(edited(&json!([credential(&issuer.url)])).unwrap())).await
+}
+
+async fn ask(world: &World, assertion: &str) -> Answer {
+    let scope = format!("api://{RESOURCE}/.default");
+    let fields = [
+        ("grant_type", "client_credentials"),
+        ("client_id", CLIENT),
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+        ("client_assertion", assertion),
+        ("scope", &scope),
+    ];
+    world.post(&v2(TENANT), &fields).await
+}
+
+fn refusal(answer: &Answer) -> (u16, String, String) {
+    let body = answer.json();
+    let text = body.text("error_description").split(" Trace ID:").next().unwrap().to_owned();
+    (answer.status.as_u16(), body.text("error").to_owned(), text)
+}
+
+fn signed(claims: &Value) -> String {
+    signer(0).sign(&json!({ "alg": "RS256", "kid": "first" }), claims)
+}
+
+fn changed(claims: &Value, name: &str, value: Value) -> Value {
+    let mut claims = claims.clone();
+    claims[name] = value;
+    claims
+}
+
+#[tokio::test]
+async fn a_token_of_the_issuer_is_as_good_as_a_certificate_and_its_keys_are_asked_for_once() {
+    let issuer = Issuer::start().await;
+    let world = world(&issuer).await;
+    for _ in 0..3 {
+        let answer = ask(&world, &signed(&issuer.claims())).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(part(answer.json().text("access_token"), 1).text("azpacr"), "2");
+    }
+    assert_eq!(issuer.asked(), 1);
+}
+
+#[tokio::test]
+async fn each_part_that_differs_has_an_error_of_its_own() {
+    let issuer = Issuer::start().await;
+    let world = world(&issuer).await;
+    let check = "Check your federated identity credential Subject, Audience and Issuer against the presented assertion. https://learn.microsoft.com/entra/workload-id/workload-identity-federation";
+    let no_match = "No matching federated identity record found for presented assertion";
+    let lower = SUBJECT.to_lowercase();
+    for (name, value, expected) in [
+        (
+            "iss",
+            json!("https://other.example"),
+            format!("AADSTS700211: {no_match} issuer 'https://other.example'. {check}"),
+        ),
+        (
+            "iss",
+            json!(format!("{}/", issuer.url)),
+            format!("AADSTS700211: {no_match} issuer '{}/'. {check}", issuer.url),
+        ),
+        ("aud", json!("api://other"), format!("AADSTS700212: {no_match} audience 'api://other'. {check}")),
+        ("sub", json!("somebody"), format!("AADSTS700213: {no_match} subject 'somebody'. {check}")),
+        ("sub", json!("*"), format!("AADSTS700213: {no_match} subject '*'. {check}")),
+        (
+            "sub",
+            json!(lower),
+            format!(
+                "AADSTS7002138: {no_match} subject '{lower}'. The subject matches with case-insensitive comparison, but not with case-sensitive comparison. {check}"
+            ),
+        ),
+    ] {
+        let answer = ask(&world, &signed(&changed(&issuer.claims(), name, value))).await;
+        assert_eq!(refusal(&answer), (401, "invalid_client".to_owned(), expected));
+    }
+    assert_eq!(issuer.asked(), 0, "nobody is asked for keys before the claims match");
+}
+
+#[tokio::test]
+async fn an_app_without_federated_credentials_is_told_what_it_sent() {
+    let issuer = Issuer::start().await;
+    let world = World::new().await;
+    let answer = ask(&world, &signed(&issuer.claims())).await;
+    let expected = format!(
+        "AADSTS70021: No matching federated identity record found for presented assertion. Assertion Issuer: '{}'. Assertion Subject: '{SUBJECT}'. Assertion Audience: '{AUDIENCE}'. https://docs.microsoft.com/en-us/azure/active-directory/develop/workload-identity-federation",
+        issuer.url
+    );
+    assert_eq!(refusal(&answer), (401, "invalid_request".to_owned(), expected));
+}
+
+#[tokio::test]
+async fn a_token_of_the_stand_in_itself_proves_nobody() {
+    let world = World::new().await;
+    for resource in [RESOURCE, crate::world::OTHER] {
+        let token = world.token(CLIENT, SECRET, &format!("api://{resource}")).await;
+        let expected = "AADSTS700222: AAD-issued tokens may not be used for federated identity flows.";
+        assert_eq!(refusal(&ask(&world, &token).await), (401, "invalid_client".into(), expected.into()));
+    }
+}
+
+#[tokio::test]
+async fn signature_algorithm_and_time_are_checked() {
+    let issuer = Issuer::start().await;
+    let world = world(&issuer).await;
+    let claims = issuer.claims();
+    let header = json!({ "alg": "RS256", "kid": "first" });
+    let past = changed(&claims, "exp", json!(1754479503));
+    for (assertion, expected) in [
+        (
+            signer(1).sign(&header, &claims),
+            "AADSTS700027: Client assertion contains an invalid signature. [Reason - The provided signature",
+        ),
+        (
+            signer(0).sign(&json!({ "alg": "RS256" }), &claims),
+            "AADSTS700027: Client assertion contains an invalid signature. [Reason - The key was not found.]",
+        ),
+        (signer(0).sign(&json!({ "alg": "PS256", "kid": "first" }), &claims), "AADSTS5002738: "),
+        (signer(0).sign(&json!({ "alg": "HS256", "kid": "first" }), &claims), "AADSTS5002738: "),
+        (signer(0).sign(&json!({ "alg": "none", "kid": "first" }), &claims), "AADSTS5002738: "),
+        (signed(&past), "AADSTS700024: "),
+        (signed(&changed(&claims, "exp", Value::Null)), "AADSTS90014: The required field 'exp'"),
+        (signed(&changed(&claims, "sub", Value::Null)), "AADSTS90014: The required field 'sub'"),
+        (signed(&changed(&claims, "aud", Value::Null)), "AADSTS90014: The required field 'aud'"),
+    ] {
+        let text = refusal(&ask(&world, &assertion).await).2;
+        assert!(text.starts_with(expected), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn rolled_keys_are_found_and_unknown_ones_cost_one_fetch() {
+    let issuer = Issuer::start().await;
+    let world = world(&issuer).await;
+    assert_eq!(ask(&world, &signed(&issuer.claims())).await.status, 200);
+    issuer.publish(&[signer(0).jwk("first"), signer(1).jwk("second")]);
+    let rolled = signer(1).sign(&json!({ "alg": "RS256", "kid": "second" }), &issuer.claims());
+    assert_eq!(ask(&world, &rolled).await.status, 200);
+    assert_eq!(issuer.asked(), 2);
+    for number in 0..5 {
+        let header = json!({ "alg": "RS256", "kid": format!("unknown {number}") });
+        let text = refusal(&ask(&world, &signer(1).sign(&header, &issuer.claims())).await).2;
+        assert!(text.contains("The key was not found."), "{text}");
+    }
+    assert_eq!(issuer.asked(), 2);
+}
+
+#[tokio::test]
+async fn an_issuer_whose_keys_cannot_be_had_is_unreachable() {
+    let good = Issuer::start().await;
+    let expected = (
+        400,
+        "invalid_request".to_owned(),
+        "AADSTS50166: Request to External OIDC endpoint failed.".to_owned(),
+    );
+    let huge = "x".repeat(600 * 1024);
+    for (status, body) in [(500, ""), (404, "{}"), (200, "[]"), (200, "{}"), (200, huge.as_str())] {
+        good.answer(status, body);
+        let world = world(&good).await;
+        assert_eq!(refusal(&ask(&world, &signed(&good.claims())).await), expected, "{status}");
+    }
+    good.publish(&[signer(0).jwk("first")]);
+    let other = format!("{}/keys", good.url.replace("127.0.0.1", "example.com"));
+    for (issuer, keys) in [
+        ("https://other.example", format!("{}/keys", good.url)),
+        (good.url.as_str(), format!("{}/moved", good.url)),
+        (good.url.as_str(), other),
+        (good.url.as_str(), "file:///etc/passwd".to_owned()),
+        (good.url.as_str(), "not a url".to_owned()),
+    ] {
+        good.describe(issuer, &keys);
+        let world = world(&good).await;
+        assert_eq!(refusal(&ask(&world, &signed(&good.claims())).await), expected, "{issuer} {keys}");
+    }
+    // It comes back, and soon is found to be back.
+    let world = world(&good).await;
+    assert_eq!(refusal(&ask(&world, &signed(&good.claims())).await), expected);
+    good.describe(&good.url, &format!("{}/keys", good.url));
+    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+    assert_eq!(ask(&world, &signed(&good.claims())).await.status, 200);
+}
+
+#[tokio::test]
+async fn no_more_than_a_hundred_keys_are_kept() {
+    let issuer = Issuer::start().await;
+    let world = world(&issuer).await;
+    let keys: Vec<Value> = (0..100).map(|number| signer(1).jwk(&number.to_string())).collect();
+    issuer.publish(&[keys, vec![signer(0).jwk("first")]].concat());
+    let text = refusal(&ask(&world, &signed(&issuer.claims())).await).2;
+    assert!(text.contains("The key was not found."), "{text}");
+}
+
+#[test]
+fn a_federated_credential_is_checked_when_it_is_read() {
+    let twice = json!([credential("https://a.example"), credential("https://a.example")]);
+    for (credentials, problem) in [
+        (json!([credential("http://a.example")]), "`issuer`"),
+        (
+            json!([{ "name": "abc", "issuer": "https://a.example", "subject": "", "audiences": ["a"] }]),
+            "`subject`",
+        ),
+        (
+            json!([{ "name": "abc", "issuer": "https://a.example", "subject": "a", "audiences": [] }]),
+            "`audiences`",
+        ),
+        (twice, "same issuer and subject"),
+    ] {
+        let error = edited(&credentials).unwrap_err().to_string();
+        assert!(error.contains("federatedIdentityCredentials") && error.contains(problem), "{error}");
+    }
+}
