@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::DropGuard;
 use url::Url;
 
-pub use builder::Builder;
+pub use builder::{Builder, DEVELOPMENT_IDENTITY_HEADER};
 
 use crate::DirectoryError;
 use crate::certificates::{CertificateAuthority, IssueError, IssuedCertificate};
@@ -27,6 +27,7 @@ pub struct Authority {
     certificates: CertificateAuthority,
     address: SocketAddr,
     admin_url: Option<Url>,
+    managed_identity_url: Option<Url>,
     tasks: JoinSet<()>,
     shutdown: DropGuard,
 }
@@ -44,6 +45,14 @@ pub enum StartError {
     /// The address for the admin listener is taken.
     #[error("cannot listen on {address} (`admin.listen`)")]
     AdminAddress {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The address where managed identities get tokens is taken.
+    #[error("cannot listen on {address} (`managed_identity.listen`)")]
+    ManagedIdentityAddress {
         /// The address.
         address: SocketAddr,
         /// What the operating system said.
@@ -83,6 +92,15 @@ impl Authority {
     #[must_use]
     pub fn admin_url(&self) -> Option<Url> {
         self.admin_url.clone()
+    }
+
+    /// The base URL where managed identities get tokens, if there is such a listener.
+    ///
+    /// Most of Microsoft's SDKs take it for IMDS in the variable `AZURE_POD_IDENTITY_AUTHORITY_HOST`; for App Service,
+    /// `IDENTITY_ENDPOINT` is its path `msi/token`.
+    #[must_use]
+    pub fn managed_identity_url(&self) -> Option<Url> {
+        self.managed_identity_url.clone()
     }
 
     /// Signs with a new key from now on; the ones before it stay published. Takes this thread some 100 ms.
@@ -125,6 +143,13 @@ impl StartError {
     fn admin(error: BindError) -> Self {
         match error {
             BindError::Address { address, source } => Self::AdminAddress { address, source },
+            other @ BindError::Settings(_) => Self::Bind(other),
+        }
+    }
+
+    fn machine(error: BindError) -> Self {
+        match error {
+            BindError::Address { address, source } => Self::ManagedIdentityAddress { address, source },
             other @ BindError::Settings(_) => Self::Bind(other),
         }
     }

@@ -2,7 +2,11 @@
 
 mod error;
 mod files;
+mod formats;
+mod managed_identities;
 mod manifest;
+mod registration;
+mod registrations;
 mod tenants;
 
 use std::collections::HashMap;
@@ -15,6 +19,10 @@ use shared::settings::Environment;
 use uuid::Uuid;
 
 pub use error::DirectoryError;
+pub use formats::ManifestFormat;
+pub(crate) use managed_identities::{IdentityName, ManagedIdentity};
+pub(crate) use registration::{RegisteredRole, Registration};
+pub use registrations::Registrations;
 
 use crate::credentials::Credential;
 use files::Files;
@@ -38,6 +46,7 @@ pub(crate) struct Tenant {
     principals: HashMap<ClientId, ServicePrincipal>,
     /// Ids of the granted roles, by client and resource.
     grants: HashMap<(ClientId, ClientId), Vec<Uuid>>,
+    managed_identities: Vec<ManagedIdentity>,
 }
 
 /// An app in a tenant.

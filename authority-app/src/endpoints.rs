@@ -4,6 +4,7 @@ mod discovery;
 mod instance_discovery;
 mod judgement;
 mod key_set;
+pub(crate) mod managed_identity;
 mod tenant;
 mod token;
 mod token_request;

@@ -20,7 +20,10 @@
 //! - How a client proves itself: `credentials/` (secrets, certificates, federated credentials with the keys of their
 //!   issuers, and what strict mode refuses).
 //! - What it answers: `endpoints/` (token, discovery, key set, instance discovery), `errors` (every AADSTS code with
-//!   its status and text), `grant` (the claims of a token), `origin` (whose name stands in URLs and issuers).
+//!   its status and text), `grant` (the claims of a token), `origin` (whose name stands in URLs and issuers);
+//!   `endpoints/managed_identity` does so for managed identities, on a listener of its own.
+//! - What it says to people: `explain/` (an error code, a token against the directory), `manifests/` (a registration
+//!   written back, made in a real tenant with `az`, compared with a tenant's export), from [`Registrations`].
 //! - What it signs with: `keys/` (the signing keys), `certificates` (https), [`DataFolder`] (where both are kept).
 //! - `admin` is the listener for tests in other processes; [`Settings`] are those of the binary.
 //!
@@ -35,16 +38,20 @@ mod data_folder;
 mod directory;
 mod endpoints;
 mod errors;
+mod explain;
 mod grant;
 mod keys;
+mod manifests;
 mod mint;
 mod origin;
 mod settings;
 
-pub use authority::{Authority, Builder, StartError};
+pub use authority::{Authority, Builder, DEVELOPMENT_IDENTITY_HEADER, StartError};
 pub use certificates::{CertificateAuthority, IssueError, IssuedCertificate};
 pub use data_folder::DataFolder;
-pub use directory::{Directory, DirectoryError};
+pub use directory::{Directory, DirectoryError, ManifestFormat, Registrations};
+pub use explain::Explanation;
 pub use keys::RollError;
+pub use manifests::Difference;
 pub use mint::{MintError, MintRequest};
 pub use settings::Settings;

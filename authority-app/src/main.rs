@@ -1,5 +1,7 @@
 //! The stand-in as a program.
 
+mod commands;
+
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU64;
@@ -26,6 +28,12 @@ Examples:
       Another port, and a directory of your own.
   authority-app healthcheck
       Exit code 0 while it serves, 1 otherwise.
+  authority-app explain AADSTS501051
+      What an error means and what mends it; for a token (on standard input), its claims against the directory.
+  authority-app manifest DemoResourceApp
+      An app's registration as the portal shows it; `az` prints the commands that make all of them in a real tenant.
+  authority-app drift exported.json
+      How a real tenant's registration differs from the directory's.
 
 Where a client is told to trust the certificate that --ca-out writes:
   this workspace's services   HTTP_CLIENT__CA_FILE
@@ -51,6 +59,14 @@ enum Command {
     Serve(Serve),
     /// Ask the running stand-in whether it serves.
     Healthcheck(Healthcheck),
+    /// Explain an error code or a token.
+    Explain(commands::Explain),
+    /// Print the manifest of an app.
+    Manifest(commands::Manifest),
+    /// Print a script that makes the directory's apps and grants in a real tenant, with the Azure CLI.
+    Az(commands::Az),
+    /// Compare an app's manifest, exported from a real tenant, with the directory's.
+    Drift(commands::Drift),
 }
 
 #[derive(Debug, Args)]
@@ -78,11 +94,15 @@ async fn main() -> ExitCode {
     telemetry::init();
     let Cli { command, serve } = Cli::parse();
     let ended = match command.unwrap_or(Command::Serve(serve)) {
-        Command::Serve(serve) => self::serve(serve).await,
-        Command::Healthcheck(check) => healthcheck(&check).await,
+        Command::Serve(serve) => self::serve(serve).await.map(|()| ExitCode::SUCCESS),
+        Command::Healthcheck(check) => healthcheck(&check).await.map(|()| ExitCode::SUCCESS),
+        Command::Explain(explain) => commands::explain(&explain),
+        Command::Manifest(manifest) => commands::manifest(&manifest),
+        Command::Az(az) => commands::az(&az),
+        Command::Drift(drift) => commands::drift(&drift),
     };
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => process::report(error.as_ref()),
     }
 }
@@ -144,7 +164,9 @@ fn banner(authority: &Authority, ca_file: Option<&Path>) {
         || "start it with --ca-out FILE to have its certificate authority written".to_owned(),
         |path| format!("certificate authority in {}", path.display()),
     );
-    let admin = authority.admin_url().map_or_else(|| "off".to_owned(), |url| url.to_string());
+    let off_or = |url: Option<url::Url>| url.map_or_else(|| "off".to_owned(), |url| url.to_string());
+    let admin = off_or(authority.admin_url());
+    let managed_identity = off_or(authority.managed_identity_url());
     // Standard output may be closed; serving goes on all the same.
     let _ = writeln!(
         std::io::stdout(),
@@ -156,6 +178,7 @@ authority-app: a local stand-in for Microsoft Entra ID
 
   instance  {}
   trust     {trust}
+  identity  {managed_identity}
   admin     {admin}
 ",
         authority.instance(),

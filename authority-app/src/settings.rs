@@ -9,9 +9,10 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use shared::azure_ad::Instance;
 use shared::http_client::HttpClientSettings;
+use shared::secret::ClientSecret;
 use shared::settings::{Check, Environment, KeyProblem, SettingsError, Sources};
 
-use crate::{Authority, Builder, DataFolder, Directory};
+use crate::{Authority, Builder, DataFolder, Directory, Registrations};
 
 /// The settings of the binary; `settings.toml` explains each.
 #[derive(Debug, Clone, Deserialize)]
@@ -19,6 +20,8 @@ use crate::{Authority, Builder, DataFolder, Directory};
 pub struct Settings {
     server: ServerSection,
     admin: AdminSection,
+    #[serde(default)]
+    managed_identity: ManagedIdentitySection,
     directory: DirectorySection,
     data: DataSection,
     #[serde(default)]
@@ -43,6 +46,15 @@ struct ServerSection {
 struct AdminSection {
     #[serde(default, deserialize_with = "address_or_off")]
     listen: Option<SocketAddr>,
+}
+
+/// Section `[managed_identity]`; `Debug` hides the header.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ManagedIdentitySection {
+    #[serde(default, deserialize_with = "address_or_off")]
+    listen: Option<SocketAddr>,
+    identity_header: Option<ClientSecret>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -90,6 +102,7 @@ impl Settings {
             .listen(self.server.listen)
             .allow_non_loopback(self.server.allow_non_loopback)
             .admin_listen(self.admin.listen)
+            .managed_identity_listen(self.managed_identity.listen)
             .names(&self.server.names)
             .public_url(self.server.public_url.clone())
             .drain_timeout(Duration::from_secs(self.server.drain_timeout_seconds.get()))
@@ -101,7 +114,21 @@ impl Settings {
         if let Some(http_client) = &self.http_client {
             builder = builder.http_client(http_client.clone());
         }
+        if let Some(header) = &self.managed_identity.identity_header {
+            builder = builder.identity_header(header.expose());
+        }
         Ok(builder)
+    }
+
+    /// The directory with its manifests, for the commands that look at both.
+    ///
+    /// # Errors
+    /// The directory cannot be used.
+    pub fn registrations(&self, environment: &Environment) -> Result<Registrations, SettingsError> {
+        Ok(match &self.directory.folder {
+            Some(folder) => Registrations::load(folder, environment)?,
+            None => Registrations::seeded(environment)?,
+        })
     }
 
     /// Where keys are kept.
@@ -126,7 +153,7 @@ fn address_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<S
         text => text
             .parse()
             .map(Some)
-            .map_err(|_| D::Error::custom("not an address like 127.0.0.1:5010, or `off`")),
+            .map_err(|_| D::Error::custom("not an address like 127.0.0.1:8080, or `off`")),
     }
 }
 
@@ -169,6 +196,11 @@ mod tests {
         for (variable, value, expected) in [
             ("SERVER__LISTEN", "localhost", "`server.listen` (variable SERVER__LISTEN)"),
             ("ADMIN__LISTEN", "5011", "`admin.listen` (variable ADMIN__LISTEN): not an address"),
+            (
+                "MANAGED_IDENTITY__LISTEN",
+                "on",
+                "`managed_identity.listen` (variable MANAGED_IDENTITY__LISTEN): not an address",
+            ),
             ("SERVER__TLS__CERTIFICATE_FILE", "x", "unknown key `server.tls`"),
             (
                 "SERVER__PUBLIC_URL",

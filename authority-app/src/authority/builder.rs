@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use shared::azure_ad::Instance;
 use shared::http_client::HttpClientSettings;
-use shared::server::Server;
+use shared::server::{BindError, Server};
 use shared::settings::{Environment, KeyProblem};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -17,11 +17,15 @@ use url::Url;
 
 use super::{Authority, StartError};
 use crate::certificates::CertificateAuthority;
-use crate::credentials::Authenticator;
+use crate::credentials::{Authenticator, SecretHash};
+use crate::endpoints::managed_identity::{self, MachineState};
 use crate::endpoints::{self, AppState};
 use crate::keys::SigningKeys;
 use crate::origin::{self, Origin};
 use crate::{DataFolder, Directory, admin};
+
+/// The `IDENTITY_HEADER` of the App Service shape where none is set. It is public, and opens this stand-in alone.
+pub const DEVELOPMENT_IDENTITY_HEADER: &str = "development-only-identity-header";
 
 /// What a stand-in is to be like; see [`Authority::builder`].
 #[derive(Debug, Clone)]
@@ -29,6 +33,8 @@ pub struct Builder {
     listen: SocketAddr,
     allow_non_loopback: bool,
     admin_listen: Option<SocketAddr>,
+    managed_identity_listen: Option<SocketAddr>,
+    identity_header: SecretHash,
     names: Vec<String>,
     public_url: Option<Instance>,
     directory: Option<Directory>,
@@ -45,6 +51,8 @@ impl Builder {
             listen: any,
             allow_non_loopback: false,
             admin_listen: Some(any),
+            managed_identity_listen: None,
+            identity_header: SecretHash::of(DEVELOPMENT_IDENTITY_HEADER),
             names: vec!["localhost".to_owned()],
             public_url: None,
             directory: None,
@@ -77,6 +85,20 @@ impl Builder {
     #[must_use]
     pub fn admin_listen(mut self, address: Option<SocketAddr>) -> Self {
         self.admin_listen = address;
+        self
+    }
+
+    /// The address where managed identities get tokens, always a loopback one; `None`, the default, for no such listener.
+    #[must_use]
+    pub fn managed_identity_listen(mut self, address: Option<SocketAddr>) -> Self {
+        self.managed_identity_listen = address;
+        self
+    }
+
+    /// What a workload in App Service proves itself with, in place of [`DEVELOPMENT_IDENTITY_HEADER`].
+    #[must_use]
+    pub fn identity_header(mut self, secret: &str) -> Self {
+        self.identity_header = SecretHash::of(secret);
         self
     }
 
@@ -151,12 +173,11 @@ impl Builder {
         let address = server.address();
         let origin = Origin::new(&names, self.public_url.as_ref(), address)?;
 
-        let admin = match self.admin_listen {
-            Some(address) => Some(Server::bind_address(address, None).await.map_err(StartError::admin)?),
-            None => None,
-        };
-        let admin_url =
-            admin.as_ref().and_then(|admin| Url::parse(&format!("http://{}", admin.address())).ok());
+        let admin = plain(self.admin_listen).await.map_err(StartError::admin)?;
+        let machine = plain(self.managed_identity_listen).await.map_err(StartError::machine)?;
+        let url = |server: &Server| Url::parse(&format!("http://{}", server.address())).ok();
+        let admin_url = admin.as_ref().and_then(url);
+        let managed_identity_url = machine.as_ref().and_then(url);
         let state = AppState { directory, keys, origin: Arc::new(origin), authenticator };
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -167,8 +188,12 @@ impl Builder {
         if let Some(admin) = admin {
             serve(admin, admin::router(state.clone()));
         }
+        if let Some(machine) = machine {
+            let state = MachineState::new(state.clone(), self.identity_header);
+            serve(machine, managed_identity::router(state));
+        }
         let shutdown = shutdown.drop_guard();
-        Ok(Authority { state, certificates, address, admin_url, tasks, shutdown })
+        Ok(Authority { state, certificates, address, admin_url, managed_identity_url, tasks, shutdown })
     }
 
     /// Its tokens pass for real ones with whoever trusts its certificate: nobody else is to reach it unasked.
@@ -181,7 +206,19 @@ impl Builder {
             let problem = "not a loopback address; whoever reaches this listener has any token";
             return Err(KeyProblem::new("admin.listen", problem));
         }
+        if self.managed_identity_listen.is_some_and(|address| !address.ip().is_loopback()) {
+            let problem = "not a loopback address; whoever reaches this listener is taken for a workload";
+            return Err(KeyProblem::new("managed_identity.listen", problem));
+        }
         Ok(())
+    }
+}
+
+/// Binds a listener without TLS, where there is to be one.
+async fn plain(address: Option<SocketAddr>) -> Result<Option<Server>, BindError> {
+    match address {
+        Some(address) => Server::bind_address(address, None).await.map(Some),
+        None => Ok(None),
     }
 }
 

@@ -40,15 +40,19 @@ pub(super) fn parse_toml<T: DeserializeOwned>(file: &str, text: &str) -> Result<
 /// Reads JSON; an error names the member.
 pub(super) fn parse_json<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, DirectoryError> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let problem = without_value(&error.inner().to_string()).to_owned();
-        match error.path().to_string().as_str() {
-            "." => DirectoryError::new(file, problem),
-            path => DirectoryError::key(file, path, problem),
-        }
-    })?;
+    let value = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| json_error(file, &error.path().to_string(), error.inner()))?;
     deserializer.end().map_err(|error| DirectoryError::new(file, error.to_string()))?;
     Ok(value)
+}
+
+/// What is wrong at this path of a file.
+pub(super) fn json_error(file: &str, path: &str, error: &serde_json::Error) -> DirectoryError {
+    let problem = without_value(&error.to_string()).to_owned();
+    match path {
+        "." => DirectoryError::new(file, problem),
+        path => DirectoryError::key(file, path, problem),
+    }
 }
 
 /// serde's texts on a wrong type quote the value; what was expected comes after it.

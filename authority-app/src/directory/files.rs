@@ -10,10 +10,10 @@ use shared::ids::ClientId;
 use shared::settings::Environment;
 use uuid::Uuid;
 
-use super::error::{parse_json, parse_toml};
+use super::error::parse_toml;
 use super::manifest::{Manifest, SecretHashes};
 use super::tenants::TenantEntry;
-use super::{Application, Directory, DirectoryError};
+use super::{Application, Directory, DirectoryError, formats};
 use crate::credentials::SecretHash;
 
 const DIRECTORY_FILE: &str = "directory.toml";
@@ -87,13 +87,18 @@ impl Files {
         })
     }
 
+    /// The manifests: the name that errors call each by, and its text.
+    pub(super) fn manifests(&self) -> &[(String, String)] {
+        &self.manifests
+    }
+
     /// Reads the texts and puts them together.
     pub(super) fn directory(&self, environment: &Environment) -> Result<Directory, DirectoryError> {
         let (file, text) = &self.directory;
         let DirectoryFile { secrets, tenants } = parse_toml(file, text)?;
         let mut manifests = BTreeMap::new();
         for (file, text) in &self.manifests {
-            let manifest: Manifest = parse_json(file, text)?;
+            let manifest: Manifest = formats::parse(file, text)?;
             if let Some((other, _)) = manifests.insert(manifest.app_id, (file, manifest)) {
                 return Err(DirectoryError::key(file, "appId", format!("is that of {other} as well")));
             }

@@ -1,4 +1,4 @@
-//! App registrations as the portal shows them: the Microsoft Graph format of the manifest.
+//! App registrations as the portal shows them, in the Microsoft Graph format of the manifest.
 //!
 //! Members that mean nothing here are passed over, so that an exported manifest can be used as it is.
 //! <https://learn.microsoft.com/entra/identity-platform/reference-microsoft-graph-app-manifest>

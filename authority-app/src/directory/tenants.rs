@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use shared::ids::{AppRole, ClientId, Domain, ObjectId, TenantId};
 
+use super::managed_identities::{self, IdentityEntry};
 use super::{Application, Directory, DirectoryError, ServicePrincipal, Tenant};
 
 type Applications = HashMap<ClientId, Arc<Application>>;
@@ -20,6 +21,8 @@ pub(super) struct TenantEntry {
     region: Option<String>,
     #[serde(default)]
     service_principals: Vec<PrincipalEntry>,
+    #[serde(default)]
+    managed_identities: Vec<IdentityEntry>,
     #[serde(default)]
     grants: Vec<GrantEntry>,
 }
@@ -70,6 +73,7 @@ impl Directory {
                 return Err(DirectoryError::key(file, "tenants.id", problem));
             }
         }
+        managed_identities::check(file, &tenants)?;
         Ok(Self { tenants, domains, first, applications: applications.clone() })
     }
 }
@@ -82,10 +86,12 @@ impl Tenant {
             region: entry.region,
             principals: HashMap::new(),
             grants: HashMap::new(),
+            managed_identities: Vec::new(),
         };
         for principal in entry.service_principals {
             tenant.add_principal(file, &principal, applications)?;
         }
+        tenant.add_identities(file, entry.managed_identities)?;
         for grant in entry.grants {
             tenant.add_grant(file, &grant)?;
         }

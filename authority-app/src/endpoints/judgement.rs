@@ -124,7 +124,8 @@ fn scoped_resource(request: &TokenRequest) -> Result<&str, Refusal> {
     Ok(resource)
 }
 
-fn resource<'t>(
+/// The resource, where the client may have a token for it.
+pub(super) fn resource<'t>(
     tenant: &'t Tenant,
     client: &Application,
     requested: &str,

@@ -19,6 +19,11 @@ async fn edited(edits: &[(&str, &str, &str)]) -> World {
 
 /// The built-in directory with some texts replaced, each of which must be there.
 pub(crate) fn directory(edits: &[(&str, &str, &str)]) -> Result<Directory, DirectoryError> {
+    Directory::load(edited_folder(edits).path(), &Environment::default())
+}
+
+/// The files of such a directory.
+pub(crate) fn edited_folder(edits: &[(&str, &str, &str)]) -> tempfile::TempDir {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("directory");
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("applications")).unwrap();
@@ -32,7 +37,7 @@ pub(crate) fn directory(edits: &[(&str, &str, &str)]) -> Result<Directory, Direc
         }
         fs::write(folder.path().join(&name), text).unwrap();
     }
-    Directory::load(folder.path(), &Environment::default())
+    folder
 }
 
 async fn refused(

@@ -8,7 +8,7 @@ use crate::world::{
     CLIENT, RESOURCE, SECRET, TENANT, UNGRANTED, UNGRANTED_SECRET, form, kept_keys, send, trusting, v2,
 };
 
-fn program(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+pub(crate) fn program(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_authority-app"));
     command.args(arguments).env("DATA__FOLDER", kept_keys()).env("ADMIN__LISTEN", "off");
     command.envs(variables.iter().copied()).stdin(Stdio::null());
@@ -21,13 +21,13 @@ fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String) {
 }
 
 /// A program that serves until it is dropped.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
-    banner: String,
+    pub(crate) banner: String,
 }
 
 impl Serving {
-    fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = program(arguments, variables);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -42,13 +42,13 @@ impl Serving {
         Self { child, banner }
     }
 
-    fn base(&self) -> String {
+    pub(crate) fn base(&self) -> String {
         let start = self.banner.find("https://").unwrap_or_else(|| panic!("no URL in: {}", self.banner));
         self.banner[start..].split_whitespace().next().unwrap().to_owned()
     }
 
     /// Ends it as an operator does, and returns its exit code and log.
-    fn end(mut self) -> (i32, String) {
+    pub(crate) fn end(mut self) -> (i32, String) {
         let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(killed.success());
         let mut log = String::new();

@@ -1,0 +1,218 @@
+//! The stand-in's figures, all from one run on one machine: start, memory, and tokens a second beside the limit that
+//! signing sets. `cargo bench -p authority-app` prints them.
+//!
+//! A harness of its own: what is measured is a process under load and a ratio, not the time of a function.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a measurement that cannot be made ends with where it stopped"
+)]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use reqwest::{Certificate, Client};
+use tokio::runtime::Runtime;
+
+const TENANT: &str = "8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20";
+const FORM: [(&str, &str); 4] = [
+    ("grant_type", "client_credentials"),
+    ("client_id", "3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813"),
+    ("client_secret", "development-only-demo-client-secret"),
+    ("scope", "api://b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4/.default"),
+];
+
+/// How often it is started; the median counts.
+const STARTS: usize = 9;
+
+/// How often signatures and tokens are counted by turns, so that both meet the machine in the same state; the median
+/// of the ratios counts.
+const ROUNDS: usize = 7;
+
+/// How long signatures are counted in a round, and then tokens.
+const TURN: Duration = Duration::from_secs(1);
+
+/// The most tokens that are asked for in a round.
+const MOST_TOKENS: u64 = 50_000;
+
+/// Clock ticks a second in Linux's account of processor time.
+const TICKS: f64 = 100.0;
+
+/// Kept-alive connections that ask for tokens.
+const CONNECTIONS: usize = 8;
+
+fn main() {
+    let runtime = Runtime::new().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let ca_file = folder.path().join("ca.pem");
+    // The first start makes the keys.
+    drop(StandIn::start(folder.path(), &ca_file));
+    let http = client(&ca_file);
+
+    let (mut starts, mut running) = (Vec::new(), None);
+    for _ in 0..STARTS {
+        drop(running.take());
+        let begin = Instant::now();
+        let stand_in = StandIn::start(folder.path(), &ca_file);
+        let keys = format!("{}/common/discovery/v2.0/keys", stand_in.base);
+        assert!(runtime.block_on(async { http.get(keys).send().await }).unwrap().status().is_success());
+        starts.push(begin.elapsed());
+        running = Some(stand_in);
+    }
+    starts.sort();
+    let stand_in = running.unwrap();
+    let idle = stand_in.memory("VmRSS");
+
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let one = signatures_a_second(1);
+    let mut rounds: Vec<Round> =
+        (0..ROUNDS).map(|_| Round::measure(&runtime, &http, &stand_in, cores)).collect();
+    rounds.sort_by(|a, b| a.ratio().total_cmp(&b.ratio()));
+    let median = &rounds[ROUNDS / 2];
+    let total = |of: fn(&Round) -> f64| rounds.iter().map(of).sum::<f64>();
+    let processor = 1e6 * total(|round| round.processor) / total(|round| round.tokens * TURN.as_secs_f64());
+
+    println!("start to first answer   {:>7.0} ms (median of {STARTS})", millis(starts[STARTS / 2]));
+    println!("memory, idle            {idle:>7.1} MB");
+    println!(
+        "memory, after the load  {:>7.1} MB (peak {:.1})",
+        stand_in.memory("VmRSS"),
+        stand_in.memory("VmHWM")
+    );
+    println!("RSA-2048, 1 thread      {one:>7.0} signatures/s ({:.0} us each)", 1e6 / one);
+    println!("RSA-2048, {cores} threads     {:>7.0} signatures/s", median.signatures);
+    println!(
+        "tokens over https       {:>7.0} tokens/s on {CONNECTIONS} kept-alive connections",
+        median.tokens
+    );
+    println!("tokens / signatures     {:>7.0} % (median of {ROUNDS})", 100.0 * median.ratio());
+    println!("the stand-in's part     {processor:>7.0} us of a core for a token, signing included");
+}
+
+/// Signatures and tokens a second, one right after the other.
+struct Round {
+    signatures: f64,
+    tokens: f64,
+    /// The stand-in's processor time for the tokens, in seconds.
+    processor: f64,
+}
+
+impl Round {
+    fn measure(runtime: &Runtime, http: &Client, stand_in: &StandIn, cores: usize) -> Self {
+        let signatures = signatures_a_second(cores);
+        let before = stand_in.processor();
+        let tokens = runtime.block_on(tokens_a_second(http, &stand_in.base));
+        Self { signatures, tokens, processor: stand_in.processor() - before }
+    }
+
+    fn ratio(&self) -> f64 {
+        self.tokens / self.signatures
+    }
+}
+
+/// The program, serving until it is dropped.
+struct StandIn {
+    child: Child,
+    base: String,
+}
+
+impl StandIn {
+    fn start(data: &Path, ca_file: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_authority-app"));
+        command.arg("--ca-out").arg(ca_file).env("DATA__FOLDER", data).env("RUST_LOG", "info");
+        command.env("SERVER__LISTEN", "127.0.0.1:0").env("ADMIN__LISTEN", "127.0.0.1:0");
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let base = lines
+            .map(Result::unwrap)
+            .find_map(|line| Some(line.trim().strip_prefix("instance")?.trim().to_owned()));
+        Self { child, base: base.unwrap() }
+    }
+
+    /// The processor time that it has used, in seconds.
+    fn processor(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        // The name, in parentheses, comes second; user and system time are 14th and 15th.
+        let after_name = stat.rsplit(')').next().unwrap_or_default();
+        let times = after_name.split_whitespace().skip(11).take(2);
+        times.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS
+    }
+
+    /// A row of Linux's account of the process, in MB.
+    fn memory(&self, row: &str) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let kilobytes = status
+            .lines()
+            .find_map(|line| line.strip_prefix(row)?.split_whitespace().nth(1)?.parse::<f64>().ok());
+        kilobytes.unwrap_or(f64::NAN) * 1024.0 / 1e6
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn client(ca_file: &Path) -> Client {
+    let ca = Certificate::from_pem(&std::fs::read(ca_file).unwrap()).unwrap();
+    Client::builder().tls_certs_only([ca]).no_proxy().timeout(Duration::from_secs(10)).build().unwrap()
+}
+
+/// Signs what a token's header and claims amount to, on so many threads.
+fn signatures_a_second(threads: usize) -> f64 {
+    let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+    let begin = Instant::now();
+    let count = |pair: &RsaKeyPair| {
+        let (message, mut signature) = ([7; 1000], vec![0; pair.public_modulus_len()]);
+        let mut count = 0_u32;
+        while begin.elapsed() < TURN {
+            pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), &message, &mut signature).unwrap();
+            count += 1;
+        }
+        count
+    };
+    let total: u32 = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(|| count(&pair))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    f64::from(total) / begin.elapsed().as_secs_f64()
+}
+
+async fn tokens_a_second(http: &Client, base: &str) -> f64 {
+    let url = format!("{base}/{TENANT}/oauth2/v2.0/token");
+    let asked = Arc::new(AtomicU64::new(0));
+    let begin = Instant::now();
+    let tasks: Vec<_> = (0..CONNECTIONS)
+        .map(|_| {
+            let (http, url, asked) = (http.clone(), url.clone(), Arc::clone(&asked));
+            tokio::spawn(async move {
+                let mut count = 0_u32;
+                while begin.elapsed() < TURN && asked.fetch_add(1, Ordering::Relaxed) < MOST_TOKENS {
+                    let answer = http.post(&url).form(&FORM).send().await.unwrap();
+                    assert!(answer.status().is_success());
+                    answer.bytes().await.unwrap();
+                    count += 1;
+                }
+                count
+            })
+        })
+        .collect();
+    let mut total = 0;
+    for task in tasks {
+        total += task.await.unwrap();
+    }
+    f64::from(total) / begin.elapsed().as_secs_f64()
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}

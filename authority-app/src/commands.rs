@@ -1,0 +1,170 @@
+//! The commands that look at the directory and end: explain, manifest, az, drift.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use authority_app::{ManifestFormat, Registrations, Settings};
+use clap::{Args, ValueEnum};
+use shared::process;
+use shared::settings::{Environment, SettingsError};
+
+/// The longest input that is read, in bytes: far beyond any manifest, token or message.
+const MAX_INPUT_BYTES: u64 = 4 * 1024 * 1024;
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  authority-app explain AADSTS7000215
+  authority-app explain 'AADSTS501051: Application ... is not assigned to a role'
+  pbpaste | authority-app explain -
+  authority-app explain @token.txt
+
+Whoever may list this machine's processes sees the arguments of all: pass a token that matters on standard input or in
+a file. The signature is neither verified nor shown.
+
+Exit codes: 0 every code is known, every check passed; 1 otherwise; 2 the argument is neither a code nor a token.";
+
+const MANIFEST_NOTE: &str = "\
+Members that only the server writes are left out, since a POST or PATCH that holds one is refused: id, appId, dates,
+publisher, `origin` of roles, secrets (Graph makes those: addPassword) and certificates whose key an export left out.
+The directory and `drift` need them: --whole keeps them.";
+
+const DRIFT_NOTE: &str = "\
+Exit codes: 0 no difference, 1 differences, one a line, 2 the export is unreadable or its app is not in the directory.
+
+An export is what `az ad app show --id ID` prints, Graph answers at /applications, or the portal offers as a download.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXPLAIN_EXAMPLES)]
+pub(crate) struct Explain {
+    /// An AADSTS code, a message with one in it, or a token; `-` reads standard input, `@FILE` a file.
+    subject: String,
+    #[command(flatten)]
+    settings: SettingsFile,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = MANIFEST_NOTE)]
+pub(crate) struct Manifest {
+    /// The app: its client id, display name or App ID URI.
+    app: String,
+    /// How the manifest is spelled.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Keep what only the server writes, as a tenant's own export does.
+    #[arg(long)]
+    whole: bool,
+    #[command(flatten)]
+    settings: SettingsFile,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Az {
+    /// The directory's tenant whose apps to make, by id or domain; the first where it is left out.
+    tenant: Option<String>,
+    #[command(flatten)]
+    settings: SettingsFile,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = DRIFT_NOTE)]
+pub(crate) struct Drift {
+    /// A manifest that a real tenant exported, in either format; `-` reads standard input.
+    export: PathBuf,
+    /// The directory's app to compare it with; where it is left out, the one with the same client id.
+    app: Option<String>,
+    #[command(flatten)]
+    settings: SettingsFile,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Format {
+    /// Microsoft Graph: `displayName`, `api.requestedAccessTokenVersion`.
+    #[default]
+    Graph,
+    /// Azure AD Graph, the older one: `name`, `accessTokenAcceptedVersion`.
+    AadGraph,
+}
+
+#[derive(Debug, Args)]
+struct SettingsFile {
+    /// A TOML file that replaces the default settings.
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+}
+
+pub(crate) fn explain(arguments: &Explain) -> anyhow::Result<ExitCode> {
+    let subject = match arguments.subject.strip_prefix('@') {
+        _ if arguments.subject == "-" => read(Path::new("-"))?,
+        Some(file) => read(Path::new(file))?,
+        None => arguments.subject.clone(),
+    };
+    let registrations = arguments.settings.registrations()?;
+    let explanation = registrations.explain(&subject, jiff::Timestamp::now()).map_err(SettingsError::from)?;
+    print(&explanation.to_string())?;
+    Ok(exit_code(explanation.is_fine()))
+}
+
+pub(crate) fn manifest(arguments: &Manifest) -> anyhow::Result<ExitCode> {
+    let format = match arguments.format {
+        Format::Graph => ManifestFormat::Graph,
+        Format::AadGraph => ManifestFormat::AadGraph,
+    };
+    let registrations = arguments.settings.registrations()?;
+    let manifest = registrations.manifest(&arguments.app, format, arguments.whole);
+    print(&manifest.map_err(SettingsError::from)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn az(arguments: &Az) -> anyhow::Result<ExitCode> {
+    let registrations = arguments.settings.registrations()?;
+    print(&registrations.az_script(arguments.tenant.as_deref()).map_err(SettingsError::from)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn drift(arguments: &Drift) -> anyhow::Result<ExitCode> {
+    let export = read(&arguments.export)?;
+    let file = arguments.export.display().to_string();
+    let registrations = arguments.settings.registrations()?;
+    let differences = registrations.drift(&file, &export, arguments.app.as_deref())?;
+    for difference in &differences {
+        print(&format!("{difference}\n"))?;
+    }
+    Ok(exit_code(differences.is_empty()))
+}
+
+impl SettingsFile {
+    fn registrations(&self) -> Result<Registrations, SettingsError> {
+        let environment = Environment::of_process();
+        Settings::load(self.settings.as_deref(), environment.clone())?.registrations(&environment)
+    }
+}
+
+fn exit_code(fine: bool) -> ExitCode {
+    if fine { ExitCode::SUCCESS } else { ExitCode::from(process::FAILED) }
+}
+
+/// Reads a file, or standard input for `-`.
+fn read(path: &Path) -> Result<String, SettingsError> {
+    let read = || -> io::Result<String> {
+        let source: Box<dyn Read> =
+            if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(path)?) };
+        let mut text = String::new();
+        source.take(MAX_INPUT_BYTES + 1).read_to_string(&mut text)?;
+        if text.len() as u64 > MAX_INPUT_BYTES {
+            return Err(io::Error::other(format!("longer than {MAX_INPUT_BYTES} bytes")));
+        }
+        Ok(text)
+    };
+    let unreadable = |error: io::Error| SettingsError::File {
+        file: path.display().to_string(),
+        problem: error.to_string(),
+    };
+    read().map_err(unreadable)
+}
+
+fn print(text: &str) -> io::Result<()> {
+    // Not `print!`, which panics when the reader has gone.
+    io::stdout().lock().write_all(text.as_bytes())
+}

@@ -1,0 +1,150 @@
+//! The steps of the script, one function each.
+
+use serde_json::{Map, Value, json};
+
+use super::super::shell::{comment, one_line, quoted, quoted_with, variable};
+use super::{App, Script, option};
+use crate::directory::ManagedIdentity;
+
+/// What a new app is made with; the rest follows once all apps have their ids.
+const AT_FIRST: [&str; 4] = ["displayName", "description", "signInAudience", "optionalClaims"];
+
+impl Script<'_> {
+    /// Makes the app with its roles, then its App ID URIs, then its service principal.
+    pub(super) fn register(&mut self, app: App<'_>) {
+        self.heading(app, "Registers");
+        let (name, principal) = (self.app_variable(app).to_owned(), self.principal_variable(app));
+        let body = quoted(&format!("{:#}", new_application(&app.registration.document)));
+        self.line(&format!("{name}=$(az rest --method POST --url \"$graph/applications\" \\"));
+        self.line(&format!(
+            "  --headers Content-Type=application/json --query appId --output tsv --body {body})"
+        ));
+        let own = [(app.registration.app_id.to_string(), name.clone())];
+        let uris: Vec<String> =
+            app.registration.identifier_uris.iter().map(|uri| quoted_with(uri, &own)).collect();
+        if !uris.is_empty() {
+            self.line(&format!("az ad app update --id \"${name}\" --identifier-uris {}", uris.join(" ")));
+        }
+        self.line(&format!("{principal}=$(az ad sp create --id \"${name}\" --query id --output tsv)"));
+        let mut settings = Map::new();
+        if app.principal.assignment_required {
+            settings.insert("appRoleAssignmentRequired".to_owned(), true.into());
+        }
+        if !app.principal.enabled {
+            settings.insert("accountEnabled".to_owned(), false.into());
+        }
+        if !settings.is_empty() {
+            let url = format!("\"$graph/servicePrincipals/${principal}\"");
+            self.rest("PATCH", &url, &quoted(&Value::Object(settings).to_string()));
+        }
+    }
+
+    /// What a client asks for; by itself it grants nothing.
+    pub(super) fn request_permissions(&mut self, app: App<'_>) {
+        let requested = app.registration.document.get("requiredResourceAccess");
+        let Some(requested) = requested.filter(|list| list.as_array().is_some_and(|list| !list.is_empty()))
+        else {
+            return;
+        };
+        self.heading(app, "The permissions that are requested by");
+        let body = quoted_with(&json!({ "requiredResourceAccess": requested }).to_string(), &self.variables);
+        let url = format!("\"$graph/applications(appId='${}')\"", self.app_variable(app));
+        self.rest("PATCH", &url, &body);
+    }
+
+    /// Secrets are made by Entra; of certificates, the public part is uploaded.
+    pub(super) fn add_credentials(&mut self, app: App<'_>) {
+        let (secrets, certificates) =
+            (&app.registration.password_credentials, &app.registration.key_credentials);
+        if secrets.is_empty() && certificates.is_empty() {
+            return;
+        }
+        self.heading(app, "The credentials of");
+        let reset = format!("az ad app credential reset --id \"${}\" --append", self.app_variable(app));
+        for secret in secrets {
+            let name = option("--display-name", secret.display_name.as_deref());
+            let end = option("--end-date", secret.end_date_time.as_deref());
+            self.line(&format!("{reset}{name}{end} --query password --output tsv"));
+        }
+        for certificate in certificates {
+            let name = certificate.display_name.as_deref().unwrap_or("certificate");
+            let cert = if let Some(key) = &certificate.key {
+                quoted(key)
+            } else {
+                let text =
+                    format!("The manifest does not hold the certificate {}: name its file.", one_line(name));
+                self.line(&comment(&text));
+                quoted("@certificate.pem")
+            };
+            self.line(&format!(
+                "{reset}{} --cert {cert} --output none",
+                option("--display-name", Some(name))
+            ));
+        }
+    }
+
+    /// Admin consent: one assignment for each client and role.
+    pub(super) fn grants(&mut self, apps: &[App<'_>]) {
+        for client in apps {
+            let variable = self.principal_variable(*client);
+            self.grants_of(*client, &format!("${variable}"), apps);
+        }
+        for (index, identity) in self.tenant.managed_identities().iter().enumerate() {
+            self.identity_grants(index, identity, apps);
+        }
+    }
+
+    fn grants_of(&mut self, client: App<'_>, principal: &str, apps: &[App<'_>]) {
+        for resource in apps {
+            let roles = self.tenant.granted(&client.principal.application, &resource.principal.application);
+            for role in roles {
+                self.heading(client, "Admin consent for");
+                self.grant(principal, *resource, &role.to_string());
+            }
+        }
+    }
+
+    fn identity_grants(&mut self, index: usize, identity: &ManagedIdentity, apps: &[App<'_>]) {
+        let Some(client) = self.tenant.principal(identity.client_id) else { return };
+        let name = &client.application.display_name;
+        let variable = variable(&format!("identity{}", index + 1), name);
+        self.line("");
+        self.line(&comment(&format!(
+            "The managed identity {name}: it comes with its resource (`az identity create`)."
+        )));
+        self.line(&format!("{variable}=${{{variable}:?set it to the object id of the managed identity}}"));
+        for resource in apps {
+            for role in self.tenant.granted(&client.application, &resource.principal.application) {
+                self.grant(&format!("${variable}"), *resource, &role.to_string());
+            }
+        }
+    }
+
+    fn grant(&mut self, principal: &str, resource: App<'_>, role: &str) {
+        let value = resource.registration.role(role).map_or(role, |role| role.name());
+        self.line(&comment(&format!("- {value} of {}", resource.registration.display_name)));
+        let resource = self.principal_variable(resource);
+        let body = format!(
+            r#"'{{"principalId":"'"{principal}"'","resourceId":"'"${resource}"'","appRoleId":"{role}"}}'"#
+        );
+        self.rest("POST", &format!("\"$graph/servicePrincipals/${resource}/appRoleAssignedTo\""), &body);
+    }
+}
+
+/// The body that makes an app: what the directory's manifest says, without what the server refuses.
+fn new_application(manifest: &Value) -> Value {
+    let mut new = Map::new();
+    for name in AT_FIRST {
+        if let Some(value) = manifest.get(name).filter(|value| !value.is_null()) {
+            new.insert(name.to_owned(), value.clone());
+        }
+    }
+    let version = manifest.pointer("/api/requestedAccessTokenVersion").unwrap_or(&Value::Null);
+    new.insert("api".to_owned(), json!({ "requestedAccessTokenVersion": version }));
+    let mut roles = manifest.get("appRoles").cloned().unwrap_or_else(|| json!([]));
+    for role in roles.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        role.remove("origin");
+    }
+    new.insert("appRoles".to_owned(), roles);
+    Value::Object(new)
+}

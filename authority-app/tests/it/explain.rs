@@ -1,0 +1,164 @@
+//! Explaining codes and tokens, from the library and as a command.
+
+use std::io::Write;
+use std::process::{Output, Stdio};
+
+use authority_app::{MintRequest, Registrations};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jiff::{Timestamp, ToSpan};
+use serde_json::{Value, json};
+use shared::ids::ClientId;
+use shared::settings::Environment;
+
+use crate::directories::edited_folder;
+use crate::program::program;
+use crate::world::{CLIENT, OTHER, RESOURCE, SECRET, TENANT, UNGRANTED, UNGRANTED_SECRET, World};
+
+fn registrations() -> Registrations {
+    Registrations::seeded(&Environment::default()).unwrap()
+}
+
+/// The explanation's text and whether all is fine, now.
+fn explain(registrations: &Registrations, token: &str) -> (String, bool) {
+    let explanation = registrations.explain(token, Timestamp::now()).unwrap();
+    (explanation.to_string(), explanation.is_fine())
+}
+
+fn mint(world: &World, claims: &[(&str, Value)]) -> String {
+    let mut request = MintRequest::new(ClientId::parse(CLIENT).unwrap(), format!("api://{RESOURCE}"));
+    for (name, value) in claims {
+        request = request.claim(*name, value.clone());
+    }
+    world.authority.mint(&request).unwrap().expose().to_owned()
+}
+
+#[tokio::test]
+async fn a_regular_token_passes_every_check_and_its_signature_is_not_shown() {
+    let world = World::new().await;
+    for resource in [RESOURCE, OTHER] {
+        let token = world.token(CLIENT, SECRET, &format!("api://{resource}")).await;
+        let (text, fine) = explain(&registrations(), &format!("Bearer {token}\n"));
+        assert!(fine && !text.contains("FAIL"), "{text}");
+        assert!(text.contains("DemoClientApp") && text.contains("the client's application id"), "{text}");
+        assert!(!text.contains(token.rsplit('.').next().unwrap()), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn each_wrong_claim_fails_its_check_with_a_remedy() {
+    let world = World::new().await;
+    let nobody = "00000000-0000-0000-0000-00000000000a";
+    let cases: [(&[(&str, Value)], &str); 17] = [
+        (&[("tid", json!(nobody))], "FAIL  tenant    the directory has no tenant"),
+        (&[("iss", json!("https://localhost/x/v2.0"))], "FAIL  issuer    `https://localhost/x/v2.0` is not"),
+        (&[("aud", json!("api://unknown"))], "FAIL  audience  `api://unknown` is no app of the tenant"),
+        (&[("aud", json!(format!("api://{RESOURCE}")))], "this is a v2.0 token"),
+        (&[("ver", json!("1.0"))], "FAIL  version   1.0, and the resource asks for 2.0"),
+        (&[("azp", json!(nobody))], "FAIL  client    the tenant has no app"),
+        (&[("appid", json!(CLIENT))], "FAIL  client    `appid` is not a claim of a 2.0 token"),
+        (&[("oid", json!(nobody)), ("sub", json!(nobody))], "`oid` is not the object id of DemoClientApp"),
+        (&[("scp", json!("access_as_user"))], "FAIL  app-only  `scp` is there"),
+        (&[("sub", json!("pairwise"))], "FAIL  app-only  `sub` is not `oid`"),
+        (&[("idtyp", json!("user"))], "FAIL  app-only  `idtyp` is `user`"),
+        (&[("roles", json!("Resource.Read"))], "FAIL  roles     `roles` is no list of texts"),
+        (
+            &[("roles", json!(["Resource.Own"]))],
+            "Resource.Own in the token, and not granted to DemoClientApp",
+        ),
+        (
+            &[("roles", json!(["Resource.Read"]))],
+            "Resource.Write granted to DemoClientApp, and not in the token",
+        ),
+        (&[("exp", json!(1))], "FAIL  times     expired "),
+        (&[("nbf", json!(9_999_999_999_i64))], "FAIL  times     not valid for another "),
+        (&[("exp", json!("soon"))], "FAIL  times     `nbf` or `exp` is missing or no number"),
+    ];
+    for (claims, expected) in cases {
+        let (text, fine) = explain(&registrations(), &mint(&world, claims));
+        let after = text.split(expected).nth(1).unwrap_or_else(|| panic!("{expected} is not in: {text}"));
+        assert!(!fine && after.lines().nth(1).unwrap().starts_with("        remedy "), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn consent_that_is_missing_is_named() {
+    let world = World::new().await;
+    let token = world.token(UNGRANTED, UNGRANTED_SECRET, &format!("api://{RESOURCE}")).await;
+    let (text, fine) = explain(&registrations(), &token);
+    let expected = "DemoUngrantedClientApp asks for Resource.Read of DemoResourceApp, and nobody consented";
+    assert!(!fine && text.contains(expected) && text.contains("tenants.grants"), "{text}");
+}
+
+#[tokio::test]
+async fn times_are_those_of_the_moment_that_is_named() {
+    let token = mint(&World::new().await, &[]);
+    let at =
+        |hours: i64| registrations().explain(&token, Timestamp::now() + hours.hours()).unwrap().is_fine();
+    assert!(at(0) && !at(2) && !at(-2));
+}
+
+#[tokio::test]
+async fn a_directory_of_ones_own_is_what_a_token_is_compared_with() {
+    let token = mint(&World::new().await, &[]);
+    let folder = edited_folder(&[(
+        "directory.toml",
+        "e5081c9f-a7b3-4d26-93fe-60d2b4c8a715\"",
+        "e5081c9f-a7b3-4d26-93fe-60d2b4c8a715\"\nenabled = false",
+    )]);
+    let registrations = Registrations::load(folder.path(), &Environment::default()).unwrap();
+    assert!(explain(&registrations, &token).0.contains("FAIL  client    DemoClientApp is disabled"));
+}
+
+#[test]
+fn whatever_is_pasted_neither_breaks_the_terminal_nor_is_repeated_in_an_error() {
+    let part = |value: Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+    let long = "x".repeat(10_000);
+    let claims = json!({ "a\u{1b}[31m\u{9b}": "\u{1b}]0;x\u{7}\u{9d}\n", "tid": long, "exp": i64::MIN, "nbf": i64::MAX });
+    let token = format!("{}.{}.c2ln", part(json!({ "alg": ["none"] })), part(claims));
+    let (text, fine) = explain(&registrations(), &token);
+    assert!(!fine && text.len() < 8_000, "{}", text.len());
+    assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+    for unusable in ["canary", "canary.canary.canary", "", &"canary".repeat(20_000)] {
+        let error = registrations().explain(unusable, Timestamp::now()).unwrap_err().to_string();
+        assert!(!error.contains("canary") && error.starts_with("`SUBJECT`: "), "{error}");
+    }
+}
+
+/// Runs `explain` with this on standard input; the exit code, and what came out.
+fn command(argument: &str, input: &str) -> (i32, String, String) {
+    let mut command = program(&["explain", argument], &[]);
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+#[tokio::test]
+async fn the_command_takes_an_argument_standard_input_or_a_file() {
+    let message = "AADSTS501051: Application 'x'(y) is not assigned to a role. Trace ID: z";
+    for (argument, input) in [("501051", ""), (message, ""), ("-", message)] {
+        let (code, out, _) = command(argument, input);
+        assert_eq!(code, 0, "{out}");
+        for part in ["AADSTS501051\n", "  cause   ", "  rule    ", "  remedy  Grant the client an app role"] {
+            assert!(out.contains(part), "{part} is not in: {out}");
+        }
+    }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let world = World::new().await;
+    std::fs::write(file.path(), mint(&world, &[])).unwrap();
+    let (code, out, _) = command(&format!("@{}", file.path().display()), "");
+    assert!(code == 0 && out.contains(TENANT), "{out}");
+    let (code, out, _) = command("-", &mint(&world, &[("exp", json!(1))]));
+    assert!(code == 1 && out.contains("expired"), "{out}");
+    assert_eq!(command("AADSTS1", "").0, 1);
+    for (argument, expected) in [("-", "`SUBJECT`"), ("@/nowhere/token", "/nowhere/token: No such file")] {
+        let (code, out, error) = command(argument, "canary");
+        assert_eq!((code, out.as_str()), (2, ""), "{error}");
+        assert!(
+            error.contains(expected) && error.lines().count() == 1 && !error.contains("canary"),
+            "{error}"
+        );
+    }
+}
