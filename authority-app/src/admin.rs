@@ -3,31 +3,110 @@
 //! Plain http on a loopback address. A web page in a browser on this machine must not be able to use it: requests need
 //! a JSON body, which a page of another origin cannot send unasked, and a loopback `Host`, which one that had its name
 //! resolve to loopback does not have.
+//!
+//! The routes, which `GET /` lists as well. `tenant` is an id; where it may be absent, it is the directory's first.
+//!
+//! | route | takes | gives |
+//! |---|---|---|
+//! | `GET /health` | | 200 while it serves |
+//! | `POST /tokens` | `client_id`, `resource`, `tenant`?, `claims`? | 200 `access_token`, with claims of one's choosing |
+//! | `POST /tenants` | `{}` | 201 the new tenant's `id`, `instance`, `issuer`, `token_endpoint` |
+//! | `DELETE /tenants/{tenant}` | | 204; 404 for one that no test made |
+//! | `POST /tenants/{tenant}/applications` | `name`, `roles`?, `token_version`?, `idtyp`?, `assignment_required`? | 201 `client_id`, `app_id_uri` |
+//! | `POST /tenants/{tenant}/clients` | `name` | 201 `client_id`, `client_secret`, `object_id` |
+//! | `POST /tenants/{tenant}/grants` | `client_id`, `resource` (a client id), `role` | 204 |
+//! | `GET /keys?tenant=` | | 200 `keys`: each `kid` with its `state` |
+//! | `POST /keys/announce` | `tenant`? | 200 `kid` of a key that is published and signs nothing yet |
+//! | `POST /keys/promote` | `kid`, `tenant`? | 204; the key signs from now on |
+//! | `POST /keys/retire` | `kid`, `tenant`? | 204; the key stays published and never signs again |
+//! | `POST /keys/remove` | `kid`, `tenant`? | 204; the key is no longer published |
+//! | `POST /keys/restore` | `kid`, `tenant`? | 204; a removed key is published again |
+//! | `POST /keys/emergency` | `tenant`? | 204; all keys are replaced at once |
+//! | `POST /keys/roll` | `tenant`? | 204; announces a key and promotes it |
+//! | `POST /faults` | `endpoint`, `script`, `tenant`? | 204; `endpoint` is `token`, `discovery_v1`, `discovery_v2`, `keys` or `instance`; see below |
+//! | `POST /clock` | one of `advance_seconds`, `rewind_seconds`, `set`, `freeze`, `resume`, `reset`; `tenant`? | 200 `now` |
+//! | `GET /journal?tenant=` | | 200 `entries`; without `tenant`, those of every tenant |
+//! | `DELETE /journal?tenant=` | | 204 |
+//! | `GET /bad-tokens?client_id=&resource=&tenant=` | | 200 `tokens`, each with what is wrong and what to answer |
+//! | `GET /good-tokens?client_id=&resource=&tenant=` | | 200 `tokens`, each odd and valid |
+//!
+//! A script is a list of faults, one for each request: `{"kind":"status","status":503,"retry_after_seconds":2}`,
+//! `{"kind":"status","status":429,"plain_text":true}`, `{"kind":"latency","milliseconds":200}` with an optional fault
+//! `then`, or one of the kinds `none`, `truncated`, `reset`, `hang`, `wrong_issuer`, `empty_key_set`, `broken_key_set`,
+//! and `content_type` with a `content_type`.
+
+mod body;
+mod control;
+mod keys;
+mod registrations;
 
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router, body};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
 use http::uri::Authority;
 use http::{HeaderMap, Method, StatusCode, header};
 use serde::Serialize;
+use shared::ids::TenantId;
 use shared::problem::Problem;
 
 use crate::endpoints::AppState;
 use crate::mint::MintRequest;
+use crate::tenants::LiveTenant;
+use body::Body;
 
-/// The largest body, in bytes: room for a token with a great many claims.
-const MAX_BODY_BYTES: usize = 64 * 1024;
+/// What `GET /` answers.
+const ROUTES: [&str; 21] = [
+    "GET /health",
+    "POST /tokens",
+    "POST /tenants",
+    "DELETE /tenants/{tenant}",
+    "POST /tenants/{tenant}/applications",
+    "POST /tenants/{tenant}/clients",
+    "POST /tenants/{tenant}/grants",
+    "GET /keys",
+    "POST /keys/announce",
+    "POST /keys/promote",
+    "POST /keys/retire",
+    "POST /keys/remove",
+    "POST /keys/restore",
+    "POST /keys/emergency",
+    "POST /keys/roll",
+    "POST /faults",
+    "POST /clock",
+    "GET /journal",
+    "DELETE /journal",
+    "GET /bad-tokens",
+    "GET /good-tokens",
+];
 
 /// The routes.
 pub(crate) fn router(state: AppState) -> Router {
     Router::new()
+        .route("/", get(|| async { Json(serde_json::json!({ "routes": ROUTES })) }))
         .route("/health", get(|| async { StatusCode::OK }))
-        .route("/keys/roll", post(roll_keys))
         .route("/tokens", post(mint))
+        .route("/tenants", post(registrations::tenant))
+        .route("/tenants/{tenant}", delete(registrations::remove))
+        .route("/tenants/{tenant}/applications", post(registrations::application))
+        .route("/tenants/{tenant}/clients", post(registrations::client))
+        .route("/tenants/{tenant}/grants", post(registrations::grant))
+        .route("/keys", get(keys::list))
+        .route("/keys/announce", post(keys::announce))
+        .route("/keys/promote", post(keys::promote))
+        .route("/keys/retire", post(keys::retire))
+        .route("/keys/remove", post(keys::remove))
+        .route("/keys/restore", post(keys::restore))
+        .route("/keys/emergency", post(keys::emergency))
+        .route("/keys/roll", post(keys::roll))
+        .route("/faults", post(control::faults))
+        .route("/clock", post(control::clock))
+        .route("/journal", get(control::journal).delete(control::clear_journal))
+        .route("/bad-tokens", get(control::bad_tokens))
+        .route("/good-tokens", get(control::good_tokens))
         .layer(middleware::from_fn(guard))
         .with_state(state)
 }
@@ -37,34 +116,33 @@ struct Minted {
     access_token: String,
 }
 
-async fn roll_keys(State(state): State<AppState>) -> Response {
-    // Making a key takes a core some 100 ms.
-    let keys = Arc::clone(&state.keys);
-    match tokio::task::spawn_blocking(move || keys.roll()).await {
-        Ok(Ok(())) => StatusCode::NO_CONTENT.into_response(),
-        Ok(Err(error)) => failed(&error),
-        Err(error) => failed(&error),
+async fn mint(State(state): State<AppState>, Body(request): Body<MintRequest>) -> Response {
+    match request.mint(&state.tenants, state.origin.canonical()) {
+        Ok(token) => {
+            tracing::info!(client_id = %request.client_id, "minted a token");
+            never_stored(Json(Minted { access_token: token.expose().to_owned() }))
+        }
+        Err(error) => invalid(error.to_string()),
     }
 }
 
-async fn mint(State(state): State<AppState>, request: Request) -> Response {
-    let problem = |text: String| problem(StatusCode::BAD_REQUEST, "request_invalid", text);
-    let Ok(bytes) = body::to_bytes(request.into_body(), MAX_BODY_BYTES).await else {
-        return problem(format!("the body is longer than {MAX_BODY_BYTES} bytes"));
-    };
-    let request: MintRequest = match serde_json::from_slice(&bytes) {
-        Ok(request) => request,
-        Err(error) => return problem(error.to_string()),
-    };
-    let keys = state.keys.snapshot();
-    match request.mint(&state.directory, keys.current(), state.origin.canonical()) {
-        Ok(token) => {
-            tracing::info!(client_id = %request.client_id, "minted a token");
-            let headers = [(header::CACHE_CONTROL, "no-store")];
-            (headers, Json(Minted { access_token: token.expose().to_owned() })).into_response()
-        }
-        Err(error) => problem(error.to_string()),
-    }
+/// An answer with tokens or secrets in it.
+fn never_stored(body: impl IntoResponse) -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], body).into_response()
+}
+
+/// The tenant of a request; the first one where it names none.
+fn tenant(state: &AppState, id: Option<TenantId>) -> Result<Arc<LiveTenant>, Box<Response>> {
+    let found = id.map_or_else(|| Some(Arc::clone(state.tenants.first())), |id| state.tenants.tenant(id));
+    found.ok_or_else(|| Box::new(unknown_tenant()))
+}
+
+fn unknown_tenant() -> Response {
+    problem(StatusCode::NOT_FOUND, "tenant_unknown", "there is no such tenant".to_owned())
+}
+
+fn invalid(detail: String) -> Response {
+    problem(StatusCode::BAD_REQUEST, "request_invalid", detail)
 }
 
 /// Lets only programs of this machine through.
@@ -99,6 +177,6 @@ fn problem(status: StatusCode, code: &'static str, detail: String) -> Response {
 }
 
 fn failed(error: &(dyn std::error::Error + 'static)) -> Response {
-    tracing::error!(error, "the signing keys could not be rolled over");
+    tracing::error!(error, "a request to the admin listener failed");
     problem(StatusCode::INTERNAL_SERVER_ERROR, "failed", "the log says why".to_owned())
 }

@@ -3,8 +3,10 @@
 mod builder;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use shared::azure_ad::Instance;
+use shared::ids::TenantId;
 use shared::secret::AccessToken;
 use shared::server::BindError;
 use shared::settings::{KeyProblem, SettingsError};
@@ -17,8 +19,11 @@ pub use builder::{Builder, DEVELOPMENT_IDENTITY_HEADER};
 use crate::DirectoryError;
 use crate::certificates::{CertificateAuthority, IssueError, IssuedCertificate};
 use crate::endpoints::AppState;
+use crate::journal::Journal;
 use crate::keys::RollError;
 use crate::mint::{MintError, MintRequest};
+use crate::tenant::Tenant;
+use crate::tenants::TenantError;
 
 /// A stand-in for Entra ID that serves until it is dropped.
 #[derive(Debug)]
@@ -103,24 +108,58 @@ impl Authority {
         self.managed_identity_url.clone()
     }
 
+    /// Makes a tenant that shares nothing with others: its own ids, keys, clock, faults and journal.
+    ///
+    /// Takes well under a millisecond where keys were made ahead, as they are by the second time it is asked for.
+    ///
+    /// # Errors
+    /// There are too many, or there are no keys to be had.
+    pub async fn tenant(&self) -> Result<Tenant, TenantError> {
+        let tenants = Arc::clone(&self.state.tenants);
+        // Where no key was made ahead, making one is long work.
+        let live = tokio::task::spawn_blocking(move || tenants.add()).await??;
+        Ok(Tenant::new(live, Arc::clone(&self.state.reach)))
+    }
+
+    /// The tenant that stands first in the directory.
+    #[must_use]
+    pub fn first_tenant(&self) -> Tenant {
+        Tenant::new(Arc::clone(self.state.tenants.first()), Arc::clone(&self.state.reach))
+    }
+
+    /// The tenant of this id, of the directory or made by a test.
+    #[must_use]
+    pub fn find_tenant(&self, id: TenantId) -> Option<Tenant> {
+        Some(Tenant::new(self.state.tenants.tenant(id)?, Arc::clone(&self.state.reach)))
+    }
+
+    /// Forgets a tenant that a test made; those of the directory stay.
+    pub fn remove_tenant(&self, tenant: &Tenant) {
+        self.state.tenants.remove(tenant.id());
+    }
+
+    /// What came to the endpoints of every tenant, and of none.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.state.tenants.journal
+    }
+
     /// Signs with a new key from now on; the ones before it stay published. Takes this thread some 100 ms.
+    ///
+    /// These are the keys of the first tenant; see [`Tenant::keys`] for those of others and for single steps.
     ///
     /// # Errors
     /// The new key cannot be kept in the data folder.
     pub fn roll_keys(&self) -> Result<(), RollError> {
-        self.state.keys.roll()
+        self.state.tenants.first().keys.roll()
     }
 
-    /// Mints a token with claims of the caller's choosing, signed with the current key.
+    /// Mints a token with claims of the caller's choosing, signed with the tenant's current key.
     ///
     /// # Errors
     /// The directory knows no such tenant, client or resource.
     pub fn mint(&self, request: &MintRequest) -> Result<AccessToken, MintError> {
-        request.mint(
-            &self.state.directory,
-            self.state.keys.snapshot().current(),
-            self.state.origin.canonical(),
-        )
+        request.mint(&self.state.tenants, self.state.origin.canonical())
     }
 
     /// Issues a server certificate for DNS names and IP addresses, from the stand-in's own authority.

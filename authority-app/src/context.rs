@@ -18,17 +18,17 @@ pub(crate) struct Context {
     pub(crate) trace_id: Uuid,
     /// The client's `client-request-id`, where it sent one.
     pub(crate) client_request_id: Option<Uuid>,
-    /// When the request came.
+    /// When the request came, by the clock of the tenant it names.
     pub(crate) now: Timestamp,
 }
 
 impl Context {
-    pub(crate) fn new(headers: &HeaderMap) -> Self {
+    pub(crate) fn new(headers: &HeaderMap, now: Timestamp) -> Self {
         let client_request_id = headers
             .get(CLIENT_REQUEST_ID)
             .and_then(|value| value.to_str().ok())
             .and_then(|text| Uuid::try_parse(text).ok());
-        Self { trace_id: trace_id(), client_request_id, now: Timestamp::now() }
+        Self { trace_id: trace_id(), client_request_id, now }
     }
 
     /// The `correlation_id` of an error.
@@ -42,7 +42,7 @@ impl<S: Sync> FromRequestParts<S> for Context {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get().copied().unwrap_or_else(|| Self::new(&parts.headers)))
+        Ok(parts.extensions.get().copied().unwrap_or_else(|| Self::new(&parts.headers, Timestamp::now())))
     }
 }
 

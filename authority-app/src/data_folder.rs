@@ -46,6 +46,11 @@ impl DataFolder {
         self.path(crate::certificates::FILE)
     }
 
+    /// A folder in this one.
+    pub(crate) fn folder(&self, name: &str) -> Result<Self, KeyProblem> {
+        Self::at(self.path(name))
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }

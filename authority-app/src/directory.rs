@@ -1,5 +1,6 @@
 //! The directory: tenants, the apps in them, and what was granted to whom.
 
+mod changes;
 mod error;
 mod files;
 mod formats;
@@ -18,6 +19,7 @@ use shared::ids::{AppIdUri, ClientId, ObjectId, TenantId};
 use shared::settings::Environment;
 use uuid::Uuid;
 
+pub use changes::RegistrationError;
 pub use error::DirectoryError;
 pub use formats::ManifestFormat;
 pub(crate) use managed_identities::{IdentityName, ManagedIdentity};
@@ -43,6 +45,8 @@ pub(crate) struct Tenant {
     pub(crate) id: TenantId,
     pub(crate) display_name: String,
     pub(crate) region: Option<String>,
+    /// Whether its keys are its own; other tenants share a key set under `common`, as Entra's do.
+    pub(crate) has_own_key_set: bool,
     principals: HashMap<ClientId, ServicePrincipal>,
     /// Ids of the granted roles, by client and resource.
     grants: HashMap<(ClientId, ClientId), Vec<Uuid>>,
@@ -59,7 +63,7 @@ pub(crate) struct ServicePrincipal {
 }
 
 /// An app registration.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Application {
     pub(crate) client_id: ClientId,
     pub(crate) display_name: String,
@@ -77,7 +81,7 @@ pub(crate) struct Application {
 }
 
 /// An app role as a resource's registration defines it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct AppRoleDefinition {
     pub(crate) id: Uuid,
     /// What goes into the `roles` claim; a role without a value is granted and never seen.

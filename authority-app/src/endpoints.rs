@@ -1,5 +1,6 @@
 //! Entra's endpoints, and nothing beside them.
 
+mod addressed;
 mod discovery;
 mod instance_discovery;
 mod judgement;
@@ -23,16 +24,21 @@ use crate::context::{CLIENT_REQUEST_ID, Context};
 use crate::credentials::Authenticator;
 use crate::directory::Directory;
 use crate::errors::Refusal;
-use crate::keys::SigningKeys;
+use crate::faults;
+use crate::journal::Reason;
 use crate::origin::Origin;
+use crate::tenant::Reach;
+use crate::tenants::Tenants;
+use addressed::Addressed;
 
 /// What the endpoints answer from.
 #[derive(Debug, Clone)]
 pub(crate) struct AppState {
-    pub(crate) directory: Arc<Directory>,
-    pub(crate) keys: Arc<SigningKeys>,
+    pub(crate) tenants: Arc<Tenants>,
     pub(crate) origin: Arc<Origin>,
+    pub(crate) directory: Arc<Directory>,
     pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) reach: Arc<Reach>,
 }
 
 /// The routes. Every answer has the headers that Entra gives to all of them.
@@ -54,11 +60,15 @@ pub(crate) fn router(state: AppState) -> Router {
 ///
 /// Of Entra's headers, `Strict-Transport-Security` is left out: browsers would apply it to every port of localhost.
 async fn identify(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    let context = Context::new(request.headers());
+    let addressed = Addressed::by(&request, &state);
+    let context = Context::new(request.headers(), addressed.now());
     let instance = state.origin.of(request.headers());
     request.extensions_mut().insert(context);
     request.extensions_mut().insert(BaseUrl(instance));
-    let mut response = next.run(request).await;
+    let fault = addressed.fault();
+    let record = addressed.recording(context, fault.as_ref());
+    let mut response = faults::answer(fault.as_ref(), &context, next.run(request)).await;
+    record.answered(&response);
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(context.trace_id.to_string()) {
         headers.insert("x-ms-request-id", id);
@@ -110,5 +120,8 @@ fn set(headers: &mut HeaderMap, values: &[(&'static str, &'static str)]) {
 /// A refusal of anything but a token; refused token requests say more in the log.
 fn refuse(refusal: Refusal, context: &Context) -> Response {
     tracing::info!(aadsts = refusal.code(), trace_id = %context.trace_id, "refused");
-    refusal.into_response(context)
+    let aadsts = refusal.code();
+    let mut response = refusal.into_response(context);
+    response.extensions_mut().insert(Reason::Refused { aadsts });
+    response
 }

@@ -1,13 +1,20 @@
 //! The keys that sign tokens: which one signs now, and which are published.
 
+mod kept;
 mod signing_key;
+mod spare;
+mod spki;
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
+use serde::Serialize;
 use shared::settings::KeyProblem;
 
-pub(crate) use signing_key::{SigningFailed, SigningKey};
+use kept::KeptKeys;
+pub(crate) use signing_key::{Encoding, SigningFailed, SigningKey};
+pub(crate) use spare::SpareKeys;
 
 use crate::DataFolder;
 
@@ -16,48 +23,192 @@ use crate::DataFolder;
 /// <https://learn.microsoft.com/entra/identity-platform/signing-key-rollover>
 const PUBLISHED_AT_LEAST: usize = 2;
 
-/// The most keys published; rolling over once more drops the oldest.
-const PUBLISHED_AT_MOST: usize = 8;
+/// The most keys known, published or removed; one more drops the oldest.
+const KNOWN_AT_MOST: usize = 8;
 
-/// The signing keys, as an immutable set that a rollover replaces whole.
+/// The signing keys of one tenant, as an immutable set that a change replaces whole.
+///
+/// A rollover has four steps: [`Self::announce`], [`Self::promote`], [`Self::retire`], [`Self::remove`].
 #[derive(Debug)]
-pub(crate) struct SigningKeys {
+pub struct SigningKeys {
     set: ArcSwap<KeySet>,
-    folder: DataFolder,
+    source: Source,
+    changes: Mutex<()>,
+    foreign: OnceLock<Arc<SigningKey>>,
+}
+
+/// Where new keys come from.
+#[derive(Debug)]
+enum Source {
+    /// They are made, and kept from one start to the next.
+    Kept(KeptKeys),
+    /// They were made ahead, and are the tenant's for as long as it lives.
+    Spare(Arc<SpareKeys>),
 }
 
 /// A set of keys, at least one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct KeySet {
     current: Arc<SigningKey>,
-    others: Vec<Arc<SigningKey>>,
+    others: Vec<(Arc<SigningKey>, KeyState)>,
 }
 
-/// Why there is no new key.
+/// What a key is at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyState {
+    /// Published, and has signed nothing yet.
+    Announced,
+    /// Published; signs every token.
+    Signing,
+    /// Published; has signed, and can be promoted again.
+    Published,
+    /// Published for the tokens it has signed; signs no more.
+    Retired,
+    /// No longer published.
+    Removed,
+}
+
+/// Why the keys stay as they are.
 #[derive(Debug, thiserror::Error)]
-#[error("the signing keys could not be rolled over")]
-pub struct RollError(#[from] KeyProblem);
+pub enum RollError {
+    /// The stand-in: a key cannot be made or kept.
+    // Not `transparent`: who is to blame is found among the sources.
+    #[error("the signing keys could not be rolled over")]
+    Key(#[from] KeyProblem),
+    /// Whoever asked: there is no key of this id.
+    #[error("the tenant has no such key")]
+    UnknownKey,
+    /// Whoever asked: the key is not in a state from which this step leads on.
+    #[error("the key is {0}; the step is not for such a key")]
+    WrongState(KeyState),
+}
 
 impl SigningKeys {
     /// Reads the keys of the folder; the first time, makes them.
     pub(crate) fn open(folder: DataFolder) -> Result<Self, KeyProblem> {
-        let mut numbers = numbers(&folder)?;
-        while numbers.len() < PUBLISHED_AT_LEAST {
-            // Another process may make the same one at the same time; then that one counts.
-            folder.create(&file(numbers.last().unwrap_or(&0) + 1), &SigningKey::generate()?)?;
-            numbers = self::numbers(&folder)?;
+        let (kept, keys) = KeptKeys::open(folder, PUBLISHED_AT_LEAST)?;
+        let mut keys = keys.into_iter().map(Arc::new);
+        let current = keys.next().ok_or_else(|| KeyProblem::new("data.folder", "holds no signing key"))?;
+        let others = keys.map(|key| (key, KeyState::Published)).collect();
+        Ok(Self::new(KeySet { current, others }, Source::Kept(kept)))
+    }
+
+    /// Takes keys that were made ahead.
+    pub(crate) fn of_spare(spare: &Arc<SpareKeys>) -> Result<Self, KeyProblem> {
+        let current = Arc::new(spare.take()?);
+        let mut others = Vec::new();
+        for _ in 1..PUBLISHED_AT_LEAST {
+            others.push((Arc::new(spare.take()?), KeyState::Announced));
         }
-        let mut keys = Vec::new();
-        for name in numbers.iter().rev().copied().map(file) {
-            // Another process may have dropped the oldest meanwhile.
-            if let Some(text) = folder.read(&name)? {
-                keys.push(Arc::new(SigningKey::parse(&text).ok_or_else(|| folder.malformed(&name))?));
-            }
+        Ok(Self::new(KeySet { current, others }, Source::Spare(Arc::clone(spare))))
+    }
+
+    fn new(set: KeySet, source: Source) -> Self {
+        Self { set: ArcSwap::from_pointee(set), source, changes: Mutex::default(), foreign: OnceLock::new() }
+    }
+
+    /// The ids of the keys and what each is, the signing one first.
+    #[must_use]
+    pub fn list(&self) -> Vec<(String, KeyState)> {
+        self.snapshot().all().map(|(key, state)| (key.kid().to_owned(), state)).collect()
+    }
+
+    /// The id of the key that signs.
+    #[must_use]
+    pub fn signing(&self) -> String {
+        self.snapshot().current().kid().to_owned()
+    }
+
+    /// Publishes a new key, which signs nothing yet, and returns its id. Takes up to some 100 ms.
+    ///
+    /// The keys of a seeded tenant outlast it from their promotion on.
+    ///
+    /// # Errors
+    /// No key can be made.
+    pub fn announce(&self) -> Result<String, RollError> {
+        let _change = self.change();
+        let key = self.source.new_key()?;
+        let kid = key.kid().to_owned();
+        self.update(|set| set.others.insert(0, (key, KeyState::Announced)));
+        tracing::info!(kid, "announced a key");
+        Ok(kid)
+    }
+
+    /// Signs with a published key from now on; the one before it stays published.
+    ///
+    /// # Errors
+    /// There is no such key, or it was retired or removed.
+    pub fn promote(&self, kid: &str) -> Result<(), RollError> {
+        let _change = self.change();
+        let mut set = KeySet::clone(&self.snapshot());
+        let (key, _) = set.take(kid, &[KeyState::Announced, KeyState::Published])?;
+        self.source.keep(&key)?;
+        let before = std::mem::replace(&mut set.current, key);
+        set.others.insert(0, (before, KeyState::Published));
+        self.set.store(Arc::new(set));
+        tracing::info!(kid, "signing with another key");
+        Ok(())
+    }
+
+    /// Never signs with a key again; it stays published.
+    ///
+    /// # Errors
+    /// There is no such key, or it signs.
+    pub fn retire(&self, kid: &str) -> Result<(), RollError> {
+        self.put(kid, &[KeyState::Announced, KeyState::Published], KeyState::Retired)
+    }
+
+    /// No longer publishes a key. Where only one would be left, announces another.
+    ///
+    /// # Errors
+    /// There is no such key, or it signs; no other can be made or the kept one not be deleted.
+    pub fn remove(&self, kid: &str) -> Result<(), RollError> {
+        let published = [KeyState::Announced, KeyState::Published, KeyState::Retired];
+        self.put(kid, &published, KeyState::Removed)?;
+        self.source.forget(kid)?;
+        if self.snapshot().published().count() < PUBLISHED_AT_LEAST {
+            self.announce()?;
         }
-        let mut keys = keys.into_iter();
-        let current = keys.next().ok_or_else(|| folder.malformed(&file(1)))?;
-        let set = KeySet { current, others: keys.collect() };
-        Ok(Self { set: ArcSwap::from_pointee(set), folder })
+        Ok(())
+    }
+
+    /// Publishes a removed key again, as after a removal by mistake; it signs nothing.
+    ///
+    /// # Errors
+    /// There is no such key among the removed ones.
+    pub fn restore(&self, kid: &str) -> Result<(), RollError> {
+        self.put(kid, &[KeyState::Removed], KeyState::Retired)
+    }
+
+    /// Replaces all keys at once, as after a theft: none of those before is published any more.
+    ///
+    /// # Errors
+    /// No keys can be made, or the kept ones not be replaced.
+    pub fn emergency(&self) -> Result<(), RollError> {
+        let _change = self.change();
+        let current = self.source.new_key()?;
+        let next = self.source.new_key()?;
+        self.source.keep(&current)?;
+        let before = self.snapshot();
+        let mut others = vec![(next, KeyState::Announced)];
+        others.extend(before.all().map(|(key, _)| (Arc::clone(key), KeyState::Removed)));
+        others.truncate(KNOWN_AT_MOST - 1);
+        self.set.store(Arc::new(KeySet { current, others }));
+        for (key, _) in before.all() {
+            self.source.forget(key.kid())?;
+        }
+        tracing::info!("replaced all signing keys");
+        Ok(())
+    }
+
+    /// Announces a key and promotes it at once. Takes up to some 100 ms.
+    ///
+    /// # Errors
+    /// No key can be made or kept.
+    pub fn roll(&self) -> Result<(), RollError> {
+        let kid = self.announce()?;
+        self.promote(&kid)
     }
 
     /// The keys as they are now.
@@ -65,25 +216,64 @@ impl SigningKeys {
         self.set.load_full()
     }
 
-    /// Makes a key that signs from now on; those before it stay published. Takes some 100 ms of a core.
-    pub(crate) fn roll(&self) -> Result<(), RollError> {
-        let text = SigningKey::generate()?;
-        let mut number = numbers(&self.folder)?.last().unwrap_or(&0) + 1;
-        // Another process may have rolled over meanwhile.
-        while !self.folder.create(&file(number), &text)? {
-            number += 1;
+    /// A key that is none of the tenant's, for tokens that must not verify.
+    pub(crate) fn foreign(&self) -> Result<Arc<SigningKey>, KeyProblem> {
+        if let Some(key) = self.foreign.get() {
+            return Ok(Arc::clone(key));
         }
-        let new = Arc::new(SigningKey::parse(&text).ok_or_else(|| self.folder.malformed(&file(number)))?);
-        self.set.rcu(|set| KeySet {
-            current: Arc::clone(&new),
-            others: set.published().take(PUBLISHED_AT_MOST - 1).map(Arc::clone).collect(),
-        });
-        let numbers = numbers(&self.folder)?;
-        for number in numbers.iter().take(numbers.len().saturating_sub(PUBLISHED_AT_MOST)) {
-            self.folder.remove(&file(*number))?;
-        }
-        tracing::info!(kid = new.kid(), "signing with a new key");
+        let key = self.source.new_key()?;
+        Ok(Arc::clone(self.foreign.get_or_init(|| key)))
+    }
+
+    fn put(&self, kid: &str, from: &[KeyState], to: KeyState) -> Result<(), RollError> {
+        let _change = self.change();
+        let mut set = KeySet::clone(&self.snapshot());
+        let (key, place) = set.take(kid, from)?;
+        set.others.insert(place, (key, to));
+        self.set.store(Arc::new(set));
+        tracing::info!(kid, state = %to, "changed the state of a key");
         Ok(())
+    }
+
+    fn update(&self, change: impl FnOnce(&mut KeySet)) {
+        let mut set = KeySet::clone(&self.snapshot());
+        change(&mut set);
+        while set.others.len() >= KNOWN_AT_MOST {
+            if let Some((dropped, _)) = set.others.pop() {
+                let kept = self.source.forget(dropped.kid());
+                kept.unwrap_or_else(|error| tracing::warn!(%error, "an old key stays in the data folder"));
+            }
+        }
+        self.set.store(Arc::new(set));
+    }
+
+    /// Lets one change after the other happen; readers never wait.
+    fn change(&self) -> MutexGuard<'_, ()> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Source {
+    fn new_key(&self) -> Result<Arc<SigningKey>, KeyProblem> {
+        match self {
+            Self::Kept(kept) => kept.make(),
+            Self::Spare(spare) => spare.take(),
+        }
+        .map(Arc::new)
+    }
+
+    fn keep(&self, key: &SigningKey) -> Result<(), KeyProblem> {
+        match self {
+            Self::Kept(kept) => kept.keep(key),
+            Self::Spare(_) => Ok(()),
+        }
+    }
+
+    fn forget(&self, kid: &str) -> Result<(), KeyProblem> {
+        match self {
+            Self::Kept(kept) => kept.forget(kid),
+            Self::Spare(_) => Ok(()),
+        }
     }
 }
 
@@ -95,19 +285,35 @@ impl KeySet {
 
     /// Every key that a resource has to accept, the current one first.
     pub(crate) fn published(&self) -> impl Iterator<Item = &Arc<SigningKey>> {
-        std::iter::once(&self.current).chain(&self.others)
+        self.all().filter(|(_, state)| *state != KeyState::Removed).map(|(key, _)| key)
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&Arc<SigningKey>, KeyState)> {
+        let others = self.others.iter().map(|(key, state)| (key, *state));
+        std::iter::once((&self.current, KeyState::Signing)).chain(others)
+    }
+
+    /// Takes out a key that is in one of these states; says where it stood.
+    fn take(&mut self, kid: &str, states: &[KeyState]) -> Result<(Arc<SigningKey>, usize), RollError> {
+        if self.current.kid() == kid {
+            return Err(RollError::WrongState(KeyState::Signing));
+        }
+        let place = self.others.iter().position(|(key, _)| key.kid() == kid).ok_or(RollError::UnknownKey)?;
+        let (key, state) = self.others.remove(place);
+        if states.contains(&state) { Ok((key, place)) } else { Err(RollError::WrongState(state)) }
     }
 }
 
-/// A key's file; numbers go up, so that the newest key is the current one.
-fn file(number: u32) -> String {
-    format!("signing-key-{number:06}.pem")
-}
-
-/// The numbers of the keys in the folder, in order.
-fn numbers(folder: &DataFolder) -> Result<Vec<u32>, KeyProblem> {
-    let number = |name: &String| name.strip_prefix("signing-key-")?.strip_suffix(".pem")?.parse().ok();
-    Ok(folder.names()?.iter().filter_map(number).collect())
+impl fmt::Display for KeyState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Announced => "announced",
+            Self::Signing => "the signing one",
+            Self::Published => "published",
+            Self::Retired => "retired",
+            Self::Removed => "removed",
+        })
+    }
 }
 
 #[cfg(test)]
@@ -149,19 +355,66 @@ mod tests {
     fn the_number_of_keys_is_bounded() {
         let parent = tempfile::tempdir().unwrap();
         let keys = SigningKeys::open(DataFolder::at(parent.path()).unwrap()).unwrap();
-        for _ in 0..PUBLISHED_AT_MOST {
+        for _ in 0..KNOWN_AT_MOST {
             keys.roll().unwrap();
         }
-        assert_eq!(kids(&keys).len(), PUBLISHED_AT_MOST);
-        assert_eq!(numbers(&keys.folder).unwrap().len(), PUBLISHED_AT_MOST);
+        assert_eq!(kids(&keys).len(), KNOWN_AT_MOST);
+        assert_eq!(
+            kids(&SigningKeys::open(DataFolder::at(parent.path()).unwrap()).unwrap()).len(),
+            KNOWN_AT_MOST
+        );
     }
 
     #[test]
     fn a_file_that_was_tampered_with_is_named() {
         let parent = tempfile::tempdir().unwrap();
         let folder = DataFolder::at(parent.path()).unwrap();
-        folder.create(&file(1), "canary").unwrap();
+        folder.create("signing-key-000001.pem", "canary").unwrap();
         let error = SigningKeys::open(folder).unwrap_err().to_string();
         assert!(error.contains("signing-key-000001.pem") && !error.contains("canary"), "{error}");
+    }
+
+    #[test]
+    fn a_rollover_in_four_steps_keeps_what_is_published_in_its_hands() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = DataFolder::at(parent.path()).unwrap();
+        let keys = SigningKeys::of_spare(&Arc::new(SpareKeys::new(folder))).unwrap();
+        let old = keys.signing();
+        let new = keys.announce().unwrap();
+        assert!(keys.signing() == old && kids(&keys).contains(&new));
+        keys.promote(&new).unwrap();
+        assert!(keys.signing() == new && kids(&keys).contains(&old));
+        keys.retire(&old).unwrap();
+        assert!(kids(&keys).contains(&old));
+        assert!(matches!(keys.promote(&old), Err(RollError::WrongState(KeyState::Retired))));
+        keys.remove(&old).unwrap();
+        assert!(!kids(&keys).contains(&old) && kids(&keys).len() >= PUBLISHED_AT_LEAST);
+        keys.restore(&old).unwrap();
+        assert!(kids(&keys).contains(&old));
+        assert!(matches!(keys.remove(&new), Err(RollError::WrongState(KeyState::Signing))));
+        assert!(matches!(keys.retire("x"), Err(RollError::UnknownKey)));
+    }
+
+    #[test]
+    fn removing_keys_never_leaves_one_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let keys = SigningKeys::open(DataFolder::at(parent.path()).unwrap()).unwrap();
+        let other = kids(&keys)[1].clone();
+        keys.remove(&other).unwrap();
+        assert_eq!(kids(&keys).len(), PUBLISHED_AT_LEAST);
+        assert!(!kids(&keys).contains(&other));
+    }
+
+    #[test]
+    fn an_emergency_replaces_all_keys_for_good() {
+        let parent = tempfile::tempdir().unwrap();
+        let open = || SigningKeys::open(DataFolder::at(parent.path()).unwrap()).unwrap();
+        let keys = open();
+        let before = kids(&keys);
+        keys.emergency().unwrap();
+        for now in [&keys, &open()] {
+            assert!(kids(now).len() >= PUBLISHED_AT_LEAST);
+            assert!(kids(now).iter().all(|kid| !before.contains(kid)));
+        }
     }
 }

@@ -13,6 +13,21 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A test has a tenant to itself, with a client that holds one role, and a token that it acquired over https:
+//!
+//! ```
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let authority = authority_app::Authority::builder().spawn().await?;
+//! let tenant = authority.tenant().await?;
+//! let api = tenant.application("orders")?.role("Orders.Read")?;
+//! let client = tenant.client("caller")?.grant(&api, "Orders.Read")?;
+//! let token = client.token(&api).await?;
+//! # assert_eq!(token.expose().split('.').count(), 3);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Layout
 //!
 //! - [`Authority`] is the running whole: its listeners, and what a test does to it beyond Entra (`authority`, `mint`).
@@ -25,33 +40,48 @@
 //! - What it says to people: `explain/` (an error code, a token against the directory), `manifests/` (a registration
 //!   written back, made in a real tenant with `az`, compared with a tenant's export), from [`Registrations`].
 //! - What it signs with: `keys/` (the signing keys), `certificates` (https), [`DataFolder`] (where both are kept).
+//! - What tests do: [`Tenant`] (`tenants` holds them, `tenant/` is what a test does with one: [`Application`],
+//!   [`Client`]), [`Clock`], [`Faults`], [`Journal`], and [`catalogue`], the tokens that no API may accept.
 //! - `admin` is the listener for tests in other processes; [`Settings`] are those of the binary.
 //!
 //! Dependency rule: this crate depends on `shared` and on none of the other services.
 
 mod admin;
 mod authority;
+pub mod catalogue;
 mod certificates;
+mod clock;
 mod context;
 mod credentials;
 mod data_folder;
 mod directory;
+mod endpoint;
 mod endpoints;
 mod errors;
 mod explain;
+mod faults;
 mod grant;
+mod journal;
 mod keys;
 mod manifests;
 mod mint;
 mod origin;
 mod settings;
+mod tenant;
+mod tenants;
 
 pub use authority::{Authority, Builder, DEVELOPMENT_IDENTITY_HEADER, StartError};
 pub use certificates::{CertificateAuthority, IssueError, IssuedCertificate};
+pub use clock::Clock;
 pub use data_folder::DataFolder;
-pub use directory::{Directory, DirectoryError, ManifestFormat, Registrations};
+pub use directory::{Directory, DirectoryError, ManifestFormat, RegistrationError, Registrations};
+pub use endpoint::Endpoint;
 pub use explain::Explanation;
-pub use keys::RollError;
+pub use faults::{Fault, Faults};
+pub use journal::{Bounds, Count, Entries, Entry, Journal};
+pub use keys::{KeyState, RollError, SigningKeys};
 pub use manifests::Difference;
 pub use mint::{MintError, MintRequest};
 pub use settings::Settings;
+pub use tenant::{Application, Client, Tenant, TokenError};
+pub use tenants::TenantError;

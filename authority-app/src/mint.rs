@@ -9,10 +9,10 @@ use shared::secret::{AccessToken, InvalidSecret};
 use url::Url;
 
 use crate::context::Context;
-use crate::directory::Directory;
 use crate::grant::Grant;
-use crate::keys::{SigningFailed, SigningKey};
+use crate::keys::SigningFailed;
 use crate::origin::is_microsofts;
+use crate::tenants::{LiveTenant, Tenants};
 
 /// Whose token to mint, and how it differs from the one that this client would get.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -71,26 +71,25 @@ impl MintRequest {
     }
 
     /// Mints the token. Neither credentials nor grants are asked for: the regular claims tell what was granted.
-    pub(crate) fn mint(
-        &self,
-        directory: &Directory,
-        key: &SigningKey,
-        instance: &Instance,
-    ) -> Result<AccessToken, MintError> {
-        let tenant = match self.tenant {
-            Some(id) => directory.tenant(id),
-            None => directory.first_tenant(),
-        };
-        let tenant = tenant.ok_or(MintError::UnknownTenant)?;
+    pub(crate) fn mint(&self, tenants: &Tenants, instance: &Instance) -> Result<AccessToken, MintError> {
+        match self.tenant {
+            Some(id) => self.mint_in(&*tenants.tenant(id).ok_or(MintError::UnknownTenant)?, instance),
+            None => self.mint_in(tenants.first(), instance),
+        }
+    }
+
+    /// The same in this tenant.
+    pub(crate) fn mint_in(&self, live: &LiveTenant, instance: &Instance) -> Result<AccessToken, MintError> {
+        let tenant = live.entry();
         let grant = Grant {
-            tenant,
+            tenant: &tenant,
             client: tenant.principal(self.client_id).ok_or(MintError::UnknownClient)?,
             resource: tenant.resource(&self.resource).ok_or(MintError::UnknownResource)?,
             requested: &self.resource,
             authentication: ClientAuthentication::Secret,
             capabilities: Vec::new(),
         };
-        let regular = grant.claims(instance, &Context::new(&http::HeaderMap::new()));
+        let regular = grant.claims(instance, &Context::new(&http::HeaderMap::new(), live.clock.now()));
         let Ok(Value::Object(mut claims)) = serde_json::to_value(regular) else {
             return Err(MintError::Failed);
         };
@@ -99,7 +98,8 @@ impl MintRequest {
         if claims.get("iss").is_some_and(names_microsoft) {
             return Err(MintError::MicrosoftIssuer);
         }
-        let token = key.sign(grant.version(), Value::Object(claims).to_string().as_bytes())?;
+        let keys = live.keys.snapshot();
+        let token = keys.current().sign(grant.version(), Value::Object(claims).to_string().as_bytes())?;
         Ok(AccessToken::parse(token)?)
     }
 }

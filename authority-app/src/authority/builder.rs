@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU64;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -20,8 +20,9 @@ use crate::certificates::CertificateAuthority;
 use crate::credentials::{Authenticator, SecretHash};
 use crate::endpoints::managed_identity::{self, MachineState};
 use crate::endpoints::{self, AppState};
-use crate::keys::SigningKeys;
 use crate::origin::{self, Origin};
+use crate::tenant::Reach;
+use crate::tenants::Tenants;
 use crate::{DataFolder, Directory, admin};
 
 /// The `IDENTITY_HEADER` of the App Service shape where none is set. It is public, and opens this stand-in alone.
@@ -162,7 +163,7 @@ impl Builder {
         let (data_folder, directory) = (self.data_folder, self.directory);
         // Reading keys is blocking work, and the first time, making them is long work.
         let opened = tokio::task::spawn_blocking(move || open(data_folder, directory)).await??;
-        let Opened { directory, keys, certificates } = opened;
+        let Opened { tenants, directory, certificates } = opened;
 
         let mut hosts = names.clone();
         hosts.extend(origin::addresses(listen.ip()).iter().map(ToString::to_string));
@@ -178,7 +179,12 @@ impl Builder {
         let url = |server: &Server| Url::parse(&format!("http://{}", server.address())).ok();
         let admin_url = admin.as_ref().and_then(url);
         let managed_identity_url = machine.as_ref().and_then(url);
-        let state = AppState { directory, keys, origin: Arc::new(origin), authenticator };
+        let reach = Arc::new(Reach {
+            instance: origin.canonical().clone(),
+            ca_certificate_pem: certificates.certificate_pem().to_owned(),
+            http: OnceLock::new(),
+        });
+        let state = AppState { tenants, directory, origin: Arc::new(origin), authenticator, reach };
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let mut serve = |server: Server, router: Router| {
@@ -223,17 +229,15 @@ async fn plain(address: Option<SocketAddr>) -> Result<Option<Server>, BindError>
 }
 
 struct Opened {
+    tenants: Arc<Tenants>,
     directory: Arc<Directory>,
-    keys: Arc<SigningKeys>,
     certificates: CertificateAuthority,
 }
 
 fn open(folder: Option<PathBuf>, directory: Option<Directory>) -> Result<Opened, StartError> {
     let folder = folder.map_or_else(DataFolder::of_user, DataFolder::at)?;
     let certificates = CertificateAuthority::open(&folder)?;
-    Ok(Opened {
-        directory: Arc::new(directory.map_or_else(|| Directory::seeded(&Environment::default()), Ok)?),
-        keys: Arc::new(SigningKeys::open(folder)?),
-        certificates,
-    })
+    let directory = directory.map_or_else(|| Directory::seeded(&Environment::default()), Ok)?;
+    let tenants = Arc::new(Tenants::open(&directory, &folder)?);
+    Ok(Opened { tenants, directory: Arc::new(directory), certificates })
 }

@@ -1,6 +1,7 @@
 //! Where a client proves itself: what its assertions have to be made for.
 
 use shared::azure_ad::Instance;
+use shared::ids::TenantId;
 
 use crate::directory::{Directory, Tenant};
 
@@ -23,8 +24,13 @@ impl Place<'_> {
         let Some(path) = self.path(audience) else { return false };
         let (segment, rest) = path.split_once('/').unwrap_or((path, ""));
         let rest = rest.strip_suffix('/').unwrap_or(rest);
-        self.directory.tenant_named(segment).is_some_and(|tenant| tenant.id == self.tenant.id)
-            && PATHS.contains(&rest)
+        self.is_tenant(segment) && PATHS.contains(&rest)
+    }
+
+    /// A tenant that a test made is in no directory, and has no domain.
+    fn is_tenant(&self, segment: &str) -> bool {
+        let named = || self.directory.tenant_named(segment).map(|tenant| tenant.id);
+        TenantId::parse(segment).ok().or_else(named) == Some(self.tenant.id)
     }
 
     /// Whether an issuer is the stand-in itself.

@@ -84,6 +84,7 @@ impl Tenant {
             id: entry.id,
             display_name: entry.display_name,
             region: entry.region,
+            has_own_key_set: false,
             principals: HashMap::new(),
             grants: HashMap::new(),
             managed_identities: Vec::new(),

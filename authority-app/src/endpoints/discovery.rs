@@ -21,8 +21,8 @@ pub(super) async fn v1(
     tenant: TenantSegment,
     context: Context,
 ) -> Response {
-    match tenant.resolve(&state.directory, Endpoint::Discovery) {
-        Ok(named) => public(DocumentV1::of(&base, named)),
+    match tenant.resolve(&state.tenants, Endpoint::Discovery) {
+        Ok(resolved) => public(DocumentV1::of(&base, resolved.named())),
         Err(refusal) => refuse(refusal, &context),
     }
 }
@@ -33,8 +33,8 @@ pub(super) async fn v2(
     tenant: TenantSegment,
     context: Context,
 ) -> Response {
-    match tenant.resolve(&state.directory, Endpoint::Discovery) {
-        Ok(named) => public(DocumentV2::of(&base, named)),
+    match tenant.resolve(&state.tenants, Endpoint::Discovery) {
+        Ok(resolved) => public(DocumentV2::of(&base, resolved.named())),
         Err(refusal) => refuse(refusal, &context),
     }
 }
@@ -103,9 +103,11 @@ struct Clouds {
 impl DocumentV1 {
     fn of(base: &Instance, named: Named<'_>) -> Self {
         let root = format!("{base}/{}", named.segment());
+        // The keys of v1 are the same for all tenants, and so is their address; but for a tenant of a test's own,
+        // so that its journal tells who fetched them.
+        let keys = if named.has_own_key_set() { root.clone() } else { format!("{base}/common") };
         Self {
-            // The keys of v1 are the same for all tenants, and so is their address.
-            head: Head::of(format!("{root}/oauth2/token"), format!("{base}/common/discovery/keys")),
+            head: Head::of(format!("{root}/oauth2/token"), format!("{keys}/discovery/keys")),
             response_types_supported: ["code", "id_token", "code id_token", "token id_token", "token"],
             scopes_supported: ["openid"],
             issuer: named.issuer(base, Version::V1),

@@ -49,7 +49,7 @@ fn answer(state: &AppState, base: &Instance, asked: &Url) -> Result<Answer, Refu
     let host = asked.host_str().filter(|host| state.origin.is_own(host)).ok_or(Refusal::UnknownInstance)?;
     let mut segments = asked.path_segments().into_iter().flatten();
     let tenant = segments.next().unwrap_or_default();
-    let named = TenantSegment::named(tenant, &state.directory, Endpoint::Discovery)?;
+    let resolved = TenantSegment::named(tenant, &state.tenants, Endpoint::Discovery)?;
     let version = if segments.any(|segment| segment == "v2.0") { "/v2.0" } else { "" };
     let network = base.url().authority().to_owned();
     let mut aliases = vec![network.clone()];
@@ -59,7 +59,7 @@ fn answer(state: &AppState, base: &Instance, asked: &Url) -> Result<Answer, Refu
     Ok(Answer {
         tenant_discovery_endpoint: format!(
             "{base}/{}{version}/.well-known/openid-configuration",
-            named.segment()
+            resolved.named().segment()
         ),
         api_version: "1.1",
         metadata: [Metadata { preferred_network: network.clone(), preferred_cache: network, aliases }],

@@ -2,21 +2,23 @@
 //!
 //! Members in Entra's order (captures of 2024-07-22): no `alg`, and `issuer` in the keys of v2 alone.
 
+use std::sync::Arc;
+
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
-use shared::azure_ad::Version;
+use shared::azure_ad::{Instance, Version};
 
-use super::tenant::TenantSegment;
+use super::tenant::{Resolved, TenantSegment};
 use super::{AppState, BaseUrl, public, refuse};
 use crate::context::Context;
 use crate::errors::Endpoint;
 use crate::keys::SigningKey;
 
 pub(super) async fn v1(State(state): State<AppState>, tenant: TenantSegment, context: Context) -> Response {
-    match tenant.resolve(&state.directory, Endpoint::Discovery) {
-        Ok(_) => key_set(&state, None),
+    match tenant.resolve(&state.tenants, Endpoint::Discovery) {
+        Ok(resolved) => key_set(&state, &resolved, None),
         Err(refusal) => refuse(refusal, &context),
     }
 }
@@ -27,8 +29,8 @@ pub(super) async fn v2(
     tenant: TenantSegment,
     context: Context,
 ) -> Response {
-    match tenant.resolve(&state.directory, Endpoint::Discovery) {
-        Ok(named) => key_set(&state, Some(&named.issuer(&base, Version::V2))),
+    match tenant.resolve(&state.tenants, Endpoint::Discovery) {
+        Ok(resolved) => key_set(&state, &resolved, Some(&base)),
         Err(refusal) => refuse(refusal, &context),
     }
 }
@@ -52,9 +54,26 @@ struct Key<'a> {
     issuer: Option<&'a str>,
 }
 
-fn key_set(state: &AppState, issuer: Option<&str>) -> Response {
-    let keys = state.keys.snapshot();
-    public(KeySet { keys: keys.published().map(|key| Key::of(key, issuer)).collect() })
+/// A tenant's keys are its own; a name that stands for many has the keys of all.
+///
+/// Under `common`, a key of the directory's tenants is any tenant's, as Entra's are; that of a tenant which a test made
+/// is its own there too. `base` is there for v2 alone, whose keys name their issuer.
+fn key_set(state: &AppState, resolved: &Resolved, base: Option<&Instance>) -> Response {
+    let tenants = resolved.tenant().map_or_else(|| state.tenants.all(), |tenant| vec![Arc::clone(tenant)]);
+    let sets: Vec<_> = tenants
+        .iter()
+        .map(|tenant| {
+            let own = resolved.tenant().is_none() && tenant.entry().has_own_key_set;
+            let issuer = base.map(|base| {
+                let own = own.then(|| base.issuer(tenant.id, Version::V2));
+                own.unwrap_or_else(|| resolved.named().issuer(base, Version::V2))
+            });
+            (tenant.keys.snapshot(), issuer)
+        })
+        .collect();
+    let keys =
+        sets.iter().flat_map(|(set, issuer)| set.published().map(move |key| Key::of(key, issuer.as_deref())));
+    public(KeySet { keys: keys.collect() })
 }
 
 impl<'a> Key<'a> {

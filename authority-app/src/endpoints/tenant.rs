@@ -1,14 +1,16 @@
 //! The part of a URL that names a tenant.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 use shared::azure_ad::{Instance, Version};
 use shared::ids::{Domain, TenantId};
 
-use crate::directory::{Directory, Tenant};
+use crate::directory::Tenant;
 use crate::errors::{Echo, Endpoint, Refusal};
+use crate::tenants::{LiveTenant, Tenants};
 
 /// The tenant of all personal accounts, the same everywhere.
 const PERSONAL_ACCOUNTS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
@@ -26,9 +28,16 @@ pub(super) enum Named<'d> {
     Any(Alias),
 }
 
+/// What the segment names, as it is at the time of the request.
+#[derive(Debug)]
+pub(crate) enum Resolved {
+    Tenant(Arc<LiveTenant>, Arc<Tenant>),
+    Any(Alias),
+}
+
 /// A name that stands for many tenants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Alias {
+pub(crate) enum Alias {
     /// Work, school and personal accounts.
     Common,
     /// Work and school accounts.
@@ -49,33 +58,45 @@ impl<S: Send + Sync> FromRequestParts<S> for TenantSegment {
 
 impl TenantSegment {
     /// Finds what the segment names; case does not matter.
-    pub(super) fn resolve<'d>(
-        &self,
-        directory: &'d Directory,
-        endpoint: Endpoint,
-    ) -> Result<Named<'d>, Refusal> {
-        Self::named(&self.0, directory, endpoint)
+    pub(super) fn resolve(&self, tenants: &Tenants, endpoint: Endpoint) -> Result<Resolved, Refusal> {
+        Self::named(&self.0, tenants, endpoint)
     }
 
     /// Finds what a segment of another URL names.
-    pub(super) fn named<'d>(
-        segment: &str,
-        directory: &'d Directory,
-        endpoint: Endpoint,
-    ) -> Result<Named<'d>, Refusal> {
+    pub(super) fn named(segment: &str, tenants: &Tenants, endpoint: Endpoint) -> Result<Resolved, Refusal> {
         if let Some(alias) = Alias::of(segment) {
-            return Ok(Named::Any(alias));
+            return Ok(Resolved::Any(alias));
         }
         let tenant = if let Ok(id) = TenantId::parse(segment) {
-            directory.tenant(id)
+            tenants.tenant(id)
         } else if Domain::parse(segment).is_ok() {
-            directory.tenant_by_domain(segment)
+            tenants.by_domain(segment)
         } else {
             return Err(Refusal::MalformedTenant { tenant: Echo::of(segment) });
         };
-        tenant
-            .map(Named::Tenant)
-            .ok_or_else(|| Refusal::UnknownTenant { tenant: Echo::of(segment), endpoint })
+        tenant.map(Resolved::of).ok_or_else(|| Refusal::UnknownTenant { tenant: Echo::of(segment), endpoint })
+    }
+}
+
+impl Resolved {
+    fn of(tenant: Arc<LiveTenant>) -> Self {
+        let entry = tenant.entry();
+        Self::Tenant(tenant, entry)
+    }
+
+    /// The tenant, where it is one.
+    pub(crate) fn tenant(&self) -> Option<&Arc<LiveTenant>> {
+        match self {
+            Self::Tenant(tenant, _) => Some(tenant),
+            Self::Any(_) => None,
+        }
+    }
+
+    pub(super) fn named(&self) -> Named<'_> {
+        match self {
+            Self::Tenant(_, entry) => Named::Tenant(entry),
+            Self::Any(alias) => Named::Any(*alias),
+        }
     }
 }
 
@@ -102,6 +123,10 @@ impl Named<'_> {
             Self::Tenant(tenant) => tenant.id.to_string(),
             Self::Any(alias) => alias.as_str().to_owned(),
         }
+    }
+
+    pub(super) fn has_own_key_set(self) -> bool {
+        matches!(self, Self::Tenant(tenant) if tenant.has_own_key_set)
     }
 
     /// The issuer of its tokens; where it stands for many tenants, with a place to fill in.

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use http::{HeaderValue, Method, StatusCode, header};
 use shared::azure_ad::{Instance, Version};
+use shared::ids::ClientId;
 use shared::token_endpoint::{TokenResponseV1, TokenResponseV2};
 
 use super::judgement::{Setting, judge};
@@ -16,6 +17,7 @@ use super::{AppState, BaseUrl};
 use crate::context::Context;
 use crate::errors::{Echo, Endpoint, Refusal};
 use crate::grant::{EXPIRES_IN, Grant};
+use crate::journal::{Caller, Reason};
 
 pub(super) async fn v1(
     State(state): State<AppState>,
@@ -53,8 +55,8 @@ impl Call<'_> {
         if request.method() != Method::POST {
             return self.refused(Refusal::NotPost { method: Echo::of(request.method().as_str()) });
         }
-        let named = match tenant.resolve(&self.state.directory, Endpoint::Token) {
-            Ok(named) => named,
+        let resolved = match tenant.resolve(&self.state.tenants, Endpoint::Token) {
+            Ok(resolved) => resolved,
             Err(refusal) => return self.refused(refusal),
         };
         let (parts, body) = request.into_parts();
@@ -62,9 +64,10 @@ impl Call<'_> {
             Ok(request) => request,
             Err(refusal) => return self.refused(refusal),
         };
+        let client_id = request.client_id().and_then(|id| ClientId::parse(id).ok());
         let Self { state, version, base, context } = self;
         let setting = Setting { state, base, version: *version, now: context.now };
-        match judge(named, &request, setting).await {
+        let mut response = match judge(resolved.named(), &request, setting).await {
             Ok(grant) => self.granted(&grant),
             Err(refusal) => {
                 let mut response = self.refused(refusal);
@@ -75,14 +78,19 @@ impl Call<'_> {
                 }
                 response
             }
-        }
+        };
+        response.extensions_mut().insert(Caller(client_id));
+        response
     }
 
     /// Signs on this thread: it takes some 2 ms, every request does it, and the threads that run the tasks are as many
     /// as the cores; handing it to the pool for blocking work would add a queue and no core.
     fn granted(&self, grant: &Grant<'_>) -> Response {
         let claims = grant.claims(self.base, &self.context);
-        let keys = self.state.keys.snapshot();
+        let Some(tenant) = self.state.tenants.tenant(grant.tenant.id) else {
+            return self.refused(Refusal::NoTenant); // removed meanwhile
+        };
+        let keys = tenant.keys.snapshot();
         let signed = serde_json::to_vec(&claims)
             .map_err(|error| error.to_string())
             .and_then(|json| keys.current().sign(grant.version(), &json).map_err(|error| error.to_string()));
@@ -120,12 +128,15 @@ impl Call<'_> {
             }
         };
         response.headers_mut().insert("x-ms-clitelem", HeaderValue::from_static("1,0,0,,"));
+        response.extensions_mut().insert(Reason::Issued { roles: claims.regular.roles });
         response
     }
 
     fn refused(&self, refusal: Refusal) -> Response {
         let (aadsts, trace_id) = (refusal.code(), self.context.trace_id);
         tracing::info!(aadsts, hint = refusal.hint(), %trace_id, "refused a token");
-        refusal.into_response(&self.context)
+        let mut response = refusal.into_response(&self.context);
+        response.extensions_mut().insert(Reason::Refused { aadsts });
+        response
     }
 }

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaEncoding, RsaKeyPair};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use jiff::ToSpan;
@@ -16,6 +17,7 @@ use shared::settings::KeyProblem;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
+use super::spki::pem;
 use crate::certificates::set_validity;
 
 /// A key's life in years, as in Entra's own certificates of signing keys.
@@ -29,6 +31,9 @@ pub(crate) struct SigningKey {
     exponent: String,
     certificate: String,
 }
+
+/// How a message is hashed and padded before the key is applied to it.
+pub(crate) type Encoding = &'static dyn RsaEncoding;
 
 /// Signing failed; nobody but the cryptographic library is to blame.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -100,13 +105,30 @@ impl SigningKey {
         let mut token = BASE64_URL_SAFE_NO_PAD.encode(header);
         token.push('.');
         BASE64_URL_SAFE_NO_PAD.encode_string(claims, &mut token);
-        let mut signature = vec![0; self.pair.public_modulus_len()];
-        self.pair
-            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), token.as_bytes(), &mut signature)
-            .map_err(|_| SigningFailed)?;
+        let signature = self.signature(&RSA_PKCS1_SHA256, token.as_bytes())?;
         token.push('.');
         BASE64_URL_SAFE_NO_PAD.encode_string(signature, &mut token);
         Ok(token)
+    }
+
+    /// Signs a message in any way that an RSA key can.
+    pub(crate) fn signature(&self, encoding: Encoding, message: &[u8]) -> Result<Vec<u8>, SigningFailed> {
+        let mut signature = vec![0; self.pair.public_modulus_len()];
+        let signed = self.pair.sign(encoding, &SystemRandom::new(), message, &mut signature);
+        signed.map(|()| signature).map_err(|_| SigningFailed)
+    }
+
+    /// The key and its certificate, as [`Self::parse`] reads them.
+    pub(super) fn to_pem(&self) -> Result<String, KeyProblem> {
+        let private =
+            self.private_key().map_err(|error| KeyProblem::new("data.folder", error.to_string()))?;
+        let certificate = BASE64_STANDARD.decode(&self.certificate).unwrap_or_default();
+        Ok(format!("{}{}", pem("PRIVATE KEY", private.as_ref()), pem("CERTIFICATE", &certificate)))
+    }
+
+    /// The private key (PKCS #8).
+    pub(crate) fn private_key(&self) -> Result<Pkcs8V1Der<'static>, SigningFailed> {
+        self.pair.as_der().map_err(|_| SigningFailed)
     }
 }
 

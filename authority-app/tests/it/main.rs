@@ -6,13 +6,16 @@
 )]
 
 mod admin;
+mod admin_tenants;
 mod assertions;
 mod directories;
 mod discovery;
 mod errors;
 mod explain;
+mod faults;
 mod federation;
 mod grants;
+mod journal;
 mod keys;
 mod managed_identity;
 mod manifests;
@@ -20,5 +23,6 @@ mod members;
 mod program;
 mod safety;
 mod signer;
+mod tenants;
 mod tokens;
 mod world;

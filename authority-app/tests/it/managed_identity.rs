@@ -208,7 +208,12 @@ async fn there_is_no_such_listener_unless_told_and_never_off_loopback() {
     assert_eq!(World::new().await.authority.managed_identity_url(), None);
     let any = Authority::builder().managed_identity_listen(Some(([0, 0, 0, 0], 0).into()));
     let error = any.allow_non_loopback(true).spawn().await.unwrap_err().to_string();
-    assert!(error.starts_with("`managed_identity.listen` (the settings or MANAGED_IDENTITY__LISTEN): not a loopback address"), "{error}");
+    assert!(
+        error.starts_with(
+            "`managed_identity.listen` (the settings or MANAGED_IDENTITY__LISTEN): not a loopback address"
+        ),
+        "{error}"
+    );
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let builder = Authority::builder().managed_identity_listen(Some(taken.local_addr().unwrap()));
     let error = builder.spawn().await.unwrap_err().to_string();

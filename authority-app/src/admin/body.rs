@@ -1,0 +1,24 @@
+//! The JSON body of a request.
+
+use axum::body;
+use axum::extract::{FromRequest, Request};
+use axum::response::Response;
+use serde::de::DeserializeOwned;
+
+use super::invalid;
+
+/// The largest body, in bytes: room for a token with a great many claims.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// A body that was read; what is wrong with it is answered.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
+        let bytes = body::to_bytes(request.into_body(), MAX_BODY_BYTES).await;
+        let bytes = bytes.map_err(|_| invalid(format!("the body is longer than {MAX_BODY_BYTES} bytes")))?;
+        serde_json::from_slice(&bytes).map(Self).map_err(|error| invalid(error.to_string()))
+    }
+}

@@ -1,0 +1,173 @@
+//! Faults, clocks, journals and catalogues.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use shared::ids::{ClientId, TenantId};
+
+use super::body::Body;
+use super::{failed, invalid, never_stored, tenant};
+use crate::MintError;
+use crate::catalogue::{self, BadToken, GoodToken};
+use crate::endpoint::Endpoint;
+use crate::endpoints::AppState;
+use crate::faults::Fault;
+use crate::journal::Journal;
+use crate::tenants::LiveTenant;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Script {
+    tenant: Option<TenantId>,
+    endpoint: Endpoint,
+    #[serde(rename = "script")]
+    faults: Vec<Fault>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Hand {
+    tenant: Option<TenantId>,
+    advance_seconds: Option<u64>,
+    rewind_seconds: Option<u64>,
+    set: Option<Timestamp>,
+    #[serde(default)]
+    freeze: bool,
+    #[serde(default)]
+    resume: bool,
+    #[serde(default)]
+    reset: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Whose {
+    tenant: Option<TenantId>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ForWhom {
+    tenant: Option<TenantId>,
+    client_id: ClientId,
+    resource: ClientId,
+}
+
+pub(super) async fn faults(State(state): State<AppState>, Body(new): Body<Script>) -> Response {
+    match tenant(&state, new.tenant) {
+        Ok(tenant) => {
+            tenant.faults.on(new.endpoint, new.faults);
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(response) => *response,
+    }
+}
+
+/// Moves the clock in the order of the members: where it stands first, then whether it runs.
+pub(super) async fn clock(State(state): State<AppState>, Body(hand): Body<Hand>) -> Response {
+    let tenant = match tenant(&state, hand.tenant) {
+        Ok(tenant) => tenant,
+        Err(response) => return *response,
+    };
+    let clock = &tenant.clock;
+    if hand.reset {
+        clock.reset();
+    }
+    if let Some(time) = hand.set {
+        clock.set(time);
+    }
+    if let Some(seconds) = hand.advance_seconds {
+        clock.advance(Duration::from_secs(seconds));
+    }
+    if let Some(seconds) = hand.rewind_seconds {
+        clock.rewind(Duration::from_secs(seconds));
+    }
+    match (hand.freeze, hand.resume) {
+        (true, true) => return invalid("`freeze` and `resume` exclude each other".to_owned()),
+        (true, false) => clock.freeze(),
+        (false, true) => clock.resume(),
+        (false, false) => (),
+    }
+    Json(json!({ "now": clock.now() })).into_response()
+}
+
+pub(super) async fn journal(State(state): State<AppState>, Query(whose): Query<Whose>) -> Response {
+    let journal = match journal_of(&state, whose.tenant) {
+        Ok(journal) => journal,
+        Err(response) => return *response,
+    };
+    let entries = journal.entries();
+    let entries: Vec<_> = entries.iter().map(AsRef::as_ref).collect();
+    Json(json!({ "entries": entries })).into_response()
+}
+
+pub(super) async fn clear_journal(State(state): State<AppState>, Query(whose): Query<Whose>) -> Response {
+    match journal_of(&state, whose.tenant) {
+        Ok(journal) => journal.clear(),
+        Err(response) => return *response,
+    }
+    StatusCode::NO_CONTENT.into_response()
+}
+
+/// A tenant's journal, or that of all.
+fn journal_of(state: &AppState, id: Option<TenantId>) -> Result<Arc<Journal>, Box<Response>> {
+    let Some(id) = id else { return Ok(Arc::clone(&state.tenants.journal)) };
+    Ok(Arc::clone(&tenant(state, Some(id))?.journal))
+}
+
+pub(super) async fn bad_tokens(State(state): State<AppState>, Query(whom): Query<ForWhom>) -> Response {
+    let instance = state.origin.canonical().clone();
+    let list =
+        move |tenant: &LiveTenant| catalogue::bad_tokens(tenant, &instance, (whom.client_id, whom.resource));
+    tokens(&state, whom.tenant, list, |token: BadToken| {
+        let expected = token.expected();
+        let (status, error) = (expected.status(), expected.error());
+        let allowed: Vec<u16> = (400..=431).filter(|status| expected.allows(*status)).collect();
+        json!({
+            "name": token.name(), "wrong": token.wrong(), "status": status, "error": error,
+            "allowed_statuses": allowed, "token": token.token(),
+        })
+    })
+    .await
+}
+
+pub(super) async fn good_tokens(State(state): State<AppState>, Query(whom): Query<ForWhom>) -> Response {
+    let instance = state.origin.canonical().clone();
+    let list =
+        move |tenant: &LiveTenant| catalogue::good_tokens(tenant, &instance, (whom.client_id, whom.resource));
+    tokens(
+        &state,
+        whom.tenant,
+        list,
+        |token: GoodToken| json!({ "name": token.name(), "odd": token.odd(), "token": token.token() }),
+    )
+    .await
+}
+
+/// Signs off the threads that serve: a catalogue takes a core some seconds.
+async fn tokens<T: Send + 'static>(
+    state: &AppState,
+    id: Option<TenantId>,
+    list: impl FnOnce(&LiveTenant) -> Result<Vec<T>, MintError> + Send + 'static,
+    shown: impl Fn(T) -> Value,
+) -> Response {
+    let tenant = match tenant(state, id) {
+        Ok(tenant) => tenant,
+        Err(response) => return *response,
+    };
+    match tokio::task::spawn_blocking(move || list(&tenant)).await {
+        Ok(Ok(tokens)) => {
+            let tokens: Vec<Value> = tokens.into_iter().map(shown).collect();
+            never_stored(Json(json!({ "tokens": tokens })))
+        }
+        Ok(Err(error)) => invalid(error.to_string()),
+        Err(error) => failed(&error),
+    }
+}

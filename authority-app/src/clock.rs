@@ -1,0 +1,139 @@
+//! A tenant's clock, which a test can move: whatever the stand-in does for the tenant goes by it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+/// A clock that runs beside the machine's, ahead of it or behind it, or stands still.
+#[derive(Debug, Default)]
+pub struct Clock(Mutex<Setting>);
+
+#[derive(Debug, Clone, Copy)]
+enum Setting {
+    /// It runs, this far ahead of the machine's clock.
+    Running(SignedDuration),
+    /// It stands still.
+    Frozen(Timestamp),
+}
+
+impl Clock {
+    /// What the clock shows.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.setting().now()
+    }
+
+    /// Sets the clock forward, whether it runs or not.
+    pub fn advance(&self, time: Duration) {
+        self.shift(SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX));
+    }
+
+    /// Sets the clock back, whether it runs or not.
+    pub fn rewind(&self, time: Duration) {
+        self.shift(SignedDuration::try_from(time).map_or(SignedDuration::MIN, |time| -time));
+    }
+
+    /// Sets the clock to a time, from which it runs on unless it is frozen.
+    pub fn set(&self, time: Timestamp) {
+        let mut setting = self.setting();
+        *setting = match *setting {
+            Setting::Running(_) => Setting::Running(time.duration_since(Timestamp::now())),
+            Setting::Frozen(_) => Setting::Frozen(time),
+        };
+    }
+
+    /// Stops the clock at what it shows.
+    pub fn freeze(&self) {
+        let mut setting = self.setting();
+        *setting = Setting::Frozen(setting.now());
+    }
+
+    /// Lets the clock run again, from what it shows.
+    pub fn resume(&self) {
+        let mut setting = self.setting();
+        *setting = Setting::Running(setting.now().duration_since(Timestamp::now()));
+    }
+
+    /// Makes the clock show the machine's time again.
+    pub fn reset(&self) {
+        *self.setting() = Setting::default();
+    }
+
+    fn shift(&self, by: SignedDuration) {
+        let mut setting = self.setting();
+        *setting = match *setting {
+            Setting::Running(ahead) => Setting::Running(ahead.saturating_add(by)),
+            Setting::Frozen(time) => Setting::Frozen(shifted(time, by)),
+        };
+    }
+
+    fn setting(&self) -> MutexGuard<'_, Setting> {
+        // Every change is one assignment, so a panic elsewhere leaves nothing half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Setting {
+    fn now(self) -> Timestamp {
+        match self {
+            Self::Running(ahead) => shifted(Timestamp::now(), ahead),
+            Self::Frozen(time) => time,
+        }
+    }
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self::Running(SignedDuration::ZERO)
+    }
+}
+
+/// Ends at the first or last time there is.
+fn shifted(time: Timestamp, by: SignedDuration) -> Timestamp {
+    let end = if by.is_negative() { Timestamp::MIN } else { Timestamp::MAX };
+    time.checked_add(by).unwrap_or(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ahead(clock: &Clock) -> i64 {
+        clock.now().duration_since(Timestamp::now()).as_secs()
+    }
+
+    #[test]
+    fn a_clock_runs_ahead_or_behind_and_is_reset() {
+        let clock = Clock::default();
+        clock.advance(Duration::from_hours(2));
+        assert!((7199..=7200).contains(&ahead(&clock)));
+        clock.rewind(Duration::from_hours(3));
+        assert!((-3601..=-3600).contains(&ahead(&clock)));
+        clock.reset();
+        assert!((-1..=0).contains(&ahead(&clock)));
+    }
+
+    #[test]
+    fn a_frozen_clock_stands_still_until_it_is_moved_or_resumed() {
+        let clock = Clock::default();
+        let start = Timestamp::from_second(1_000_000_000).unwrap();
+        clock.freeze();
+        clock.set(start);
+        assert_eq!((clock.now(), clock.now()), (start, start));
+        clock.advance(Duration::from_secs(5));
+        assert_eq!(clock.now().as_second(), 1_000_000_005);
+        clock.resume();
+        assert!((1_000_000_005..1_000_000_010).contains(&clock.now().as_second()));
+    }
+
+    #[test]
+    fn a_clock_ends_at_the_last_time_there_is() {
+        let clock = Clock::default();
+        clock.advance(Duration::MAX);
+        assert_eq!(clock.now(), Timestamp::MAX);
+        clock.rewind(Duration::MAX);
+        clock.rewind(Duration::MAX);
+        assert_eq!(clock.now(), Timestamp::MIN);
+    }
+}

@@ -1,0 +1,167 @@
+//! What changes in a directory while the stand-in runs: tenants that a test makes, and the apps in them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use shared::azure_ad::Version;
+use shared::ids::{AppIdUri, AppRole, ClientId, ObjectId, TenantId};
+use uuid::Uuid;
+
+use super::{AppRoleDefinition, Application, Directory, OptionalClaims, ServicePrincipal, Tenant};
+
+/// Why a registration stays as it is. It is always whoever asked who is to blame.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RegistrationError {
+    /// The tenant has no app of this client id.
+    #[error("the tenant has no app {0}")]
+    UnknownApp(ClientId),
+    /// The resource has no such role.
+    #[error("the app has no role {0}; add it before it is granted")]
+    UnknownRole(AppRole),
+    /// The role is for users (Graph refuses such an assignment as well).
+    #[error("the role {0} is not for applications")]
+    UserRole(AppRole),
+    /// The text cannot be the value of an app role.
+    #[error("the role is {0}")]
+    InvalidRole(#[from] shared::ids::InvalidId),
+    /// The tenant has as many apps, or the app as many roles, as it can have.
+    #[error("there are {0} already; that is the limit")]
+    TooMany(usize),
+}
+
+/// The most apps of a tenant, and roles of an app, that are registered while the stand-in runs.
+const MOST: usize = 1000;
+
+impl Directory {
+    /// The tenants, the first one first.
+    pub(crate) fn tenants(&self) -> impl Iterator<Item = &Tenant> {
+        let others = self.tenants.values().filter(|tenant| tenant.id != self.first);
+        self.first_tenant().into_iter().chain(others)
+    }
+
+    /// The tenants by their domain names, in lower case.
+    pub(crate) fn domains(&self) -> &HashMap<String, TenantId> {
+        &self.domains
+    }
+}
+
+impl Tenant {
+    /// A tenant without apps, whose keys are published under its own address alone.
+    pub(crate) fn fresh(id: TenantId) -> Self {
+        Self {
+            id,
+            display_name: format!("Tenant of a test {id}"),
+            region: None,
+            has_own_key_set: true,
+            principals: HashMap::new(),
+            grants: HashMap::new(),
+            managed_identities: Vec::new(),
+        }
+    }
+
+    /// Registers an app, and its service principal with it.
+    pub(crate) fn register(
+        &mut self,
+        application: Application,
+        object_id: ObjectId,
+    ) -> Result<(), RegistrationError> {
+        if self.principals.len() >= MOST {
+            return Err(RegistrationError::TooMany(MOST));
+        }
+        let client_id = application.client_id;
+        let application = Arc::new(application);
+        let principal =
+            ServicePrincipal { application, object_id, enabled: true, assignment_required: false };
+        self.principals.insert(client_id, principal);
+        Ok(())
+    }
+
+    /// The app of this client id, to be changed.
+    pub(crate) fn principal_mut(
+        &mut self,
+        client: ClientId,
+    ) -> Result<&mut ServicePrincipal, RegistrationError> {
+        self.principals.get_mut(&client).ok_or(RegistrationError::UnknownApp(client))
+    }
+
+    /// Grants a client a role of a resource; granting it once more changes nothing.
+    pub(crate) fn grant(
+        &mut self,
+        client: ClientId,
+        resource: ClientId,
+        role: &AppRole,
+    ) -> Result<(), RegistrationError> {
+        self.principal(client).ok_or(RegistrationError::UnknownApp(client))?;
+        let resource = self.principal(resource).ok_or(RegistrationError::UnknownApp(resource))?;
+        let (key, role) = ((client, resource.application.client_id), resource.application.role(role)?);
+        let granted = self.grants.entry(key).or_default();
+        if !granted.contains(&role) {
+            granted.push(role);
+        }
+        Ok(())
+    }
+
+    /// Takes a granted role back; one that was not granted changes nothing.
+    pub(crate) fn revoke(
+        &mut self,
+        client: ClientId,
+        resource: ClientId,
+        role: &AppRole,
+    ) -> Result<(), RegistrationError> {
+        let app = self.principal(resource).ok_or(RegistrationError::UnknownApp(resource))?;
+        let role = app.application.role(role)?;
+        if let Some(granted) = self.grants.get_mut(&(client, resource)) {
+            granted.retain(|id| *id != role);
+            if granted.is_empty() {
+                self.grants.remove(&(client, resource));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ServicePrincipal {
+    /// The registration, to be changed.
+    pub(crate) fn application_mut(&mut self) -> &mut Application {
+        Arc::make_mut(&mut self.application)
+    }
+}
+
+impl Application {
+    /// An app with a new client id, known as `api://{client id}`; it wants v2.0 tokens.
+    pub(crate) fn fresh(display_name: &str) -> Self {
+        let client_id = ClientId::from(Uuid::new_v4());
+        Self {
+            client_id,
+            display_name: display_name.to_owned(),
+            identifier_uris: AppIdUri::parse(format!("api://{client_id}")).into_iter().collect(),
+            app_roles: Vec::new(),
+            token_version: Version::V2,
+            optional_claims: OptionalClaims::default(),
+            credentials: Vec::new(),
+            is_public: false,
+            is_multi_tenant: false,
+            required_roles: Vec::new(),
+        }
+    }
+
+    /// Defines a role for applications; one that is there already stays.
+    pub(crate) fn add_role(&mut self, role: &AppRole) -> Result<(), RegistrationError> {
+        if self.app_roles.iter().any(|known| known.value.as_deref() == Some(role.as_str())) {
+            return Ok(());
+        }
+        if self.app_roles.len() >= MOST {
+            return Err(RegistrationError::TooMany(MOST));
+        }
+        let value = Some(role.as_str().to_owned());
+        self.app_roles.push(AppRoleDefinition { id: Uuid::new_v4(), value, for_applications: true });
+        Ok(())
+    }
+
+    /// The id of a role that an application can be granted.
+    fn role(&self, role: &AppRole) -> Result<Uuid, RegistrationError> {
+        let found = self.app_roles.iter().find(|known| known.value.as_deref() == Some(role.as_str()));
+        let found = found.ok_or_else(|| RegistrationError::UnknownRole(role.clone()))?;
+        if found.for_applications { Ok(found.id) } else { Err(RegistrationError::UserRole(role.clone())) }
+    }
+}

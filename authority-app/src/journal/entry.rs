@@ -1,0 +1,129 @@
+//! One request, as the journal keeps it.
+
+use std::fmt;
+use std::time::Instant;
+
+use axum::response::Response;
+use jiff::Timestamp;
+use serde::Serialize;
+use shared::aadsts;
+use shared::ids::{ClientId, TenantId};
+use uuid::Uuid;
+
+use crate::context::Context;
+use crate::endpoint::Endpoint;
+use crate::faults::Fault;
+
+/// One request and its answer.
+#[derive(Debug, Clone, Serialize)]
+pub struct Entry {
+    /// When it came, by the tenant's clock.
+    pub time: Timestamp,
+    /// When it came, by a clock that only runs forward.
+    #[serde(skip)]
+    pub(crate) at: Instant,
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// The tenant; the first one where the request stands for many, none where there is no such tenant.
+    pub tenant: Option<TenantId>,
+    /// The client that asked for a token, where it sent an id.
+    pub client_id: Option<ClientId>,
+    /// The status of the answer; none where the client gave up before there was one.
+    pub status: Option<u16>,
+    /// The AADSTS code of a refusal.
+    pub aadsts: Option<u32>,
+    /// Why the answer is what it is.
+    pub reason: String,
+    /// The fault that happened to the request.
+    pub fault: Option<String>,
+    /// The id by which the answer names the request.
+    pub trace_id: Uuid,
+}
+
+/// The client of a token request, left on the answer for the journal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller(pub(crate) Option<ClientId>);
+
+/// Why an answer is what it is, left on it for the journal.
+#[derive(Debug, Clone)]
+pub(crate) enum Reason {
+    /// A token with these roles was issued.
+    Issued { roles: Vec<String> },
+    /// The request was refused with this code.
+    Refused { aadsts: u32 },
+}
+
+impl Entry {
+    /// A request that has just come.
+    pub(crate) fn unanswered(
+        endpoint: Endpoint,
+        tenant: Option<TenantId>,
+        context: &Context,
+        fault: Option<&Fault>,
+    ) -> Self {
+        Self {
+            time: context.now,
+            at: Instant::now(),
+            endpoint,
+            tenant,
+            client_id: None,
+            status: None,
+            aadsts: None,
+            reason: "the client gave up before the answer".to_owned(),
+            fault: fault.map(Fault::name),
+            trace_id: context.trace_id,
+        }
+    }
+
+    /// With what it was answered.
+    pub(crate) fn answered(mut self, response: &Response) -> Self {
+        let reason = response.extensions().get::<Reason>();
+        let faulted = || self.fault.as_deref().map(|fault| format!("a fault script says so: {fault}"));
+        self.reason = reason.map(Reason::text).or_else(faulted).unwrap_or_else(|| "served".to_owned());
+        self.client_id = response.extensions().get::<Caller>().and_then(|caller| caller.0);
+        self.status = Some(response.status().as_u16());
+        self.aadsts = reason.and_then(Reason::aadsts);
+        self
+    }
+}
+
+impl Reason {
+    fn aadsts(&self) -> Option<u32> {
+        match self {
+            Self::Issued { .. } => None,
+            Self::Refused { aadsts } => Some(*aadsts),
+        }
+    }
+
+    /// The catalogue's words for a code: the error's own text repeats parts of the request.
+    fn text(&self) -> String {
+        match self {
+            Self::Issued { roles } if roles.is_empty() => {
+                "issued a token without roles: the client is granted none on this resource".to_owned()
+            }
+            Self::Issued { roles } => format!("issued a token with {}", roles.join(", ")),
+            Self::Refused { aadsts } => {
+                aadsts::lookup(*aadsts).map_or("refused", |known| known.cause).to_owned()
+            }
+        }
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.time, self.endpoint)?;
+        if let Some(status) = self.status {
+            write!(f, ": {status}")?;
+        }
+        if let Some(client) = self.client_id {
+            write!(f, " for client {client}")?;
+        }
+        if let Some(code) = self.aadsts {
+            write!(f, " AADSTS{code}")?;
+        }
+        if let Some(fault) = &self.fault {
+            write!(f, " after the fault `{fault}`")?;
+        }
+        write!(f, " ({})", self.reason)
+    }
+}

@@ -1,0 +1,164 @@
+//! The tenants as they live: what the directory says of each, its keys, its clock, its faults, its journal.
+//!
+//! A tenant shares nothing with another, so that tests beside each other cannot disturb each other.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use arc_swap::ArcSwap;
+use shared::ids::TenantId;
+use shared::settings::KeyProblem;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::directory::{self, RegistrationError};
+use crate::faults::Faults;
+use crate::journal::Journal;
+use crate::keys::{SigningKeys, SpareKeys};
+use crate::{DataFolder, Directory};
+
+/// The most tenants at a time, at some 30 KB each.
+const MOST: usize = 1000;
+
+/// Every tenant of a stand-in: those of its directory, and those that tests made.
+#[derive(Debug)]
+pub(crate) struct Tenants {
+    by_id: RwLock<HashMap<TenantId, Arc<LiveTenant>>>,
+    domains: HashMap<String, TenantId>,
+    first: Arc<LiveTenant>,
+    spare_keys: Arc<SpareKeys>,
+    /// What came to any tenant, or to none.
+    pub(crate) journal: Arc<Journal>,
+}
+
+/// One tenant.
+#[derive(Debug)]
+pub(crate) struct LiveTenant {
+    pub(crate) id: TenantId,
+    entry: ArcSwap<directory::Tenant>,
+    pub(crate) keys: SigningKeys,
+    pub(crate) clock: Clock,
+    pub(crate) faults: Faults,
+    pub(crate) journal: Arc<Journal>,
+}
+
+/// Why there is no further tenant.
+#[derive(Debug, thiserror::Error)]
+pub enum TenantError {
+    /// Whoever asked: there are too many already.
+    #[error("there are {MOST} tenants already; remove some")]
+    TooMany,
+    /// The stand-in: no key can be had for it.
+    // Not `transparent`: who is to blame is found among the sources.
+    #[error("the tenant has no signing keys")]
+    Keys(#[from] KeyProblem),
+    /// The work of making it was cut short, as when the runtime ends.
+    #[error("making the tenant was cut short")]
+    Interrupted(#[from] tokio::task::JoinError),
+}
+
+impl Tenants {
+    /// The tenants of a directory. The keys of the first are in the folder itself, those of others in one of their own.
+    pub(crate) fn open(directory: &Directory, folder: &DataFolder) -> Result<Self, KeyProblem> {
+        let (mut by_id, mut first) = (HashMap::new(), None);
+        for entry in directory.tenants() {
+            let own = if first.is_none() {
+                folder.clone()
+            } else {
+                folder.folder(&format!("tenant-{}", entry.id))?
+            };
+            let live = Arc::new(LiveTenant::new(entry.clone(), SigningKeys::open(own)?));
+            first.get_or_insert_with(|| Arc::clone(&live));
+            by_id.insert(live.id, live);
+        }
+        let first = first.ok_or_else(|| KeyProblem::new("directory.folder", "there is no tenant"))?;
+        Ok(Self {
+            by_id: RwLock::new(by_id),
+            domains: directory.domains().clone(),
+            first,
+            spare_keys: Arc::new(SpareKeys::new(folder.folder("spare")?)),
+            journal: Arc::default(),
+        })
+    }
+
+    /// Makes a tenant with keys of its own. Blocks for some 100 ms a key where none was made ahead.
+    pub(crate) fn add(&self) -> Result<Arc<LiveTenant>, TenantError> {
+        if self.read().len() >= MOST {
+            return Err(TenantError::TooMany);
+        }
+        let entry = directory::Tenant::fresh(TenantId::from(Uuid::new_v4()));
+        let live = Arc::new(LiveTenant::new(entry, SigningKeys::of_spare(&self.spare_keys)?));
+        self.write().insert(live.id, Arc::clone(&live));
+        Ok(live)
+    }
+
+    /// Forgets a tenant that a test made; says whether it was there. Those of the directory stay.
+    pub(crate) fn remove(&self, id: TenantId) -> bool {
+        let mut tenants = self.write();
+        let made = tenants.get(&id).is_some_and(|tenant| tenant.entry().has_own_key_set);
+        made && tenants.remove(&id).is_some()
+    }
+
+    pub(crate) fn tenant(&self, id: TenantId) -> Option<Arc<LiveTenant>> {
+        self.read().get(&id).map(Arc::clone)
+    }
+
+    /// The tenant that has this domain name; case does not matter.
+    pub(crate) fn by_domain(&self, domain: &str) -> Option<Arc<LiveTenant>> {
+        self.tenant(*self.domains.get(&domain.to_ascii_lowercase())?)
+    }
+
+    /// The tenant that stands first in the directory.
+    pub(crate) fn first(&self) -> &Arc<LiveTenant> {
+        &self.first
+    }
+
+    /// Every tenant, the first one first.
+    pub(crate) fn all(&self) -> Vec<Arc<LiveTenant>> {
+        let mut all: Vec<_> = self.read().values().map(Arc::clone).collect();
+        all.sort_by_key(|tenant| (tenant.id != self.first.id, tenant.id));
+        all
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<TenantId, Arc<LiveTenant>>> {
+        self.by_id.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<TenantId, Arc<LiveTenant>>> {
+        self.by_id.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LiveTenant {
+    fn new(entry: directory::Tenant, keys: SigningKeys) -> Self {
+        Self {
+            id: entry.id,
+            entry: ArcSwap::from_pointee(entry),
+            keys,
+            clock: Clock::default(),
+            faults: Faults::default(),
+            journal: Arc::default(),
+        }
+    }
+
+    /// What the directory says of the tenant, now.
+    pub(crate) fn entry(&self) -> Arc<directory::Tenant> {
+        self.entry.load_full()
+    }
+
+    /// Changes what the directory says; requests in flight go by what it said when they came.
+    pub(crate) fn change<T>(
+        &self,
+        change: impl Fn(&mut directory::Tenant) -> Result<T, RegistrationError>,
+    ) -> Result<T, RegistrationError> {
+        loop {
+            let before = self.entry.load();
+            let mut after = directory::Tenant::clone(&before);
+            let changed = change(&mut after)?;
+            let swapped = self.entry.compare_and_swap(&*before, Arc::new(after));
+            if Arc::ptr_eq(&swapped, &before) {
+                return Ok(changed);
+            }
+        }
+    }
+}
