@@ -2,13 +2,15 @@
 //!
 //! Read by our own rules: jsonwebtoken lets `crit`, `zip`, any `typ` and repeated members pass.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::Algorithm;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::{DeserializeOwned, Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use shared::claims::Claims;
 
 use super::error::TokenFault;
@@ -113,6 +115,10 @@ struct Header {
     enc: bool,
     #[serde(default, deserialize_with = "present")]
     cty: bool,
+    #[serde(default, deserialize_with = "present")]
+    epk: bool,
+    #[serde(default, deserialize_with = "present")]
+    p2c: bool,
 }
 
 impl Header {
@@ -121,7 +127,7 @@ impl Header {
             return Err(TokenFault::Algorithm);
         }
         // All of these change what the signed bytes mean, and Entra writes none of them.
-        if self.crit || self.b64 || self.zip || self.enc || self.cty {
+        if self.crit || self.b64 || self.zip || self.enc || self.cty || self.epk || self.p2c {
             return Err(TokenFault::HeaderMember);
         }
         if !self.typ.is_none_or(|typ| is_access_token(&typ)) {
@@ -152,15 +158,44 @@ fn decode(segment: &str) -> Result<Vec<u8>, TokenFault> {
     URL_SAFE_NO_PAD.decode(segment).map_err(|_| TokenFault::Malformed)
 }
 
-/// Reads a JSON object. A member that `T` names must not be repeated, however it is escaped.
+/// Reads a JSON object in which no member is repeated, however it is escaped.
 fn object<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     // As a whole: serde_json does not look into texts that it skips.
     let text = std::str::from_utf8(bytes).ok()?;
-    // serde would read an array as the members of a struct in their order.
-    if !text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
-        return None;
-    }
+    serde_json::from_str::<Members>(text).ok()?;
     serde_json::from_str(text).ok()
+}
+
+/// The members of an object, looked at for what a struct passes over: a name twice, and depth without a limit.
+struct Members;
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Not `deserialize_any`: serde would read an array as the members of a struct in their order.
+        deserializer.deserialize_map(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object without repeated members")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        let mut names = HashSet::new();
+        while let Some(name) = map.next_key::<String>()? {
+            // Read as a value, which has a limit of depth; what is only skipped has none.
+            map.next_value::<Value>()?;
+            // Another tenant in another case would be two answers to one question.
+            let other_tenant = name != "tid" && name.eq_ignore_ascii_case("tid");
+            if other_tenant || !names.insert(name) {
+                return Err(A::Error::custom("a repeated member"));
+            }
+        }
+        Ok(self)
+    }
 }
 
 /// True where the member is there, whatever its value is.
@@ -262,6 +297,8 @@ mod tests {
             (r#"{"alg":"RS256","kid":"K1","zip":"DEF"}"#, HeaderMember),
             (r#"{"alg":"RS256","kid":"K1","enc":"A256GCM"}"#, HeaderMember),
             (r#"{"alg":"RS256","kid":"K1","cty":"JWT"}"#, HeaderMember),
+            (r#"{"alg":"RS256","kid":"K1","epk":{}}"#, HeaderMember),
+            (r#"{"alg":"RS256","kid":"K1","p2c":1}"#, HeaderMember),
             (r#"{"alg":"RS256","kid":"K1","typ":"dpop+jwt"}"#, Type),
             (r#"{"alg":"RS256","kid":"K1","typ":""}"#, Type),
             (r#"{"alg":"RS256","kid":"K1","typ":null}"#, Malformed),
@@ -286,10 +323,15 @@ mod tests {
         let invalid_utf8 = format!("{}.{}.AA", segment(HEADER.as_bytes()), segment(b"{\"x\":\"\xff\"}"));
         assert_eq!(fault_of(&invalid_utf8), Some(TokenFault::Malformed));
         let deep = format!("{{\"x\":{}", "[".repeat(8_000));
+        let closed = format!("{}{}", "[".repeat(1_000), "]".repeat(1_000));
+        let closed = claims().to_string().replacen('{', &format!("{{\"x\":{closed},"), 1);
+        assert_eq!(fault_of_payload(&closed), Some(TokenFault::Malformed));
         assert_eq!(fault_of_payload(&deep), Some(TokenFault::Malformed));
         assert_eq!(fault_of_payload("{}"), Some(TokenFault::Claims));
-        let repeated = claims().to_string().replacen('{', r#"{"\u0065xp":9999999999,"#, 1);
-        assert_eq!(fault_of_payload(&repeated), Some(TokenFault::Claims));
+        for member in [r#""\u0065xp":9999999999"#, r#""TID":"x""#, r#""new":1,"new":1"#] {
+            let repeated = claims().to_string().replacen('{', &format!("{{{member},"), 1);
+            assert_eq!(fault_of_payload(&repeated), Some(TokenFault::Malformed), "{member}");
+        }
         let bound = claims().to_string().replacen('{', r#"{"cnf":{"jkt":"x"},"#, 1);
         assert_eq!(fault_of_payload(&bound), Some(TokenFault::SenderConstrained));
     }
