@@ -47,10 +47,10 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use http::uri::Authority;
 use http::{HeaderMap, Method, StatusCode, header};
 use serde::Serialize;
 use shared::ids::TenantId;
+use shared::loopback::has_loopback_host;
 use shared::problem::Problem;
 
 use crate::endpoints::AppState;
@@ -156,15 +156,6 @@ async fn guard(request: Request, next: Next) -> Response {
         return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "json_required", text);
     }
     next.run(request).await
-}
-
-pub(crate) fn has_loopback_host(headers: &HeaderMap) -> bool {
-    let mut hosts = headers.get_all(header::HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (Some(host), None) => Authority::try_from(host.as_bytes())
-            .is_ok_and(|host| matches!(host.host(), "localhost" | "127.0.0.1" | "[::1]")),
-        _ => false,
-    }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

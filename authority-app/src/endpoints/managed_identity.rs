@@ -16,10 +16,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use http::{HeaderMap, StatusCode};
 use shared::claims::{Claims, ClientAuthentication};
+use shared::loopback::has_loopback_host;
 
 use super::judgement;
 use super::{AppState, set};
-use crate::admin::has_loopback_host;
 use crate::context::Context;
 use crate::credentials::SecretHash;
 use crate::directory::{Directory, IdentityName};
