@@ -2,8 +2,10 @@
 
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Starts logging for this process, as `RUST_LOG` says, `info` where it says nothing.
 ///
@@ -15,17 +17,21 @@ pub fn init() {
 
 /// Starts logging with another default than `info`, for a program whose output is a report to a person.
 pub fn init_with_default(default: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        // A log whose reader is gone must not end what the process is there for.
-        .log_internal_errors(false)
-        .with_span_events(FmtSpan::NONE);
-    // A second call in one process is harmless: the first subscriber stays.
-    let _ = if io::stderr().is_terminal() {
-        builder.try_init()
+    let variable = std::env::var("RUST_LOG").unwrap_or_default();
+    let wanted = variable.parse::<Targets>();
+    let malformed = wanted.is_err();
+    let filter =
+        wanted.ok().filter(|_| !variable.is_empty()).or_else(|| default.parse().ok()).unwrap_or_default();
+    // A log whose reader is gone must not end what the process is there for.
+    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr).log_internal_errors(false);
+    let layer = if io::stderr().is_terminal() {
+        layer.boxed()
     } else {
-        builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+        layer.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
     };
+    // A second call in one process is harmless: the first subscriber stays.
+    let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
+    if malformed {
+        tracing::warn!("RUST_LOG is malformed and counts as unset; it is like `info,shared=debug`");
+    }
 }
