@@ -7,7 +7,8 @@ COPY . .
 # Both folders are caches: a second build compiles what has changed, and nothing of them is in an image.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
-    cargo build --locked --release --bins && \
+    cargo build --locked --release --bins --package authority-app --package resource-app --package client-app && \
+    cargo build --locked --release --package demo --no-default-features && \
     mkdir /programs && \
     cp target/release/authority-app target/release/resource-app target/release/client-app target/release/demo /programs/
 # Folders that volumes are mounted on take their owner from the image.
@@ -36,6 +37,7 @@ EXPOSE 5002
 ENTRYPOINT ["/usr/local/bin/client-app"]
 HEALTHCHECK --interval=5s --timeout=5s --start-period=2s CMD ["/usr/local/bin/client-app", "healthcheck"]
 
+# The walkthrough alone: the services are its neighbours.
 FROM runtime AS demo
 COPY --from=build /programs/demo /usr/local/bin/demo
 COPY demo/settings/compose.toml /etc/demo/settings.toml

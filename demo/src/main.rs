@@ -1,13 +1,15 @@
 //! `cargo demo`: the whole flow, before your eyes.
 
+#[cfg(feature = "system")]
+mod serving;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use demo::system::{DEMO_CLIENT_SECRET, Options, Ports};
 use demo::walkthrough::{Report, Summary};
-use demo::{Settings, System, Walkthrough};
+use demo::{Settings, Walkthrough};
 use shared::process;
 use shared::settings::{Environment, SettingsError};
 
@@ -48,20 +50,11 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(arguments: &Arguments) -> anyhow::Result<Summary> {
-    if arguments.settings.is_some() {
-        let settings = Settings::load(arguments.settings.as_deref(), Environment::of_process())?;
-        return walk(settings).await;
+    #[cfg(feature = "system")]
+    if arguments.settings.is_none() {
+        return serving::run(arguments.once).await;
     }
-    let shutdown = process::shutdown_on_signal()?;
-    let ports = if arguments.once { Ports::Free } else { Ports::WellKnown };
-    let system = System::start(Options { ports, ..Options::default() }).await?;
-    let summary = walk(Settings::load(None, system.walkthrough_environment())?).await?;
-    if !arguments.once {
-        say(&invitation(&system));
-        shutdown.cancelled().await;
-    }
-    system.stop().await;
-    Ok(summary)
+    walk(Settings::load(arguments.settings.as_deref(), Environment::of_process())?).await
 }
 
 async fn walk(settings: Settings) -> anyhow::Result<Summary> {
@@ -78,26 +71,4 @@ async fn walk(settings: Settings) -> anyhow::Result<Summary> {
 /// Prints a text; a reader who has gone away does not stop the walkthrough.
 fn say(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
-}
-
-/// What a person can try while the services run.
-fn invitation(system: &System) -> String {
-    let (ca, resource, client) = (system.ca_file(), system.resource_url(), system.client_url());
-    let (ca, instance) = (ca.display(), system.authority().instance());
-    format!(
-        "
-Serving until Ctrl-C:
-  authority  {instance}   (stand-in for https://login.microsoftonline.com)
-  resource   {resource}docs
-  client     {client}api/resources
-
-Try it from a terminal of its own:
-  export HTTP_CLIENT__CA_FILE={ca} AZURE_AD__INSTANCE={instance} RESOURCE__BASE_URL={resource}
-  export AZURE_CLIENT_SECRET={DEMO_CLIENT_SECRET}
-  cargo run --quiet --package client-app -- read
-  TOKEN=$(cargo run --quiet --package client-app -- token --raw)
-  curl --cacert {ca} --header \"Authorization: Bearer $TOKEN\" {resource}api/resources
-  curl --cacert {ca} --header \"Authorization: Bearer $TOKEN\" --json '{{\"name\": \"mine\", \"content\": 42}}' {resource}api/resources
-"
-    )
 }
