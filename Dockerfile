@@ -7,8 +7,8 @@ COPY . .
 # Both folders are caches: a second build compiles what has changed, and nothing of them is in an image.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
-    cargo build --locked --release --bins --package authority-app --package resource-app --package client-app && \
-    cargo build --locked --release --package demo --no-default-features && \
+    cargo build --locked --release --bins --no-default-features \
+        --package authority-app --package resource-app --package client-app --package demo && \
     mkdir /programs && \
     cp target/release/authority-app target/release/resource-app target/release/client-app target/release/demo /programs/
 # Folders that volumes are mounted on take their owner from the image.
