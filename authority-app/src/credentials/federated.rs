@@ -2,6 +2,8 @@
 //!
 //! <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>
 
+use std::net::IpAddr;
+
 use serde::Deserialize;
 use url::{Host, Url};
 
@@ -46,16 +48,28 @@ impl FederatedCredential {
 /// Whether documents of an issuer may be fetched from here: https, or this machine.
 pub(super) fn is_fetchable(url: &Url) -> bool {
     let bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-    let is_loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
     bare && match url.scheme() {
         "https" => url.has_host(),
-        "http" => is_loopback,
+        "http" => is_this_machine(url),
         _ => false,
+    }
+}
+
+/// Whether an issuer's document may name this URL: one elsewhere has no say about what is asked on this machine.
+pub(super) fn may_name(issuer: &Url, named: &Url) -> bool {
+    is_fetchable(named) && (is_this_machine(issuer) || !is_this_machine(named))
+}
+
+fn is_this_machine(url: &Url) -> bool {
+    let is_local = |address: IpAddr| address.is_loopback() || address.is_unspecified();
+    match url.host() {
+        Some(Host::Domain(name)) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        Some(Host::Ipv4(address)) => is_local(address.into()),
+        Some(Host::Ipv6(address)) => is_local(address.to_canonical()),
+        None => false,
     }
 }
 
@@ -126,5 +140,28 @@ mod tests {
         ] {
             assert!(wrong.check().is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn only_an_issuer_of_this_machine_names_urls_of_this_machine() {
+        let may_name = |issuer, named| may_name(&Url::parse(issuer).unwrap(), &Url::parse(named).unwrap());
+        for local in [
+            "http://127.0.0.1:5001/keys",
+            "https://127.0.0.1/keys",
+            "https://localhost/keys",
+            "https://localhost./keys",
+            "https://a.localhost/keys",
+            "https://[::1]/keys",
+            "https://[::ffff:127.0.0.1]/keys",
+            "https://0.0.0.0/keys",
+            "https://2130706433/keys",
+        ] {
+            assert!(!may_name("https://issuer.example", local), "{local}");
+            assert!(may_name("http://127.0.0.1:7000", local), "{local}");
+        }
+        assert!(may_name("https://issuer.example", "https://keys.example/keys"));
+        assert!(may_name("http://localhost:7000", "https://keys.example/keys"));
+        assert!(!may_name("https://issuer.example", "http://keys.example/keys"));
+        assert!(!may_name("http://localhost:7000", "http://keys.example/keys"));
     }
 }

@@ -14,7 +14,7 @@ use shared::settings::KeyProblem;
 use tokio::time::Instant;
 use url::Url;
 
-use super::federated::is_fetchable;
+use super::federated::may_name;
 use super::rsa::RsaKey;
 
 /// The largest document, in bytes; room for a hundred keys with their certificates.
@@ -25,6 +25,9 @@ const MAX_KEYS: usize = 100;
 
 /// How long keys are kept without being asked for again.
 const LIFE: Duration = Duration::from_hours(1);
+
+/// How long keys are used while asking for them again fails.
+const STALE_LIFE: Duration = Duration::from_hours(24);
 
 /// How often an unknown key id may have the keys fetched before [`LIFE`] is over.
 const FORCED_INTERVAL: Duration = Duration::from_mins(1);
@@ -72,18 +75,19 @@ impl Issuers {
         if !known.is_due(kid) {
             return Ok(known.keys.get(kid).cloned());
         }
-        if is_recent(known.failed, FAILURE_LIFE) {
-            return Err(Unreachable);
-        }
-        match self.fetch(issuer).await {
-            Ok(keys) => known.replace(keys),
-            Err(reason) => {
-                tracing::warn!(issuer, reason, "the keys of a federated issuer could not be fetched");
-                known.failed = Some(Instant::now());
-                return Err(Unreachable);
+        if !known.has_just_failed(kid) {
+            match self.fetch(issuer).await {
+                Ok(keys) => {
+                    known.replace(keys);
+                    return Ok(known.keys.get(kid).cloned());
+                }
+                Err(reason) => {
+                    tracing::warn!(issuer, reason, "the keys of a federated issuer could not be fetched");
+                    known.failed = Some(Instant::now());
+                }
             }
         }
-        Ok(known.keys.get(kid).cloned())
+        known.kept(kid).cloned().map(Some).ok_or(Unreachable)
     }
 
     /// Asks for the discovery document and then the key set, with the limits of [`shared::http_client`].
@@ -99,20 +103,20 @@ impl Issuers {
         }
         let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
         let url = Url::parse(&url).map_err(|_| "the issuer is not a URL")?;
-        let document: Document = serde_json::from_slice(&self.document(url).await?)
+        let document: Document = serde_json::from_slice(&self.document(&url, url.clone()).await?)
             .map_err(|_| "the discovery document is malformed")?;
         // OpenID Connect Discovery 1.0 section 4.3.
         if document.issuer != issuer {
             return Err("the discovery document is another issuer's");
         }
-        let set: KeySet = serde_json::from_slice(&self.document(document.jwks_uri).await?)
+        let set: KeySet = serde_json::from_slice(&self.document(&url, document.jwks_uri).await?)
             .map_err(|_| "the key set is malformed")?;
         Ok(set.keys.iter().take(MAX_KEYS).filter_map(rsa_key).collect())
     }
 
-    async fn document(&self, url: Url) -> Result<Vec<u8>, &'static str> {
-        if !is_fetchable(&url) {
-            return Err("the URL is neither https nor of this machine");
+    async fn document(&self, issuer: &Url, url: Url) -> Result<Vec<u8>, &'static str> {
+        if !may_name(issuer, &url) {
+            return Err("the URL is not https, or it is of this machine and the issuer is not");
         }
         let client = self.client().ok_or("no HTTP client could be made")?;
         let answer = client.get(url).send().await.map_err(|_| "the request failed")?;
@@ -143,6 +147,17 @@ impl Known {
         unknown
     }
 
+    /// Whether the issuer is left alone for now: longer where there is a key that can be used meanwhile.
+    fn has_just_failed(&self, kid: &str) -> bool {
+        let life = if self.kept(kid).is_some() { FORCED_INTERVAL } else { FAILURE_LIFE };
+        is_recent(self.failed, life)
+    }
+
+    /// The key that is used although the issuer cannot be asked.
+    fn kept(&self, kid: &str) -> Option<&RsaKey> {
+        self.keys.get(kid).filter(|_| is_recent(self.fetched, STALE_LIFE))
+    }
+
     fn replace(&mut self, keys: HashMap<String, RsaKey>) {
         self.keys = keys;
         self.fetched = Some(Instant::now());
@@ -171,6 +186,8 @@ fn rsa_key(key: &Value) -> Option<(String, RsaKey)> {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU64;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -185,5 +202,30 @@ mod tests {
         assert!(known.is_due("b") && !known.is_due("b"));
         tokio::time::advance(LIFE).await;
         assert!(known.is_due("b") && known.is_due("b"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_good_key_is_used_for_a_day_while_the_issuer_is_away() {
+        let issuers = Issuers::new(HttpClientSettings {
+            connect_timeout_seconds: NonZeroU64::MIN,
+            timeout_seconds: NonZeroU64::MIN,
+            ca_file: None,
+        });
+        // Nothing is fetched from it: it is not a URL.
+        let (issuers, issuer) = (issuers.unwrap(), "away");
+        let key = RsaKey::new(&[0xff; 256], &[1, 0, 1]).unwrap();
+        let known = Arc::new(tokio::sync::Mutex::new(Known::default()));
+        known.lock().await.replace(HashMap::from([("a".to_owned(), key)]));
+        issuers.known.lock().unwrap().insert(issuer.to_owned(), Arc::clone(&known));
+        tokio::time::advance(LIFE).await;
+        assert!(issuers.key(issuer, "a").await.unwrap().is_some());
+        let failed = known.lock().await.failed;
+        assert!(failed.is_some());
+        tokio::time::advance(FORCED_INTERVAL / 2).await;
+        assert!(issuers.key(issuer, "a").await.unwrap().is_some());
+        assert_eq!(known.lock().await.failed, failed, "not asked again within a minute");
+        assert!(issuers.key(issuer, "b").await.is_err());
+        tokio::time::advance(STALE_LIFE).await;
+        assert!(issuers.key(issuer, "a").await.is_err());
     }
 }
