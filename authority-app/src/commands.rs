@@ -1,4 +1,4 @@
-//! The commands that look at the directory and end: explain, manifest, az, drift.
+//! The commands that look at the directory, or at a secret for it, and end.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -132,6 +132,17 @@ pub(crate) fn drift(arguments: &Drift) -> anyhow::Result<ExitCode> {
         print(&format!("{difference}\n"))?;
     }
     Ok(exit_code(differences.is_empty()))
+}
+
+pub(crate) fn hash_secret() -> anyhow::Result<ExitCode> {
+    let input = read(Path::new("-"))?;
+    let secret = input.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() {
+        let problem = "empty; pass the secret there".to_owned();
+        return Err(SettingsError::File { file: "standard input".to_owned(), problem }.into());
+    }
+    print(&format!("sha256 = \"{}\"\n", authority_app::hash_secret(secret)))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 impl SettingsFile {

@@ -18,6 +18,7 @@ pub(crate) use certificate::Certificate;
 pub(crate) use claimant::Claimant;
 pub(crate) use federated::FederatedCredential;
 pub(crate) use place::Place;
+pub use secret::hash_secret;
 pub(crate) use secret::{Secret, SecretHash};
 
 use crate::errors::{AssertionRefusal, Refusal};

@@ -73,6 +73,7 @@ mod tenants;
 pub use authority::{Authority, Builder, DEVELOPMENT_IDENTITY_HEADER, StartError};
 pub use certificates::{CertificateAuthority, IssueError, IssuedCertificate};
 pub use clock::Clock;
+pub use credentials::hash_secret;
 pub use data_folder::DataFolder;
 pub use directory::{Directory, DirectoryError, ManifestFormat, RegistrationError, Registrations};
 pub use endpoint::Endpoint;

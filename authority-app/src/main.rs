@@ -34,6 +34,8 @@ Examples:
       An app's registration as the portal shows it; `az` prints the commands that make all of them in a real tenant.
   authority-app drift exported.json
       How a real tenant's registration differs from the directory's.
+  authority-app hash-secret < secret.txt
+      The line that lets a directory know a client secret without holding it.
 
 Where a client is told to trust the certificate that --ca-out writes:
   this workspace's services   HTTP_CLIENT__CA_FILE
@@ -67,6 +69,8 @@ enum Command {
     Az(commands::Az),
     /// Compare an app's manifest, exported from a real tenant, with the directory's.
     Drift(commands::Drift),
+    /// Read a client secret from standard input and print the line for `[[secrets]]` that holds its hash alone.
+    HashSecret,
 }
 
 #[derive(Debug, Args)]
@@ -100,6 +104,7 @@ async fn main() -> ExitCode {
         Command::Manifest(manifest) => commands::manifest(&manifest),
         Command::Az(az) => commands::az(&az),
         Command::Drift(drift) => commands::drift(&drift),
+        Command::HashSecret => commands::hash_secret(),
     };
     match ended {
         Ok(code) => code,

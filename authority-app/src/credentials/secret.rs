@@ -41,6 +41,14 @@ impl SecretHash {
         Self(hash)
     }
 
+    /// Reads 64 hexadecimal digits.
+    pub(crate) fn parse(hex: &str) -> Option<Self> {
+        let digits: Vec<u32> = hex.chars().map(|digit| digit.to_digit(16)).collect::<Option<_>>()?;
+        let byte = |pair: &[u32]| u8::try_from(pair.iter().fold(0, |byte, digit| byte * 16 + digit)).ok();
+        let bytes: Vec<u8> = digits.chunks(2).map(byte).collect::<Option<_>>()?;
+        (digits.len() == 64).then(|| bytes.try_into().ok()).flatten().map(Self)
+    }
+
     /// Compares in constant time.
     pub(crate) fn matches(&self, other: &Self) -> bool {
         verify_slices_are_equal(&self.0, &other.0).is_ok()
@@ -51,6 +59,12 @@ impl fmt::Debug for SecretHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SecretHash([redacted])")
     }
+}
+
+/// The SHA-256 of a secret in hexadecimal, as `sha256` of a directory's `[[secrets]]` holds it.
+#[must_use]
+pub fn hash_secret(secret: &str) -> String {
+    super::certificate::hex(&SecretHash::of(secret).0).to_lowercase()
 }
 
 /// Whether `presented` is one of the secrets.
@@ -102,6 +116,20 @@ mod tests {
         assert_eq!(try_at("", 99), Err(WrongSecret::Unknown));
         assert_eq!(try_at("olD", 99), Err(WrongSecret::Unknown));
         assert_eq!(try_at("00000000-0000-0000-0000-000000000007", 99), Err(WrongSecret::IsId));
+    }
+
+    #[test]
+    fn a_hash_is_read_as_it_is_printed_and_nothing_else_is() {
+        let hex = hash_secret("abc");
+        // The example of FIPS 180-4.
+        assert_eq!(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        for right in [hex.clone(), hex.to_uppercase()] {
+            assert!(SecretHash::parse(&right).unwrap().matches(&SecretHash::of("abc")));
+        }
+        for wrong in ["", &hex[2..], &hex[1..], &format!("{hex}00"), &hex.replace('b', "g"), &"ü".repeat(32)]
+        {
+            assert!(SecretHash::parse(wrong).is_none(), "{wrong}");
+        }
     }
 
     #[test]

@@ -47,6 +47,7 @@ struct SecretEntry {
     key_id: Uuid,
     variable: Option<String>,
     file: Option<PathBuf>,
+    sha256: Option<String>,
     development_default: Option<String>,
 }
 
@@ -122,15 +123,15 @@ impl Files {
         Directory::of(file, tenants, &applications)
     }
 
-    /// The hash of a secret's value: from its variable, else from its file, else the default.
+    /// The hash of a secret's value: from its variable, else from its file, else the entry's own.
     fn value_of(
         &self,
         secret: &SecretEntry,
         environment: &Environment,
     ) -> Result<SecretHash, DirectoryError> {
         let (file, _) = &self.directory;
-        let variable = secret.variable.as_deref();
-        if let Some(value) = variable.and_then(|name| environment.value(name)) {
+        let written = secret.written(file)?;
+        if let Some(value) = secret.variable.as_deref().and_then(|name| environment.value(name)) {
             return Ok(SecretHash::of(value));
         }
         if let Some(path) = &secret.file {
@@ -143,15 +144,32 @@ impl Files {
                 value => Ok(SecretHash::of(value)),
             };
         }
-        match secret.development_default.as_deref() {
-            Some(value) if !value.is_empty() => Ok(SecretHash::of(value)),
-            _ => {
-                let remedy =
-                    variable.map_or("add `variable`".to_owned(), |name| format!("set the variable {name}"));
-                let problem =
-                    format!("{} has no value; {remedy}, `file` or `development_default`", secret.key_id);
-                Err(DirectoryError::key(file, "secrets", problem))
-            }
+        written.ok_or_else(|| {
+            let variable = secret.variable.as_deref();
+            let remedy =
+                variable.map_or("add `variable`".to_owned(), |name| format!("set the variable {name}"));
+            let problem = format!(
+                "{} has no value; {remedy}, `file`, `sha256` or `development_default`",
+                secret.key_id
+            );
+            DirectoryError::key(file, "secrets", problem)
+        })
+    }
+}
+
+impl SecretEntry {
+    /// The hash that stands in the entry, or that of the value that does.
+    fn written(&self, file: &str) -> Result<Option<SecretHash>, DirectoryError> {
+        let problem =
+            |text| Err(DirectoryError::key(file, "secrets.sha256", format!("{}: {text}", self.key_id)));
+        let default = self.development_default.as_deref().filter(|value| !value.is_empty());
+        match (&self.sha256, default) {
+            (Some(_), Some(_)) => problem("`development_default` is there as well; remove one"),
+            (Some(hex), None) => match SecretHash::parse(hex) {
+                Some(hash) => Ok(Some(hash)),
+                None => problem("not 64 hexadecimal digits; `authority-app hash-secret` prints the line"),
+            },
+            (None, default) => Ok(default.map(SecretHash::of)),
         }
     }
 }

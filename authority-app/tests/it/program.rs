@@ -1,11 +1,14 @@
 //! The program: what it writes, how it ends, and what it never says.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use authority_app::Authority;
+
+use crate::directories::directory;
 use crate::world::{
-    CLIENT, RESOURCE, SECRET, TENANT, UNGRANTED, UNGRANTED_SECRET, form, kept_keys, send, trusting, v2,
+    CLIENT, RESOURCE, SECRET, TENANT, UNGRANTED, UNGRANTED_SECRET, World, form, kept_keys, send, trusting, v2,
 };
 
 pub(crate) fn program(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
@@ -85,6 +88,36 @@ async fn the_log_says_what_the_answer_does_not() {
         "{log}"
     );
     assert!(log.contains("\"not_consented\":\"Resource.Read\""), "{log}");
+}
+
+/// What `hash-secret` prints for an input, and how it ends.
+fn hash_secret(input: &str) -> (i32, String) {
+    let mut child = program(&["hash-secret"], &[])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    let shown = String::from_utf8([stdout, stderr].concat()).unwrap();
+    assert!(!shown.contains("canary"), "{shown}");
+    (status.code().unwrap(), shown)
+}
+
+#[tokio::test]
+async fn a_directory_that_holds_a_printed_hash_opens_to_its_secret() {
+    let (code, line) = hash_secret("canary-5e0a\n");
+    assert_eq!((code, line.lines().count()), (0, 1), "{line}");
+    assert_eq!(hash_secret("canary-5e0a"), (0, line.clone()));
+    assert_eq!(hash_secret("\n").0, 2);
+    let default = "development_default = \"development-only-demo-client-secret\"";
+    let directory = directory(&[("directory.toml", default, line.trim_end())]).unwrap();
+    let world = World::of(Authority::builder().directory(directory)).await;
+    let scope = format!("api://{RESOURCE}/.default");
+    for (secret, status) in [("canary-5e0a", 200), (SECRET, 401), (line.trim_end(), 401)] {
+        assert_eq!(world.post(&v2(TENANT), &form(CLIENT, secret, &scope)).await.status, status, "{secret}");
+    }
 }
 
 fn free_port() -> u16 {

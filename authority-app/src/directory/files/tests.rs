@@ -86,6 +86,18 @@ fn a_secret_comes_from_its_variable_then_its_file_then_the_default() {
 }
 
 #[test]
+fn a_hash_stands_in_for_a_default_and_yields_to_a_variable() {
+    let default = "development_default = \"development-only-demo-client-secret\"";
+    let hashed = format!("sha256 = \"{}\"", crate::hash_secret("a secret in no file"));
+    let files = edited(default, &hashed);
+    assert!(accepts(&load(&files, &[]).unwrap(), "a secret in no file"));
+    assert!(!accepts(&load(&files, &[]).unwrap(), "development-only-demo-client-secret"));
+    let variable = [("DEMO_CLIENT_SECRET", "from the variable")];
+    assert!(accepts(&load(&files, &variable).unwrap(), "from the variable"));
+    assert!(!accepts(&load(&files, &variable).unwrap(), "a secret in no file"));
+}
+
+#[test]
 fn what_is_wrong_is_named_with_file_key_and_remedy() {
     let cases = [
         ("region = \"EU\"", "reigon = \"EU\"", "directory.toml: line ", "unknown field `reigon`"),
@@ -108,6 +120,18 @@ fn what_is_wrong_is_named_with_file_key_and_remedy() {
             "",
             "`secrets`: d1b6f2a0-",
             "set the variable DEMO_CLIENT_SECRET",
+        ),
+        (
+            "development_default = \"development-only-demo-client-secret\"",
+            "sha256 = \"canary\"",
+            "`secrets.sha256`: d1b6f2a0-",
+            "`authority-app hash-secret`",
+        ),
+        (
+            "variable = \"DEMO_CLIENT_SECRET\"",
+            "sha256 = \"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"",
+            "`secrets.sha256`: d1b6f2a0-",
+            "remove one",
         ),
         ("\"appId\": \"3c9e5d7a", "\"appId\": \"3c9e5d7b", "directory.toml: `secrets.key_id`", "no manifest"),
         (
