@@ -48,7 +48,7 @@ pub(crate) struct Tenant {
     /// Whether its keys are its own; other tenants share a key set under `common`, as Entra's do.
     pub(crate) has_own_key_set: bool,
     principals: HashMap<ClientId, ServicePrincipal>,
-    /// Ids of the granted roles, by client and resource.
+    /// Ids of the granted roles, by client and resource; the nil id is an assignment without a role.
     grants: HashMap<(ClientId, ClientId), Vec<Uuid>>,
     managed_identities: Vec<ManagedIdentity>,
 }
@@ -84,9 +84,11 @@ pub(crate) struct Application {
 #[derive(Debug, Clone)]
 pub(crate) struct AppRoleDefinition {
     pub(crate) id: Uuid,
-    /// What goes into the `roles` claim; a role without a value is granted and never seen.
+    /// What goes into the `roles` claim; a role without a value is granted by its id, and never seen.
     pub(crate) value: Option<String>,
     pub(crate) for_applications: bool,
+    /// Whether it can be newly assigned; whoever has it keeps it.
+    pub(crate) enabled: bool,
 }
 
 /// What a resource asked to find in its access tokens beside the usual claims.

@@ -21,6 +21,9 @@ pub enum RegistrationError {
     /// The role is for users (Graph refuses such an assignment as well).
     #[error("the role {0} is not for applications")]
     UserRole(AppRole),
+    /// The role is disabled: who has it keeps it, and nobody else gets it (Graph refuses such an assignment as well).
+    #[error("the role {0} is disabled; set `isEnabled` in the manifest, or grant it in directory.toml")]
+    DisabledRole(AppRole),
     /// The text cannot be the value of an app role.
     #[error("the role is {0}")]
     InvalidRole(#[from] shared::ids::InvalidId),
@@ -93,11 +96,14 @@ impl Tenant {
     ) -> Result<(), RegistrationError> {
         self.principal(client).ok_or(RegistrationError::UnknownApp(client))?;
         let resource = self.principal(resource).ok_or(RegistrationError::UnknownApp(resource))?;
-        let (key, role) = ((client, resource.application.client_id), resource.application.role(role)?);
-        let granted = self.grants.entry(key).or_default();
-        if !granted.contains(&role) {
-            granted.push(role);
+        let (key, id) = ((client, resource.application.client_id), resource.application.role(role)?);
+        if self.grants.get(&key).is_some_and(|granted| granted.contains(&id)) {
+            return Ok(());
         }
+        if resource.application.app_roles.iter().any(|known| known.id == id && !known.enabled) {
+            return Err(RegistrationError::DisabledRole(role.clone()));
+        }
+        self.grants.entry(key).or_default().push(id);
         Ok(())
     }
 
@@ -154,14 +160,29 @@ impl Application {
             return Err(RegistrationError::TooMany(MOST));
         }
         let value = Some(role.as_str().to_owned());
-        self.app_roles.push(AppRoleDefinition { id: Uuid::new_v4(), value, for_applications: true });
+        let id = Uuid::new_v4();
+        self.app_roles.push(AppRoleDefinition { id, value, for_applications: true, enabled: true });
         Ok(())
     }
 
-    /// The id of a role that an application can be granted.
+    /// The id of a role that an application can be granted, or the nil id for no role in particular.
     fn role(&self, role: &AppRole) -> Result<Uuid, RegistrationError> {
-        let found = self.app_roles.iter().find(|known| known.value.as_deref() == Some(role.as_str()));
-        let found = found.ok_or_else(|| RegistrationError::UnknownRole(role.clone()))?;
+        if is_default(role) {
+            return Ok(Uuid::nil());
+        }
+        let found = self.role_named(role).ok_or_else(|| RegistrationError::UnknownRole(role.clone()))?;
         if found.for_applications { Ok(found.id) } else { Err(RegistrationError::UserRole(role.clone())) }
     }
+
+    /// The role of this value, else the one of this id.
+    pub(super) fn role_named(&self, role: &AppRole) -> Option<&AppRoleDefinition> {
+        let by_value = self.app_roles.iter().find(|known| known.value.as_deref() == Some(role.as_str()));
+        let id = Uuid::try_parse(role.as_str()).ok();
+        by_value.or_else(|| self.app_roles.iter().find(|known| Some(known.id) == id))
+    }
+}
+
+/// Whether it is the default assignment: it satisfies `appRoleAssignmentRequired`, and adds nothing to `roles`.
+pub(super) fn is_default(role: &AppRole) -> bool {
+    Uuid::try_parse(role.as_str()).is_ok_and(|id| id.is_nil())
 }

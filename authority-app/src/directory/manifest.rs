@@ -50,6 +50,7 @@ struct Role {
     id: Uuid,
     value: Option<AppRole>,
     allowed_member_types: Vec<String>,
+    is_enabled: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -164,6 +165,7 @@ impl From<Role> for AppRoleDefinition {
             id: role.id,
             value: role.value.map(|value| value.as_str().to_owned()),
             for_applications: role.allowed_member_types.iter().any(|kind| kind == "Application"),
+            enabled: role.is_enabled.unwrap_or(true),
         }
     }
 }

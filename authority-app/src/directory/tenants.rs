@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use shared::ids::{AppRole, ClientId, Domain, ObjectId, TenantId};
+use uuid::Uuid;
 
+use super::changes::is_default;
 use super::managed_identities::{self, IdentityEntry};
 use super::{Application, Directory, DirectoryError, ServicePrincipal, Tenant};
 
@@ -43,6 +45,7 @@ struct PrincipalEntry {
 struct GrantEntry {
     client: ClientId,
     resource: ClientId,
+    /// The value or the id of an app role, or the nil id for an assignment without one.
     role: AppRole,
 }
 
@@ -138,15 +141,21 @@ impl Tenant {
             let problem = format!("{} of {}: {text}", entry.role, resource.display_name);
             DirectoryError::key(file, "tenants.grants.role", problem)
         };
-        let named = |value: &Option<String>| value.as_deref() == Some(entry.role.as_str());
-        let role = resource.app_roles.iter().find(|role| named(&role.value)).ok_or_else(|| {
-            problem("its manifest has no such app role; correct the grant, or add it to `appRoles`")
-        })?;
-        // Graph refuses such an assignment as well.
-        if !role.for_applications {
-            return Err(problem("is for users; add `Application` to its `allowedMemberTypes`"));
-        }
-        let (key, role) = ((client.client_id, resource.client_id), role.id);
+        // A disabled role too: a grant here was made before it was.
+        let role = match resource.role_named(&entry.role) {
+            _ if is_default(&entry.role) => Uuid::nil(),
+            // Graph refuses such an assignment as well.
+            Some(role) if !role.for_applications => {
+                return Err(problem("is for users; add `Application` to its `allowedMemberTypes`"));
+            }
+            Some(role) => role.id,
+            None => {
+                return Err(problem(
+                    "its manifest has no such app role; correct the grant, or add it to `appRoles`",
+                ));
+            }
+        };
+        let key = (client.client_id, resource.client_id);
         let granted = self.grants.entry(key).or_default();
         if granted.contains(&role) {
             return Err(DirectoryError::key(

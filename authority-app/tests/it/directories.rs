@@ -100,6 +100,28 @@ async fn where_assignment_is_required_a_client_without_a_role_gets_no_token() {
 }
 
 #[tokio::test]
+async fn a_grant_names_a_role_by_value_or_id_and_the_nil_id_assigns_without_a_role() {
+    let resource = "9f3c7a51-2d84-4b6e-a0f9-c15d8e7b3264";
+    let required = format!("{resource}\"\napp_role_assignment_required = true");
+    let default = format!(
+        "[[tenants.grants]]\nclient = \"{UNGRANTED}\"\nresource = \"{RESOURCE}\"\nrole = \"00000000-0000-0000-0000-000000000000\"\n\n[[tenants.grants]]"
+    );
+    let world = edited(&[
+        ("directory.toml", &format!("{resource}\""), &required),
+        ("directory.toml", "[[tenants.grants]]", &default),
+        ("directory.toml", "\"Resource.Write\"", "\"F8D39977-e31e-460b-b92c-9cef51d14f98\""),
+    ])
+    .await;
+    let api = format!("api://{RESOURCE}");
+    let claims = part(&world.token(UNGRANTED, UNGRANTED_SECRET, &api).await, 1);
+    assert!(!claims.names().contains(&"roles"));
+    let claims = part(&world.token(CLIENT, SECRET, &api).await, 1);
+    assert_eq!(claims.get("roles"), &json!(["Resource.Read", "Resource.Write"]));
+    let unknown = [("directory.toml", "\"Resource.Write\"", "\"f8d39977-e31e-460b-b92c-9cef51d14f99\"")];
+    assert!(directory(&unknown).unwrap_err().to_string().contains("no such app role"));
+}
+
+#[tokio::test]
 async fn a_role_disabled_after_its_grant_stays_in_tokens() {
     let enabled = "\"isEnabled\": true,\n            \"origin\"";
     let disabled = "\"isEnabled\": false,\n            \"origin\"";

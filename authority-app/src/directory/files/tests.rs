@@ -206,6 +206,24 @@ fn a_folder_is_read_as_the_built_in_directory_is() {
 }
 
 #[test]
+fn a_disabled_role_stays_with_whom_the_directory_grants_it_and_nobody_else_gets_it() {
+    let mut files = Files::seeded();
+    for (_, text) in &mut files.manifests {
+        *text = text.replace("\"isEnabled\": true", "\"isEnabled\": false");
+    }
+    let mut tenant = load(&files, &[]).unwrap().first_tenant().unwrap().clone();
+    let id = |text| ClientId::parse(text).unwrap();
+    let role = shared::ids::AppRole::parse("Resource.Read").unwrap();
+    // The client has it already, so that nothing changes; the other one would be assigned anew.
+    assert_eq!(tenant.grant(id(CLIENT), id(RESOURCE), &role), Ok(()));
+    let ungranted = id("c48b2e06-9f53-4a7d-86e2-1d5f30a97b4c");
+    let error = tenant.grant(ungranted, id(RESOURCE), &role).unwrap_err();
+    assert_eq!(error, super::super::RegistrationError::DisabledRole(role));
+    let app = |client| &*tenant.principal(client).unwrap().application;
+    assert!(!tenant.is_assigned(app(ungranted), app(id(RESOURCE))));
+}
+
+#[test]
 fn no_debug_shows_a_secret() {
     let shown = format!("{:?}", load(&Files::seeded(), &[]).unwrap());
     assert!(shown.contains("[redacted]") && !shown.contains("development-only"), "{shown}");
