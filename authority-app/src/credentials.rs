@@ -84,7 +84,7 @@ impl Authenticator {
 
     /// An assertion that the client made and signed with its certificate.
     fn check_own(&self, claimant: &Claimant<'_>, assertion: &Assertion<'_>) -> Result<(), AssertionRefusal> {
-        let rule = self.strict.as_ref().and_then(|_| strict::broken_rule(assertion));
+        let rule = self.strict.as_ref().and_then(|_| strict::broken_rule(assertion, &claimant.place));
         if let Some(rule) = rule {
             return Err(AssertionRefusal::NotStandard { rule });
         }
@@ -94,7 +94,7 @@ impl Authenticator {
         claims.check_time(claimant.now, Some(claimant::MAX_LIFE))?;
         if let (Some(seen), Some(jti), Some(exp)) = (&self.strict, &claims.jti, claims.exp) {
             let until = exp.at.saturating_add(claimant::SKEW).unwrap_or(exp.at);
-            seen.remember(claimant.client, jti, until, claimant.now)
+            seen.remember((claimant.place.tenant.id, claimant.client), jti, until, claimant.now)
                 .map_err(|rule| AssertionRefusal::NotStandard { rule })?;
         }
         Ok(())

@@ -27,6 +27,12 @@ impl Place<'_> {
         self.is_tenant(segment) && PATHS.contains(&rest)
     }
 
+    /// Whether an audience is the one that is documented: the v2.0 token endpoint of the tenant, by its id.
+    pub(super) fn is_documented_audience(&self, audience: &str) -> bool {
+        let endpoint = |base: &Instance| format!("{base}/{}/oauth2/v2.0/token", self.tenant.id);
+        [self.base, self.canonical].iter().any(|base| endpoint(base) == audience)
+    }
+
     /// A tenant that a test made is in no directory, and has no domain.
     fn is_tenant(&self, segment: &str) -> bool {
         let named = || self.directory.tenant_named(segment).map(|tenant| tenant.id);

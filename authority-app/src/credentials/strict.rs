@@ -7,9 +7,10 @@ use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::{SignedDuration, Timestamp};
-use shared::ids::ClientId;
+use shared::ids::{ClientId, TenantId};
 
 use super::assertion::{Assertion, Audience};
+use super::place::Place;
 
 /// The longest life of an assertion.
 const MAX_LIFE: SignedDuration = SignedDuration::from_mins(10);
@@ -22,7 +23,7 @@ const MAX_SEEN: usize = 100_000;
 pub(super) struct SeenAssertions(Mutex<HashMap<Vec<u8>, Timestamp>>);
 
 /// The rule that an assertion breaks by its form, if it breaks one.
-pub(super) fn broken_rule(assertion: &Assertion<'_>) -> Option<&'static str> {
+pub(super) fn broken_rule(assertion: &Assertion<'_>, place: &Place<'_>) -> Option<&'static str> {
     let (header, claims) = (&assertion.header, &assertion.claims);
     let times = [claims.exp, claims.nbf, claims.iat];
     let life = claims.exp.zip(claims.nbf.or(claims.iat)).map(|(exp, from)| exp.at.duration_since(from.at));
@@ -36,6 +37,10 @@ pub(super) fn broken_rule(assertion: &Assertion<'_>) -> Option<&'static str> {
             "`x5t#S256` is in base64url without padding",
         ),
         (!matches!(claims.aud, Some(Audience::One(_))), "`aud` is one text"),
+        (
+            claims.aud.iter().flat_map(Audience::values).any(|aud| !place.is_documented_audience(aud)),
+            "`aud` is the v2.0 token endpoint of the tenant, by its id",
+        ),
         (times.iter().any(Option::is_none), "`exp`, `nbf` and `iat` are there"),
         (times.iter().flatten().any(|time| !time.is_integer), "`exp`, `nbf` and `iat` are whole numbers"),
         (life.is_some_and(|life| life > MAX_LIFE), "an assertion lives for 10 minutes at most"),
@@ -45,15 +50,15 @@ pub(super) fn broken_rule(assertion: &Assertion<'_>) -> Option<&'static str> {
 }
 
 impl SeenAssertions {
-    /// Remembers a verified assertion until `expiry`; whether it was used before, as a rule that it breaks.
+    /// Remembers a verified assertion of a tenant's client until `expiry`; whether it was used before, as a rule that it breaks.
     pub(super) fn remember(
         &self,
-        client: ClientId,
+        (tenant, client): (TenantId, ClientId),
         jti: &str,
         expiry: Timestamp,
         now: Timestamp,
     ) -> Result<(), &'static str> {
-        let key = digest(&SHA256, format!("{client} {jti}").as_bytes()).as_ref().to_vec();
+        let key = digest(&SHA256, format!("{tenant} {client} {jti}").as_bytes()).as_ref().to_vec();
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.get(&key).is_some_and(|expiry| now < *expiry) {
             return Err("an assertion is used once: this `jti` was seen before");
@@ -81,13 +86,16 @@ mod tests {
     #[test]
     fn an_assertion_is_used_once_while_it_lasts_and_the_store_is_bounded() {
         let seen = SeenAssertions::default();
-        let (one, two) = (ClientId::from(uuid::Uuid::from_u128(1)), ClientId::from(uuid::Uuid::from_u128(2)));
+        let id = uuid::Uuid::from_u128;
+        let of = |tenant, client| (TenantId::from(id(tenant)), ClientId::from(id(client)));
+        let (one, two, elsewhere) = (of(1, 1), of(1, 2), of(2, 1));
         assert!(seen.remember(one, "a", second(100), second(0)).is_ok());
         assert!(seen.remember(one, "a", second(100), second(99)).is_err());
         assert!(seen.remember(two, "a", second(100), second(0)).is_ok());
+        assert!(seen.remember(elsewhere, "a", second(100), second(0)).is_ok());
         for number in 0..MAX_SEEN {
             let full = seen.remember(one, &number.to_string(), second(50), second(0)).is_err();
-            assert_eq!(full, number >= MAX_SEEN - 2);
+            assert_eq!(full, number >= MAX_SEEN - 3);
         }
         assert!(seen.remember(one, "b", second(200), second(60)).is_ok());
         assert!(seen.remember(two, "a", second(100), second(60)).is_err());

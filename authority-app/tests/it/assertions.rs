@@ -346,6 +346,21 @@ async fn strict_mode_takes_what_the_standard_says_and_nothing_else() {
         assert_eq!(status, 401);
         assert!(text.ends_with(&format!("[Strict mode - {rule}]")), "{text}");
     }
+    let tenant = format!("{}/{TENANT}", world.base);
+    for audience in [
+        format!("{tenant}/oauth2/token"),
+        format!("{tenant}/v2.0"),
+        format!("{tenant}/"),
+        format!("{tenant}/oauth2/v2.0/token/"),
+        format!("{}/contoso.com/oauth2/v2.0/token", world.base),
+        format!("{}/{}/oauth2/v2.0/token", world.base, TENANT.to_uppercase()),
+        format!("{}/{TENANT}/oauth2/v2.0/token", world.base.to_uppercase()),
+    ] {
+        let assertion = signer.sign(&header, &with(&claims(&world), &json!({ "aud": audience })));
+        let text = refusal(&ask(&world, &assertion).await).2;
+        let rule = "[Strict mode - `aud` is the v2.0 token endpoint of the tenant, by its id]";
+        assert!(text.ends_with(rule), "{audience}: {text}");
+    }
     let padded = signer.sign_padded(&header, &claims(&world));
     assert!(refusal(&ask(&world, &padded).await).2.contains("not padded"));
 }
