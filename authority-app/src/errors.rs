@@ -230,27 +230,86 @@ impl std::fmt::Display for Echo {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_code_is_in_the_catalogue_that_clients_explain_them_by() {
+    /// One refusal of each variant; does not compile while a variant is missing.
+    macro_rules! every {
+        ($of:ident: $($variant:ident $({ $($field:ident: $value:expr),+ })? $(($inner:expr))?,)+) => {{
+            fn is_listed(refusal: &$of) -> bool {
+                match refusal { $($of::$variant { .. })|+ => true }
+            }
+            let every = vec![$($of::$variant $({ $($field: $value),+ })? $(($inner))?),+];
+            assert!(every.iter().all(is_listed));
+            every
+        }};
+    }
+
+    fn every_refusal() -> Vec<Refusal> {
+        let (echo, text) = (|| Echo::of("x"), || "x".to_owned());
+        let client = ClientId::parse("3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813").unwrap();
+        let tenant = TenantId::parse("8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20").unwrap();
+        every![Refusal:
+            SeveralResources { scope: echo() },
+            UnknownInstance,
+            NoTenant,
+            UnsupportedGrantType { grant_type: echo() },
+            InvalidScope { scope: echo() },
+            UnknownTenant { tenant: echo(), endpoint: Endpoint::Token },
+            MissingField { field: "x" },
+            UnknownResource { resource: echo(), tenant: text() },
+            DisabledResource { resource: echo() },
+            NotAssigned { client: client, client_name: text(), resource: echo(), resource_name: text() },
+            UnknownClient { client: client, tenant: text() },
+            PublicClient,
+            Assertion(AssertionRefusal::Malformed),
+            MalformedClient { client: echo() },
+            MalformedTenant { tenant: echo() },
+            MissingParameter { parameter: "x" },
+            NotPost { method: echo() },
+            ResourceOnV2,
+            ScopeWithoutDefault { scope: echo() },
+            DisabledClient { client: client, name: text() },
+            WrongSecret { client: client, is_id: false },
+            MissingCredential,
+            ExpiredSecret { client: client },
+            MissingPrincipal { client: client, tenant: tenant },
+            GrantTypeOverCommon,
+            MalformedRequest,
+        ]
+    }
+
+    fn every_assertion_refusal() -> Vec<AssertionRefusal> {
         let echo = || Echo::of("x");
         let client = ClientId::parse("3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813").unwrap();
-        let refusals = [
-            Refusal::SeveralResources { scope: echo() },
-            Refusal::UnknownInstance,
-            Refusal::NoTenant,
-            Refusal::DisabledResource { resource: echo() },
-            Refusal::PublicClient,
-            AssertionRefusal::Malformed.into(),
-            AssertionRefusal::IssuerUnreachable.into(),
-            AssertionRefusal::CertificateNotYetValid.into(),
-            AssertionRefusal::SubjectCase { subject: echo() }.into(),
-            Refusal::ResourceOnV2,
-            Refusal::DisabledClient { client, name: "x".into() },
-            Refusal::GrantTypeOverCommon,
-            Refusal::MalformedRequest,
+        let time = jiff::Timestamp::UNIX_EPOCH;
+        let mut every = every![AssertionRefusal:
+            Malformed,
+            NotStandard { rule: "x" },
+            IssuerUnreachable,
+            NoFederatedCredential { issuer: echo(), subject: echo(), audience: echo() },
+            MissingClaim { field: "x" },
+            OtherClient,
+            OtherAudience,
+            OutsideTime { now: time, from: time, until: time },
+            UnregisteredCertificate { thumbprint: echo(), client: client },
+            WrongSignature { thumbprint: echo(), start: time, end: time },
+            WrongIssuerSignature { reason: "x" },
+            ExpiredCertificate,
+            NoMatch { part: Part::Issuer, value: echo() },
+            OwnToken,
+            CertificateNotYetValid,
+            NoCertificateNamed,
+            UnsupportedAlgorithm { algorithm: echo() },
+            SubjectCase { subject: echo() },
         ];
-        for refusal in refusals {
-            assert!(shared::aadsts::lookup(refusal.code()).is_some(), "{refusal}");
+        let others = [Part::Audience, Part::Subject];
+        every.extend(others.map(|part| AssertionRefusal::NoMatch { part, value: echo() }));
+        every
+    }
+
+    #[test]
+    fn every_code_is_in_the_catalogue_that_clients_explain_them_by() {
+        let of_assertions = every_assertion_refusal().into_iter().map(Refusal::from);
+        for refusal in every_refusal().into_iter().chain(of_assertions) {
+            assert!(shared::aadsts::lookup(refusal.code()).is_some(), "{} {refusal}", refusal.code());
         }
     }
 

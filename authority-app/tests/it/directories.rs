@@ -7,6 +7,7 @@ use authority_app::{Authority, Directory, DirectoryError};
 use serde_json::json;
 use shared::settings::Environment;
 
+use crate::envelope::{Refused, opened};
 use crate::world::{
     CLIENT, OTHER, READ_ONLY, READ_ONLY_SECRET, RESOURCE, SECRET, TENANT, UNGRANTED, UNGRANTED_SECRET, World,
     form, part, v2,
@@ -48,9 +49,8 @@ async fn refused(
 ) -> (u16, String, serde_json::Value) {
     let scope = format!("{resource}/.default");
     let answer = world.post(&v2(TENANT), &form(client, secret, &scope)).await;
-    let body = answer.json();
-    let text = body.text("error_description").split(" Trace ID:").next().unwrap();
-    (answer.status.as_u16(), format!("{}: {text}", body.text("error")), body.get("error_codes").clone())
+    let Refused { status, error, code, text, .. } = opened(&answer);
+    (status, format!("{error}: AADSTS{code}: {text}"), json!([code]))
 }
 
 #[tokio::test]
@@ -78,10 +78,11 @@ async fn an_expired_secret_and_disabled_principals_are_told_apart() {
     assert_eq!((status, text, codes), (400, expected, json!([7000112])));
 
     let (status, text, codes) = refused(&world, CLIENT, SECRET, &api).await;
-    let expected =
-        format!("invalid_resource: AADSTS500014: The service principal for resource '{api}' is disabled.");
-    assert!(text.starts_with(&expected), "{text}");
-    assert_eq!((status, codes), (400, json!([500014])));
+    // The misspelling is Microsoft's.
+    let expected = format!(
+        "invalid_resource: AADSTS500014: The service principal for resource '{api}' is disabled. This indicate that a subscription within the tenant has lapsed, or that the administrator for this tenant has disabled the application, preventing tokens from being issued for it."
+    );
+    assert_eq!((status, text, codes), (400, expected, json!([500014])));
 }
 
 #[tokio::test]

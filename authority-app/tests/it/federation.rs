@@ -16,6 +16,7 @@ use shared::server::Server;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::directories::directory;
+use crate::envelope::{Refused, opened};
 use crate::signer::signer;
 use crate::world::{Answer, CLIENT, RESOURCE, SECRET, TENANT, World, part, v2};
 
@@ -116,9 +117,8 @@ async fn ask(world: &World, assertion: &str) -> Answer {
 }
 
 fn refusal(answer: &Answer) -> (u16, String, String) {
-    let body = answer.json();
-    let text = body.text("error_description").split(" Trace ID:").next().unwrap().to_owned();
-    (answer.status.as_u16(), body.text("error").to_owned(), text)
+    let Refused { status, error, code, text, .. } = opened(answer);
+    (status, error, format!("AADSTS{code}: {text}"))
 }
 
 fn signed(claims: &Value) -> String {

@@ -4,6 +4,7 @@ use authority_app::Authority;
 use serde_json::{Value, json};
 
 use crate::directories::directory;
+use crate::envelope::{Refused, opened};
 use crate::world::{
     CLIENT, OTHER, RESOURCE, SECRET, TENANT, UNGRANTED, UNGRANTED_SECRET, World, form, part, v2,
 };
@@ -40,13 +41,12 @@ async fn ask(world: &World, tenant: &str, changes: &[(&str, &str)]) -> (u16, Str
         fields.push((name, value));
     }
     let answer = world.post(&v2(tenant), &fields).await;
-    let body = answer.json();
     if answer.status == 200 {
-        let claims = part(body.text("access_token"), 1);
+        let claims = part(answer.json().text("access_token"), 1);
         return (200, claims.text("tid").to_owned(), claims.get("roles").clone());
     }
-    let text = body.text("error_description").split(" Trace ID:").next().unwrap();
-    (answer.status.as_u16(), format!("{}: {text}", body.text("error")), body.get("error_codes").clone())
+    let Refused { status, error, code, text, .. } = opened(&answer);
+    (status, format!("{error}: AADSTS{code}: {text}"), json!([code]))
 }
 
 #[tokio::test]

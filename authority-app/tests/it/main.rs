@@ -10,6 +10,7 @@ mod admin_tenants;
 mod assertions;
 mod directories;
 mod discovery;
+mod envelope;
 mod errors;
 mod explain;
 mod faults;
