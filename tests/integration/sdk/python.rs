@@ -1,5 +1,6 @@
 //! A Python environment with the libraries, made once in the build folder.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -26,12 +27,14 @@ impl Python {
     }
 
     async fn make() -> Option<Self> {
-        let python = if cfg!(windows) { "python" } else { "python3" };
-        let check = run(Command::new(python).args(["-c", "import ensurepip, venv"])).await;
+        let program = if cfg!(windows) { "python" } else { "python3" };
+        let check = run(Command::new(program).args(["-c", "import ensurepip, venv"])).await;
         if let Err(reason) = check {
             let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
-            assert!(!in_ci, "no {python} with venv and pip, which CI has to have: {reason}");
-            println!("SKIPPED: no {python} with venv and pip here: {reason}");
+            assert!(!in_ci, "no {program} with venv and pip, which CI has to have: {reason}");
+            // Not `eprintln!`, which the test harness keeps to itself where a test passes.
+            let mut stderr = std::io::stderr();
+            writeln!(stderr, "SKIPPED: no {program} with venv and pip here: {reason}").unwrap();
             return None;
         }
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-sdks");
@@ -40,7 +43,7 @@ impl Python {
         if std::fs::read_to_string(&marker).is_ok_and(|installed| installed == REQUIREMENTS) {
             return Some(python);
         }
-        let made = run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&python.folder)).await;
+        let made = run(Command::new(program).args(["-m", "venv", "--clear"]).arg(&python.folder)).await;
         made.unwrap_or_else(|error| panic!("no environment could be made: {error}"));
         let requirements = scripts().join("requirements.txt");
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
