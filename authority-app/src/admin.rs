@@ -1,8 +1,9 @@
 //! The admin listener: what a test needs beyond Entra, for processes that cannot call the Rust API.
 //!
-//! Plain http on a loopback address. A web page in a browser on this machine must not be able to use it: requests need
-//! a JSON body, which a page of another origin cannot send unasked, and a loopback `Host`, which one that had its name
-//! resolve to loopback does not have.
+//! Plain http on a loopback address. A web page in a browser on this machine must not be able to use it. Refused are
+//! requests with an `Origin` or from another site by their `Sec-Fetch-Site`, which browsers say of pages; `POST`s
+//! without a JSON body, which a page of another origin cannot send unasked; and a `Host` that is not loopback, as that
+//! of a page which had its name resolve to loopback.
 //!
 //! The routes, which `GET /` lists as well. `tenant` is an id; where it may be absent, it is the directory's first.
 //!
@@ -24,7 +25,7 @@
 //! | `POST /keys/emergency` | `tenant`? | 204; all keys are replaced at once |
 //! | `POST /keys/roll` | `tenant`? | 204; announces a key and promotes it |
 //! | `POST /faults` | `endpoint`, `script`, `tenant`? | 204; `endpoint` is `token`, `discovery_v1`, `discovery_v2`, `keys` or `instance`; see below |
-//! | `POST /clock` | one of `advance_seconds`, `rewind_seconds`, `set`, `freeze`, `resume`, `reset`; `tenant`? | 200 `now` |
+//! | `POST /clock` | exactly one of `advance_seconds`, `rewind_seconds`, `set`, `freeze`, `resume`, `reset`; `tenant`? | 200 `now` |
 //! | `GET /journal?tenant=` | | 200 `entries`; without `tenant`, those of every tenant |
 //! | `DELETE /journal?tenant=` | | 204 |
 //! | `GET /bad-tokens?client_id=&resource=&tenant=` | | 200 `tokens`, each with what is wrong and what to answer |
@@ -38,6 +39,7 @@
 mod body;
 mod control;
 mod keys;
+mod one_at_a_time;
 mod registrations;
 
 use std::sync::Arc;
@@ -46,7 +48,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use http::{HeaderMap, Method, StatusCode, header};
 use serde::Serialize;
 use shared::ids::TenantId;
@@ -57,6 +59,7 @@ use crate::endpoints::AppState;
 use crate::mint::MintRequest;
 use crate::tenants::LiveTenant;
 use body::Body;
+use one_at_a_time::OneAtATime;
 
 /// What `GET /` answers.
 const ROUTES: [&str; 21] = [
@@ -107,6 +110,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/journal", get(control::journal).delete(control::clear_journal))
         .route("/bad-tokens", get(control::bad_tokens))
         .route("/good-tokens", get(control::good_tokens))
+        .layer(Extension(OneAtATime::default()))
         .layer(middleware::from_fn(guard))
         .with_state(state)
 }
@@ -151,11 +155,21 @@ async fn guard(request: Request, next: Next) -> Response {
         let text = "the Host is not localhost, 127.0.0.1 or [::1]".to_owned();
         return problem(StatusCode::FORBIDDEN, "host_refused", text);
     }
+    if is_of_a_page(request.headers()) {
+        let text = "the request comes from a web page".to_owned();
+        return problem(StatusCode::FORBIDDEN, "origin_refused", text);
+    }
     if request.method() == Method::POST && !is_json(request.headers()) {
         let text = "send Content-Type: application/json".to_owned();
         return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "json_required", text);
     }
     next.run(request).await
+}
+
+/// Whether a browser says that a page sends it (<https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header>).
+fn is_of_a_page(headers: &HeaderMap) -> bool {
+    let mut sites = headers.get_all("sec-fetch-site").iter();
+    headers.contains_key(header::ORIGIN) || sites.any(|site| site != "none" && site != "same-origin")
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

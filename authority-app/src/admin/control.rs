@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use shared::ids::{ClientId, TenantId};
 
 use super::body::Body;
+use super::one_at_a_time::OneAtATime;
 use super::{failed, invalid, never_stored, tenant};
 use crate::MintError;
 use crate::catalogue::{self, BadToken, GoodToken};
@@ -122,11 +123,15 @@ fn journal_of(state: &AppState, id: Option<TenantId>) -> Result<Arc<Journal>, Bo
     Ok(Arc::clone(&tenant(state, Some(id))?.journal))
 }
 
-pub(super) async fn bad_tokens(State(state): State<AppState>, Query(whom): Query<ForWhom>) -> Response {
+pub(super) async fn bad_tokens(
+    State(state): State<AppState>,
+    Extension(queue): Extension<OneAtATime>,
+    Query(whom): Query<ForWhom>,
+) -> Response {
     let instance = state.origin.canonical().clone();
     let list =
         move |tenant: &LiveTenant| catalogue::bad_tokens(tenant, &instance, (whom.client_id, whom.resource));
-    tokens(&state, whom.tenant, list, |token: BadToken| {
+    tokens(tenant(&state, whom.tenant), &queue, list, |token: BadToken| {
         let expected = token.expected();
         let (status, error) = (expected.status(), expected.error());
         let allowed: Vec<u16> = (400..=431).filter(|status| expected.allows(*status)).collect();
@@ -138,31 +143,35 @@ pub(super) async fn bad_tokens(State(state): State<AppState>, Query(whom): Query
     .await
 }
 
-pub(super) async fn good_tokens(State(state): State<AppState>, Query(whom): Query<ForWhom>) -> Response {
+pub(super) async fn good_tokens(
+    State(state): State<AppState>,
+    Extension(queue): Extension<OneAtATime>,
+    Query(whom): Query<ForWhom>,
+) -> Response {
     let instance = state.origin.canonical().clone();
     let list =
         move |tenant: &LiveTenant| catalogue::good_tokens(tenant, &instance, (whom.client_id, whom.resource));
     tokens(
-        &state,
-        whom.tenant,
+        tenant(&state, whom.tenant),
+        &queue,
         list,
         |token: GoodToken| json!({ "name": token.name(), "odd": token.odd(), "token": token.token() }),
     )
     .await
 }
 
-/// Signs off the threads that serve: a catalogue takes a core some seconds.
+/// Signs one catalogue at a time, off the threads that serve: each takes a core for some time.
 async fn tokens<T: Send + 'static>(
-    state: &AppState,
-    id: Option<TenantId>,
+    tenant: Result<Arc<LiveTenant>, Box<Response>>,
+    queue: &OneAtATime,
     list: impl FnOnce(&LiveTenant) -> Result<Vec<T>, MintError> + Send + 'static,
     shown: impl Fn(T) -> Value,
 ) -> Response {
-    let tenant = match tenant(state, id) {
+    let tenant = match tenant {
         Ok(tenant) => tenant,
         Err(response) => return *response,
     };
-    match tokio::task::spawn_blocking(move || list(&tenant)).await {
+    match queue.run(move || list(&tenant)).await {
         Ok(Ok(tokens)) => {
             let tokens: Vec<Value> = tokens.into_iter().map(shown).collect();
             never_stored(Json(json!({ "tokens": tokens })))

@@ -103,6 +103,29 @@ async fn the_admin_listener_refuses_what_a_web_page_could_send() {
 }
 
 #[tokio::test]
+async fn the_admin_listener_refuses_what_a_browser_says_a_web_page_sends() {
+    let world = World::new().await;
+    let url = world.authority.admin_url().unwrap();
+    let http = Client::builder().no_proxy().build().unwrap();
+    let catalogue = format!("bad-tokens?client_id={CLIENT}&resource={RESOURCE}");
+    for (header, value, status) in [
+        ("origin", "https://evil.example", 403),
+        ("origin", "http://127.0.0.1", 403),
+        ("origin", "null", 403),
+        ("sec-fetch-site", "cross-site", 403),
+        ("sec-fetch-site", "same-site", 403),
+        ("sec-fetch-site", "same-origin", 200),
+        ("sec-fetch-site", "none", 200),
+    ] {
+        for path in [catalogue.as_str(), "journal", "health"] {
+            let answer = send(http.get(url.join(path).unwrap()).header(header, value)).await;
+            assert_eq!(answer.status.as_u16(), status, "{header}: {value}");
+            assert!(status == 200 || answer.json().text("code") == "origin_refused");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_admin_listener_says_what_is_wrong_with_a_request() {
     let world = World::new().await;
     for (body, text) in [
