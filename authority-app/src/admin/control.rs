@@ -47,6 +47,16 @@ pub(super) struct Hand {
     reset: bool,
 }
 
+/// One thing that is done to a clock.
+enum Turn {
+    Advance(Duration),
+    Rewind(Duration),
+    Set(Timestamp),
+    Freeze,
+    Resume,
+    Reset,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Whose {
@@ -71,32 +81,42 @@ pub(super) async fn faults(State(state): State<AppState>, Body(new): Body<Script
     }
 }
 
-/// Moves the clock in the order of the members: where it stands first, then whether it runs.
+/// Does the one thing that the request asks for; one that asks for several, or nothing, changes nothing.
 pub(super) async fn clock(State(state): State<AppState>, Body(hand): Body<Hand>) -> Response {
     let tenant = match tenant(&state, hand.tenant) {
         Ok(tenant) => tenant,
         Err(response) => return *response,
     };
+    let Some(turn) = hand.turn() else {
+        let members = "`advance_seconds`, `rewind_seconds`, `set`, `freeze`, `resume` and `reset`";
+        return invalid(format!("send exactly one of {members}"));
+    };
     let clock = &tenant.clock;
-    if hand.reset {
-        clock.reset();
-    }
-    if let Some(time) = hand.set {
-        clock.set(time);
-    }
-    if let Some(seconds) = hand.advance_seconds {
-        clock.advance(Duration::from_secs(seconds));
-    }
-    if let Some(seconds) = hand.rewind_seconds {
-        clock.rewind(Duration::from_secs(seconds));
-    }
-    match (hand.freeze, hand.resume) {
-        (true, true) => return invalid("`freeze` and `resume` exclude each other".to_owned()),
-        (true, false) => clock.freeze(),
-        (false, true) => clock.resume(),
-        (false, false) => (),
+    match turn {
+        Turn::Advance(time) => clock.advance(time),
+        Turn::Rewind(time) => clock.rewind(time),
+        Turn::Set(time) => clock.set(time),
+        Turn::Freeze => clock.freeze(),
+        Turn::Resume => clock.resume(),
+        Turn::Reset => clock.reset(),
     }
     Json(json!({ "now": clock.now() })).into_response()
+}
+
+impl Hand {
+    /// What is asked for, where it is one thing.
+    fn turn(&self) -> Option<Turn> {
+        let turns = [
+            self.advance_seconds.map(|seconds| Turn::Advance(Duration::from_secs(seconds))),
+            self.rewind_seconds.map(|seconds| Turn::Rewind(Duration::from_secs(seconds))),
+            self.set.map(Turn::Set),
+            self.freeze.then_some(Turn::Freeze),
+            self.resume.then_some(Turn::Resume),
+            self.reset.then_some(Turn::Reset),
+        ];
+        let mut turns = turns.into_iter().flatten();
+        turns.next().filter(|_| turns.next().is_none())
+    }
 }
 
 pub(super) async fn journal(State(state): State<AppState>, Query(whose): Query<Whose>) -> Response {

@@ -50,8 +50,8 @@ async fn another_process_has_a_tenant_to_itself() {
     let first = token().await;
     assert_eq!(part(&first, 1).get("roles"), &json!(["Orders.Read"]));
 
-    let clock =
-        post(&world, "clock", json!({ "tenant": tenant, "advance_seconds": 86400, "freeze": true })).await;
+    assert_eq!(post(&world, "clock", json!({ "tenant": tenant, "freeze": true })).await.status, 200);
+    let clock = post(&world, "clock", json!({ "tenant": tenant, "advance_seconds": 86400 })).await;
     assert!(value(&clock)["now"].is_string());
     assert!(part(&token().await, 1).number("exp") - part(&first, 1).number("exp") > 86_000);
 
@@ -72,6 +72,37 @@ async fn another_process_has_a_tenant_to_itself() {
 
     assert_eq!(ask(&world, Method::DELETE, &format!("tenants/{tenant}"), None).await.status, 204);
     assert_eq!(ask(&world, Method::DELETE, &format!("tenants/{tenant}"), None).await.status, 404);
+}
+
+#[tokio::test]
+async fn another_process_does_one_thing_at_a_time_to_a_clock() {
+    let world = World::new().await;
+    let tenant = world.authority.tenant().await.unwrap();
+    let id = tenant.id();
+    let time = "2030-01-01T00:00:00Z";
+    for body in [json!({ "freeze": true }), json!({ "set": time })] {
+        let body = with_tenant(&body, &id.to_string());
+        assert_eq!(post(&world, "clock", body).await.status, 200);
+    }
+    for body in [
+        json!({ "advance_seconds": 60, "freeze": true, "resume": true }),
+        json!({ "advance_seconds": 60, "rewind_seconds": 30 }),
+        json!({ "set": "2031-01-01T00:00:00Z", "resume": true }),
+        json!({ "reset": true, "freeze": true }),
+        json!({ "freeze": false }),
+        json!({}),
+    ] {
+        let refused = post(&world, "clock", with_tenant(&body, &id.to_string())).await;
+        assert_eq!(refused.status, 400, "{body}");
+        assert!(refused.json().text("detail").contains("exactly one of"), "{refused:?}");
+        assert_eq!(tenant.clock().now().to_string(), time, "{body}");
+    }
+}
+
+fn with_tenant(body: &Value, tenant: &str) -> Value {
+    let mut body = body.clone();
+    body["tenant"] = tenant.into();
+    body
 }
 
 #[tokio::test]
