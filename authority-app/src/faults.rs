@@ -68,7 +68,7 @@ struct Status(u16);
 impl Faults {
     /// Writes the script of an endpoint, in place of what is left of the one before: a fault a request.
     ///
-    /// What a fault does not fit, as [`Fault::wrong_issuer`] a token, it leaves as it is. A script has at most 1000
+    /// What a fault does not fit, as [`Fault::wrong_issuer`] a key set, it leaves as it is. A script has at most 1000
     /// faults; those beyond are left out.
     pub fn on(&self, endpoint: Endpoint, script: impl IntoIterator<Item = Fault>) {
         let script: VecDeque<Fault> = script.into_iter().take(LONGEST_SCRIPT).collect();

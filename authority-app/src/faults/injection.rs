@@ -110,9 +110,9 @@ fn truncated(mut response: Response, body: &Bytes) -> Response {
     response
 }
 
-/// Puts another tenant into the member `issuer`.
+/// Puts another tenant into the member `issuer`; only where it is no key set, whose keys have one each.
 fn with_wrong_issuer(mut response: Response, body: &Bytes) -> Response {
-    let text = String::from_utf8_lossy(body);
+    let text = if is_key_set(body) { "".into() } else { String::from_utf8_lossy(body) };
     let changed = text.split_once(r#""issuer":""#).and_then(|(before, rest)| {
         let (issuer, after) = rest.split_once('"')?;
         let mut parts: Vec<&str> = issuer.split('/').collect();
@@ -127,8 +127,11 @@ fn with_wrong_issuer(mut response: Response, body: &Bytes) -> Response {
 
 /// Only where it is a key set.
 fn with_key_set(mut response: Response, body: &Bytes, key_set: &'static str) -> Response {
-    let is_key_set = body.starts_with(br#"{"keys":"#);
-    *response.body_mut() = if is_key_set { Body::from(key_set) } else { Body::from(body.clone()) };
+    *response.body_mut() = if is_key_set(body) { Body::from(key_set) } else { Body::from(body.clone()) };
     response.headers_mut().remove(header::CONTENT_LENGTH);
     response
+}
+
+fn is_key_set(body: &[u8]) -> bool {
+    body.starts_with(br#"{"keys":"#)
 }

@@ -88,6 +88,10 @@ async fn documents_say_something_else_than_they_should() {
     assert_eq!((html.header("content-type"), html.body.as_str()), ("text/html", regular.body.as_str()));
     // What does not fit is left as it is.
     assert_eq!(world.get(&document).await.body, regular.body);
+    let key_set = world.get(&keys).await.body;
+    assert!(key_set.contains(r#""issuer":""#), "{key_set}");
+    tenant.faults().on(Endpoint::Keys, [Fault::wrong_issuer()]);
+    assert_eq!(world.get(&keys).await.body, key_set);
     tenant.faults().on(Endpoint::Keys, [Fault::empty_key_set(), Fault::broken_key_set()]);
     assert_eq!(world.get(&keys).await.body, r#"{"keys":[]}"#);
     assert!(world.get(&keys).await.body.contains(r#""n":"%""#));
