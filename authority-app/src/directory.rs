@@ -86,9 +86,9 @@ pub(crate) struct AppRoleDefinition {
     pub(crate) id: Uuid,
     /// What goes into the `roles` claim; a role without a value is granted by its id, and never seen.
     pub(crate) value: Option<String>,
-    pub(crate) for_applications: bool,
-    /// Whether it can be newly assigned; whoever has it keeps it.
+    /// Whether it can be granted; who was granted it before keeps it.
     pub(crate) enabled: bool,
+    pub(crate) for_applications: bool,
 }
 
 /// What a resource asked to find in its access tokens beside the usual claims.

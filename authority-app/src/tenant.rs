@@ -2,6 +2,7 @@
 
 mod application;
 mod client;
+mod credentials;
 
 use std::sync::{Arc, OnceLock};
 

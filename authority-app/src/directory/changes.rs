@@ -7,6 +7,8 @@ use shared::azure_ad::Version;
 use shared::ids::{AppIdUri, AppRole, ClientId, ObjectId, TenantId};
 use uuid::Uuid;
 
+use crate::credentials::Credential;
+
 use super::{AppRoleDefinition, Application, Directory, OptionalClaims, ServicePrincipal, Tenant};
 
 /// Why a registration stays as it is. It is always whoever asked who is to blame.
@@ -27,12 +29,24 @@ pub enum RegistrationError {
     /// The text cannot be the value of an app role.
     #[error("the role is {0}")]
     InvalidRole(#[from] shared::ids::InvalidId),
-    /// The tenant has as many apps, or the app as many roles, as it can have.
+    /// The text cannot be an App ID URI.
+    #[error("the App ID URI is {0}")]
+    InvalidUri(shared::ids::InvalidId),
+    /// Another app of the tenant has this App ID URI.
+    #[error("another app of the tenant is {0} already")]
+    TakenUri(AppIdUri),
+    /// The bytes are no certificate that an app can use.
+    #[error("the certificate is not the DER of an X.509 certificate with an RSA key of 2048 to 8192 bits")]
+    InvalidCertificate,
+    /// The federated credential is none that Graph would take; the text says why.
+    #[error("the federated credential: {0}")]
+    InvalidFederated(&'static str),
+    /// The tenant has as many apps, or the app as many roles or credentials, as it can have.
     #[error("there are {0} already; that is the limit")]
     TooMany(usize),
 }
 
-/// The most apps of a tenant, and roles of an app, that are registered while the stand-in runs.
+/// The most apps of a tenant, and roles or credentials of an app, that are registered while the stand-in runs.
 const MOST: usize = 1000;
 
 impl Directory {
@@ -107,6 +121,37 @@ impl Tenant {
         Ok(())
     }
 
+    /// Lets a client ask for a role of a resource, which gives it nothing.
+    pub(crate) fn request(
+        &mut self,
+        client: ClientId,
+        resource: ClientId,
+        role: &AppRole,
+    ) -> Result<(), RegistrationError> {
+        let app = self.principal(resource).ok_or(RegistrationError::UnknownApp(resource))?;
+        let required = (resource, app.application.defined(role)?.id);
+        let client = self.principal_mut(client)?.application_mut();
+        if !client.required_roles.contains(&required) {
+            client.required_roles.push(required);
+        }
+        Ok(())
+    }
+
+    /// Makes an app known by a further App ID URI.
+    pub(crate) fn add_uri(&mut self, app: ClientId, uri: &AppIdUri) -> Result<(), RegistrationError> {
+        match self.resource(uri.as_str()).map(|known| known.application.client_id) {
+            Some(known) if known == app => return Ok(()),
+            Some(_) => return Err(RegistrationError::TakenUri(uri.clone())),
+            None => (),
+        }
+        let application = self.principal_mut(app)?.application_mut();
+        if application.identifier_uris.len() >= MOST {
+            return Err(RegistrationError::TooMany(MOST));
+        }
+        application.identifier_uris.push(uri.clone());
+        Ok(())
+    }
+
     /// Takes a granted role back; one that was not granted changes nothing.
     pub(crate) fn revoke(
         &mut self,
@@ -115,7 +160,7 @@ impl Tenant {
         role: &AppRole,
     ) -> Result<(), RegistrationError> {
         let app = self.principal(resource).ok_or(RegistrationError::UnknownApp(resource))?;
-        let role = app.application.role(role)?;
+        let role = app.application.defined(role)?.id;
         if let Some(granted) = self.grants.get_mut(&(client, resource)) {
             granted.retain(|id| *id != role);
             if granted.is_empty() {
@@ -165,13 +210,31 @@ impl Application {
         Ok(())
     }
 
+    /// Disables a role: who was granted it keeps it, and nobody is granted it any more.
+    pub(crate) fn disable_role(&mut self, role: &AppRole) -> Result<(), RegistrationError> {
+        let id = self.defined(role)?.id;
+        self.app_roles.iter_mut().filter(|known| known.id == id).for_each(|known| known.enabled = false);
+        Ok(())
+    }
+
+    /// Adds a credential to those that it has.
+    pub(crate) fn add_credential(&mut self, credential: Credential) -> Result<(), RegistrationError> {
+        if self.credentials.len() >= MOST {
+            return Err(RegistrationError::TooMany(MOST));
+        }
+        self.credentials.push(credential);
+        Ok(())
+    }
+
+    /// A role for applications.
+    fn defined(&self, role: &AppRole) -> Result<&AppRoleDefinition, RegistrationError> {
+        let found = self.role_named(role).ok_or_else(|| RegistrationError::UnknownRole(role.clone()))?;
+        if found.for_applications { Ok(found) } else { Err(RegistrationError::UserRole(role.clone())) }
+    }
+
     /// The id of a role that an application can be granted, or the nil id for no role in particular.
     fn role(&self, role: &AppRole) -> Result<Uuid, RegistrationError> {
-        if is_default(role) {
-            return Ok(Uuid::nil());
-        }
-        let found = self.role_named(role).ok_or_else(|| RegistrationError::UnknownRole(role.clone()))?;
-        if found.for_applications { Ok(found.id) } else { Err(RegistrationError::UserRole(role.clone())) }
+        if is_default(role) { Ok(Uuid::nil()) } else { Ok(self.defined(role)?.id) }
     }
 
     /// The role of this value, else the one of this id.

@@ -49,8 +49,8 @@ pub(super) struct Manifest {
 struct Role {
     id: Uuid,
     value: Option<AppRole>,
-    allowed_member_types: Vec<String>,
     is_enabled: Option<bool>,
+    allowed_member_types: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -164,8 +164,8 @@ impl From<Role> for AppRoleDefinition {
         Self {
             id: role.id,
             value: role.value.map(|value| value.as_str().to_owned()),
-            for_applications: role.allowed_member_types.iter().any(|kind| kind == "Application"),
             enabled: role.is_enabled.unwrap_or(true),
+            for_applications: role.allowed_member_types.iter().any(|kind| kind == "Application"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! An API that a test registers.
 
 use shared::azure_ad::Version;
-use shared::ids::{AppRole, ClientId, ObjectId};
+use shared::ids::{AppIdUri, AppRole, ClientId, ObjectId};
 use uuid::Uuid;
 
 use super::Tenant;
@@ -29,7 +29,7 @@ impl Application {
         self.client_id
     }
 
-    /// Its App ID URI, `api://{client id}`.
+    /// Its first App ID URI, `api://{client id}`.
     #[must_use]
     pub fn app_id_uri(&self) -> String {
         format!("api://{}", self.client_id)
@@ -42,6 +42,26 @@ impl Application {
     pub fn role(self, value: &str) -> Result<Self, RegistrationError> {
         let role = AppRole::parse(value)?;
         self.set(|principal| principal.application_mut().add_role(&role))
+    }
+
+    /// Disables an app role: clients that were granted it keep it, and no other is granted it.
+    ///
+    /// # Errors
+    /// The API has no such role.
+    pub fn disable_role(&self, value: &str) -> Result<(), RegistrationError> {
+        let role = AppRole::parse(value)?;
+        self.tenant
+            .change(|tenant| tenant.principal_mut(self.client_id)?.application_mut().disable_role(&role))
+    }
+
+    /// Makes it known by a further App ID URI.
+    ///
+    /// # Errors
+    /// The text cannot be an App ID URI, or another app of the tenant has it.
+    pub fn identifier_uri(self, uri: &str) -> Result<Self, RegistrationError> {
+        let uri = AppIdUri::parse(uri).map_err(RegistrationError::InvalidUri)?;
+        self.tenant.change(|tenant| tenant.add_uri(self.client_id, &uri))?;
+        Ok(self)
     }
 
     /// Asks for tokens of this version (`requestedAccessTokenVersion`).
@@ -66,6 +86,17 @@ impl Application {
         })
     }
 
+    /// Asks for its client id as the audience of v1.0 tokens (the optional claim `aud` with `use_guid`).
+    ///
+    /// # Errors
+    /// The tenant has no such app.
+    pub fn use_guid(self) -> Result<Self, RegistrationError> {
+        self.set(|principal| {
+            principal.application_mut().optional_claims.aud_as_guid = true;
+            Ok(())
+        })
+    }
+
     /// Lets nobody have a token who was granted nothing ("Assignment required?").
     ///
     /// # Errors
@@ -73,6 +104,17 @@ impl Application {
     pub fn assignment_required(self) -> Result<Self, RegistrationError> {
         self.set(|principal| {
             principal.assignment_required = true;
+            Ok(())
+        })
+    }
+
+    /// Switches its service principal on or off; while it is off, nobody has a token for it.
+    ///
+    /// # Errors
+    /// The tenant has no such app.
+    pub fn set_enabled(&self, enabled: bool) -> Result<(), RegistrationError> {
+        self.tenant.change(|tenant| {
+            tenant.principal_mut(self.client_id)?.enabled = enabled;
             Ok(())
         })
     }

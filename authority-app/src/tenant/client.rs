@@ -18,8 +18,8 @@ use crate::directory;
 /// A client in a tenant, with a secret that is valid for two years by the tenant's clock.
 #[derive(Debug, Clone)]
 pub struct Client {
-    tenant: Tenant,
-    id: ClientId,
+    pub(super) tenant: Tenant,
+    pub(super) id: ClientId,
     object_id: ObjectId,
     secret: ClientSecret,
 }
@@ -84,6 +84,16 @@ impl Client {
         Ok(self)
     }
 
+    /// Asks for a role of an API in its registration (`requiredResourceAccess`), to which nobody has consented.
+    ///
+    /// # Errors
+    /// The API has no such role, or is of another tenant.
+    pub fn request(self, api: &Application, role: &str) -> Result<Self, RegistrationError> {
+        let role = AppRole::parse(role)?;
+        self.tenant.change(|tenant| tenant.request(self.id, api.client_id(), &role))?;
+        Ok(self)
+    }
+
     /// Takes a granted role back; tokens that were issued keep it until they expire.
     ///
     /// # Errors
@@ -132,7 +142,7 @@ impl Client {
 }
 
 /// Some 240 random bits.
-fn new_secret() -> ClientSecret {
+pub(super) fn new_secret() -> ClientSecret {
     let bytes = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
     let text = BASE64_URL_SAFE_NO_PAD.encode(bytes);
     #[expect(clippy::expect_used, reason = "32 bytes are not an empty text")]

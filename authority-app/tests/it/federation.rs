@@ -20,13 +20,13 @@ use crate::envelope::{Refused, opened};
 use crate::signer::signer;
 use crate::world::{Answer, CLIENT, RESOURCE, SECRET, TENANT, World, part, v2};
 
-const SUBJECT: &str = "system:serviceaccount:demo:Client";
-const AUDIENCE: &str = "api://AzureADTokenExchange";
+pub(crate) const SUBJECT: &str = "system:serviceaccount:demo:Client";
+pub(crate) const AUDIENCE: &str = "api://AzureADTokenExchange";
 const DOCUMENT: &str = "/.well-known/openid-configuration";
 
 /// An identity provider on this machine.
-struct Issuer {
-    url: String,
+pub(crate) struct Issuer {
+    pub(crate) url: String,
     served: Arc<Served>,
     _shutdown: DropGuard,
 }
@@ -40,7 +40,7 @@ struct Served {
 }
 
 impl Issuer {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let served = Arc::new(Served::default());
         let listener = Server::bind_address(([127, 0, 0, 1], 0).into(), None).await.unwrap();
         let url = format!("http://{}", listener.address());
@@ -78,7 +78,7 @@ impl Issuer {
         self.served.asked.load(Ordering::SeqCst)
     }
 
-    fn claims(&self) -> Value {
+    pub(crate) fn claims(&self) -> Value {
         let now = jiff::Timestamp::now().as_second();
         json!({ "iss": self.url, "sub": SUBJECT, "aud": AUDIENCE, "iat": now, "exp": now + 3600 })
     }

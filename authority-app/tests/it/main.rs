@@ -22,6 +22,7 @@ mod managed_identity;
 mod manifests;
 mod members;
 mod program;
+mod registered;
 mod safety;
 mod signer;
 mod tenants;

@@ -42,6 +42,11 @@ impl Signer {
         (credential(&der), json!({ "alg": "RS256", "x5t": thumbprint(&der) }))
     }
 
+    /// The DER of its certificate.
+    pub(crate) fn der(&self) -> &[u8] {
+        &self.der
+    }
+
     /// The SHA-1 thumbprint of its certificate.
     pub(crate) fn sha1(&self) -> Vec<u8> {
         digest(&SHA1_FOR_LEGACY_USE_ONLY, &self.der).as_ref().to_vec()

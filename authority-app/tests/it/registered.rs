@@ -1,0 +1,187 @@
+//! What a test registers in a tenant of its own beyond a client with a secret and a role.
+
+use std::time::Duration;
+
+use authority_app::{Application, Client, RegistrationError, Tenant};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use shared::azure_ad::Version;
+
+use crate::federation::{AUDIENCE, Issuer, SUBJECT};
+use crate::members::Members;
+use crate::signer::signer;
+use crate::tenants::fresh;
+use crate::world::{World, form, part, v1, v2};
+
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// What the token endpoint answers to these fields: the claims of a token, or the AADSTS code.
+async fn ask(world: &World, path: &str, fields: &[(&str, &str)]) -> Result<Members, i64> {
+    let answer = world.post(path, fields).await;
+    let body = answer.json();
+    if answer.status.is_success() {
+        return Ok(part(body.text("access_token"), 1));
+    }
+    Err(body.get("error_codes")[0].as_i64().unwrap())
+}
+
+async fn with_secret(
+    world: &World,
+    of: &(Tenant, Application, Client),
+    secret: &str,
+) -> Result<Members, i64> {
+    let (tenant, api, client) = of;
+    let (id, scope) = (client.client_id().to_string(), format!("{}/.default", api.app_id_uri()));
+    ask(world, &v2(&tenant.id().to_string()), &form(&id, secret, &scope)).await
+}
+
+async fn with_assertion(
+    world: &World,
+    of: &(Tenant, Application, Client),
+    jwt: &str,
+) -> Result<Members, i64> {
+    let (tenant, api, client) = of;
+    let (id, scope) = (client.client_id().to_string(), format!("{}/.default", api.app_id_uri()));
+    let fields = [
+        ("grant_type", "client_credentials"),
+        ("client_id", id.as_str()),
+        ("client_assertion_type", JWT_BEARER),
+        ("client_assertion", jwt),
+        ("scope", &scope),
+    ];
+    ask(world, &v2(&tenant.id().to_string()), &fields).await
+}
+
+fn roles(claims: &Members) -> &Value {
+    claims.get("roles")
+}
+
+#[tokio::test]
+async fn a_further_secret_counts_within_its_time_alone() {
+    let world = World::new().await;
+    let of = fresh(&world).await;
+    let (tenant, _, client) = &of;
+    let now = tenant.clock().now();
+    let hour = Duration::from_hours(1);
+    let next = client.add_secret(now - hour, now + hour).unwrap();
+    let expired = client.add_secret(now - 2 * hour, now - hour).unwrap();
+    let future = client.add_secret(now + hour, now + 24 * hour).unwrap();
+    assert!(with_secret(&world, &of, client.secret().expose()).await.is_ok());
+    assert!(with_secret(&world, &of, next.expose()).await.is_ok());
+    assert_eq!(with_secret(&world, &of, expired.expose()).await.err(), Some(7_000_222));
+    assert_eq!(with_secret(&world, &of, future.expose()).await.err(), Some(7_000_222));
+    tenant.clock().advance(2 * hour);
+    assert_eq!(with_secret(&world, &of, next.expose()).await.err(), Some(7_000_222));
+    assert!(with_secret(&world, &of, future.expose()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_client_proves_itself_with_a_certificate_that_a_test_registered() {
+    let world = World::new().await;
+    let (tenant, api, client) = fresh(&world).await;
+    let (signer, other) = (signer(0), signer(1));
+    let client = client.with_certificate(signer.der()).unwrap();
+    let id = client.client_id().to_string();
+    let of = (tenant, api, client);
+    let now = Timestamp::now().as_second();
+    let claims = json!({
+        "aud": of.0.authority().token_endpoint(Version::V2), "iss": id, "sub": id, "jti": "one",
+        "nbf": now, "iat": now, "exp": now + 600,
+    });
+    let header = |sha256: &[u8]| json!({ "alg": "PS256", "x5t#S256": BASE64_URL_SAFE_NO_PAD.encode(sha256) });
+    let signed = with_assertion(&world, &of, &signer.sign(&header(&signer.sha256()), &claims)).await;
+    assert_eq!(signed.unwrap().text("azpacr"), "2");
+    let unknown = with_assertion(&world, &of, &other.sign(&header(&other.sha256()), &claims)).await;
+    assert_eq!(unknown.err(), Some(700_027));
+    let error = of.2.with_certificate(b"canary").unwrap_err();
+    assert_eq!(error, RegistrationError::InvalidCertificate);
+}
+
+#[tokio::test]
+async fn a_client_proves_itself_with_a_token_of_an_issuer_that_a_test_registered() {
+    let (world, issuer) = (World::new().await, Issuer::start().await);
+    let (tenant, api, client) = fresh(&world).await;
+    let client = client.with_federated(&issuer.url, SUBJECT, AUDIENCE).unwrap();
+    let of = (tenant, api, client);
+    let header = json!({ "alg": "RS256", "kid": "first" });
+    let mut claims = issuer.claims();
+    let signed = with_assertion(&world, &of, &signer(0).sign(&header, &claims)).await;
+    assert_eq!(roles(&signed.unwrap()), &json!(["Orders.Read"]));
+    claims["sub"] = "system:serviceaccount:demo:Other".into();
+    let other = with_assertion(&world, &of, &signer(0).sign(&header, &claims)).await;
+    assert_eq!(other.err(), Some(700_213));
+    for (issuer, subject) in [("http://issuer.example", SUBJECT), ("https://issuer.example", "")] {
+        let error = of.2.clone().with_federated(issuer, subject, AUDIENCE).unwrap_err();
+        assert!(matches!(error, RegistrationError::InvalidFederated(_)), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_public_client_has_no_token_whatever_it_presents() {
+    let world = World::new().await;
+    let (tenant, api, client) = fresh(&world).await;
+    let of = (tenant, api, client.public().unwrap());
+    assert_eq!(with_secret(&world, &of, of.2.secret().expose()).await.err(), Some(700_025));
+}
+
+#[tokio::test]
+async fn a_role_that_is_asked_for_is_not_in_tokens_until_it_is_granted() {
+    let world = World::new().await;
+    let (tenant, api, _) = fresh(&world).await;
+    let client = tenant.client("other").unwrap().request(&api, "Orders.Read").unwrap();
+    let names = part(client.token(&api).await.unwrap().expose(), 1);
+    assert!(!names.names().contains(&"roles"));
+    let client = client.grant(&api, "Orders.Read").unwrap();
+    assert_eq!(roles(&part(client.token(&api).await.unwrap().expose(), 1)), &json!(["Orders.Read"]));
+    assert!(matches!(client.request(&api, "Orders.Write"), Err(RegistrationError::UnknownRole(_))));
+}
+
+#[tokio::test]
+async fn an_api_that_is_switched_off_has_no_tokens() {
+    let world = World::new().await;
+    let (_, api, client) = fresh(&world).await;
+    api.set_enabled(false).unwrap();
+    let refused = client.token(&api).await.unwrap_err().to_string();
+    assert!(refused.contains("AADSTS500014"), "{refused}");
+    api.set_enabled(true).unwrap();
+    assert!(client.token(&api).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_role_that_is_disabled_stays_with_whom_it_was_granted_to() {
+    let world = World::new().await;
+    let (tenant, api, client) = fresh(&world).await;
+    api.disable_role("Orders.Read").unwrap();
+    assert_eq!(roles(&part(client.token(&api).await.unwrap().expose(), 1)), &json!(["Orders.Read"]));
+    let client = client.grant(&api, "Orders.Read").unwrap();
+    let refused = tenant.client("other").unwrap().grant(&api, "Orders.Read").unwrap_err();
+    assert!(matches!(refused, RegistrationError::DisabledRole(_)), "{refused}");
+    client.revoke(&api, "Orders.Read").unwrap();
+    assert!(client.grant(&api, "Orders.Read").is_err());
+    assert!(matches!(api.disable_role("Orders.Write"), Err(RegistrationError::UnknownRole(_))));
+}
+
+#[tokio::test]
+async fn an_api_has_further_names_and_its_id_as_the_audience_of_v1_tokens() {
+    let world = World::new().await;
+    let (tenant, api, client) = fresh(&world).await;
+    let api = api.identifier_uri("api://orders").unwrap().token_version(Version::V1).unwrap();
+    let id = client.client_id().to_string();
+    let fields = [
+        ("grant_type", "client_credentials"),
+        ("client_id", id.as_str()),
+        ("client_secret", client.secret().expose()),
+        ("resource", "api://orders"),
+    ];
+    let path = v1(&tenant.id().to_string());
+    assert_eq!(ask(&world, &path, &fields).await.unwrap().text("aud"), "api://orders");
+    let api = api.use_guid().unwrap().identifier_uri("api://orders").unwrap();
+    let as_guid = ask(&world, &path, &fields).await.unwrap();
+    assert_eq!(as_guid.text("aud"), api.client_id().to_string());
+    let other = tenant.application("other").unwrap();
+    let taken = other.clone().identifier_uri("api://orders").unwrap_err();
+    assert!(matches!(taken, RegistrationError::TakenUri(_)), "{taken}");
+    assert!(matches!(other.identifier_uri("orders"), Err(RegistrationError::InvalidUri(_))));
+}
