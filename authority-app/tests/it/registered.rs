@@ -91,8 +91,8 @@ async fn a_client_proves_itself_with_a_certificate_that_a_test_registered() {
         "nbf": now, "iat": now, "exp": now + 600,
     });
     let header = |sha256: &[u8]| json!({ "alg": "PS256", "x5t#S256": BASE64_URL_SAFE_NO_PAD.encode(sha256) });
-    let signed = with_assertion(&world, &of, &signer.sign(&header(&signer.sha256()), &claims)).await;
-    assert_eq!(signed.unwrap().text("azpacr"), "2");
+    let proven = with_assertion(&world, &of, &signer.sign(&header(&signer.sha256()), &claims)).await;
+    assert_eq!(proven.unwrap().text("azpacr"), "2");
     let unknown = with_assertion(&world, &of, &other.sign(&header(&other.sha256()), &claims)).await;
     assert_eq!(unknown.err(), Some(700_027));
     let error = of.2.with_certificate(b"canary").unwrap_err();
@@ -107,8 +107,8 @@ async fn a_client_proves_itself_with_a_token_of_an_issuer_that_a_test_registered
     let of = (tenant, api, client);
     let header = json!({ "alg": "RS256", "kid": "first" });
     let mut claims = issuer.claims();
-    let signed = with_assertion(&world, &of, &signer(0).sign(&header, &claims)).await;
-    assert_eq!(roles(&signed.unwrap()), &json!(["Orders.Read"]));
+    let proven = with_assertion(&world, &of, &signer(0).sign(&header, &claims)).await;
+    assert_eq!(roles(&proven.unwrap()), &json!(["Orders.Read"]));
     claims["sub"] = "system:serviceaccount:demo:Other".into();
     let other = with_assertion(&world, &of, &signer(0).sign(&header, &claims)).await;
     assert_eq!(other.err(), Some(700_213));
