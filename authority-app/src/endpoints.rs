@@ -122,6 +122,6 @@ fn refuse(refusal: Refusal, context: &Context) -> Response {
     tracing::info!(aadsts = refusal.code(), trace_id = %context.trace_id, "refused");
     let aadsts = refusal.code();
     let mut response = refusal.into_response(context);
-    response.extensions_mut().insert(Reason::Refused { aadsts });
+    response.extensions_mut().insert(Reason::Refused { aadsts, hint: None });
     response
 }

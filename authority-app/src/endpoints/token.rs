@@ -101,12 +101,13 @@ impl Call<'_> {
                 return StatusCode::INTERNAL_SERVER_ERROR.into_response();
             }
         };
+        let not_consented = grant.roles_without_consent();
         tracing::info!(
             client_id = %grant.client.application.client_id,
             resource = %grant.resource.application.client_id,
             roles = claims.regular.roles.len(),
             // The most frequent surprise: a role that was asked for, and not consented to, is not in the token.
-            not_consented = grant.roles_without_consent(),
+            not_consented,
             version = %grant.version(),
             trace_id = %self.context.trace_id,
             "issued a token"
@@ -128,15 +129,15 @@ impl Call<'_> {
             }
         };
         response.headers_mut().insert("x-ms-clitelem", HeaderValue::from_static("1,0,0,,"));
-        response.extensions_mut().insert(Reason::Issued { roles: claims.regular.roles });
+        response.extensions_mut().insert(Reason::Issued { roles: claims.regular.roles, not_consented });
         response
     }
 
     fn refused(&self, refusal: Refusal) -> Response {
-        let (aadsts, trace_id) = (refusal.code(), self.context.trace_id);
-        tracing::info!(aadsts, hint = refusal.hint(), %trace_id, "refused a token");
+        let (aadsts, hint, trace_id) = (refusal.code(), refusal.hint(), self.context.trace_id);
+        tracing::info!(aadsts, hint, %trace_id, "refused a token");
         let mut response = refusal.into_response(&self.context);
-        response.extensions_mut().insert(Reason::Refused { aadsts });
+        response.extensions_mut().insert(Reason::Refused { aadsts, hint });
         response
     }
 }

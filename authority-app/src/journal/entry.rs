@@ -47,10 +47,10 @@ pub(crate) struct Caller(pub(crate) Option<ClientId>);
 /// Why an answer is what it is, left on it for the journal.
 #[derive(Debug, Clone)]
 pub(crate) enum Reason {
-    /// A token with these roles was issued.
-    Issued { roles: Vec<String> },
+    /// A token with these roles was issued; those that the client asks for and nobody consented to are not in it.
+    Issued { roles: Vec<String>, not_consented: Option<String> },
     /// The request was refused with this code.
-    Refused { aadsts: u32 },
+    Refused { aadsts: u32, hint: Option<&'static str> },
 }
 
 impl Entry {
@@ -91,21 +91,28 @@ impl Reason {
     fn aadsts(&self) -> Option<u32> {
         match self {
             Self::Issued { .. } => None,
-            Self::Refused { aadsts } => Some(*aadsts),
+            Self::Refused { aadsts, .. } => Some(*aadsts),
         }
     }
 
     /// The catalogue's words for a code: the error's own text repeats parts of the request.
     fn text(&self) -> String {
-        match self {
-            Self::Issued { roles } if roles.is_empty() => {
-                "issued a token without roles: the client is granted none on this resource".to_owned()
+        let (text, more) = match self {
+            Self::Issued { roles, not_consented } => {
+                let text = if roles.is_empty() {
+                    "issued a token without roles: the client is granted none on this resource".to_owned()
+                } else {
+                    format!("issued a token with {}", roles.join(", "))
+                };
+                let asks = |roles: &String| format!("asked for and not consented to: {roles}");
+                (text, not_consented.as_ref().map(asks))
             }
-            Self::Issued { roles } => format!("issued a token with {}", roles.join(", ")),
-            Self::Refused { aadsts } => {
-                aadsts::lookup(*aadsts).map_or("refused", |known| known.cause).to_owned()
+            Self::Refused { aadsts, hint } => {
+                let cause = aadsts::lookup(*aadsts).map_or("refused", |known| known.cause);
+                (cause.to_owned(), hint.map(str::to_owned))
             }
-        }
+        };
+        more.map(|more| format!("{text}; {more}")).unwrap_or(text)
     }
 }
 

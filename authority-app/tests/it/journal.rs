@@ -6,7 +6,7 @@ use std::time::Duration;
 use authority_app::{Endpoint, Fault};
 
 use crate::tenants::fresh;
-use crate::world::{World, form};
+use crate::world::{CLIENT, RESOURCE, TENANT, World, form, v2};
 
 #[tokio::test]
 async fn the_journal_tells_who_asked_for_what_and_why_the_answer_is_what_it_is() {
@@ -71,4 +71,29 @@ async fn requests_that_stand_for_no_tenant_of_a_tests_own_are_not_in_its_journal
     tenant.journal().expect_key_set_fetches(0);
     world.authority.first_tenant().journal().expect_key_set_fetches(1);
     world.authority.journal().expect_key_set_fetches(2);
+}
+
+#[tokio::test]
+async fn the_journal_says_what_the_log_says_of_mistakes_that_are_hard_to_see() {
+    let world = World::new().await;
+    let (tenant, api, client) = fresh(&world).await;
+    let api = api.role("Orders.Write").unwrap();
+    let client = client.request(&api, "Orders.Write").unwrap();
+    client.token(&api).await.unwrap();
+    client.revoke(&api, "Orders.Read").unwrap();
+    client.token(&api).await.unwrap();
+    let reasons: Vec<_> = tenant.journal().entries().iter().map(|entry| entry.reason.clone()).collect();
+    let missing = "asked for and not consented to: Orders.Write";
+    assert_eq!(reasons[0], format!("issued a token with Orders.Read; {missing}"));
+    assert!(reasons[1].contains("without roles") && reasons[1].ends_with(missing), "{}", reasons[1]);
+    let scope = format!("api://{RESOURCE}/.default");
+    let secret_id = "d1b6f2a0-58c3-4e97-9a04-7b3e1c5d2f68";
+    let sent = world.post(&v2(TENANT), &form(CLIENT, secret_id, &scope)).await;
+    assert_eq!(sent.status, 401);
+    let entries = world.authority.first_tenant().journal().entries();
+    assert!(
+        entries[0].reason.ends_with("; the secret's id was sent in place of its value"),
+        "{}",
+        entries[0]
+    );
 }
