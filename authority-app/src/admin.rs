@@ -16,6 +16,8 @@
 //! | `POST /tenants/{tenant}/applications` | `name`, `roles`?, `token_version`?, `idtyp`?, `assignment_required`? | 201 `client_id`, `app_id_uri` |
 //! | `POST /tenants/{tenant}/clients` | `name` | 201 `client_id`, `client_secret`, `object_id` |
 //! | `POST /tenants/{tenant}/grants` | `client_id`, `resource` (a client id), `role` | 204 |
+//! | `POST /tenants/{tenant}/grants/revoke` | as `grants` | 204; tokens that were issued keep the role |
+//! | `POST /tenants/{tenant}/enabled` | `client_id` of a client or an API, `enabled` | 204 |
 //! | `GET /keys?tenant=` | | 200 `keys`: each `kid` with its `state` |
 //! | `POST /keys/announce` | `tenant`? | 200 `kid` of a key that is published and signs nothing yet |
 //! | `POST /keys/promote` | `kid`, `tenant`? | 204; the key signs from now on |
@@ -26,7 +28,7 @@
 //! | `POST /keys/roll` | `tenant`? | 204; announces a key and promotes it |
 //! | `POST /faults` | `endpoint`, `script`, `tenant`? | 204; `endpoint` is `token`, `discovery_v1`, `discovery_v2`, `keys` or `instance`; see below |
 //! | `POST /clock` | exactly one of `advance_seconds`, `rewind_seconds`, `set`, `freeze`, `resume`, `reset`; `tenant`? | 200 `now` |
-//! | `GET /journal?tenant=` | | 200 `entries`; without `tenant`, those of every tenant |
+//! | `GET /journal?tenant=&endpoint=&within_seconds=` | | 200 `count` and `entries`; without `tenant`, those of every tenant; within the time just past by the machine's clock |
 //! | `DELETE /journal?tenant=` | | 204 |
 //! | `GET /bad-tokens?client_id=&resource=&tenant=` | | 200 `tokens`, each with what is wrong and what to answer |
 //! | `GET /good-tokens?client_id=&resource=&tenant=` | | 200 `tokens`, each odd and valid |
@@ -62,7 +64,7 @@ use body::Body;
 use one_at_a_time::OneAtATime;
 
 /// What `GET /` answers.
-const ROUTES: [&str; 21] = [
+const ROUTES: [&str; 23] = [
     "GET /health",
     "POST /tokens",
     "POST /tenants",
@@ -70,6 +72,8 @@ const ROUTES: [&str; 21] = [
     "POST /tenants/{tenant}/applications",
     "POST /tenants/{tenant}/clients",
     "POST /tenants/{tenant}/grants",
+    "POST /tenants/{tenant}/grants/revoke",
+    "POST /tenants/{tenant}/enabled",
     "GET /keys",
     "POST /keys/announce",
     "POST /keys/promote",
@@ -97,6 +101,8 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/tenants/{tenant}/applications", post(registrations::application))
         .route("/tenants/{tenant}/clients", post(registrations::client))
         .route("/tenants/{tenant}/grants", post(registrations::grant))
+        .route("/tenants/{tenant}/grants/revoke", post(registrations::revoke))
+        .route("/tenants/{tenant}/enabled", post(registrations::enabled))
         .route("/keys", get(keys::list))
         .route("/keys/announce", post(keys::announce))
         .route("/keys/promote", post(keys::promote))

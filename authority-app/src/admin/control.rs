@@ -20,7 +20,7 @@ use crate::catalogue::{self, BadToken, GoodToken};
 use crate::endpoint::Endpoint;
 use crate::endpoints::AppState;
 use crate::faults::Fault;
-use crate::journal::Journal;
+use crate::journal::{Entry, Journal};
 use crate::tenants::LiveTenant;
 
 #[derive(Deserialize)]
@@ -61,6 +61,15 @@ enum Turn {
 #[serde(deny_unknown_fields)]
 pub(super) struct Whose {
     tenant: Option<TenantId>,
+}
+
+/// The entries that are asked for; those of the time just past go by the machine's clock, which no test moves.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    tenant: Option<TenantId>,
+    endpoint: Option<Endpoint>,
+    within_seconds: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -119,14 +128,16 @@ impl Hand {
     }
 }
 
-pub(super) async fn journal(State(state): State<AppState>, Query(whose): Query<Whose>) -> Response {
-    let journal = match journal_of(&state, whose.tenant) {
+pub(super) async fn journal(State(state): State<AppState>, Query(wanted): Query<Wanted>) -> Response {
+    let journal = match journal_of(&state, wanted.tenant) {
         Ok(journal) => journal,
         Err(response) => return *response,
     };
-    let entries = journal.entries();
-    let entries: Vec<_> = entries.iter().map(AsRef::as_ref).collect();
-    Json(json!({ "entries": entries })).into_response()
+    let past = wanted.within_seconds.map(Duration::from_secs);
+    let entries = past.map_or_else(|| journal.entries(), |past| journal.within(past));
+    let is_wanted = |entry: &&Entry| wanted.endpoint.is_none_or(|endpoint| entry.endpoint == endpoint);
+    let entries: Vec<&Entry> = entries.iter().map(AsRef::as_ref).filter(is_wanted).collect();
+    Json(json!({ "count": entries.len(), "entries": entries })).into_response()
 }
 
 pub(super) async fn clear_journal(State(state): State<AppState>, Query(whose): Query<Whose>) -> Response {

@@ -14,6 +14,7 @@ use shared::ids::{AppRole, ClientId, TenantId};
 use super::body::Body;
 use super::{failed, invalid, never_stored, unknown_tenant};
 use crate::RegistrationError;
+use crate::directory;
 use crate::endpoints::AppState;
 use crate::tenant::Tenant;
 use crate::tenants::TenantError;
@@ -47,6 +48,13 @@ pub(super) struct NewGrant {
     client_id: ClientId,
     resource: ClientId,
     role: AppRole,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Switch {
+    client_id: ClientId,
+    enabled: bool,
 }
 
 pub(super) async fn tenant(State(state): State<AppState>, Body(NewTenant {}): Body<NewTenant>) -> Response {
@@ -113,9 +121,36 @@ pub(super) async fn grant(
     Path(id): Path<String>,
     Body(new): Body<NewGrant>,
 ) -> Response {
-    let tenant = TenantId::parse(&id).ok().and_then(|id| state.tenants.tenant(id));
+    changed(&state, &id, |tenant| tenant.grant(new.client_id, new.resource, &new.role))
+}
+
+pub(super) async fn revoke(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    Body(old): Body<NewGrant>,
+) -> Response {
+    changed(&state, &id, |tenant| tenant.revoke(old.client_id, old.resource, &old.role))
+}
+
+pub(super) async fn enabled(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    Body(switch): Body<Switch>,
+) -> Response {
+    changed(&state, &id, |tenant| {
+        tenant.principal_mut(switch.client_id)?.enabled = switch.enabled;
+        Ok(())
+    })
+}
+
+fn changed(
+    state: &AppState,
+    id: &str,
+    change: impl Fn(&mut directory::Tenant) -> Result<(), RegistrationError>,
+) -> Response {
+    let tenant = TenantId::parse(id).ok().and_then(|id| state.tenants.tenant(id));
     let Some(tenant) = tenant else { return unknown_tenant() };
-    match tenant.change(|tenant| tenant.grant(new.client_id, new.resource, &new.role)) {
+    match tenant.change(change) {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error) => invalid(error.to_string()),
     }

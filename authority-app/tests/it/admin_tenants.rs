@@ -75,6 +75,60 @@ async fn another_process_has_a_tenant_to_itself() {
 }
 
 #[tokio::test]
+async fn another_process_counts_what_came_to_an_endpoint_within_a_time() {
+    let world = World::new().await;
+    let [tenant, api, id, secret] = fresh(&world).await;
+    let scope = format!("api://{api}/.default");
+    world.post(&format!("{tenant}/oauth2/v2.0/token"), &form(&id, &secret, &scope)).await;
+    for _ in 0..2 {
+        world.get(&format!("{tenant}/discovery/v2.0/keys")).await;
+    }
+    // The tenant's clock does not count.
+    let ahead = json!({ "tenant": tenant, "advance_seconds": 86400 });
+    assert_eq!(post(&world, "clock", ahead).await.status, 200);
+    let journal = async |query: &str| {
+        value(&ask(&world, Method::GET, &format!("journal?tenant={tenant}{query}"), None).await)
+    };
+    for (query, count) in [
+        ("", 3),
+        ("&endpoint=keys", 2),
+        ("&endpoint=token&within_seconds=600", 1),
+        ("&endpoint=keys&within_seconds=600", 2),
+        ("&endpoint=discovery_v2", 0),
+        ("&within_seconds=0", 0),
+    ] {
+        let answer = journal(query).await;
+        assert_eq!(answer["count"], count, "{query}");
+        assert_eq!(answer["entries"].as_array().map(Vec::len), Some(count), "{query}");
+    }
+    for query in ["endpoint=fire", "within_seconds=-1", "since=1"] {
+        assert_eq!(ask(&world, Method::GET, &format!("journal?{query}"), None).await.status, 400, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn another_process_takes_a_role_back_and_switches_apps_off_and_on() {
+    let world = World::new().await;
+    let [tenant, api, id, secret] = fresh(&world).await;
+    let scope = format!("api://{api}/.default");
+    let token =
+        async || world.post(&format!("{tenant}/oauth2/v2.0/token"), &form(&id, &secret, &scope)).await;
+    for (app, code) in [(&id, "AADSTS7000112"), (&api, "AADSTS500014")] {
+        for (enabled, refused) in [(false, true), (true, false)] {
+            let switch = json!({ "client_id": app, "enabled": enabled });
+            assert_eq!(post(&world, &format!("tenants/{tenant}/enabled"), switch).await.status, 204);
+            assert_eq!(token().await.body.contains(code), refused, "{app} {enabled}");
+        }
+    }
+    let revoke = format!("tenants/{tenant}/grants/revoke");
+    let grant = json!({ "client_id": id, "resource": api, "role": "Orders.Read" });
+    assert_eq!(post(&world, &revoke, grant).await.status, 204);
+    assert!(!part(token().await.json().text("access_token"), 1).names().contains(&"roles"));
+    let unknown = json!({ "client_id": id, "resource": api, "role": "Orders.Write" });
+    assert_eq!(post(&world, &revoke, unknown).await.status, 400);
+}
+
+#[tokio::test]
 async fn another_process_does_one_thing_at_a_time_to_a_clock() {
     let world = World::new().await;
     let tenant = world.authority.tenant().await.unwrap();
