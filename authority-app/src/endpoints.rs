@@ -24,7 +24,7 @@ use crate::context::{CLIENT_REQUEST_ID, Context};
 use crate::credentials::Authenticator;
 use crate::directory::Directory;
 use crate::errors::Refusal;
-use crate::faults;
+use crate::faults::{self, Fault};
 use crate::journal::Reason;
 use crate::origin::Origin;
 use crate::tenant::Reach;
@@ -67,7 +67,12 @@ async fn identify(State(state): State<AppState>, mut request: Request, next: Nex
     request.extensions_mut().insert(BaseUrl(instance));
     let fault = addressed.fault();
     let record = addressed.recording(context, fault.as_ref());
+    let unread = fault.as_ref().is_some_and(Fault::is_status);
+    let caller = if unread { token_request::caller(&mut request).await } else { None };
     let mut response = faults::answer(fault.as_ref(), &context, next.run(request)).await;
+    if let Some(caller) = caller {
+        response.extensions_mut().insert(caller);
+    }
     record.answered(&response);
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(context.trace_id.to_string()) {

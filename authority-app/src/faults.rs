@@ -187,6 +187,15 @@ impl Fault {
         Self(Kind::Latency { milliseconds, then: Box::new(self.0) })
     }
 
+    /// Whether the request is answered with an error, unread.
+    pub(crate) fn is_status(&self) -> bool {
+        let mut kind = &self.0;
+        while let Kind::Latency { then, .. } = kind {
+            kind = then;
+        }
+        matches!(kind, Kind::Status { .. })
+    }
+
     /// What the journal calls it.
     pub(crate) fn name(&self) -> String {
         self.0.name()

@@ -3,15 +3,18 @@
 use std::collections::HashMap;
 
 use axum::body::{self, Body};
+use axum::extract::Request;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, header};
 use serde_json::Value;
+use shared::ids::ClientId;
 use shared::token_endpoint::JWT_BEARER;
 use url::form_urlencoded;
 
 use crate::credentials::{Presented, SecretHash};
 use crate::errors::Refusal;
+use crate::journal::Caller;
 
 /// The largest body, in bytes: room for a long client assertion.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -29,6 +32,13 @@ pub(super) struct TokenRequest {
 struct Basic {
     client_id: String,
     secret: SecretHash,
+}
+
+/// The client of a request that nobody else is going to read.
+pub(super) async fn caller(request: &mut Request) -> Option<Caller> {
+    let body = std::mem::take(request.body_mut());
+    let read = TokenRequest::read(request.headers(), body).await.ok()?;
+    Some(Caller(ClientId::parse(read.client_id()?).ok()))
 }
 
 impl TokenRequest {

@@ -97,3 +97,16 @@ async fn the_journal_says_what_the_log_says_of_mistakes_that_are_hard_to_see() {
         entries[0]
     );
 }
+
+#[tokio::test]
+async fn the_journal_names_the_client_that_a_fault_refused() {
+    let world = World::new().await;
+    let (tenant, api, client) = fresh(&world).await;
+    let script = [Fault::status(503), Fault::status(500).after(Duration::from_millis(1))];
+    tenant.faults().on(Endpoint::Token, script);
+    assert!(client.token(&api).await.is_err() && client.token(&api).await.is_err());
+    for entry in &*tenant.journal().entries() {
+        assert_eq!(entry.client_id, Some(client.client_id()), "{entry}");
+    }
+    tenant.journal().expect_token_requests(2);
+}
