@@ -60,7 +60,7 @@ pub(crate) fn router(state: AppState) -> Router {
 ///
 /// Of Entra's headers, `Strict-Transport-Security` is left out: browsers would apply it to every port of localhost.
 async fn identify(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    let addressed = Addressed::by(&request, &state);
+    let addressed = Addressed::by(&mut request, &state).await;
     let context = Context::new(request.headers(), addressed.now());
     let instance = state.origin.of(request.headers());
     request.extensions_mut().insert(context);

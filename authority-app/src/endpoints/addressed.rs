@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::RequestExt;
 use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
-use http::Uri;
 use jiff::Timestamp;
 use url::{Url, form_urlencoded};
 
@@ -27,10 +27,19 @@ pub(super) struct Addressed {
 }
 
 impl Addressed {
-    pub(super) fn by(request: &Request, state: &AppState) -> Self {
+    pub(super) async fn by(request: &mut Request, state: &AppState) -> Self {
         let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
         let endpoint = path.as_deref().and_then(Endpoint::of_route);
-        let tenant = endpoint.and_then(|endpoint| tenant(endpoint, request.uri(), state));
+        // The segment is decoded as the endpoint's own is, so that both see the same tenant.
+        let Ok(segment) = request.extract_parts::<TenantSegment>().await;
+        let resolved = match endpoint {
+            Some(Endpoint::Instance) => request.uri().query().and_then(asked_about).and_then(|segment| {
+                TenantSegment::named(&segment, &state.tenants, errors::Endpoint::Discovery).ok()
+            }),
+            Some(_) => segment.resolve(&state.tenants, errors::Endpoint::Discovery).ok(),
+            None => None,
+        };
+        let tenant = resolved.map(|found| Arc::clone(found.tenant().unwrap_or(state.tenants.first())));
         Self { endpoint, tenant, journal: Arc::clone(&state.tenants.journal) }
     }
 
@@ -72,15 +81,6 @@ impl Drop for Recording {
         }
         self.addressed.journal.add(entry);
     }
-}
-
-fn tenant(endpoint: Endpoint, uri: &Uri, state: &AppState) -> Option<Arc<LiveTenant>> {
-    let segment = match endpoint {
-        Endpoint::Instance => asked_about(uri.query()?)?,
-        _ => uri.path().split('/').nth(1)?.to_owned(),
-    };
-    let resolved = TenantSegment::named(&segment, &state.tenants, errors::Endpoint::Discovery).ok()?;
-    Some(Arc::clone(resolved.tenant().unwrap_or(state.tenants.first())))
 }
 
 /// The tenant in the URL that instance discovery is asked about.

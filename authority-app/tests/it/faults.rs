@@ -114,3 +114,16 @@ async fn instance_discovery_and_the_v1_document_have_scripts_as_well() {
     assert_eq!(world.get(&document).await.status, 502);
     assert_eq!(world.get(&document).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_tenant_is_the_same_however_its_segment_is_encoded() {
+    let world = World::new().await;
+    let (tenant, ..) = fresh(&world).await;
+    tenant.faults().on(Endpoint::Keys, [Fault::status(503)]);
+    let id = tenant.id().to_string();
+    let encoded = format!("%{:02x}{}", id.as_bytes()[0], &id[1..]);
+    let answer = world.get(&format!("{encoded}/discovery/keys")).await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(world.get(&format!("{encoded}/discovery/keys")).await.status, 200);
+    tenant.journal().expect_key_set_fetches(2);
+}
