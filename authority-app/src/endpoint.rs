@@ -18,6 +18,8 @@ pub enum Endpoint {
     Keys,
     /// Instance discovery, asked about a URL of the tenant.
     Instance,
+    /// Both shapes in which a workload asks for a managed identity's token.
+    ManagedIdentity,
 }
 
 impl Endpoint {
@@ -29,6 +31,7 @@ impl Endpoint {
             "/{tenant}/v2.0/.well-known/openid-configuration" => Some(Self::DiscoveryV2),
             "/{tenant}/discovery/keys" | "/{tenant}/discovery/v2.0/keys" => Some(Self::Keys),
             "/common/discovery/instance" => Some(Self::Instance),
+            "/metadata/identity/oauth2/token" | "/msi/token" => Some(Self::ManagedIdentity),
             _ => None,
         }
     }
@@ -42,6 +45,7 @@ impl fmt::Display for Endpoint {
             Self::DiscoveryV2 => "discovery v2",
             Self::Keys => "keys",
             Self::Instance => "instance",
+            Self::ManagedIdentity => "managed identity",
         })
     }
 }

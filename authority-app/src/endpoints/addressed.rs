@@ -8,8 +8,8 @@ use axum::response::Response;
 use jiff::Timestamp;
 use url::{Url, form_urlencoded};
 
-use super::AppState;
 use super::tenant::TenantSegment;
+use super::{AppState, managed_identity};
 use crate::context::Context;
 use crate::endpoint::Endpoint;
 use crate::errors;
@@ -32,14 +32,11 @@ impl Addressed {
         let endpoint = path.as_deref().and_then(Endpoint::of_route);
         // The segment is decoded as the endpoint's own is, so that both see the same tenant.
         let Ok(segment) = request.extract_parts::<TenantSegment>().await;
-        let resolved = match endpoint {
-            Some(Endpoint::Instance) => request.uri().query().and_then(asked_about).and_then(|segment| {
-                TenantSegment::named(&segment, &state.tenants, errors::Endpoint::Discovery).ok()
-            }),
-            Some(_) => segment.resolve(&state.tenants, errors::Endpoint::Discovery).ok(),
-            None => None,
-        };
-        let tenant = resolved.map(|found| Arc::clone(found.tenant().unwrap_or(state.tenants.first())));
+        let tenant = endpoint.and_then(|endpoint| match endpoint {
+            Endpoint::Instance => resolved(&TenantSegment::of(asked_about(request.uri().query()?)?), state),
+            Endpoint::ManagedIdentity => managed_identity::tenant(request.uri().query(), state),
+            _ => resolved(&segment, state),
+        });
         Self { endpoint, tenant, journal: Arc::clone(&state.tenants.journal) }
     }
 
@@ -81,6 +78,11 @@ impl Drop for Recording {
         }
         self.addressed.journal.add(entry);
     }
+}
+
+fn resolved(segment: &TenantSegment, state: &AppState) -> Option<Arc<LiveTenant>> {
+    let resolved = segment.resolve(&state.tenants, errors::Endpoint::Discovery).ok()?;
+    Some(Arc::clone(resolved.tenant().unwrap_or(state.tenants.first())))
 }
 
 /// The tenant in the URL that instance discovery is asked about.

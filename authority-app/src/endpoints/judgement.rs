@@ -92,11 +92,16 @@ fn client<'t>(
         }
         Refusal::UnknownClient { client: id, tenant: tenant.display_name.clone() }
     };
-    let client = tenant.principal(id).ok_or_else(unknown)?;
+    enabled(tenant.principal(id).ok_or_else(unknown)?)
+}
+
+/// The client, where it is switched on.
+pub(super) fn enabled(client: &ServicePrincipal) -> Result<&ServicePrincipal, Refusal> {
     if client.enabled {
         return Ok(client);
     }
-    Err(Refusal::DisabledClient { client: id, name: client.application.display_name.clone() })
+    let application = &client.application;
+    Err(Refusal::DisabledClient { client: application.client_id, name: application.display_name.clone() })
 }
 
 /// The resource that the scope of a v2 request names: exactly one, with `/.default` behind it.

@@ -9,22 +9,26 @@ mod imds;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::{FromRef, Request};
+use axum::extract::{FromRef, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use axum::{Extension, Router};
 use http::{HeaderMap, StatusCode};
 use shared::claims::{Claims, ClientAuthentication};
+use shared::ids::ClientId;
 use shared::loopback::has_loopback_host;
 
-use super::judgement;
-use super::{AppState, set};
+use super::addressed::Addressed;
+use super::{AppState, judgement, set};
 use crate::context::Context;
 use crate::credentials::SecretHash;
-use crate::directory::{Directory, IdentityName};
+use crate::directory::{IdentityName, Tenant};
 use crate::errors::Refusal;
+use crate::faults;
 use crate::grant::Grant;
+use crate::journal::{Caller, Reason};
+use crate::tenants::LiveTenant;
 
 /// A token's life from now, in seconds: a managed identity's lasts a day.
 const LIFE: i64 = 86_400;
@@ -57,16 +61,24 @@ pub(crate) fn router(state: MachineState) -> Router {
         .route("/metadata/identity/oauth2/token", any(imds::token))
         .route("/msi/token", any(app_service::token))
         .fallback(|| async { StatusCode::NOT_FOUND })
-        .layer(middleware::from_fn(guard))
+        .layer(middleware::from_fn_with_state(state.clone(), guard))
         .with_state(state)
 }
 
 /// A page whose name was made to resolve to loopback could send any header, but no loopback `Host`.
-async fn guard(request: Request, next: Next) -> Response {
+///
+/// The tenant's clock, faults and journal count here too.
+async fn guard(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     if !has_loopback_host(request.headers()) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    let mut response = next.run(request).await;
+    let addressed = Addressed::by(&mut request, &state).await;
+    let context = Context::new(request.headers(), addressed.now());
+    request.extensions_mut().insert(context);
+    let fault = addressed.fault();
+    let record = addressed.recording(context, fault.as_ref());
+    let mut response = faults::answer(fault.as_ref(), &context, next.run(request)).await;
+    record.answered(&response);
     set(response.headers_mut(), &[("cache-control", "no-store, no-cache"), ("pragma", "no-cache")]);
     response
 }
@@ -75,6 +87,8 @@ async fn guard(request: Request, next: Next) -> Response {
 struct Issued {
     claims: Claims,
     token: String,
+    /// What the journal is to know.
+    noted: (Extension<Caller>, Extension<Reason>),
 }
 
 /// Why there is no token for an identity.
@@ -90,41 +104,54 @@ enum Denied {
 /// Issues a token. Whoever reaches the listener is taken for a workload on the machine, as in Azure.
 fn issue(
     state: &AppState,
-    directory: &Directory,
     name: IdentityName<'_>,
     requested: &str,
     context: &Context,
 ) -> Result<Issued, Denied> {
-    let (tenant, identity) = directory.managed_identity(name).ok_or(Denied::UnknownIdentity)?;
-    let client = tenant.principal(identity.client_id).ok_or(Denied::UnknownIdentity)?;
-    let resource = judgement::resource(tenant, &client.application, requested).map_err(Denied::Refused)?;
-    let authentication = ClientAuthentication::Certificate;
-    let grant = Grant { tenant, client, resource, requested, authentication, capabilities: Vec::new() };
+    let (tenant, identity) = state.directory.managed_identity(name).ok_or(Denied::UnknownIdentity)?;
+    let live = state.tenants.tenant(tenant.id).ok_or(Denied::Failed)?;
+    let tenant = live.entry();
+    let grant = grant(&tenant, identity.client_id, requested)?;
     let mut claims = grant.claims(state.origin.canonical(), context);
     claims.regular.exp = context.now.as_second() + LIFE;
     let json = serde_json::to_vec(&claims).map_err(|_| Denied::Failed)?;
-    let live = state.tenants.tenant(tenant.id).ok_or(Denied::Failed)?;
     let token = live.keys.snapshot().current().sign(grant.version(), &json).map_err(|_| Denied::Failed)?;
     tracing::info!(
         client_id = %identity.client_id,
-        resource = %resource.application.client_id,
+        resource = %grant.resource.application.client_id,
         roles = claims.regular.roles.len(),
         trace_id = %context.trace_id,
         "issued a token to a managed identity"
     );
-    Ok(Issued { claims: claims.regular, token })
+    let reason = Reason::Issued { roles: claims.regular.roles.clone() };
+    let noted = (Extension(Caller(Some(identity.client_id))), Extension(reason));
+    Ok(Issued { claims: claims.regular, token, noted })
+}
+
+/// Whether the identity may have the token: it needs no credential, and is else a client as any other.
+fn grant<'a>(tenant: &'a Tenant, id: ClientId, requested: &'a str) -> Result<Grant<'a>, Denied> {
+    let client = tenant.principal(id).ok_or(Denied::UnknownIdentity)?;
+    let client = judgement::enabled(client).map_err(Denied::Refused)?;
+    let resource = judgement::resource(tenant, &client.application, requested).map_err(Denied::Refused)?;
+    let authentication = ClientAuthentication::Certificate;
+    Ok(Grant { tenant, client, resource, requested, authentication, capabilities: Vec::new() })
+}
+
+/// The tenant of the identity that a query names.
+pub(super) fn tenant(query: Option<&str>, state: &AppState) -> Option<Arc<LiveTenant>> {
+    let parameters = parameters(query);
+    let name = named(&parameters).ok()?;
+    state.tenants.tenant(state.directory.managed_identity(name)?.0.id)
 }
 
 /// How the parameters name an identity: by one id at most.
-fn named<'p>(
-    parameters: &'p [(String, String)],
-    resource_id: &[&str],
-) -> Result<IdentityName<'p>, TooManyNames> {
+fn named(parameters: &[(String, String)]) -> Result<IdentityName<'_>, TooManyNames> {
     let mut names = parameters.iter().filter_map(|(name, value)| match name.as_str() {
         "client_id" => Some(IdentityName::ClientId(value)),
         // `principal_id` is App Service's other word for it.
         "object_id" | "principal_id" => Some(IdentityName::ObjectId(value)),
-        name if resource_id.contains(&name) => Some(IdentityName::ResourceId(value)),
+        // `mi_res_id` is what newer clients send.
+        "mi_res_id" | "msi_res_id" => Some(IdentityName::ResourceId(value)),
         _ => None,
     });
     match (names.next(), names.next()) {
@@ -152,5 +179,29 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     match (values.next(), values.next()) {
         (Some(value), None) => value.to_str().ok(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::ids::{ObjectId, TenantId};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::directory::Application;
+
+    #[test]
+    fn an_identity_that_was_switched_off_gets_nothing() {
+        let mut tenant = Tenant::fresh(TenantId::from(Uuid::from_u128(1)));
+        let identity = Application::fresh("identity");
+        let id = identity.client_id;
+        tenant.register(identity, ObjectId::from(Uuid::from_u128(2))).unwrap();
+        let requested = id.to_string();
+        assert!(grant(&tenant, id, &requested).is_ok());
+        tenant.principal_mut(id).unwrap().enabled = false;
+        assert!(matches!(
+            grant(&tenant, id, &requested),
+            Err(Denied::Refused(Refusal::DisabledClient { .. }))
+        ));
     }
 }

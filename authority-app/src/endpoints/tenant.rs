@@ -57,6 +57,11 @@ impl<S: Send + Sync> FromRequestParts<S> for TenantSegment {
 }
 
 impl TenantSegment {
+    /// The segment of another URL.
+    pub(super) fn of(segment: String) -> Self {
+        Self(segment)
+    }
+
     /// Finds what the segment names; case does not matter.
     pub(super) fn resolve(&self, tenants: &Tenants, endpoint: Endpoint) -> Result<Resolved, Refusal> {
         Self::named(&self.0, tenants, endpoint)

@@ -79,7 +79,10 @@ impl Entry {
     pub(crate) fn answered(mut self, response: &Response) -> Self {
         let reason = response.extensions().get::<Reason>();
         let faulted = || self.fault.as_deref().map(|fault| format!("a fault script says so: {fault}"));
-        self.reason = reason.map(Reason::text).or_else(faulted).unwrap_or_else(|| "served".to_owned());
+        self.reason = reason
+            .map(Reason::text)
+            .or_else(faulted)
+            .unwrap_or_else(|| if response.status().is_success() { "served" } else { "refused" }.to_owned());
         self.client_id = response.extensions().get::<Caller>().and_then(|caller| caller.0);
         self.status = Some(response.status().as_u16());
         self.aadsts = reason.and_then(Reason::aadsts);

@@ -1,6 +1,6 @@
 //! Managed identities, over http as a workload asks for their tokens.
 
-use authority_app::{Authority, DEVELOPMENT_IDENTITY_HEADER, Directory};
+use authority_app::{Authority, DEVELOPMENT_IDENTITY_HEADER, Directory, Endpoint, Fault};
 use reqwest::{Client, RequestBuilder};
 use serde_json::json;
 use shared::settings::Environment;
@@ -101,6 +101,30 @@ async fn an_identity_is_named_by_each_of_its_ids_in_both_shapes() {
             assert_eq!(roles, json!(["Resource.Read", "Resource.Write"]));
         }
     }
+}
+
+#[tokio::test]
+async fn the_tenants_grants_clock_faults_and_journal_count_for_its_identities() {
+    let machine = Machine::of(Authority::builder().admin_listen(Some(([127, 0, 0, 1], 0).into()))).await;
+    let tenant = machine.world.authority.first_tenant();
+    let url = machine.world.authority.admin_url().unwrap().join(&format!("tenants/{TENANT}/grants")).unwrap();
+    let grant = json!({ "client_id": VM, "resource": RESOURCE, "role": "Resource.Write" });
+    assert_eq!(send(machine.http.post(url).json(&grant)).await.status, 204);
+    tenant.clock().set(jiff::Timestamp::from_second(2_000_000_000).unwrap());
+    tenant.clock().freeze();
+    tenant.faults().on(Endpoint::ManagedIdentity, [Fault::status(503)]);
+    assert_eq!(machine.imds(&api(), &[]).await.status, 503);
+    for answer in [machine.imds(&api(), &[]).await, machine.app_service(&api(), &[]).await] {
+        let body = answer.json();
+        assert_eq!(body.text("expires_on"), "2000086400");
+        let roles = part(body.text("access_token"), 1).get("roles").clone();
+        assert_eq!(roles, json!(["Resource.Read", "Resource.Write"]));
+    }
+    assert_eq!(machine.app_service("https://vault.azure.net", &[]).await.status, 400);
+    let entries = tenant.journal().entries();
+    entries.expect(Endpoint::ManagedIdentity, 4);
+    assert_eq!(entries[1].client_id.unwrap().to_string(), VM);
+    assert_eq!(entries[3].aadsts, Some(500_011));
 }
 
 #[tokio::test]

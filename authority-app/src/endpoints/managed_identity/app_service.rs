@@ -3,9 +3,9 @@
 //! A workload finds it by `IDENTITY_ENDPOINT` and proves with `IDENTITY_HEADER` that it runs there.
 //! <https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>
 
-use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use http::{Method, StatusCode};
 use serde::Serialize;
 use shared::ids::ClientId;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::{Denied, Issued, MachineState};
 use crate::context::Context;
 use crate::credentials::SecretHash;
+use crate::journal::Reason;
 
 /// The one version of the endpoint.
 const VERSION: &str = "2019-08-01";
@@ -45,27 +46,32 @@ pub(super) async fn token(State(state): State<MachineState>, context: Context, r
     let Some(resource) = super::value(&parameters, "resource") else {
         return refuse(StatusCode::BAD_REQUEST, "The resource parameter is missing.");
     };
-    let Ok(name) = super::named(&parameters, &["mi_res_id", "msi_res_id"]) else {
+    let Ok(name) = super::named(&parameters) else {
         return refuse(
             StatusCode::BAD_REQUEST,
             "Only one of client_id, principal_id, mi_res_id may be specified.",
         );
     };
-    match super::issue(&state.app, &state.app.directory, name, resource, &context) {
-        Ok(Issued { claims, token }) => Json(Answer {
-            access_token: token,
-            expires_on: claims.exp.to_string(),
-            resource: resource.to_owned(),
-            token_type: "Bearer",
-            client_id: claims.azp.or(claims.appid).unwrap_or_else(|| claims.oid.as_uuid().into()),
-        })
-        .into_response(),
+    match super::issue(&state.app, name, resource, &context) {
+        Ok(Issued { claims, token, noted }) => (
+            noted,
+            Json(Answer {
+                access_token: token,
+                expires_on: claims.exp.to_string(),
+                resource: resource.to_owned(),
+                token_type: "Bearer",
+                client_id: claims.azp.or(claims.appid).unwrap_or_else(|| claims.oid.as_uuid().into()),
+            }),
+        )
+            .into_response(),
         Err(Denied::UnknownIdentity) => refuse(
             StatusCode::BAD_REQUEST,
             "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.",
         ),
         Err(Denied::Refused(refusal)) => {
-            refuse(StatusCode::BAD_REQUEST, &format!("AADSTS{}: {refusal}", refusal.code()))
+            let reason = Extension(Reason::Refused { aadsts: refusal.code() });
+            let text = format!("AADSTS{}: {refusal}", refusal.code());
+            (reason, refuse(StatusCode::BAD_REQUEST, &text)).into_response()
         }
         Err(Denied::Failed) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

@@ -45,19 +45,22 @@ fn answer(state: &AppState, context: &Context, request: &Request) -> Response {
         Ok(asked) => asked,
         Err((error, text)) => return bad_request(error, text),
     };
-    match super::issue(state, &state.directory, name, resource, context) {
-        Ok(Issued { claims, token }) => Json(Answer {
-            access_token: token,
-            // Both versions name the client in one of the two.
-            client_id: claims.azp.or(claims.appid).unwrap_or_else(|| claims.oid.as_uuid().into()),
-            expires_in: EXPIRES_IN.to_string(),
-            expires_on: claims.exp.to_string(),
-            ext_expires_in: EXPIRES_IN.to_string(),
-            not_before: claims.nbf.to_string(),
-            resource: resource.to_owned(),
-            token_type: "Bearer",
-        })
-        .into_response(),
+    match super::issue(state, name, resource, context) {
+        Ok(Issued { claims, token, noted }) => (
+            noted,
+            Json(Answer {
+                access_token: token,
+                // Both versions name the client in one of the two.
+                client_id: claims.azp.or(claims.appid).unwrap_or_else(|| claims.oid.as_uuid().into()),
+                expires_in: EXPIRES_IN.to_string(),
+                expires_on: claims.exp.to_string(),
+                ext_expires_in: EXPIRES_IN.to_string(),
+                not_before: claims.nbf.to_string(),
+                resource: resource.to_owned(),
+                token_type: "Bearer",
+            }),
+        )
+            .into_response(),
         Err(Denied::UnknownIdentity) => bad_request("invalid_request", "Identity not found"),
         Err(Denied::Refused(refusal)) => super::super::refuse(refusal, context),
         Err(Denied::Failed) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -80,8 +83,7 @@ fn asked<'p>(
     }
     let resource = super::value(parameters, "resource")
         .ok_or_else(|| invalid("Required audience parameter not specified"))?;
-    // `mi_res_id` is what the service's newer clients send.
-    let name = super::named(parameters, &["msi_res_id", "mi_res_id"])
+    let name = super::named(parameters)
         .map_err(|_| invalid("Only one of client_id, object_id, msi_res_id may be specified"))?;
     Ok((name, resource))
 }
