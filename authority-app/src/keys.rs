@@ -23,7 +23,7 @@ use crate::DataFolder;
 /// <https://learn.microsoft.com/entra/identity-platform/signing-key-rollover>
 const PUBLISHED_AT_LEAST: usize = 2;
 
-/// The most keys known, published or removed; one more drops the oldest.
+/// The most keys known, published or removed; one more drops the oldest removed one, or where none is removed, the oldest.
 const KNOWN_AT_MOST: usize = 8;
 
 /// The signing keys of one tenant, as an immutable set that a change replaces whole.
@@ -165,11 +165,16 @@ impl SigningKeys {
     /// There is no such key, or it signs; no other can be made or the kept one not be deleted.
     pub fn remove(&self, kid: &str) -> Result<(), RollError> {
         let published = [KeyState::Announced, KeyState::Published, KeyState::Retired];
-        self.put(kid, &published, KeyState::Removed)?;
-        self.source.forget(kid)?;
-        if self.snapshot().published().count() < PUBLISHED_AT_LEAST {
-            self.announce()?;
+        let _change = self.change();
+        let mut set = KeySet::clone(&self.snapshot());
+        let (key, place) = set.take(kid, &published)?;
+        set.others.insert(place, (key, KeyState::Removed));
+        if set.published().count() < PUBLISHED_AT_LEAST {
+            set.others.insert(0, (self.source.new_key()?, KeyState::Announced));
         }
+        self.source.forget(kid)?;
+        self.update(|now| *now = set);
+        tracing::info!(kid, "removed a key");
         Ok(())
     }
 
@@ -239,7 +244,9 @@ impl SigningKeys {
         let mut set = KeySet::clone(&self.snapshot());
         change(&mut set);
         while set.others.len() >= KNOWN_AT_MOST {
-            if let Some((dropped, _)) = set.others.pop() {
+            let removed = set.others.iter().rposition(|(_, state)| *state == KeyState::Removed);
+            let dropped = removed.map(|place| set.others.remove(place)).or_else(|| set.others.pop());
+            if let Some((dropped, _)) = dropped {
                 let kept = self.source.forget(dropped.kid());
                 kept.unwrap_or_else(|error| tracing::warn!(%error, "an old key stays in the data folder"));
             }
@@ -393,6 +400,19 @@ mod tests {
         assert!(kids(&keys).contains(&old));
         assert!(matches!(keys.remove(&new), Err(RollError::WrongState(KeyState::Signing))));
         assert!(matches!(keys.retire("x"), Err(RollError::UnknownKey)));
+    }
+
+    #[test]
+    fn removed_keys_make_room_before_published_ones() {
+        let parent = tempfile::tempdir().unwrap();
+        let keys = SigningKeys::open(DataFolder::at(parent.path()).unwrap()).unwrap();
+        let former = keys.signing();
+        keys.roll().unwrap();
+        for _ in 0..10 {
+            let kid = keys.announce().unwrap();
+            keys.remove(&kid).unwrap();
+        }
+        assert!(kids(&keys).contains(&former) && keys.list().len() <= KNOWN_AT_MOST);
     }
 
     #[test]
