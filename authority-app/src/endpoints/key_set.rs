@@ -56,23 +56,17 @@ struct Key<'a> {
 
 /// A tenant's keys are its own; a name that stands for many has the keys of all.
 ///
-/// Under `common`, a key of the directory's tenants is any tenant's, as Entra's are; that of a tenant which a test made
-/// is its own there too. `base` is there for v2 alone, whose keys name their issuer.
+/// Those of tenants that tests made stay out of it, so that no test disturbs another. `base` is there for v2 alone, whose keys name their issuer.
 fn key_set(state: &AppState, resolved: &Resolved, base: Option<&Instance>) -> Response {
-    let tenants = resolved.tenant().map_or_else(|| state.tenants.all(), |tenant| vec![Arc::clone(tenant)]);
-    let sets: Vec<_> = tenants
-        .iter()
-        .map(|tenant| {
-            let own = resolved.tenant().is_none() && tenant.entry().has_own_key_set;
-            let issuer = base.map(|base| {
-                let own = own.then(|| base.issuer(tenant.id, Version::V2));
-                own.unwrap_or_else(|| resolved.named().issuer(base, Version::V2))
-            });
-            (tenant.keys.snapshot(), issuer)
-        })
-        .collect();
-    let keys =
-        sets.iter().flat_map(|(set, issuer)| set.published().map(move |key| Key::of(key, issuer.as_deref())));
+    let shared = || {
+        let mut all = state.tenants.all();
+        all.retain(|tenant| !tenant.entry().has_own_key_set);
+        all
+    };
+    let tenants = resolved.tenant().map_or_else(shared, |tenant| vec![Arc::clone(tenant)]);
+    let issuer = base.map(|base| resolved.named().issuer(base, Version::V2));
+    let sets: Vec<_> = tenants.iter().map(|tenant| tenant.keys.snapshot()).collect();
+    let keys = sets.iter().flat_map(|set| set.published().map(|key| Key::of(key, issuer.as_deref())));
     public(KeySet { keys: keys.collect() })
 }
 
