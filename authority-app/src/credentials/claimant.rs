@@ -72,13 +72,17 @@ impl Claimant<'_> {
             return Err(AssertionRefusal::NoCertificateNamed);
         }
         let thumbprint = || Echo::of(&header.certificate_name());
-        let named = self.registered.iter().find_map(|credential| match credential {
-            Credential::Certificate(certificate) if certificate.is_named_by(header) => Some(certificate),
-            _ => None,
-        });
+        let named = || {
+            self.registered.iter().filter_map(|credential| match credential {
+                Credential::Certificate(certificate) if certificate.is_named_by(header) => Some(certificate),
+                _ => None,
+            })
+        };
+        // The same certificate may be registered more than once: one that is valid now counts.
+        let valid = named().find(|named| named.start <= self.now && self.now < named.end);
         let unregistered =
             || AssertionRefusal::UnregisteredCertificate { thumbprint: thumbprint(), client: self.client };
-        let certificate = named.ok_or_else(unregistered)?;
+        let certificate = valid.or_else(|| named().next()).ok_or_else(unregistered)?;
         let Certificate { key, start, end, .. } = certificate;
         if !key.verifies(algorithm, assertion.message.as_bytes(), &assertion.signature) {
             let (start, end) = (*start, *end);

@@ -284,6 +284,16 @@ async fn a_certificate_counts_within_its_time_alone() {
 }
 
 #[tokio::test]
+async fn a_certificate_registered_twice_counts_within_either_time() {
+    let stale = json!({
+        "keyId": uuid::Uuid::new_v4(), "startDateTime": "2020-01-01T00:00:00Z", "endDateTime": "2021-01-01T00:00:00Z",
+    });
+    let stale = with(&signer(0).credential(), &stale);
+    let world = world(&[stale, signer(0).credential()], false).await;
+    assert_eq!(ask(&world, &signer(0).sign(&header(signer(0)), &claims(&world))).await.status, 200);
+}
+
+#[tokio::test]
 async fn an_assertion_counts_within_its_time_alone() {
     let world = usual().await;
     for changes in [
