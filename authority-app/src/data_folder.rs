@@ -9,7 +9,9 @@ use shared::settings::KeyProblem;
 /// The name of the folder in the user's cache.
 const NAME: &str = "entra-stand-in";
 
-/// A folder that only this user can write to. Files in it are made whole, and readable by this user alone.
+/// A folder for keys. Files in it are made whole, and readable by this user alone.
+///
+/// One that this program makes is this user's alone; who can write to one that was named and is there is not looked at.
 #[derive(Debug, Clone)]
 pub struct DataFolder(PathBuf);
 

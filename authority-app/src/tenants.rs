@@ -17,7 +17,7 @@ use crate::journal::Journal;
 use crate::keys::{SigningKeys, SpareKeys};
 use crate::{DataFolder, Directory};
 
-/// The most tenants at a time, at some 30 KB each.
+/// The most tenants at a time, at some 30 KB each beside what is in their journals.
 const MOST: usize = 1000;
 
 /// Every tenant of a stand-in: those of its directory, and those that tests made.
@@ -88,7 +88,12 @@ impl Tenants {
         }
         let entry = directory::Tenant::fresh(TenantId::from(Uuid::new_v4()));
         let live = Arc::new(LiveTenant::new(entry, SigningKeys::of_spare(&self.spare_keys)?));
-        self.write().insert(live.id, Arc::clone(&live));
+        let mut tenants = self.write();
+        // Others may have been made meanwhile.
+        if tenants.len() >= MOST {
+            return Err(TenantError::TooMany);
+        }
+        tenants.insert(live.id, Arc::clone(&live));
         Ok(live)
     }
 
