@@ -106,7 +106,10 @@ impl TokenRequest {
             self.value("client_assertion").is_some(),
         ];
         let same_client = match (&self.basic, self.value("client_id")) {
-            (Some(basic), Some(client_id)) => basic.client_id == client_id,
+            (Some(basic), Some(client_id)) => {
+                let (one, other) = (ClientId::parse(&basic.client_id), ClientId::parse(client_id));
+                basic.client_id == client_id || one.is_ok_and(|one| other.is_ok_and(|other| one == other))
+            }
             _ => true,
         };
         let one_way = ways.into_iter().filter(|used| *used).count() <= 1;

@@ -183,3 +183,12 @@ async fn the_correlation_id_is_the_clients_where_it_sent_one() {
     assert_eq!(answer.json().text("correlation_id"), answer.header("x-ms-request-id"));
     assert_eq!(answer.header("client-request-id"), "");
 }
+
+#[tokio::test]
+async fn the_client_of_http_basic_and_of_the_form_are_compared_as_ids() {
+    let world = World::new().await;
+    let scope = format!("api://{RESOURCE}/.default");
+    let fields = [("grant_type", "client_credentials"), ("client_id", CLIENT), ("scope", scope.as_str())];
+    let request = world.request(&v2(TENANT)).basic_auth(CLIENT.to_uppercase(), Some(SECRET));
+    assert_eq!(send(request.form(&fields)).await.status, 200);
+}
