@@ -23,7 +23,7 @@ use crate::DataFolder;
 /// <https://learn.microsoft.com/entra/identity-platform/signing-key-rollover>
 const PUBLISHED_AT_LEAST: usize = 2;
 
-/// The most keys known, published or removed; one more drops the oldest removed one, or where none is removed, the oldest.
+/// The most keys known, published or removed; one more drops the oldest removed one, or the oldest where none is.
 const KNOWN_AT_MOST: usize = 8;
 
 /// The signing keys of one tenant, as an immutable set that a change replaces whole.
