@@ -56,7 +56,8 @@ struct Key<'a> {
 
 /// A tenant's keys are its own; a name that stands for many has the keys of all.
 ///
-/// Those of tenants that tests made stay out of it, so that no test disturbs another. `base` is there for v2 alone, whose keys name their issuer.
+/// Those of tenants that tests made stay out of it, so that no test disturbs another. `base` is there
+/// for v2 alone, whose keys name their issuer.
 fn key_set(state: &AppState, resolved: &Resolved, base: Option<&Instance>) -> Response {
     let shared = || {
         let mut all = state.tenants.all();
