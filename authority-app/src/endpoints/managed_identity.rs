@@ -123,7 +123,8 @@ fn issue(
         trace_id = %context.trace_id,
         "issued a token to a managed identity"
     );
-    let reason = Reason::Issued { roles: claims.regular.roles.clone() };
+    let reason =
+        Reason::Issued { roles: claims.regular.roles.clone(), not_consented: grant.roles_without_consent() };
     let noted = (Extension(Caller(Some(identity.client_id))), Extension(reason));
     Ok(Issued { claims: claims.regular, token, noted })
 }

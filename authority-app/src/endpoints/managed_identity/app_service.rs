@@ -69,7 +69,7 @@ pub(super) async fn token(State(state): State<MachineState>, context: Context, r
             "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.",
         ),
         Err(Denied::Refused(refusal)) => {
-            let reason = Extension(Reason::Refused { aadsts: refusal.code() });
+            let reason = Extension(Reason::Refused { aadsts: refusal.code(), hint: refusal.hint() });
             let text = format!("AADSTS{}: {refusal}", refusal.code());
             (reason, refuse(StatusCode::BAD_REQUEST, &text)).into_response()
         }
