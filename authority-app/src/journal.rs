@@ -16,19 +16,36 @@ pub(crate) use entry::{Caller, Reason};
 
 use crate::endpoint::Endpoint;
 
-/// The most entries kept; the oldest make room.
+/// The most entries that are kept of all tenants, at a kilobyte each at most.
 const MOST: usize = 10_000;
 
+/// The most entries that are kept of one tenant that a test made; there may be a thousand of them.
+const MOST_OF_A_TEST: usize = 1_000;
+
 /// The requests to the endpoints of one tenant, or of all, in the order of their answers.
-#[derive(Debug, Default)]
-pub struct Journal(Mutex<VecDeque<Arc<Entry>>>);
+#[derive(Debug)]
+pub struct Journal {
+    most: usize,
+    entries: Mutex<VecDeque<Arc<Entry>>>,
+}
 
 /// Entries of a journal as it was when they were taken.
 #[derive(Debug, Clone, Default)]
 pub struct Entries(Vec<Arc<Entry>>);
 
+impl Default for Journal {
+    fn default() -> Self {
+        Self { most: MOST, entries: Mutex::default() }
+    }
+}
+
 impl Journal {
-    /// Every entry; of more than ten thousand, the latest.
+    /// The journal of a tenant that a test made.
+    pub(crate) fn of_a_test() -> Self {
+        Self { most: MOST_OF_A_TEST, ..Self::default() }
+    }
+
+    /// Every entry; of more than are kept, the latest: ten thousand, of a test's tenant a thousand.
     #[must_use]
     pub fn entries(&self) -> Entries {
         Entries(self.lock().iter().map(Arc::clone).collect())
@@ -66,14 +83,14 @@ impl Journal {
 
     pub(crate) fn add(&self, entry: Arc<Entry>) {
         let mut entries = self.lock();
-        if entries.len() >= MOST {
+        if entries.len() >= self.most {
             entries.pop_front();
         }
         entries.push_back(entry);
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Entry>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

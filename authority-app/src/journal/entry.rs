@@ -14,6 +14,9 @@ use crate::context::Context;
 use crate::endpoint::Endpoint;
 use crate::faults::Fault;
 
+/// The longest text of a reason, in characters.
+const LONGEST_REASON: usize = 500;
+
 /// One request and its answer.
 #[derive(Debug, Clone, Serialize)]
 pub struct Entry {
@@ -115,7 +118,9 @@ impl Reason {
                 (cause.to_owned(), hint.map(str::to_owned))
             }
         };
-        more.map(|more| format!("{text}; {more}")).unwrap_or(text)
+        let text = more.map(|more| format!("{text}; {more}")).unwrap_or(text);
+        // An app can have a thousand roles of 120 characters each.
+        text.chars().take(LONGEST_REASON).collect()
     }
 }
 
