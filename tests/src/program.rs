@@ -22,10 +22,9 @@ pub fn path(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let packages = ["authority-app", "resource-app", "client-app", "demo"];
+        // With the tests, since what they need decides how the rest is built: so nothing is built a second time.
         let output = Command::new(cargo)
-            .args(["build", "--quiet", "--bins", "--message-format=json"])
-            .args(packages.iter().flat_map(|package| ["--package", package]))
+            .args(["build", "--quiet", "--workspace", "--bins", "--tests", "--message-format=json"])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stderr(Stdio::inherit())
             .output()
@@ -34,7 +33,8 @@ pub fn path(name: &str) -> PathBuf {
         let executable = String::from_utf8_lossy(&output.stdout)
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .find_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
+            .filter(|message| message["target"]["kind"][0] == "bin" && message["profile"]["test"] == false)
+            .find_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
             .expect("cargo names what it built");
         executable.parent().expect("a program is in a folder").to_owned()
     });
