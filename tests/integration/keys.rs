@@ -28,6 +28,7 @@ async fn many_requests_with_a_new_key_at_once_are_all_let_in() {
     while let Some(response) = requests.join_next().await {
         assert_eq!(response.unwrap().unwrap().status(), StatusCode::OK);
     }
+    world.system.authority().first_tenant().journal().expect_key_set_fetches(1..=2);
 }
 
 #[tokio::test]
@@ -43,4 +44,6 @@ async fn a_flood_of_unknown_keys_leaves_known_ones_alone() {
         assert_eq!(request.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
     }
     assert_eq!(world.get("/api/resources", &good).await.status(), StatusCode::OK);
+    // The first fetch, and those that unknown keys may cause at once.
+    world.system.authority().first_tenant().journal().expect_key_set_fetches(1..=3);
 }
