@@ -20,8 +20,8 @@ enum Kind {
 
 impl Principal {
     /// The app that a validated token names.
-    pub(crate) fn of_token(caller: Caller) -> Self {
-        Self(Kind::Caller(Arc::new(caller)))
+    pub(crate) fn of_token(caller: Arc<Caller>) -> Self {
+        Self(Kind::Caller(caller))
     }
 
     /// Whoever came without a token, where the handler that allows that exists.

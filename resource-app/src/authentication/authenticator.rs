@@ -1,5 +1,7 @@
 //! Puts the steps of authentication in their order.
 
+use std::sync::Arc;
+
 use http::HeaderMap;
 use jiff::Timestamp;
 
@@ -37,13 +39,13 @@ impl Authenticator {
         &self,
         headers: &HeaderMap,
         query: Option<&str>,
-    ) -> Result<Caller, AuthenticationError> {
+    ) -> Result<Arc<Caller>, AuthenticationError> {
         let token = bearer_token(headers, query)?;
         self.verify(token, Timestamp::now().as_second()).await
     }
 
     /// Verifies a token at `now`, in seconds since 1970.
-    async fn verify(&self, token: &str, now: i64) -> Result<Caller, AuthenticationError> {
+    async fn verify(&self, token: &str, now: i64) -> Result<Arc<Caller>, AuthenticationError> {
         let token = UnverifiedToken::parse(token)?;
         // Before the key is looked for: a token that is not for us never costs a fetch. What is checked here
         // is what was signed, or the signature does not hold.
@@ -53,7 +55,8 @@ impl Authenticator {
         if !key.issuer().is_none_or(may_sign) {
             return Err(TokenFault::KeyIssuer.into());
         }
-        Ok(Caller::new(token.verify(&key)?)?)
+        let key_id = token.key_id().to_owned();
+        Ok(Arc::new(Caller::new(token.verify(&key)?, key_id)?))
     }
 }
 

@@ -20,10 +20,11 @@ pub struct Caller {
     client_authentication: Option<ClientAuthentication>,
     version: Version,
     token_id: Option<String>,
+    key_id: String,
 }
 
 impl Caller {
-    pub(super) fn new(claims: VerifiedClaims) -> Result<Self, TokenFault> {
+    pub(super) fn new(claims: VerifiedClaims, key_id: String) -> Result<Self, TokenFault> {
         let claims = claims.into_inner();
         Ok(Self {
             tenant: claims.tid,
@@ -34,6 +35,7 @@ impl Caller {
             version: claims.ver,
             token_id: claims.uti,
             roles: claims.roles,
+            key_id,
         })
     }
 
@@ -83,6 +85,12 @@ impl Caller {
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
         self.token_id.as_deref()
+    }
+
+    /// The id (`kid`) of the key that signed the token.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        &self.key_id
     }
 }
 
