@@ -89,13 +89,17 @@ fn describe() {
     describe_histogram!("http_request_duration_seconds", "Seconds from a request's header to its answer's.");
     describe_counter!("problems_total", "Requests answered with a problem, by its code.");
     describe_gauge!("signing_keys", "Keys that tokens can be verified with.");
+    describe_gauge!("signing_keys_removed", "Keys in use although they are no longer published.");
     describe_gauge!("signing_keys_age_seconds", "Seconds since the keys were fetched.");
     describe_counter!("signing_key_fetches_total", "Fetches of the keys, by their outcome.");
 }
 
 fn report_keys(status: KeyStatus) {
     #[expect(clippy::cast_precision_loss, reason = "there are never 2^52 keys")]
-    gauge!("signing_keys").set(status.keys as f64);
+    {
+        gauge!("signing_keys").set(status.keys as f64);
+        gauge!("signing_keys_removed").set(status.removed as f64);
+    }
     if let Some(age) = status.age {
         gauge!("signing_keys_age_seconds").set(age.as_secs_f64());
     }

@@ -33,6 +33,11 @@ impl Bucket {
         }
     }
 
+    /// Puts one back, if it has room.
+    pub(super) fn put_back(&mut self) {
+        self.left = self.capacity.min(self.left.saturating_add(1));
+    }
+
     fn fill_up(&mut self, now: Instant) {
         while self.left < self.capacity && now.saturating_duration_since(self.counted) >= self.refill {
             self.left += 1;
@@ -59,5 +64,16 @@ mod tests {
         // A day later there are two again, and no more.
         let taken: Vec<bool> = [86_400, 86_401, 86_402].map(|s| bucket.take(at(s))).into();
         assert_eq!(taken, [true, true, false]);
+    }
+
+    #[test]
+    fn what_is_put_back_can_be_taken_again_and_never_more_than_it_holds() {
+        let now = Instant::now();
+        let mut bucket = Bucket::new(NonZeroU32::new(2).unwrap(), Duration::from_mins(5));
+        assert!(bucket.take(now) && bucket.take(now));
+        bucket.put_back();
+        assert!(bucket.take(now) && !bucket.take(now));
+        (0..5).for_each(|_| bucket.put_back());
+        assert_eq!([(); 3].map(|()| bucket.take(now)), [true, true, false]);
     }
 }

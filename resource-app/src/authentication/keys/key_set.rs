@@ -1,7 +1,7 @@
 //! A key set as Entra publishes it (RFC 7517), and which of its keys are admitted.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 /// The sizes of RSA keys that are admitted, in bits: what NIST allows, up to what the cryptography verifies.
@@ -19,6 +21,9 @@ const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 /// The public exponent of every key of Entra's, 65537 (`AQAB`).
 const EXPONENT: [u8; 3] = [1, 0, 1];
 
+/// The most keys that a set may hold: a hundred times what Entra publishes.
+pub(super) const MAX_KEYS: usize = 1000;
+
 /// The longest `kid`, in bytes.
 const MAX_KEY_ID_BYTES: usize = 256;
 
@@ -26,6 +31,8 @@ const MAX_KEY_ID_BYTES: usize = 256;
 #[derive(Debug)]
 pub struct KeySet {
     keys: HashMap<String, Arc<SigningKey>>,
+    /// Names that are published without a key of use: it was not admitted, or two different keys claim the name.
+    unusable: HashSet<String>,
     fetched_at: Instant,
 }
 
@@ -34,6 +41,7 @@ pub struct SigningKey {
     key: DecodingKey,
     modulus: Vec<u8>,
     issuer: Option<String>,
+    cloud: Option<String>,
 }
 
 /// A document that is no key set, or holds no key of use. Whoever published it is at fault.
@@ -42,6 +50,9 @@ pub enum InvalidKeySet {
     /// Not a JSON object with `keys`.
     #[error("the key set is malformed")]
     Malformed,
+    /// More than [`MAX_KEYS`].
+    #[error("the key set holds more than {MAX_KEYS} keys")]
+    TooMany,
     /// Not one key was admitted.
     #[error("the key set holds no usable key")]
     Empty,
@@ -53,21 +64,40 @@ impl KeySet {
     /// # Errors
     /// The document is malformed, or no key is left.
     pub fn parse(document: &[u8]) -> Result<Self, InvalidKeySet> {
-        let document: Document = serde_json::from_slice(document).map_err(|_| InvalidKeySet::Malformed)?;
+        let document: Document<'_> =
+            serde_json::from_slice(document).map_err(|_| InvalidKeySet::Malformed)?;
+        if document.keys.0.len() > MAX_KEYS {
+            return Err(InvalidKeySet::TooMany);
+        }
         let mut keys = HashMap::new();
-        for value in document.keys {
-            match admit(value) {
+        let mut unusable = HashSet::new();
+        for jwk in document.keys.0 {
+            match admit(jwk.get()) {
                 Ok((key_id, key)) => insert(&mut keys, key_id, key),
-                Err(reason) => tracing::debug!(reason, "left a published key out"),
+                Err(reason) => {
+                    tracing::debug!(reason, "left a published key out");
+                    unusable.extend(name(jwk.get()));
+                }
             }
         }
         // A name that two different keys claim is nobody's.
+        unusable.extend(keys.extract_if(|_, key| key.is_none()).map(|(key_id, _)| key_id));
         let keys: HashMap<_, _> =
             keys.into_iter().filter_map(|(id, key)| Some((id, Arc::new(key?)))).collect();
         if keys.is_empty() {
             return Err(InvalidKeySet::Empty);
         }
-        Ok(Self { keys, fetched_at: Instant::now() })
+        Ok(Self { keys, unusable, fetched_at: Instant::now() })
+    }
+
+    /// Leaves out the keys that are published for another cloud of Entra's than `cloud`, the metadata's.
+    ///
+    /// # Errors
+    /// No key is left.
+    pub fn of_cloud(mut self, cloud: &str) -> Result<Self, InvalidKeySet> {
+        let foreign = |key: &SigningKey| key.cloud.as_deref().is_some_and(|of_key| of_key != cloud);
+        self.unusable.extend(self.keys.extract_if(|_, key| foreign(key)).map(|(key_id, _)| key_id));
+        if self.keys.is_empty() { Err(InvalidKeySet::Empty) } else { Ok(self) }
     }
 
     /// The key of exactly this name.
@@ -76,11 +106,32 @@ impl KeySet {
         self.keys.get(key_id).map(Arc::clone)
     }
 
+    /// Whether the set says anything about this name, be it that its key is of no use.
+    pub(super) fn names(&self, key_id: &str) -> bool {
+        self.keys.contains_key(key_id) || self.unusable.contains(key_id)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &Arc<SigningKey>)> {
+        self.keys.iter()
+    }
+
+    pub(super) fn has_same_keys_as(&self, other: &Self) -> bool {
+        let has = |(name, key): (&String, &Arc<SigningKey>)| {
+            other.keys.get(name).is_some_and(|of_other| of_other.is_same_as(key))
+        };
+        self.keys.len() == other.keys.len() && self.keys.iter().all(has)
+    }
+
     /// How many keys there are: at least one.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a key set is never empty")]
     pub fn len(&self) -> usize {
         self.keys.len()
+    }
+
+    /// When the set was read.
+    pub(super) fn fetched_at(&self) -> Instant {
+        self.fetched_at
     }
 
     /// How long ago the set was read.
@@ -97,6 +148,11 @@ impl SigningKey {
         self.issuer.as_deref()
     }
 
+    /// Whether nothing that is verified by the one would not be by the other.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        self.modulus == other.modulus && self.issuer == other.issuer && self.cloud == other.cloud
+    }
+
     pub(in crate::authentication) fn decoding_key(&self) -> &DecodingKey {
         &self.key
     }
@@ -109,11 +165,39 @@ impl fmt::Debug for SigningKey {
 }
 
 #[derive(Deserialize)]
-struct Document {
-    keys: Vec<Value>,
+struct Document<'d> {
+    #[serde(borrow)]
+    keys: Entries<'d>,
 }
 
-/// RFC 7517 section 4 and RFC 7518 section 6.3.1, and Entra's own `issuer`.
+/// The members of `keys` as they are written, so that one that cannot be read costs no other.
+struct Entries<'d>(Vec<&'d RawValue>);
+
+impl<'de: 'd, 'd> Deserialize<'de> for Entries<'d> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Self(Vec::new()))
+    }
+}
+
+impl<'de: 'd, 'd> Visitor<'de> for Entries<'d> {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of keys")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Self, A::Error> {
+        // One more than may be, which is enough to know; a million of them would take memory for nothing.
+        while self.0.len() <= MAX_KEYS {
+            let Some(entry) = list.next_element()? else { return Ok(self) };
+            self.0.push(entry);
+        }
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(self)
+    }
+}
+
+/// RFC 7517 section 4 and RFC 7518 section 6.3.1, and Entra's own `issuer` and `cloud_instance_name`.
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,
@@ -126,10 +210,11 @@ struct Jwk {
     e: Option<String>,
     d: Option<Value>,
     issuer: Option<String>,
+    cloud_instance_name: Option<String>,
 }
 
-fn admit(value: Value) -> Result<(String, SigningKey), &'static str> {
-    let jwk: Jwk = serde_json::from_value(value).map_err(|_| "malformed")?;
+fn admit(jwk: &str) -> Result<(String, SigningKey), &'static str> {
+    let jwk: Jwk = serde_json::from_str(jwk).map_err(|_| "malformed")?;
     if jwk.kty != "RSA" {
         return Err("not an RSA key");
     }
@@ -152,7 +237,17 @@ fn admit(value: Value) -> Result<(String, SigningKey), &'static str> {
         return Err("with an exponent other than 65537");
     }
     let key = DecodingKey::from_rsa_raw_components(&modulus, &EXPONENT);
-    Ok((key_id, SigningKey { key, modulus, issuer: jwk.issuer }))
+    Ok((key_id, SigningKey { key, modulus, issuer: jwk.issuer, cloud: jwk.cloud_instance_name }))
+}
+
+/// The name of a key that was not admitted, where it has one.
+fn name(jwk: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        kid: String,
+    }
+    let Named { kid } = serde_json::from_str(jwk).ok()?;
+    (kid.len() <= MAX_KEY_ID_BYTES).then_some(kid)
 }
 
 fn modulus(text: &str) -> Result<Vec<u8>, &'static str> {
@@ -173,8 +268,7 @@ fn insert(keys: &mut HashMap<String, Option<SigningKey>>, key_id: String, key: S
     match keys.entry(key_id) {
         Entry::Vacant(entry) => _ = entry.insert(Some(key)),
         Entry::Occupied(mut entry) => {
-            let same = |known: &SigningKey| known.modulus == key.modulus && known.issuer == key.issuer;
-            if !entry.get().as_ref().is_some_and(same) {
+            if !entry.get().as_ref().is_some_and(|known| known.is_same_as(&key)) {
                 entry.insert(None);
             }
         }
@@ -241,9 +335,12 @@ mod tests {
             with("e", json!("AQ")),
             with("e", json!("Aw")),
             with("e", json!(null)),
+            with("e", json!([1, 0, 1])),
+            with("n", json!("A".repeat(1024 * 1024))),
         ];
         for bad in bad {
-            let keys = parse(&[bad.clone(), good.clone()]).unwrap();
+            let keys = parse(&[bad.clone(), good.clone(), bad.clone()]).unwrap();
+            assert!(keys.find("bad").is_none(), "{bad}");
             assert_eq!(keys.len(), 1, "{bad}");
             assert!(keys.find("good").is_some(), "{bad}");
             assert_eq!(parse(std::slice::from_ref(&bad)).unwrap_err(), InvalidKeySet::Empty, "{bad}");
@@ -263,5 +360,56 @@ mod tests {
         let keys = parse(&[first.jwk("K1"), second.jwk("K1"), third.jwk("K2"), third.jwk("K2")]).unwrap();
         assert!(keys.find("K1").is_none());
         assert!(keys.find("K2").is_some());
+    }
+
+    #[test]
+    fn what_a_key_says_twice_or_in_depth_does_not_cost_the_good_one() {
+        let good = TestKey::new().jwk("good");
+        let bad = good.to_string().replace("good", "bad");
+        for bad in [
+            bad.replacen('{', r#"{"kid":"bad","#, 1),
+            bad.replacen('{', r#"{"us\u0065":"sig","#, 1),
+            format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000)),
+        ] {
+            let keys = KeySet::parse(format!(r#"{{"keys":[{bad},{good}]}}"#).as_bytes()).unwrap();
+            assert_eq!(keys.len(), 1);
+            assert!(keys.find("good").is_some());
+        }
+        // A member that nobody reads may be as deep as it likes.
+        let deep = bad.replacen('{', &format!(r#"{{"x":{}1{},"#, "[".repeat(10_000), "]".repeat(10_000)), 1);
+        assert_eq!(KeySet::parse(format!(r#"{{"keys":[{deep},{good}]}}"#).as_bytes()).unwrap().len(), 2);
+        for document in [
+            format!(r#"{{"keys":[{good}],"keys":[{good}]}}"#),
+            format!(r#"{{"keys":[{good}"#),
+            format!(r#"{{"keys":[{good}]}}x"#),
+        ] {
+            assert_eq!(KeySet::parse(document.as_bytes()).unwrap_err(), InvalidKeySet::Malformed);
+        }
+    }
+
+    #[test]
+    fn there_is_an_end_to_the_number_of_keys() {
+        let key = TestKey::new();
+        let keys = |number| (0..number).map(|id| key.jwk(&id.to_string())).collect::<Vec<_>>();
+        assert_eq!(parse(&keys(MAX_KEYS)).unwrap().len(), MAX_KEYS);
+        assert_eq!(parse(&keys(MAX_KEYS + 1)).unwrap_err(), InvalidKeySet::TooMany);
+        assert_eq!(parse(&vec![json!(null); 100_000]).unwrap_err(), InvalidKeySet::TooMany);
+    }
+
+    #[test]
+    fn a_key_of_another_cloud_is_left_out() {
+        let key = TestKey::new();
+        let of_cloud = |id: &str, cloud: Value| {
+            let mut jwk = key.jwk(id);
+            jwk["cloud_instance_name"] = cloud;
+            jwk
+        };
+        let here = of_cloud("here", json!("microsoftonline.com"));
+        let there = of_cloud("there", json!("microsoftonline.us"));
+        let set = parse(&[here, there.clone(), key.jwk("silent"), of_cloud("null", json!(null))]).unwrap();
+        let set = set.of_cloud("microsoftonline.com").unwrap();
+        assert_eq!((set.len(), set.find("there").is_none(), set.names("there")), (3, true, true));
+        let all_there = parse(&[there]).unwrap().of_cloud("microsoftonline.com");
+        assert_eq!(all_there.unwrap_err(), InvalidKeySet::Empty);
     }
 }

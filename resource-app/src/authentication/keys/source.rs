@@ -8,8 +8,8 @@ use url::Url;
 
 use super::key_set::{InvalidKeySet, KeySet};
 
-/// The largest document that is read, in bytes: room for a thousand keys without their certificates.
-const MAX_DOCUMENT_BYTES: usize = 2 * 1024 * 1024;
+/// The largest document that is read, in bytes: room for a thousand keys with their certificates.
+const MAX_DOCUMENT_BYTES: usize = 4 * 1024 * 1024;
 
 /// One tenant's keys at one authority.
 #[derive(Debug, Clone)]
@@ -46,6 +46,12 @@ pub(super) enum FetchError {
     /// The key set would come from somewhere else than the authority.
     #[error("the discovery document names a key set outside of the authority's origin")]
     KeySetOrigin,
+    /// The documents took too long, each within its limit.
+    #[error("the documents took too long")]
+    TooSlow,
+    /// This app: reading the documents went wrong.
+    #[error("the fetch ended in a panic")]
+    Panicked,
     /// The key set is of no use.
     #[error(transparent)]
     KeySet(#[from] InvalidKeySet),

@@ -1,0 +1,192 @@
+//! What requests look keys up in: the newest key set and, for a while, the keys that it no longer holds.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::key_set::{KeySet, MAX_KEYS, SigningKey};
+
+/// One state of the keys. Never changed: the next fetch makes the next one.
+///
+/// Entra has once unpublished a key by mistake, and put it back hours later. So a key that a newer set lacks stays
+/// usable until it was last seen published too long ago, and under its exact name alone: a set that says anything
+/// else about that name, even that its key is of no use, is believed at once.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    published: KeySet,
+    removed: HashMap<String, RemovedKey>,
+    generation: u64,
+}
+
+/// A key that is no longer published.
+#[derive(Debug, Clone)]
+struct RemovedKey {
+    key: Arc<SigningKey>,
+    usable_until: Instant,
+}
+
+impl Snapshot {
+    /// The first one.
+    pub(super) fn new(published: KeySet) -> Self {
+        Self { published, removed: HashMap::new(), generation: 1 }
+    }
+
+    /// The one that follows, once a fetch has brought `published`.
+    pub(super) fn followed_by(&self, published: KeySet, grace: Duration) -> Self {
+        let now = published.fetched_at();
+        let usable_until = self.published.fetched_at() + grace;
+        let gone_now = self
+            .published
+            .iter()
+            .map(|(name, key)| (name.clone(), RemovedKey { key: Arc::clone(key), usable_until }));
+        let gone_before = self.removed.iter().map(|(name, removed)| (name.clone(), removed.clone()));
+        let removed: HashMap<_, _> = gone_now
+            .chain(gone_before)
+            .filter(|(name, removed)| removed.usable_until > now && !published.names(name))
+            .take(MAX_KEYS)
+            .collect();
+        let unchanged = self.removed.is_empty() && self.published.has_same_keys_as(&published);
+        let generation = if unchanged { self.generation } else { self.last_generation() + 1 };
+        Self { published, removed, generation }
+    }
+
+    /// The key of exactly this name.
+    pub(super) fn find(&self, key_id: &str) -> Option<Arc<SigningKey>> {
+        self.published.find(key_id).or_else(|| {
+            let removed = self.removed.get(key_id)?;
+            (Instant::now() <= removed.usable_until).then(|| Arc::clone(&removed.key))
+        })
+    }
+
+    /// A number that is another one whenever a key has come, changed or ceased to be usable.
+    ///
+    /// The end of each removed key counts up by itself, so that nothing has to happen at that moment.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation + self.removed.values().filter(|removed| removed.has_ended()).count() as u64
+    }
+
+    /// How many keys are published.
+    pub(super) fn len(&self) -> usize {
+        self.published.len()
+    }
+
+    /// How many keys are used although they are no longer published.
+    pub(super) fn removed(&self) -> usize {
+        self.removed.values().filter(|removed| !removed.has_ended()).count()
+    }
+
+    /// How long ago the keys were fetched.
+    pub(super) fn age(&self) -> Duration {
+        self.published.age()
+    }
+
+    /// Whether a key is published here under a name that `earlier` had no key for.
+    pub(super) fn has_key_unknown_to(&self, earlier: &Self) -> bool {
+        self.published.iter().any(|(name, _)| earlier.find(name).is_none())
+    }
+
+    /// What [`Self::generation`] will have reached once every removed key has ended.
+    fn last_generation(&self) -> u64 {
+        self.generation + self.removed.len() as u64
+    }
+}
+
+impl RemovedKey {
+    fn has_ended(&self) -> bool {
+        self.usable_until < Instant::now()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::authentication::test_token::TestKey;
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    fn set(keys: &[Value]) -> KeySet {
+        KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_removed_key_ends_an_hour_after_it_was_last_published() {
+        let key = TestKey::new();
+        let first = Snapshot::new(set(&[key.jwk("K1"), key.jwk("K2")]));
+        tokio::time::advance(HOUR / 2).await;
+        let second = first.followed_by(set(&[key.jwk("K2")]), HOUR);
+        assert!(second.find("K1").is_some() && second.find("K2").is_some());
+        assert_eq!((second.len(), second.removed()), (1, 1));
+        tokio::time::advance(HOUR / 2).await;
+        let third = second.followed_by(set(&[key.jwk("K2")]), HOUR);
+        assert!(second.find("K1").is_some());
+        assert!(third.find("K1").is_none());
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(second.find("K1").is_none() && second.find("K2").is_some());
+        assert_eq!(second.removed(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_that_is_published_again_starts_anew() {
+        let key = TestKey::new();
+        let first = Snapshot::new(set(&[key.jwk("K1"), key.jwk("K2")]));
+        let without = first.followed_by(set(&[key.jwk("K2")]), HOUR);
+        tokio::time::advance(HOUR / 2).await;
+        let again = without.followed_by(set(&[key.jwk("K1"), key.jwk("K2")]), HOUR);
+        assert_eq!((again.len(), again.removed()), (2, 0));
+        let without = again.followed_by(set(&[key.jwk("K2")]), HOUR);
+        tokio::time::advance(HOUR).await;
+        assert!(without.find("K1").is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_newer_set_says_about_a_name_is_believed_at_once() {
+        let (old, new, other) = (TestKey::new(), TestKey::new(), TestKey::new());
+        let first = Snapshot::new(set(&[old.jwk("K1"), other.jwk("K2")]));
+        let replaced = first.followed_by(set(&[new.jwk("K1"), other.jwk("K2")]), HOUR);
+        assert!(replaced.find("K1").unwrap().is_same_as(&set(&[new.jwk("K1")]).find("K1").unwrap()));
+        let mut useless = old.jwk("K1");
+        useless["d"] = json!("AQAB");
+        for keys in [vec![useless, other.jwk("K2")], vec![old.jwk("K1"), new.jwk("K1"), other.jwk("K2")]] {
+            assert!(first.followed_by(set(&keys), HOUR).find("K1").is_none());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_grace_a_key_ends_with_the_fetch_that_lacks_it() {
+        let key = TestKey::new();
+        let first = Snapshot::new(set(&[key.jwk("K1"), key.jwk("K2")]));
+        assert!(first.followed_by(set(&[key.jwk("K2")]), Duration::ZERO).find("K1").is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_generation_is_another_one_whenever_a_key_comes_changes_or_ends() {
+        let (key, other) = (TestKey::new(), TestKey::new());
+        let one = Snapshot::new(set(&[key.jwk("K1")]));
+        let same = one.followed_by(set(&[key.jwk("K1")]), HOUR);
+        assert_eq!(one.generation(), same.generation());
+        let more = same.followed_by(set(&[key.jwk("K1"), key.jwk("K2")]), HOUR);
+        let changed = more.followed_by(set(&[other.jwk("K1"), key.jwk("K2")]), HOUR);
+        let less = changed.followed_by(set(&[key.jwk("K2")]), HOUR);
+        let mut generations = vec![same.generation(), more.generation(), changed.generation()];
+        generations.push(less.generation());
+        tokio::time::advance(HOUR + Duration::from_millis(1)).await;
+        generations.push(less.generation());
+        generations.push(less.followed_by(set(&[key.jwk("K2")]), HOUR).generation());
+        assert!(generations.is_sorted_by(|a, b| a < b), "{generations:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_authority_that_always_publishes_other_keys_costs_bounded_memory() {
+        let key = TestKey::new();
+        let mut snapshot = Snapshot::new(set(&[key.jwk("K1")]));
+        for round in 0..3 {
+            let keys: Vec<_> = (0..MAX_KEYS).map(|number| key.jwk(&format!("{round}-{number}"))).collect();
+            snapshot = snapshot.followed_by(set(&keys), HOUR);
+        }
+        assert_eq!((snapshot.len(), snapshot.removed()), (MAX_KEYS, MAX_KEYS));
+    }
+}

@@ -1,0 +1,348 @@
+//! The keys over hours of a paused clock, against an authority that is told what to answer.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex};
+
+use serde_json::json;
+use tokio::time::{Instant, advance, sleep};
+
+use super::refresh::Outcome;
+use super::source::FetchError;
+use super::*;
+use crate::authentication::test_token::TestKey;
+
+static KEY: LazyLock<TestKey> = LazyLock::new(TestKey::new);
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
+
+/// What the authority does when it is asked.
+#[derive(Debug, Clone)]
+enum Answer {
+    Publish(&'static [&'static str]),
+    Fail,
+    Hang,
+    Panic,
+}
+
+#[derive(Debug)]
+struct Authority {
+    answer: Mutex<(Answer, Duration)>,
+    asked: AtomicU64,
+}
+
+impl Authority {
+    fn new(answer: Answer) -> Arc<Self> {
+        Arc::new(Self { answer: Mutex::new((answer, Duration::ZERO)), asked: AtomicU64::new(0) })
+    }
+
+    fn now(&self, answer: Answer) {
+        self.after(Duration::ZERO, answer);
+    }
+
+    fn after(&self, latency: Duration, answer: Answer) {
+        *self.answer.lock().unwrap() = (answer, latency);
+    }
+
+    fn asked(&self) -> u64 {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    async fn fetch(self: Arc<Self>) -> Outcome {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let (answer, latency) = self.answer.lock().unwrap().clone();
+        sleep(latency).await;
+        match answer {
+            Answer::Publish(names) => Ok(key_set(names)),
+            Answer::Fail => Err(FetchError::Discovery),
+            Answer::Hang => std::future::pending().await,
+            Answer::Panic => panic!("as told"),
+        }
+    }
+
+    fn keys(self: &Arc<Self>) -> Arc<Keys> {
+        let authority = Arc::clone(self);
+        let fetch = move || Arc::clone(&authority).fetch();
+        Arc::new(Keys::start_fetching(fetch, &KeySettings::of_tests()))
+    }
+
+    /// Keys that have been fetched once.
+    async fn warm_keys(self: &Arc<Self>) -> Arc<Keys> {
+        let keys = self.keys();
+        assert!(keys.find("K1").await.is_ok());
+        keys
+    }
+}
+
+fn key_set(names: &[&str]) -> KeySet {
+    let jwks: Vec<_> = names.iter().map(|name| KEY.jwk(name)).collect();
+    KeySet::parse(json!({ "keys": jwks }).to_string().as_bytes()).unwrap()
+}
+
+/// Looks for a key, and says how long that took.
+async fn find(keys: &Keys, name: &str) -> (Option<KeyError>, Duration) {
+    let start = Instant::now();
+    let error = keys.find(name).await.err();
+    (error, start.elapsed())
+}
+
+const AT_ONCE: (Option<KeyError>, Duration) = (None, Duration::ZERO);
+
+#[tokio::test(start_paused = true)]
+async fn a_day_without_the_authority_costs_no_request_with_a_known_key() {
+    let authority = Authority::new(Answer::Publish(&["K1"]));
+    let keys = authority.warm_keys().await;
+    let start = Instant::now();
+    for answer in [Answer::Fail, Answer::Hang, Answer::Panic].into_iter().cycle() {
+        authority.now(answer);
+        assert_eq!(find(&keys, "K1").await, AT_ONCE, "after {:?}", start.elapsed());
+        assert!(keys.are_usable() && keys.generation() == Some(1));
+        if start.elapsed() >= 24 * HOUR {
+            break;
+        }
+        sleep((24 * HOUR).saturating_sub(start.elapsed()).min(7 * MINUTE)).await;
+    }
+    assert!(authority.asked() > 24);
+    // Then they are not trusted any longer; it is not the caller's fault.
+    sleep(SECOND).await;
+    assert_eq!(find(&keys, "K1").await.0, Some(KeyError::Unavailable));
+    assert_eq!((keys.generation(), keys.status().keys), (None, 0));
+    authority.now(Answer::Publish(&["K1"]));
+    sleep(Duration::from_secs(35)).await;
+    assert_eq!(find(&keys, "K1").await, AT_ONCE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_without_the_authority_heals_within_5_seconds_of_its_return() {
+    for away in [SECOND / 10, SECOND, MINUTE, HOUR, 30 * HOUR] {
+        let authority = Authority::new(Answer::Fail);
+        let keys = authority.keys();
+        sleep(away).await;
+        assert_eq!(find(&keys, "K1").await.0, Some(KeyError::Unavailable));
+        assert!(!keys.are_usable());
+        authority.now(Answer::Publish(&["K1"]));
+        sleep(Duration::from_secs(5)).await;
+        assert_eq!(find(&keys, "K1").await, AT_ONCE, "away for {away:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_became_too_old_heal_as_fast() {
+    let authority = Authority::new(Answer::Publish(&["K1"]));
+    let keys = authority.warm_keys().await;
+    authority.now(Answer::Fail);
+    sleep(24 * HOUR + 10 * SECOND).await;
+    assert!(!keys.are_usable());
+    authority.now(Answer::Publish(&["K1"]));
+    sleep(5 * SECOND).await;
+    assert!(keys.are_usable());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_comes_during_the_first_fetch_waits_for_it() {
+    let authority = Authority::new(Answer::Fail);
+    authority.after(SECOND, Answer::Publish(&["K1"]));
+    let keys = authority.keys();
+    assert_eq!(keys.generation(), None);
+    assert_eq!(find(&keys, "K1").await, (None, SECOND));
+    assert_eq!(keys.generation(), Some(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_refresh_comes_within_the_hour_and_never_twice_after_the_same_time() {
+    let authority = Authority::new(Answer::Publish(&["K1"]));
+    let keys = authority.warm_keys().await;
+    let mut pauses = Vec::new();
+    while pauses.len() < 24 {
+        let (start, asked) = (Instant::now(), authority.asked());
+        while authority.asked() == asked {
+            sleep(SECOND).await;
+        }
+        pauses.push(start.elapsed());
+    }
+    assert!(pauses.iter().all(|pause| (53 * MINUTE..=HOUR + SECOND).contains(pause)), "{pauses:?}");
+    pauses.dedup();
+    assert!(pauses.len() > 12, "{pauses:?}");
+    assert_eq!((keys.status().failed, keys.generation()), (0, Some(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_request_with_a_new_key_is_let_in_after_one_fetch_however_often_keys_roll() {
+    const SETS: [&[&str]; 6] = [&["K1", "K2"], &["K3"], &["K4"], &["K5"], &["K6"], &["K7"]];
+    let authority = Authority::new(Answer::Publish(&["K1"]));
+    let keys = authority.warm_keys().await;
+    for names in SETS {
+        authority.after(SECOND / 10, Answer::Publish(names));
+        let (asked, generation) = (authority.asked(), keys.generation());
+        let newest = names.last().unwrap();
+        assert_eq!(find(&keys, newest).await, (None, SECOND / 10), "{newest}");
+        assert_eq!(authority.asked(), asked + 1);
+        assert!(keys.generation() > generation);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_requests_with_a_new_key_cost_one_fetch_even_if_the_first_goes_away() {
+    let authority = Authority::new(Answer::Publish(&["K1"]));
+    let keys = authority.warm_keys().await;
+    authority.after(SECOND, Answer::Publish(&["K1", "K2"]));
+    let request = || {
+        let keys = Arc::clone(&keys);
+        tokio::spawn(async move { keys.find("K2").await.is_ok() })
+    };
+    let first = request();
+    tokio::task::yield_now().await;
+    let others: Vec<_> = (0..1000).map(|_| request()).collect();
+    sleep(SECOND / 2).await;
+    first.abort();
+    // A known key does not wait for the fetch that is under way.
+    assert_eq!(find(&keys, "K1").await, AT_ONCE);
+    for request in others {
+        assert!(request.await.unwrap());
+    }
+    assert_eq!(authority.asked(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_unknown_keys_costs_a_bounded_number_of_fetches() {
+    let authority = Authority::new(Answer::Publish(&["K1"]));
+    let keys = authority.warm_keys().await;
+    let start = Instant::now();
+    let mut fetches_after_a_minute = 0;
+    for number in 0.. {
+        if start.elapsed() >= 10 * MINUTE {
+            break;
+        }
+        if start.elapsed() < MINUTE {
+            fetches_after_a_minute = authority.asked() - 1;
+        }
+        assert_eq!(find(&keys, &format!("made up {number}")).await.0, Some(KeyError::Unknown));
+        assert_eq!(find(&keys, "K1").await, AT_ONCE);
+        advance(Duration::from_millis(20)).await;
+    }
+    // Two at once, and one for every 5 minutes since.
+    assert_eq!((fetches_after_a_minute, authority.asked() - 1), (2, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn during_a_flood_a_new_key_is_known_with_the_next_fetch_the_flood_is_allowed() {
+    let authority = Authority::new(Answer::Publish(&["K1"]));
+    let keys = authority.warm_keys().await;
+    let flood = {
+        let keys = Arc::clone(&keys);
+        tokio::spawn(async move {
+            for number in 0.. {
+                let _ = keys.find(&format!("made up {number}")).await;
+                sleep(SECOND / 10).await;
+            }
+        })
+    };
+    sleep(MINUTE).await;
+    authority.now(Answer::Publish(&["K1", "K2"]));
+    let start = Instant::now();
+    while find(&keys, "K2").await.0.is_some() {
+        sleep(SECOND).await;
+    }
+    assert!(start.elapsed() <= 5 * MINUTE, "{:?}", start.elapsed());
+    // And the fetch that brought it is not counted: the next rollover is known at once.
+    flood.abort();
+    authority.now(Answer::Publish(&["K2", "K3"]));
+    assert_eq!(find(&keys, "K3").await.0, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_client_with_a_stale_token_does_not_use_up_the_fetches() {
+    let authority = Authority::new(Answer::Publish(&["K1"]));
+    let keys = authority.warm_keys().await;
+    for _ in 0..25 {
+        assert_eq!(find(&keys, "stale").await, (Some(KeyError::Unknown), Duration::ZERO));
+        sleep(SECOND).await;
+    }
+    assert_eq!(authority.asked(), 2);
+    authority.now(Answer::Publish(&["K1", "K2"]));
+    assert_eq!(find(&keys, "K2").await, AT_ONCE);
+    // What is remembered as unknown is found all the same, once a fetch has brought it.
+    authority.now(Answer::Publish(&["K1", "K2", "K3", "stale"]));
+    assert_eq!(find(&keys, "stale").await.0, Some(KeyError::Unknown));
+    assert_eq!(find(&keys, "K3").await, AT_ONCE);
+    assert_eq!(find(&keys, "stale").await, AT_ONCE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_authority_delays_requests_with_an_unknown_key_by_a_bounded_time_and_no_other() {
+    let authority = Authority::new(Answer::Publish(&["K1"]));
+    let keys = authority.warm_keys().await;
+    authority.after(29 * SECOND, Answer::Publish(&["K1", "K2"]));
+    assert_eq!(find(&keys, "K2").await, (Some(KeyError::Unavailable), 2 * SECOND));
+    assert_eq!(find(&keys, "K1").await, AT_ONCE);
+    sleep(27 * SECOND).await;
+    assert_eq!(find(&keys, "K2").await, AT_ONCE);
+    // One that takes longer still is given up.
+    authority.now(Answer::Hang);
+    assert_eq!(find(&keys, "K3").await.0, Some(KeyError::Unavailable));
+    sleep(30 * SECOND).await;
+    assert_eq!(keys.status().failed, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_authority_is_down_nobody_can_say_that_a_key_is_unknown() {
+    let authority = Authority::new(Answer::Publish(&["K1"]));
+    let keys = authority.warm_keys().await;
+    authority.now(Answer::Fail);
+    for number in 0..10 {
+        assert_eq!(find(&keys, &number.to_string()).await.0, Some(KeyError::Unavailable));
+    }
+    authority.now(Answer::Publish(&["K1"]));
+    sleep(10 * MINUTE).await;
+    assert_eq!(find(&keys, "0").await.0, Some(KeyError::Unknown));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_a_fetch_is_a_failed_fetch() {
+    let authority = Authority::new(Answer::Panic);
+    let keys = authority.keys();
+    assert_eq!(find(&keys, "K1").await.0, Some(KeyError::Unavailable));
+    authority.now(Answer::Publish(&["K1"]));
+    sleep(5 * SECOND).await;
+    assert_eq!(find(&keys, "K1").await, AT_ONCE);
+    authority.now(Answer::Panic);
+    assert_eq!(find(&keys, "K2").await.0, Some(KeyError::Unavailable));
+    assert_eq!(find(&keys, "K1").await, AT_ONCE);
+    authority.now(Answer::Publish(&["K1", "K2"]));
+    sleep(10 * MINUTE).await;
+    assert_eq!(find(&keys, "K2").await, AT_ONCE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removed_key_is_refused_within_the_hour_and_not_before_a_fetch_lacks_it() {
+    let authority = Authority::new(Answer::Publish(&["K1", "K2"]));
+    let keys = authority.warm_keys().await;
+    authority.now(Answer::Publish(&["K2"]));
+    let removed_at = Instant::now();
+    while find(&keys, "K1").await.0.is_none() {
+        sleep(SECOND).await;
+    }
+    assert!(authority.asked() > 1);
+    assert!((53 * MINUTE..=HOUR + SECOND).contains(&removed_at.elapsed()), "{:?}", removed_at.elapsed());
+    assert_eq!(find(&keys, "K2").await, AT_ONCE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_was_removed_by_mistake_is_used_until_it_is_back() {
+    let authority = Authority::new(Answer::Publish(&["K1", "K2"]));
+    let keys = authority.warm_keys().await;
+    authority.now(Answer::Publish(&["K2", "K3"]));
+    assert_eq!(find(&keys, "K3").await.0, None);
+    let status = keys.status();
+    assert_eq!((status.keys, status.removed), (2, 1));
+    let generation = keys.generation();
+    sleep(30 * MINUTE).await;
+    assert_eq!(find(&keys, "K1").await, AT_ONCE);
+    assert_eq!(keys.generation(), generation);
+    authority.now(Answer::Publish(&["K1", "K2", "K3", "K4"]));
+    assert_eq!(find(&keys, "K4").await.0, None);
+    sleep(2 * HOUR).await;
+    assert_eq!(find(&keys, "K1").await, AT_ONCE);
+    assert_eq!(keys.status().removed, 0);
+}
