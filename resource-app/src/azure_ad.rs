@@ -9,19 +9,19 @@ use crate::authentication::{Authenticator, Expectations};
 use crate::authorization::{DevelopmentHandler, Handler, Policies};
 use crate::settings::Settings;
 
-/// Accepts tokens of the configured tenant for the configured API, and starts fetching the keys.
+/// Accepts tokens of the configured tenants for the configured API, and starts fetching the keys.
 ///
 /// Does not wait for them: Entra may be away now and back later.
 pub(crate) fn authentication(settings: &Settings, client: Client) -> Authenticator {
     let azure_ad = &settings.azure_ad;
-    let authority = azure_ad.authority();
     let expectations = Expectations::new(
-        &authority,
+        azure_ad.tenancy(),
         azure_ad.client_id,
         &azure_ad.app_id_uris,
         &azure_ad.accepted_token_versions,
-    );
-    let keys = Keys::start(KeySource::new(client, authority), &settings.keys);
+    )
+    .with_clock_skew(azure_ad.clock_skew());
+    let keys = Keys::start(KeySource::new(client, azure_ad.tenancy()), &settings.keys);
     Authenticator::new(expectations, keys)
 }
 

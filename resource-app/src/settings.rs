@@ -1,15 +1,18 @@
 //! The settings of this app.
 
+mod azure_ad;
+
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::Path;
 
 use serde::Deserialize;
-use shared::azure_ad::{AZURE_VARIABLES, Authority, Instance, Version};
+use shared::azure_ad::AZURE_VARIABLES;
 use shared::http_client::HttpClientSettings;
-use shared::ids::{AppIdUri, ClientId, Domain, TenantId};
 use shared::server::ServerSettings;
 use shared::settings::{Check, KeyProblem, SettingsError, Sources};
+
+pub use azure_ad::{AzureAdSettings, InvalidTenant, Tenant};
 
 use crate::authentication::keys::KeySettings;
 use crate::authorization::DevelopmentHandler;
@@ -61,33 +64,6 @@ impl TryFrom<String> for Environment {
             "development" => Ok(Self::Development),
             _ => Err(InvalidEnvironment),
         }
-    }
-}
-
-/// Section `[azure_ad]`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AzureAdSettings {
-    /// The base URL of Entra ID.
-    pub instance: Instance,
-    /// Names the tenant in URLs.
-    #[serde(default)]
-    pub domain: Option<Domain>,
-    /// The tenant whose tokens are accepted.
-    pub tenant_id: TenantId,
-    /// The client id of this API.
-    pub client_id: ClientId,
-    /// The versions of access tokens that are accepted.
-    pub accepted_token_versions: Vec<Version>,
-    /// Further audiences of v1.0 tokens.
-    pub app_id_uris: Vec<AppIdUri>,
-}
-
-impl AzureAdSettings {
-    /// The authority whose tokens are accepted.
-    #[must_use]
-    pub fn authority(&self) -> Authority {
-        Authority::new(self.instance.clone(), self.tenant_id, self.domain.as_ref())
     }
 }
 
@@ -144,9 +120,7 @@ impl Settings {
 
 impl Check for Settings {
     fn check(&self) -> Result<(), KeyProblem> {
-        if self.azure_ad.accepted_token_versions.is_empty() {
-            return Err(KeyProblem::new("azure_ad.accepted_token_versions", "must name a version"));
-        }
+        self.azure_ad.check()?;
         self.keys.check()?;
         self.development_handler().map(|_| ())
     }

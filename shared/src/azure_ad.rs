@@ -16,6 +16,14 @@ pub const AZURE_VARIABLES: &[(&str, &str)] = &[
     ("AZURE_AUTHORITY_HOST", "azure_ad.instance"),
 ];
 
+/// What stands in the place of a tenant's id where an issuer is published for all tenants.
+///
+/// <https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-the-issuer>
+pub const TENANT_PLACEHOLDER: &str = "{tenantid}";
+
+/// The tenant of all personal accounts, the same everywhere.
+pub const PERSONAL_ACCOUNTS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+
 /// The two generations of Entra's endpoints and of its access tokens.
 ///
 /// They are independent of each other: the *endpoint* a client asks does not decide the *token's* version;
@@ -121,19 +129,50 @@ impl Instance {
     /// The `iss` of the tenant's access tokens of this version.
     ///
     /// Entra's public and US Government clouds issue v1.0 tokens under `sts.windows.net`, and the one in China under
-    /// `sts.chinacloudapi.cn`; every other instance (the stand-in) issues both versions under its own host.
+    /// `sts.chinacloudapi.cn`; an external tenant (`ciamlogin.com`) has a host of its own in v2.0 issuers; every other
+    /// instance (the stand-in) issues both versions under its own host.
     #[must_use]
     pub fn issuer(&self, tenant: TenantId, version: Version) -> String {
-        match (version, self.0.host_str()) {
+        self.issuer_naming(&tenant.to_string(), version)
+    }
+
+    /// The issuer that is published for all tenants, with [`TENANT_PLACEHOLDER`] where one is named.
+    #[must_use]
+    pub fn issuer_template(&self, version: Version) -> String {
+        self.issuer_naming(TENANT_PLACEHOLDER, version)
+    }
+
+    /// Where the `OpenID` Connect discovery document is of whatever a URL names by `segment`.
+    ///
+    /// <https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc#fetch-the-openid-configuration-document>
+    #[must_use]
+    pub fn discovery_document(&self, segment: &str, version: Version) -> Url {
+        match version {
+            Version::V1 => self.join(segment, ".well-known/openid-configuration"),
+            Version::V2 => self.join(segment, "v2.0/.well-known/openid-configuration"),
+        }
+    }
+
+    fn issuer_naming(&self, tenant: &str, version: Version) -> String {
+        match (version, self.0.host_str().unwrap_or_default()) {
+            (Version::V2, host) if host.ends_with(".ciamlogin.com") => {
+                format!("https://{tenant}.ciamlogin.com/{tenant}/v2.0")
+            }
             (Version::V2, _) => format!("{}/{tenant}/v2.0", self.as_str()),
-            (Version::V1, Some("login.microsoftonline.com" | "login.microsoftonline.us")) => {
+            (Version::V1, "login.microsoftonline.com" | "login.microsoftonline.us") => {
                 format!("https://sts.windows.net/{tenant}/")
             }
-            (Version::V1, Some("login.partner.microsoftonline.cn" | "login.chinacloudapi.cn")) => {
+            (Version::V1, "login.partner.microsoftonline.cn" | "login.chinacloudapi.cn") => {
                 format!("https://sts.chinacloudapi.cn/{tenant}/")
             }
             (Version::V1, _) => format!("{}/{tenant}/", self.as_str()),
         }
+    }
+
+    fn join(&self, segment: &str, path: &str) -> Url {
+        let mut url = self.0.clone();
+        url.set_path(&format!("{}/{segment}/{path}", url.path().trim_end_matches('/')));
+        url
     }
 }
 
@@ -214,10 +253,7 @@ impl Authority {
     /// <https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc#fetch-the-openid-configuration-document>
     #[must_use]
     pub fn discovery_document(&self, version: Version) -> Url {
-        self.join(match version {
-            Version::V1 => ".well-known/openid-configuration",
-            Version::V2 => "v2.0/.well-known/openid-configuration",
-        })
+        self.instance.discovery_document(&self.segment, version)
     }
 
     /// The `iss` of this tenant's access tokens of this version; it names the tenant by its id.
@@ -227,9 +263,7 @@ impl Authority {
     }
 
     fn join(&self, path: &str) -> Url {
-        let mut url = self.instance.url().clone();
-        url.set_path(&format!("{}/{}/{path}", url.path().trim_end_matches('/'), self.segment));
-        url
+        self.instance.join(&self.segment, path)
     }
 }
 
@@ -280,6 +314,35 @@ mod tests {
         for tenant in ["common", "contoso.com", TENANT, "common/v2.0"] {
             let authority = format!("https://login.microsoftonline.com/{tenant}");
             assert_eq!(Instance::parse(&authority), Err(InvalidInstance::NamesTenant), "{authority}");
+        }
+    }
+
+    #[test]
+    fn each_cloud_has_its_issuers() {
+        let cases = [
+            ("https://login.microsoftonline.com", "https://sts.windows.net/", None),
+            ("https://login.microsoftonline.us", "https://sts.windows.net/", None),
+            ("https://login.partner.microsoftonline.cn", "https://sts.chinacloudapi.cn/", None),
+            ("https://localhost:5000", "https://localhost:5000/", None),
+            // Nothing but the very hosts counts as a cloud of Entra's.
+            ("https://login.microsoftonline.com.evil", "https://login.microsoftonline.com.evil/", None),
+            ("https://evilciamlogin.com", "https://evilciamlogin.com/", None),
+            ("https://contoso.ciamlogin.com", "https://contoso.ciamlogin.com/", Some("ciamlogin.com")),
+        ];
+        for (instance, v1, external) in cases {
+            let authority = authority(instance, None);
+            assert_eq!(authority.issuer(Version::V1), format!("{v1}{TENANT}/"));
+            let v2 = match external {
+                None => format!("{instance}/{TENANT}/v2.0"),
+                Some(domain) => format!("https://{TENANT}.{domain}/{TENANT}/v2.0"),
+            };
+            assert_eq!(authority.issuer(Version::V2), v2);
+            for version in [Version::V1, Version::V2] {
+                let template = authority.instance().issuer_template(version);
+                assert_eq!(template.replace(TENANT_PLACEHOLDER, TENANT), authority.issuer(version));
+                let keys = authority.discovery_document(version);
+                assert_eq!(keys.origin(), authority.instance().url().origin(), "{keys}");
+            }
         }
     }
 }

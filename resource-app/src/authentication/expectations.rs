@@ -2,53 +2,62 @@
 //!
 //! <https://learn.microsoft.com/entra/identity-platform/claims-validation>
 
-use shared::azure_ad::{Authority, Version};
-use shared::claims::Claims;
-use shared::ids::{AppIdUri, ClientId, TenantId};
+use std::time::Duration;
 
+use shared::azure_ad::Version;
+use shared::claims::Claims;
+use shared::ids::{AppIdUri, ClientId};
+
+use super::Tenancy;
 use super::error::TokenFault;
 
-/// How far the clocks of Entra and of this machine may be apart, in seconds.
+/// How far the clocks of Entra and of this machine may be apart, unless something else is said.
 ///
 /// Entra back-dates `nbf` by five minutes already; a minute covers a clock that is set badly.
-const SKEW_SECONDS: i64 = 60;
+const CLOCK_SKEW: Duration = Duration::from_mins(1);
 
 /// The longest life of a token, in seconds: Entra's longest are 28 hours.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/access-tokens#token-lifetime>
 const MAX_LIFETIME_SECONDS: i64 = 28 * 60 * 60;
 
-/// The one tenant, the one API and the versions of tokens that are accepted.
+/// The tenants, the one API and the versions of tokens that are accepted.
 #[derive(Debug, Clone)]
 pub struct Expectations {
-    tenant: TenantId,
-    issuer_v1: String,
-    issuer_v2: String,
+    tenancy: Tenancy,
     client_id: String,
     app_id_uris: Vec<String>,
     versions: Vec<Version>,
+    clock_skew_seconds: i64,
 }
 
 impl Expectations {
-    /// Tokens of `versions` that `authority` issued for the API `client_id`.
+    /// Tokens of `versions` that one of the tenants issued for the API `client_id`.
     ///
     /// A v1.0 token may name the API by `api://{client_id}` or one of `app_id_uris` as well.
     #[must_use]
     pub fn new(
-        authority: &Authority,
+        tenancy: impl Into<Tenancy>,
         client_id: ClientId,
         app_id_uris: &[AppIdUri],
         versions: &[Version],
     ) -> Self {
         let default_uri = format!("api://{client_id}");
-        Self {
-            tenant: authority.tenant(),
-            issuer_v1: authority.issuer(Version::V1),
-            issuer_v2: authority.issuer(Version::V2),
+        let expectations = Self {
+            tenancy: tenancy.into(),
             client_id: client_id.to_string(),
             app_id_uris: app_id_uris.iter().map(AppIdUri::to_string).chain([default_uri]).collect(),
             versions: versions.to_vec(),
-        }
+            clock_skew_seconds: 0,
+        };
+        expectations.with_clock_skew(CLOCK_SKEW)
+    }
+
+    /// The same, with the clocks as far apart as this, in whole seconds.
+    #[must_use]
+    pub fn with_clock_skew(mut self, skew: Duration) -> Self {
+        self.clock_skew_seconds = i64::try_from(skew.as_secs()).unwrap_or(i64::MAX);
+        self
     }
 
     /// Checks the claims at `now`, in seconds since 1970.
@@ -56,32 +65,37 @@ impl Expectations {
         if !self.versions.contains(&claims.ver) {
             return Err(TokenFault::Version);
         }
-        // Exactly, and by version: a v1.0 token under the v2.0 issuer is nothing Entra issues.
-        if claims.iss != self.issuer(claims.ver) {
+        let issuers = self.tenancy.issuers(claims.tid).ok_or(TokenFault::Tenant)?;
+        // Exactly, for this tenant, and by version: a v1.0 token under the v2.0 issuer is nothing Entra issues.
+        if claims.iss != issuers.of_version(claims.ver) {
             return Err(TokenFault::Issuer);
-        }
-        if claims.tid != self.tenant {
-            return Err(TokenFault::Tenant);
         }
         if !self.is_audience(claims) {
             return Err(TokenFault::Audience);
         }
-        check_times(claims, now)
+        self.check_times(claims, now)
+    }
+
+    /// Checks the times alone. Saturating throughout: the numbers are whatever a caller wrote.
+    pub(super) fn check_times(&self, claims: &Claims, now: i64) -> Result<(), TokenFault> {
+        if now.saturating_sub(self.clock_skew_seconds) >= claims.exp {
+            return Err(TokenFault::Expired);
+        }
+        let latest_start = now.saturating_add(self.clock_skew_seconds);
+        if claims.nbf > latest_start || claims.iat > latest_start {
+            return Err(TokenFault::NotYetValid);
+        }
+        let start = claims.nbf.min(claims.iat);
+        if claims.nbf.max(claims.iat) > claims.exp || claims.exp.saturating_sub(start) > MAX_LIFETIME_SECONDS
+        {
+            return Err(TokenFault::Lifetime);
+        }
+        Ok(())
     }
 
     /// Whether a key that Entra publishes for `key_issuer` may sign a token with these claims.
-    ///
-    /// The keys' issuers are always v2.0's, and the same keys sign v1.0 tokens.
     pub(super) fn is_key_issuer(&self, key_issuer: &str, claims: &Claims) -> bool {
-        let issuer = key_issuer.replace("{tenantid}", &self.tenant.to_string());
-        issuer == claims.iss || issuer == self.issuer_v2
-    }
-
-    fn issuer(&self, version: Version) -> &str {
-        match version {
-            Version::V1 => &self.issuer_v1,
-            Version::V2 => &self.issuer_v2,
-        }
+        self.tenancy.issuers(claims.tid).is_some_and(|issuers| issuers.include(key_issuer, claims.ver))
     }
 
     fn is_audience(&self, claims: &Claims) -> bool {
@@ -89,28 +103,14 @@ impl Expectations {
     }
 }
 
-/// Saturating throughout: the numbers are whatever a caller wrote.
-fn check_times(claims: &Claims, now: i64) -> Result<(), TokenFault> {
-    if now.saturating_sub(SKEW_SECONDS) >= claims.exp {
-        return Err(TokenFault::Expired);
-    }
-    let latest_start = now.saturating_add(SKEW_SECONDS);
-    if claims.nbf > latest_start || claims.iat > latest_start {
-        return Err(TokenFault::NotYetValid);
-    }
-    let start = claims.nbf.min(claims.iat);
-    if claims.nbf.max(claims.iat) > claims.exp || claims.exp.saturating_sub(start) > MAX_LIFETIME_SECONDS {
-        return Err(TokenFault::Lifetime);
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use shared::azure_ad::Instance;
+    use shared::azure_ad::{Authority, Instance};
+    use shared::ids::TenantId;
 
     use super::*;
+    use crate::authentication::TenantIndependentEndpoint;
     use crate::authentication::test_token::{AUDIENCE, INSTANCE, NOW, TENANT, claims, claims_v1};
 
     fn expectations(versions: &[Version]) -> Expectations {
@@ -229,6 +229,50 @@ mod tests {
             assert!(expectations.is_key_issuer(&format!("{INSTANCE}/{TENANT}/v2.0"), &claims));
             let consumers = "9188040d-6c67-4c5b-b112-36a304b66dad";
             assert!(!expectations.is_key_issuer(&format!("{INSTANCE}/{consumers}/v2.0"), &claims));
+        }
+    }
+
+    #[test]
+    fn the_clock_skew_is_what_the_settings_say() {
+        for skew in [0_i64, 1, 300] {
+            let expectations =
+                expectations(&[Version::V2]).with_clock_skew(Duration::from_secs(skew.unsigned_abs()));
+            let times_of = |claim: &str, value: i64| {
+                let mut claims = claims();
+                claims[claim] = json!(value);
+                expectations.check(&serde_json::from_value(claims).unwrap(), NOW)
+            };
+            assert_eq!(times_of("exp", NOW - skew), Err(TokenFault::Expired), "{skew}");
+            assert_eq!(times_of("exp", NOW - skew + 1), Ok(()), "{skew}");
+            assert_eq!(times_of("nbf", NOW + skew), Ok(()), "{skew}");
+            assert_eq!(times_of("nbf", NOW + skew + 1), Err(TokenFault::NotYetValid), "{skew}");
+        }
+    }
+
+    #[test]
+    fn of_many_tenants_only_those_on_the_list_are_accepted_and_each_under_its_own_issuer() {
+        const LISTED: &str = "14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41";
+        const UNLISTED: &str = "00000000-0000-4000-8000-000000000000";
+        let instance = Instance::parse(INSTANCE).unwrap();
+        let tenants = [TENANT, LISTED].map(|id| TenantId::parse(id).unwrap());
+        let tenancy = Tenancy::of_tenants(&instance, TenantIndependentEndpoint::Organizations, &tenants);
+        let expectations =
+            Expectations::new(tenancy, ClientId::parse(AUDIENCE).unwrap(), &[], &[Version::V1, Version::V2]);
+        let check = |mut claims: Value, tenant: &str, issuing_tenant: &str| {
+            claims["tid"] = json!(tenant);
+            claims["iss"] = json!(claims["iss"].as_str().unwrap().replace(TENANT, issuing_tenant));
+            expectations.check(&serde_json::from_value(claims).unwrap(), NOW)
+        };
+        for claims in [claims(), claims_v1()] {
+            assert_eq!(check(claims.clone(), TENANT, TENANT), Ok(()));
+            assert_eq!(check(claims.clone(), LISTED, LISTED), Ok(()));
+            assert_eq!(check(claims.clone(), UNLISTED, UNLISTED), Err(TokenFault::Tenant));
+            assert_eq!(check(claims.clone(), UNLISTED, TENANT), Err(TokenFault::Tenant));
+            for (tenant, issuing) in
+                [(TENANT, LISTED), (LISTED, TENANT), (TENANT, "{tenantid}"), (TENANT, "organizations")]
+            {
+                assert_eq!(check(claims.clone(), tenant, issuing), Err(TokenFault::Issuer), "{issuing}");
+            }
         }
     }
 }

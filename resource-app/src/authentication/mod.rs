@@ -6,6 +6,7 @@
 //! - `credential`: the header's syntax; finds the token.
 //! - `token`: the token's own form; an `UnverifiedToken` is all it gives.
 //! - `expectations`: what the claims must be for a token to be meant for this API, now.
+//! - [`Tenancy`]: the tenants that may have issued it.
 //! - [`keys`]: the key that the token names, from the key set that Entra publishes.
 //! - [`Authenticator`]: the signature; after it, and only after it, there is a [`Caller`].
 //!
@@ -17,6 +18,7 @@ mod credential;
 mod error;
 mod expectations;
 pub mod keys;
+mod tenancy;
 mod token;
 
 #[cfg(test)]
@@ -26,3 +28,4 @@ pub use authenticator::Authenticator;
 pub use caller::Caller;
 pub use error::{AuthenticationError, RequestFault, TokenFault};
 pub use expectations::Expectations;
+pub use tenancy::{Tenancy, TenantIndependentEndpoint};

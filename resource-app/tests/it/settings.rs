@@ -22,10 +22,26 @@ fn azures_own_variables_are_honoured() {
 }
 
 #[test]
+fn several_tenants_can_be_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = ("14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41", "8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20");
+    for word in ["organizations", "common"] {
+        let list = format!("{one}, {other}");
+        let variables = [("AZURE_TENANT_ID", word), ("AZURE_AD__ACCEPTED_TENANTS", list.as_str())];
+        let azure_ad = settings(folder.path(), &variables).unwrap().azure_ad;
+        assert_eq!(azure_ad.tenant_id.to_string(), word);
+        let accepted: Vec<_> = azure_ad.accepted_tenants.iter().map(ToString::to_string).collect();
+        assert_eq!(accepted, [one, other]);
+    }
+}
+
+#[test]
 fn a_wrong_setting_is_refused_in_one_line_that_names_it() {
     let development = ("ENVIRONMENT", "development");
     let handler = ("AUTHORIZATION__DEVELOPMENT_HANDLER", "true");
-    let cases: [(&[(&str, &str)], &str); 16] = [
+    let organizations = ("AZURE_AD__TENANT_ID", "organizations");
+    let list = ("AZURE_AD__ACCEPTED_TENANTS", "14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41");
+    let cases: [(&[(&str, &str)], &str); 28] = [
         (&[("AZURE_AD__TENNANT_ID", "canary")], "unknown key `azure_ad.tennant_id`"),
         (&[("AZURE_AD__TENANT_ID", "canary")], "`azure_ad.tenant_id` (variable AZURE_AD__TENANT_ID)"),
         (&[("AZURE_AD__CLIENT_ID", "canary")], "`azure_ad.client_id`"),
@@ -39,6 +55,21 @@ fn a_wrong_setting_is_refused_in_one_line_that_names_it() {
         (&[("KEYS__MAX_AGE_SECONDS", "0")], "`keys.max_age_seconds`"),
         (&[("HTTP_CLIENT__TIMEOUT_SECONDS", "-1")], "`http_client.timeout_seconds`"),
         (&[("METRICS__LISTEN", "canary")], "`metrics.listen`"),
+        (&[("KEYS__REMOVED_KEY_GRACE_SECONDS", "3601")], "`keys.removed_key_grace_seconds`"),
+        (&[("KEYS__REFRESH_INTERVAL_SECONDS", "86400")], "`keys.refresh_interval_seconds`"),
+        (&[("AZURE_AD__CLOCK_SKEW_SECONDS", "301")], "`azure_ad.clock_skew_seconds`"),
+        (&[("AZURE_AD__CLOCK_SKEW_SECONDS", "-1")], "`azure_ad.clock_skew_seconds`"),
+        (&[("AZURE_AD__TENANT_ID", "consumers")], "personal accounts"),
+        (&[("AZURE_AD__TENANT_ID", "Common")], "`organizations` or `common`"),
+        (&[list], "`azure_ad.accepted_tenants` (variable AZURE_AD__ACCEPTED_TENANTS): is only for"),
+        (&[organizations], "`azure_ad.accepted_tenants` (the default settings): must list"),
+        (&[("AZURE_AD__TENANT_ID", "common")], "`azure_ad.accepted_tenants`"),
+        (&[organizations, ("AZURE_AD__ACCEPTED_TENANTS", "canary")], "`azure_ad.accepted_tenants"),
+        (
+            &[organizations, ("AZURE_AD__ACCEPTED_TENANTS", "9188040d-6c67-4c5b-b112-36a304b66dad")],
+            "personal accounts",
+        ),
+        (&[organizations, list, ("AZURE_AD__DOMAIN", "contoso.com")], "`azure_ad.domain`"),
         (&[handler], "`authorization.development_handler`"),
         (&[handler, ("ENVIRONMENT", "production")], "`authorization.development_handler`"),
         (&[handler, development, ("SERVER__LISTEN", "0.0.0.0:0")], "`authorization.development_handler`"),

@@ -2,20 +2,20 @@
 
 use reqwest::{Client, StatusCode, header};
 use serde::Deserialize;
-use shared::azure_ad::{Authority, Version};
 use shared::http_client::{BodyError, is_untrusted, read_body};
 use url::Url;
 
 use super::key_set::{InvalidKeySet, KeySet};
+use crate::authentication::Tenancy;
 
 /// The largest document that is read, in bytes: room for a thousand keys with their certificates.
 const MAX_DOCUMENT_BYTES: usize = 4 * 1024 * 1024;
 
-/// One tenant's keys at one authority.
+/// The keys of the tenants that are accepted.
 #[derive(Debug, Clone)]
 pub struct KeySource {
     client: Client,
-    authority: Authority,
+    tenancy: Tenancy,
 }
 
 /// Why no key set was had. Entra or the way to it is at fault.
@@ -64,33 +64,38 @@ pub(super) enum FetchError {
 struct Discovery {
     issuer: String,
     jwks_uri: Url,
+    cloud_instance_name: Option<String>,
 }
 
 impl KeySource {
-    /// The keys of the authority's tenant, asked for through `client`.
+    /// The keys of the tenants, asked for through `client`.
     #[must_use]
-    pub fn new(client: Client, authority: Authority) -> Self {
-        Self { client, authority }
+    pub fn new(client: Client, tenancy: impl Into<Tenancy>) -> Self {
+        Self { client, tenancy: tenancy.into() }
     }
 
-    /// Reads both documents anew. The v2.0 documents: their keys sign tokens of both versions.
+    /// Reads both documents anew.
     pub(super) async fn fetch(&self) -> Result<KeySet, FetchError> {
-        let document = self.authority.discovery_document(Version::V2);
-        let key_set = self.key_set_url(&self.read("the discovery document", document).await?)?;
-        Ok(KeySet::parse(&self.read("the key set", key_set).await?)?)
+        let document = self.tenancy.discovery_document().clone();
+        let discovery = self.discovery(&self.read("the discovery document", document).await?)?;
+        let keys = KeySet::parse(&self.read("the key set", discovery.jwks_uri).await?)?;
+        Ok(match discovery.cloud_instance_name {
+            Some(cloud) => keys.of_cloud(&cloud)?,
+            None => keys,
+        })
     }
 
     /// OpenID Connect Discovery section 4.3: the issuer must be the very one that was asked for.
-    fn key_set_url(&self, discovery: &[u8]) -> Result<Url, FetchError> {
-        let discovery: Discovery = serde_json::from_slice(discovery).map_err(|_| FetchError::Discovery)?;
-        if discovery.issuer != self.authority.issuer(Version::V2) {
+    fn discovery(&self, document: &[u8]) -> Result<Discovery, FetchError> {
+        let discovery: Discovery = serde_json::from_slice(document).map_err(|_| FetchError::Discovery)?;
+        if discovery.issuer != self.tenancy.metadata_issuer() {
             return Err(FetchError::Issuer);
         }
-        let url = discovery.jwks_uri;
+        let url = &discovery.jwks_uri;
         // The instance is https, so its origin is too.
         let bare = url.username().is_empty() && url.password().is_none();
-        if bare && url.origin() == self.authority.instance().url().origin() {
-            Ok(url)
+        if bare && url.origin() == self.tenancy.instance().url().origin() {
+            Ok(discovery)
         } else {
             Err(FetchError::KeySetOrigin)
         }
@@ -118,17 +123,24 @@ impl KeySource {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use shared::azure_ad::Instance;
+    use shared::azure_ad::{Authority, Instance};
     use shared::ids::TenantId;
 
     use super::*;
+    use crate::authentication::TenantIndependentEndpoint;
     use crate::authentication::test_token::{INSTANCE, TENANT};
 
-    fn key_set_url(issuer: &str, jwks_uri: &str) -> Result<Url, FetchError> {
-        let authority =
-            Authority::new(Instance::parse(INSTANCE).unwrap(), TenantId::parse(TENANT).unwrap(), None);
-        let document = json!({ "issuer": issuer, "jwks_uri": jwks_uri }).to_string();
-        KeySource::new(Client::new(), authority).key_set_url(document.as_bytes())
+    fn source() -> KeySource {
+        let (instance, tenant) = (Instance::parse(INSTANCE).unwrap(), TenantId::parse(TENANT).unwrap());
+        KeySource::new(Client::new(), Authority::new(instance, tenant, None))
+    }
+
+    fn read(document: &str) -> Result<Discovery, FetchError> {
+        source().discovery(document.as_bytes())
+    }
+
+    fn naming(issuer: &str, jwks_uri: &str) -> Result<Discovery, FetchError> {
+        read(&json!({ "issuer": issuer, "jwks_uri": jwks_uri }).to_string())
     }
 
     fn issuer() -> String {
@@ -138,15 +150,32 @@ mod tests {
     #[test]
     fn a_discovery_document_of_another_issuer_is_refused() {
         let keys = format!("{INSTANCE}/keys");
-        assert!(key_set_url(&issuer(), &keys).is_ok());
+        assert!(naming(&issuer(), &keys).is_ok());
         for issuer in [
             format!("{}/", issuer()),
             issuer().to_uppercase(),
+            // The v1.0 document's.
             issuer().replace("/v2.0", "/"),
             issuer().replace(TENANT, "{tenantid}"),
+            issuer().replace(TENANT, "14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41"),
             issuer().replace("login.example", "login.example.evil"),
         ] {
-            assert!(matches!(key_set_url(&issuer, &keys), Err(FetchError::Issuer)), "{issuer}");
+            assert!(matches!(naming(&issuer, &keys), Err(FetchError::Issuer)), "{issuer}");
+        }
+    }
+
+    #[test]
+    fn the_metadata_of_many_tenants_is_not_that_of_one() {
+        let (instance, tenant) = (Instance::parse(INSTANCE).unwrap(), TenantId::parse(TENANT).unwrap());
+        let tenancy = Tenancy::of_tenants(&instance, TenantIndependentEndpoint::Organizations, &[tenant]);
+        let source = KeySource::new(Client::new(), tenancy);
+        let of_issuer = |issuer: &str| {
+            let document = json!({ "issuer": issuer, "jwks_uri": format!("{INSTANCE}/keys") });
+            source.discovery(document.to_string().as_bytes())
+        };
+        assert!(of_issuer(&issuer().replace(TENANT, "{tenantid}")).is_ok());
+        for other in [issuer(), issuer().replace(TENANT, "organizations")] {
+            assert!(matches!(of_issuer(&other), Err(FetchError::Issuer)), "{other}");
         }
     }
 
@@ -154,17 +183,49 @@ mod tests {
     fn the_key_set_comes_from_the_authoritys_origin() {
         for url in [
             "http://login.example/keys",
+            "http://127.0.0.1/keys",
             "https://login.example:444/keys",
             "https://login.example.evil/keys",
             "https://evil@login.example/keys",
+            "https://:evil@login.example/keys",
             "https://169.254.169.254/keys",
+            "ftp://login.example/keys",
             "file:///etc/passwd",
             "data:,{}",
         ] {
-            assert!(matches!(key_set_url(&issuer(), url), Err(FetchError::KeySetOrigin)), "{url}");
+            assert!(matches!(naming(&issuer(), url), Err(FetchError::KeySetOrigin)), "{url}");
         }
         for url in ["", "/keys", "keys"] {
-            assert!(matches!(key_set_url(&issuer(), url), Err(FetchError::Discovery)), "{url}");
+            assert!(matches!(naming(&issuer(), url), Err(FetchError::Discovery)), "{url}");
         }
+    }
+
+    #[test]
+    fn a_discovery_document_without_an_address_for_the_keys_is_refused() {
+        let (issuer, keys) = (issuer(), format!("{INSTANCE}/keys"));
+        let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
+        for document in [
+            String::new(),
+            "[]".into(),
+            "null".into(),
+            json!({ "issuer": issuer }).to_string(),
+            json!({ "jwks_uri": keys }).to_string(),
+            json!({ "issuer": issuer, "jwks_uri": null }).to_string(),
+            json!({ "issuer": issuer, "jwks_uri": [keys] }).to_string(),
+            json!({ "issuer": [issuer], "jwks_uri": keys }).to_string(),
+            format!(r#"{{"issuer":"{issuer}","issuer":"{issuer}","jwks_uri":"{keys}"}}"#),
+            format!(r#"{{"issuer":"{issuer}","jwks_uri":"{keys}","jwks_uri":"{keys}"}}"#),
+            format!(r#"{{"issuer":"{issuer}","jwks_uri":{deep}}}"#),
+            format!(r#"{{"issuer":"{issuer}","jwks_uri":"{keys}"}}x"#),
+            format!(r#"{{"issuer":"{issuer}","jwks_uri":"{keys}""#),
+        ] {
+            let shown = document.get(..80).unwrap_or(&document);
+            assert!(matches!(read(&document), Err(FetchError::Discovery)), "{shown}");
+        }
+        // What nobody reads may say what it likes, the algorithms of Entra's other tokens among it.
+        let other = format!(
+            r#"{{"x":{deep},"issuer":"{issuer}","jwks_uri":"{keys}","id_token_signing_alg_values_supported":["none","HS256"]}}"#
+        );
+        assert!(read(&other).is_ok());
     }
 }

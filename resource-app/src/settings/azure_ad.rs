@@ -1,0 +1,147 @@
+//! Section `[azure_ad]`: whose tokens are accepted, and for which API.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Deserialize;
+use shared::azure_ad::{Authority, Instance, PERSONAL_ACCOUNTS, Version};
+use shared::ids::{AppIdUri, ClientId, Domain, TenantId};
+use shared::settings::KeyProblem;
+
+use crate::authentication::{Tenancy, TenantIndependentEndpoint};
+
+/// Section `[azure_ad]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AzureAdSettings {
+    /// The base URL of Entra ID.
+    pub instance: Instance,
+    /// Names the tenant in URLs.
+    #[serde(default)]
+    pub domain: Option<Domain>,
+    /// The tenant whose tokens are accepted, or the endpoint of many.
+    pub tenant_id: Tenant,
+    /// The tenants whose tokens are accepted, where `tenant_id` stands for many.
+    #[serde(default)]
+    pub accepted_tenants: Vec<TenantId>,
+    /// The client id of this API.
+    pub client_id: ClientId,
+    /// The versions of access tokens that are accepted.
+    pub accepted_token_versions: Vec<Version>,
+    /// Further audiences of v1.0 tokens.
+    pub app_id_uris: Vec<AppIdUri>,
+    /// How far the clocks of Entra and of this machine may be apart.
+    pub clock_skew_seconds: u32,
+}
+
+/// The longest clock skew, in seconds: Microsoft's own libraries allow as much, and none should need more.
+const LONGEST_CLOCK_SKEW_SECONDS: u32 = 300;
+
+/// What `tenant_id` can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Tenant {
+    /// One tenant.
+    One(TenantId),
+    /// Those of `accepted_tenants`.
+    Listed(TenantIndependentEndpoint),
+}
+
+/// A text that is no [`Tenant`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidTenant {
+    /// Neither an id nor a word for many.
+    #[error(
+        "not a GUID like 00000000-0000-0000-0000-000000000000, nor `organizations` or `common` for several tenants"
+    )]
+    NotATenant,
+    /// The endpoint of personal accounts.
+    #[error(
+        "`consumers` has personal accounts alone, and no apps that could call; use a tenant's GUID, or `organizations`"
+    )]
+    Consumers,
+}
+
+impl AzureAdSettings {
+    /// The tenants whose tokens are accepted.
+    #[must_use]
+    pub fn tenancy(&self) -> Tenancy {
+        match self.tenant_id {
+            Tenant::One(tenant) => {
+                Tenancy::from(Authority::new(self.instance.clone(), tenant, self.domain.as_ref()))
+            }
+            Tenant::Listed(endpoint) => Tenancy::of_tenants(&self.instance, endpoint, &self.accepted_tenants),
+        }
+    }
+
+    /// The clock skew that is allowed.
+    #[must_use]
+    pub fn clock_skew(&self) -> Duration {
+        Duration::from_secs(self.clock_skew_seconds.into())
+    }
+
+    /// Looks at the section as a whole.
+    ///
+    /// # Errors
+    /// Tenants are named in two ways or in none, no version is accepted, or the clock skew is too large.
+    pub fn check(&self) -> Result<(), KeyProblem> {
+        if self.accepted_token_versions.is_empty() {
+            return Err(KeyProblem::new("azure_ad.accepted_token_versions", "must name a version"));
+        }
+        if self.clock_skew_seconds > LONGEST_CLOCK_SKEW_SECONDS {
+            return Err(KeyProblem::new(
+                "azure_ad.clock_skew_seconds",
+                "must be at most 300; set the clock of the machine instead",
+            ));
+        }
+        match self.tenant_id {
+            Tenant::One(_) if self.accepted_tenants.is_empty() => Ok(()),
+            Tenant::One(_) => Err(KeyProblem::new(
+                "azure_ad.accepted_tenants",
+                "is only for `azure_ad.tenant_id = \"organizations\"` or \"common\"; leave it empty, or the tenant out",
+            )),
+            Tenant::Listed(_) => self.check_list(),
+        }
+    }
+
+    fn check_list(&self) -> Result<(), KeyProblem> {
+        if self.domain.is_some() {
+            return Err(KeyProblem::new(
+                "azure_ad.domain",
+                "names one tenant, and `azure_ad.tenant_id` stands for several; leave it out",
+            ));
+        }
+        let problem = |text| Err(KeyProblem::new("azure_ad.accepted_tenants", text));
+        if self.accepted_tenants.is_empty() {
+            return problem(
+                "must list the ids of the tenants whose tokens are accepted, since `azure_ad.tenant_id` names none",
+            );
+        }
+        if self.accepted_tenants.iter().any(|tenant| tenant.to_string() == PERSONAL_ACCOUNTS) {
+            return problem("lists the tenant of all personal accounts, which has no apps that could call");
+        }
+        Ok(())
+    }
+}
+
+impl TryFrom<String> for Tenant {
+    type Error = InvalidTenant;
+
+    fn try_from(text: String) -> Result<Self, InvalidTenant> {
+        match text.as_str() {
+            "organizations" => Ok(Self::Listed(TenantIndependentEndpoint::Organizations)),
+            "common" => Ok(Self::Listed(TenantIndependentEndpoint::Common)),
+            "consumers" => Err(InvalidTenant::Consumers),
+            id => TenantId::parse(id).map(Self::One).map_err(|_| InvalidTenant::NotATenant),
+        }
+    }
+}
+
+impl fmt::Display for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(tenant) => tenant.fmt(f),
+            Self::Listed(endpoint) => f.write_str(endpoint.as_str()),
+        }
+    }
+}
