@@ -13,4 +13,5 @@ mod sdk;
 mod secrets;
 mod settings;
 mod shutdown;
+mod tenants;
 mod versions;

@@ -1,9 +1,11 @@
-//! What the app shows by itself, over HTTP, with no authority in reach.
+//! What the app shows by itself, over HTTP, with no authority in reach or one that a test makes up.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod app;
+mod authority;
 mod description;
 mod development;
+mod keys;
 mod program;
 mod refusals;
 mod resources;
