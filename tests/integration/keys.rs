@@ -1,5 +1,6 @@
 //! Key rollover while the services run.
 
+use demo::system::Options;
 use reqwest::{Method, StatusCode, header};
 use serde_json::json;
 use tests::World;
@@ -13,6 +14,58 @@ async fn tokens_of_the_new_and_of_the_old_key_are_accepted_after_a_rollover() {
     let new = world.token(json!({})).await;
     assert_eq!(world.get("/api/resources", &new).await.status(), StatusCode::OK);
     assert_eq!(world.get("/api/resources", &old).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_announced_key_costs_no_fetch_more_than_its_first_token() {
+    let world = World::start().await;
+    let tenant = world.system.authority().first_tenant();
+    let old = tenant.keys().signing();
+    tenant.journal().clear();
+    let announced = tenant.keys().announce().unwrap();
+    assert_eq!(world.get("/api/resources", &world.token(json!({})).await).await.status(), StatusCode::OK);
+    tenant.journal().expect_key_set_fetches(0);
+    tenant.keys().promote(&announced).unwrap();
+    for _ in 0..3 {
+        let new = world.token(json!({})).await;
+        assert_eq!(world.get("/api/resources", &new).await.status(), StatusCode::OK);
+    }
+    tenant.journal().expect_key_set_fetches(1);
+    tenant.keys().retire(&old).unwrap();
+    tenant.keys().remove(&old).unwrap();
+    let new = world.token(json!({})).await;
+    assert_eq!(world.get("/api/resources", &new).await.status(), StatusCode::OK);
+    tenant.journal().expect_key_set_fetches(1);
+}
+
+#[tokio::test]
+async fn when_all_keys_are_replaced_at_once_the_first_new_token_is_accepted_after_one_fetch() {
+    let world = World::start().await;
+    let tenant = world.system.authority().first_tenant();
+    let old = world.token(json!({})).await;
+    tenant.journal().clear();
+    // More often than unknown keys may cause fetches at once: those that bring a new key are not counted.
+    for round in 1..=5 {
+        tenant.keys().emergency().unwrap();
+        let new = world.token(json!({})).await;
+        assert_eq!(world.get("/api/resources", &new).await.status(), StatusCode::OK, "{round}");
+        tenant.journal().expect_key_set_fetches(round);
+    }
+    // For as long as a removed key may be used.
+    assert_eq!(world.get("/api/resources", &old).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn without_grace_a_removed_key_ends_with_the_fetch_that_lacks_it() {
+    let resource_variables = vec![("KEYS__REMOVED_KEY_GRACE_SECONDS".to_owned(), "0".to_owned())];
+    let world = World::start_with(Options { resource_variables, ..Options::default() }).await;
+    let old = world.token(json!({})).await;
+    world.system.authority().first_tenant().keys().emergency().unwrap();
+    assert_eq!(world.get("/api/resources", &old).await.status(), StatusCode::OK);
+    let new = world.token(json!({})).await;
+    assert_eq!(world.get("/api/resources", &new).await.status(), StatusCode::OK);
+    let refused = world.get("/api/resources", &old).await;
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]

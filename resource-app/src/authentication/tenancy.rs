@@ -125,11 +125,14 @@ impl Issuers {
         self.are_filled_in(key_issuer, &self.v2) || self.are_filled_in(key_issuer, self.of_version(version))
     }
 
-    /// Whether `issuer` is the text, or what the text is with the tenant in its one place.
-    fn are_filled_in(&self, text: &str, issuer: &str) -> bool {
-        let Some((before, after)) = text.split_once(TENANT_PLACEHOLDER) else { return text == issuer };
-        let rest = issuer.strip_prefix(before).and_then(|rest| rest.strip_prefix(self.tenant.as_str()));
-        rest == Some(after)
+    /// Whether `issuer` is what `text` is with the tenant in each of its places.
+    fn are_filled_in(&self, mut text: &str, mut issuer: &str) -> bool {
+        while let Some((before, after)) = text.split_once(TENANT_PLACEHOLDER) {
+            let rest = issuer.strip_prefix(before).and_then(|rest| rest.strip_prefix(self.tenant.as_str()));
+            let Some(rest) = rest else { return false };
+            (text, issuer) = (after, rest);
+        }
+        text == issuer
     }
 }
 
@@ -198,5 +201,38 @@ mod tests {
         }
         let v1 = "https://login.example/{tenantid}/";
         assert_eq!([Version::V1, Version::V2].map(|version| issuers.include(v1, version)), [true, false]);
+    }
+
+    #[test]
+    fn each_cloud_accepts_its_own_issuers_and_keys_and_no_others() {
+        let tenant = TenantId::parse(TENANT).unwrap();
+        let clouds = [
+            "https://login.microsoftonline.com",
+            "https://login.microsoftonline.us",
+            "https://login.partner.microsoftonline.cn",
+            "https://contoso.ciamlogin.com",
+            "https://localhost:5000",
+        ]
+        .map(|instance| Instance::parse(instance).unwrap());
+        let of = |cloud: &Instance| Tenancy::from(Authority::new(cloud.clone(), tenant, None));
+        for (number, cloud) in clouds.iter().enumerate() {
+            let tenancy = of(cloud);
+            let issuers = tenancy.issuers(tenant).unwrap();
+            for (other_number, other) in clouds.iter().enumerate() {
+                let others = of(other);
+                let others = others.issuers(tenant).unwrap();
+                let same = number == other_number;
+                let v2 = issuers.of_version(Version::V2) == others.of_version(Version::V2);
+                assert_eq!(v2, same, "{cloud} {other}");
+                // Those of the public and of the US Government cloud are one in v1.0; their keys are not.
+                let v1 = issuers.of_version(Version::V1) == others.of_version(Version::V1);
+                assert_eq!(v1, same || number.max(other_number) == 1, "{cloud} {other}");
+                for key_issuer in [other.issuer(tenant, Version::V2), other.issuer_template(Version::V2)] {
+                    for version in [Version::V1, Version::V2] {
+                        assert_eq!(issuers.include(&key_issuer, version), same, "{cloud} {key_issuer}");
+                    }
+                }
+            }
+        }
     }
 }
