@@ -1,6 +1,7 @@
 //! The authority comes and goes; the resource-app heals by itself.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
 
 use authority_app::{Authority, MintRequest};
 use demo::system::DEMO_CLIENT_SECRET;
@@ -78,7 +79,9 @@ async fn a_resource_app_that_started_first_works_once_the_authority_is_up() {
     assert!(!undecided.headers().contains_key(header::WWW_AUTHENTICATE));
 
     let _authority = start().await;
+    let back = Instant::now();
     resource.wait_until_ready().await;
+    assert!(back.elapsed() < Duration::from_secs(5), "{:?}", back.elapsed());
     assert_eq!(get("/api/resources").await.status(), StatusCode::OK);
 }
 

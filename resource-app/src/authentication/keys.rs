@@ -19,6 +19,7 @@
 mod bucket;
 mod key_set;
 mod refresh;
+mod roca;
 mod settings;
 mod snapshot;
 mod source;

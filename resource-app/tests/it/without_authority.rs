@@ -56,6 +56,7 @@ async fn metrics_are_on_their_own_listener_with_bounded_labels() {
         r#"http_requests_total{method="other",route="/health/live",status="405"} 1"#,
         r#"problems_total{code="token_missing"} 1"#,
         "signing_keys 0",
+        "signing_keys_removed 0",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }

@@ -15,6 +15,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
+use super::roca;
+
 /// The sizes of RSA keys that are admitted, in bits: what NIST allows, up to what the cryptography verifies.
 const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
@@ -71,14 +73,19 @@ impl KeySet {
         }
         let mut keys = HashMap::new();
         let mut unusable = HashSet::new();
+        let mut rejection = None;
         for jwk in document.keys.0 {
             match admit(jwk.get()) {
                 Ok((key_id, key)) => insert(&mut keys, key_id, key),
                 Err(reason) => {
-                    tracing::debug!(reason, "left a published key out");
+                    rejection = Some(reason);
                     unusable.extend(name(jwk.get()));
                 }
             }
+        }
+        if let Some(reason) = rejection {
+            // One line for all of them: how many there are is up to the document.
+            tracing::warn!(reason, "left published keys out, the last of them for this reason");
         }
         // A name that two different keys claim is nobody's.
         unusable.extend(keys.extract_if(|_, key| key.is_none()).map(|(key_id, _)| key_id));
@@ -257,6 +264,9 @@ fn modulus(text: &str) -> Result<Vec<u8>, &'static str> {
     if *first == 0 || last % 2 == 0 || !MODULUS_BITS.contains(&bits) {
         return Err("with an unsafe modulus");
     }
+    if roca::is_suspect(&bytes) {
+        return Err("from a generator whose keys can be factored");
+    }
     Ok(bytes)
 }
 
@@ -332,6 +342,7 @@ mod tests {
             with("n", json!(segment(&[0xff; 255]))),
             with("n", json!(segment(&[0xff; 2048]))),
             with("n", even(&good)),
+            with("n", json!(segment(&roca::tests::multiple_of_all_primes(229, 1)))),
             with("e", json!("AQ")),
             with("e", json!("Aw")),
             with("e", json!(null)),

@@ -170,9 +170,11 @@ mod tests {
         assert_eq!(one.generation(), same.generation());
         let more = same.followed_by(set(&[key.jwk("K1"), key.jwk("K2")]), HOUR);
         let changed = more.followed_by(set(&[other.jwk("K1"), key.jwk("K2")]), HOUR);
-        let less = changed.followed_by(set(&[key.jwk("K2")]), HOUR);
-        let mut generations = vec![same.generation(), more.generation(), changed.generation()];
-        generations.push(less.generation());
+        let mut of_other_issuer = key.jwk("K2");
+        of_other_issuer["issuer"] = json!("https://login.example/other");
+        let moved = changed.followed_by(set(&[other.jwk("K1"), of_other_issuer]), HOUR);
+        let less = moved.followed_by(set(&[key.jwk("K2")]), HOUR);
+        let mut generations = [&same, &more, &changed, &moved, &less].map(Snapshot::generation).to_vec();
         tokio::time::advance(HOUR + Duration::from_millis(1)).await;
         generations.push(less.generation());
         generations.push(less.followed_by(set(&[key.jwk("K2")]), HOUR).generation());

@@ -128,6 +128,23 @@ async fn a_start_without_the_authority_heals_within_5_seconds_of_its_return() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn requests_without_a_key_set_neither_hasten_the_task_nor_use_up_the_fetches() {
+    let authority = Authority::new(Answer::Fail);
+    let keys = authority.keys();
+    for number in 0..6000 {
+        assert_eq!(find(&keys, &number.to_string()).await.0, Some(KeyError::Unavailable));
+        sleep(SECOND / 100).await;
+    }
+    assert!((20..=70).contains(&authority.asked()), "{}", authority.asked());
+    authority.now(Answer::Publish(&["K1"]));
+    sleep(5 * SECOND).await;
+    for names in [&["K1", "K2"], &["K1", "K3"]] {
+        authority.now(Answer::Publish(names));
+        assert_eq!(find(&keys, names[1]).await, AT_ONCE);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn keys_that_became_too_old_heal_as_fast() {
     let authority = Authority::new(Answer::Publish(&["K1"]));
     let keys = authority.warm_keys().await;
