@@ -9,7 +9,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::KeySet;
 use super::source::FetchError;
-use super::state::Shared;
+use super::state::{Progress, Shared};
 
 /// The longest pause between two tries while there is no usable key set: the app answers 503 as long.
 const MAX_RETRY_WITHOUT_KEYS: Duration = Duration::from_secs(2);
@@ -42,7 +42,7 @@ where
 {
     let mut failures = 0;
     loop {
-        shared.demand().in_progress = true;
+        shared.demand().fetch = Progress::UnderWay;
         let outcome = end_of(fetch()).await;
         failures = if outcome.is_ok() { 0 } else { failures + 1 };
         take_in(&shared, outcome);
@@ -78,7 +78,7 @@ pub(super) fn take_in(shared: &Shared, outcome: Outcome) {
     }
     // In this order under the lock: whoever asks from now on asks for another fetch.
     let mut demand = shared.demand();
-    demand.in_progress = false;
+    demand.fetch = Progress::Idle;
     shared.fetches.send_modify(|fetches| {
         let count = if failing { &mut fetches.failed } else { &mut fetches.fetched };
         *count += 1;
@@ -93,7 +93,7 @@ async fn wait(shared: &Shared, turn: Instant) {
             () = sleep_until(turn) => return,
             () = shared.wanted.notified() => {
                 // The wish may be older than the fetch that has just ended.
-                if shared.demand().in_progress {
+                if shared.demand().fetch == Progress::Wanted {
                     return;
                 }
             }

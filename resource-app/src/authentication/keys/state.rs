@@ -29,10 +29,20 @@ pub(super) struct Shared {
 /// Decides whether an unknown key may cause a fetch.
 #[derive(Debug)]
 pub(super) struct Demand {
-    /// A fetch is under way or asked for: nobody needs to ask again.
-    pub(super) in_progress: bool,
+    pub(super) fetch: Progress,
     pub(super) bucket: Bucket,
     pub(super) unknown: UnknownKeys,
+}
+
+/// Where the next fetch to end is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Nobody has asked for one.
+    Idle,
+    /// It is about to begin: nobody needs to ask again.
+    Wanted,
+    /// It has begun, and the authority may have answered already.
+    UnderWay,
 }
 
 /// The fetches that have ended.
@@ -54,7 +64,7 @@ impl Shared {
             grace: Duration::from_secs(settings.removed_key_grace_seconds),
             wait: Duration::from_millis(settings.unknown_key_wait_milliseconds.get()),
             // The task begins with a fetch.
-            demand: Mutex::new(Demand { in_progress: true, bucket, unknown: UnknownKeys::default() }),
+            demand: Mutex::new(Demand { fetch: Progress::Wanted, bucket, unknown: UnknownKeys::default() }),
             wanted: Notify::new(),
             fetches: watch::Sender::new(Fetches::default()),
         }
@@ -82,20 +92,9 @@ impl Shared {
             Ok(key) => return Ok(key),
             Err(miss) => miss,
         };
-        let Some(mut fetches) = self.fetch_after(key_id, miss) else { return Err(self.judge(miss)) };
-        // A fetch may have ended between the look and the wish; then this one finds the key.
-        if let Ok(key) = self.lookup(key_id) {
-            return Ok(key);
-        }
-        let ended = tokio::time::timeout(self.wait, fetches.changed()).await.is_ok();
-        self.lookup(key_id).map_err(|miss| {
-            // As long as the fetch is under way, nobody can say that there is no such key.
-            let miss = if ended { self.judge(miss) } else { KeyError::Unavailable };
-            if miss == KeyError::Unknown {
-                self.demand().unknown.remember(key_id, Instant::now());
-            }
-            miss
-        })
+        let fetched = tokio::time::timeout(self.wait, self.await_key(key_id, miss)).await;
+        // As long as the fetch is under way, nobody can say that there is no such key.
+        fetched.unwrap_or_else(|_| self.lookup(key_id).map_err(|_| KeyError::Unavailable))
     }
 
     /// Puts a newer key set in the place of the last one.
@@ -128,23 +127,52 @@ impl Shared {
         self.usable(|keys| keys.find(key_id)).ok_or(KeyError::Unavailable)?.ok_or(KeyError::Unknown)
     }
 
-    /// What changes when the fetch ends that is under way, or that this miss may cause; nothing where there is none.
-    fn fetch_after(&self, key_id: &str, miss: KeyError) -> Option<watch::Receiver<Fetches>> {
+    /// Waits until a fetch that began after the request came has ended.
+    ///
+    /// One that was under way may have been answered before the key was published; then the next one tells.
+    async fn await_key(&self, key_id: &str, mut miss: KeyError) -> Result<Arc<SigningKey>, KeyError> {
+        for is_last in [false, true] {
+            let Some((mut fetches, began_before)) = self.fetch_after(key_id, miss) else {
+                return Err(self.judge(miss));
+            };
+            // A fetch may have ended between the look and the wish; then this one finds the key.
+            if let Ok(key) = self.lookup(key_id) {
+                return Ok(key);
+            }
+            // Its sender is part of `self`, so this ends with a fetch and never with an error.
+            let _ = fetches.changed().await;
+            miss = match self.lookup(key_id) {
+                Ok(key) => return Ok(key),
+                Err(miss) => self.judge(miss),
+            };
+            if is_last || !began_before || miss == KeyError::Unavailable {
+                break;
+            }
+        }
+        if miss == KeyError::Unknown {
+            self.demand().unknown.remember(key_id, Instant::now());
+        }
+        Err(miss)
+    }
+
+    /// What changes when the fetch ends that is coming or that this miss may cause, and whether that fetch has begun
+    /// already; nothing where there is none.
+    fn fetch_after(&self, key_id: &str, miss: KeyError) -> Option<(watch::Receiver<Fetches>, bool)> {
         let now = Instant::now();
         let mut demand = self.demand();
         if miss == KeyError::Unknown && demand.unknown.contains(key_id, now) {
             return None;
         }
-        if !demand.in_progress {
+        if demand.fetch == Progress::Idle {
             // Without a key set, the task tries again by itself before long.
             if miss == KeyError::Unavailable || !demand.bucket.take(now) {
                 return None;
             }
-            demand.in_progress = true;
+            demand.fetch = Progress::Wanted;
             self.wanted.notify_one();
         }
         // Under the lock, so that the end of this fetch cannot be missed.
-        Some(self.fetches.subscribe())
+        Some((self.fetches.subscribe(), demand.fetch == Progress::UnderWay))
     }
 
     /// Where the authority does not answer, a key that is not at hand may exist all the same.

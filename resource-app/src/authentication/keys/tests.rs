@@ -222,6 +222,21 @@ async fn a_thousand_requests_with_a_new_key_cost_one_fetch_even_if_the_first_goe
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_that_is_published_while_a_fetch_is_under_way_is_let_in_after_the_next() {
+    let authority = Authority::new(Answer::Publish(&["K1"]));
+    let keys = authority.warm_keys().await;
+    // The answer is on its way when the new key is published.
+    authority.after(SECOND, Answer::Publish(&["K1"]));
+    let other = Arc::clone(&keys);
+    let other = tokio::spawn(async move { find(&other, "made up").await });
+    sleep(SECOND / 10).await;
+    authority.after(SECOND / 2, Answer::Publish(&["K1", "K2"]));
+    assert_eq!(find(&keys, "K2").await, (None, SECOND * 14 / 10));
+    assert_eq!(authority.asked(), 3);
+    assert_eq!(other.await.unwrap(), (Some(KeyError::Unknown), SECOND));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_flood_of_unknown_keys_costs_a_bounded_number_of_fetches() {
     let authority = Authority::new(Answer::Publish(&["K1"]));
     let keys = authority.warm_keys().await;
