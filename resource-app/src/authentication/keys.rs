@@ -120,15 +120,10 @@ impl Keys {
         KeyStatus { keys, removed, age: self.shared.age(), fetched, failed }
     }
 
-    /// Keys that are never fetched.
-    #[cfg(test)]
-    pub(super) fn fixed(keys: KeySet) -> Self {
-        use std::num::NonZeroU32;
-        let settings = KeySettings { unknown_key_fetches: NonZeroU32::MIN, ..KeySettings::of_tests() };
-        let shared = Shared::new(&settings);
-        refresh::take_in(&shared, Ok(keys));
-        assert!(shared.demand().bucket.take(tokio::time::Instant::now()));
-        Self { shared: Arc::new(shared), _task: None }
+    /// Keys that are never fetched, and stay usable for ever.
+    #[must_use]
+    pub fn fixed(keys: KeySet) -> Self {
+        Self { shared: Arc::new(Shared::never_fetching(keys)), _task: None }
     }
 }
 

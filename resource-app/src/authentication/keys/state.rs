@@ -1,5 +1,6 @@
 //! What requests and the task that fetches have in common.
 
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::time::Instant;
 use super::bucket::Bucket;
 use super::snapshot::Snapshot;
 use super::unknown::UnknownKeys;
-use super::{KeyError, KeySet, KeySettings, SigningKey};
+use super::{KeyError, KeySet, KeySettings, SigningKey, refresh};
 
 /// The current keys, and who wants others.
 #[derive(Debug)]
@@ -68,6 +69,21 @@ impl Shared {
             wanted: Notify::new(),
             fetches: watch::Sender::new(Fetches::default()),
         }
+    }
+
+    /// With these keys for ever: nobody can cause a fetch.
+    pub(super) fn never_fetching(keys: KeySet) -> Self {
+        let shared = Self::new(&KeySettings {
+            refresh_interval_seconds: NonZeroU64::MAX,
+            max_age_seconds: NonZeroU64::MAX,
+            removed_key_grace_seconds: 0,
+            unknown_key_fetches: NonZeroU32::MIN,
+            unknown_key_refill_seconds: NonZeroU64::MAX,
+            unknown_key_wait_milliseconds: NonZeroU64::MIN,
+        });
+        shared.demand().bucket.take(Instant::now());
+        refresh::take_in(&shared, Ok(keys));
+        shared
     }
 
     /// Looks at the keys, where there are some that are not too old.
