@@ -11,6 +11,7 @@ use shared::settings::{KeyProblem, SettingsError};
 use tokio_util::sync::CancellationToken;
 
 use crate::authorization::PolicyError;
+use crate::guard::Records;
 use crate::metrics::{Metrics, UPKEEP_INTERVAL};
 use crate::settings::Settings;
 use crate::state::AppState;
@@ -24,6 +25,7 @@ pub struct ResourceApp {
     router: Router,
     metrics_server: Option<(Server, Router)>,
     metrics: Metrics,
+    records: Arc<Records>,
     store: Store,
 }
 
@@ -71,17 +73,23 @@ impl ResourceApp {
         let client = http_client(&settings.http_client)?;
         let server = Server::bind(&settings.server).await?;
         let store = Store::open(&settings.store).await?;
-        let policies = azure_ad::authorization(api.policies().clone(), development.as_ref());
+        let policies = azure_ad::authorization(api.policies().clone(), &settings, development.as_ref());
         let authenticator = Arc::new(azure_ad::authentication(&settings, client));
         let metrics = Metrics::new();
         let metrics_server = match settings.metrics.listen {
             Some(address) => Some((bind_metrics(address).await?, metrics.routes(Arc::clone(&authenticator)))),
             None => None,
         };
-        let state =
-            AppState { authenticator, policies: Arc::new(policies), development, store: store.clone() };
+        let records = Arc::new(Records::new(&settings.authorization, metrics.clone()));
+        let state = AppState {
+            authenticator,
+            policies: Arc::new(policies),
+            development,
+            records: Arc::clone(&records),
+            store: store.clone(),
+        };
         let router = router::router(api, state, metrics.clone());
-        Ok(Self { server, router, metrics_server, metrics, store })
+        Ok(Self { server, router, metrics_server, metrics, records, store })
     }
 
     /// The base URL of the API for a client on this machine, without a trailing slash.
@@ -111,7 +119,8 @@ impl ResourceApp {
             // Last, so that the end itself can be watched.
             background.cancel();
         };
-        tokio::join!(api, metrics, upkeep(self.metrics, background.clone()));
+        tokio::join!(api, metrics, upkeep(self.metrics, &self.records, background.clone()));
+        self.records.sum_up();
         self.store.close().await;
     }
 }
@@ -123,9 +132,10 @@ async fn bind_metrics(address: SocketAddr) -> Result<Server, StartError> {
     })
 }
 
-async fn upkeep(metrics: Metrics, end: CancellationToken) {
+async fn upkeep(metrics: Metrics, records: &Records, end: CancellationToken) {
     let mut interval = tokio::time::interval(UPKEEP_INTERVAL);
     while end.run_until_cancelled(interval.tick()).await.is_some() {
         metrics.upkeep();
+        records.sum_up();
     }
 }

@@ -1,13 +1,12 @@
 //! The one place where errors become HTTP.
 //!
 //! A body is a problem (RFC 9457) with a stable `code`; it never holds a source error or anything of a token.
-//! Each error is logged here, once, inside the request's span.
+//! A refusal is on record where it was decided, in [`crate::guard`]; what failed in here is logged here, once.
 
 mod challenge;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use shared::ids::ClientId;
 use shared::problem::Problem;
 use shared::process::one_line;
 
@@ -25,8 +24,8 @@ pub(crate) enum ApiError {
     #[error(transparent)]
     Authentication(#[from] AuthenticationError),
     /// The caller, or who grants roles: a policy said no.
-    #[error("{} denied", denial.policy)]
-    Denied { denial: Denial, client_id: ClientId },
+    #[error("{} denied", .0.policy)]
+    Denied(Denial),
     /// The caller: something else is wrong with the request.
     #[error(transparent)]
     Request(#[from] RequestError),
@@ -42,6 +41,12 @@ pub(crate) enum ApiError {
     /// This app: a handler panicked.
     #[error("a handler panicked")]
     Panicked,
+}
+
+impl From<Denial> for ApiError {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
+    }
 }
 
 macro_rules! request_errors {
@@ -119,7 +124,7 @@ impl ApiError {
             | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Authentication(AuthenticationError::MalformedRequest(_)) => StatusCode::BAD_REQUEST,
             Self::Authentication(_) => StatusCode::UNAUTHORIZED,
-            Self::Denied { .. } => StatusCode::FORBIDDEN,
+            Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::Request(error) => error.status(),
             Self::Unguarded | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -128,7 +133,7 @@ impl ApiError {
     fn code(&self) -> &'static str {
         match self {
             Self::Authentication(error) => error.code(),
-            Self::Denied { denial, .. } => denial.reasons.first().copied().unwrap_or("denied"),
+            Self::Denied(denial) => denial.reason(),
             Self::Request(error) => error.code(),
             Self::Store(_) => "store_unavailable",
             Self::NotReady(_) => "not_ready",
@@ -140,33 +145,39 @@ impl ApiError {
     fn detail(&self) -> Option<String> {
         match self {
             Self::Authentication(_) | Self::Request(_) | Self::NotReady(_) => Some(self.to_string()),
-            Self::Denied { denial, .. } if denial.roles.is_empty() => {
-                Some(format!("{} takes an app's own access token", denial.policy))
-            }
-            Self::Denied { denial, .. } => {
-                let scope = challenge::scope(&denial.roles);
-                Some(format!("{} takes an app's own access token with the app role {scope}", denial.policy))
-            }
+            Self::Denied(denial) => Some(denied(denial)),
             Self::Store(_) | Self::Unguarded | Self::Panicked => None,
         }
     }
 
+    /// What the record of the decision (see [`crate::guard`]) does not tell.
     fn log(&self) {
         let (status, code) = (self.status().as_u16(), self.code());
         match self {
-            Self::Denied { denial, client_id } => {
-                let reasons = denial.reasons.join(" ");
-                tracing::info!(status, code, policy = denial.policy, reasons, %client_id, "denied");
-            }
-            Self::Authentication(AuthenticationError::KeysUnavailable) | Self::NotReady(_) => {
-                tracing::warn!(status, code, "{self}");
-            }
-            Self::Authentication(_) => tracing::info!(status, code, "not authenticated"),
-            Self::Request(_) => tracing::debug!(status, code, "refused"),
+            Self::Authentication(_) | Self::Denied(_) | Self::Request(_) => (),
+            Self::NotReady(_) => tracing::warn!(status, code, "{self}"),
             Self::Store(_) | Self::Unguarded | Self::Panicked => {
                 tracing::error!(status, code, error = one_line(self), "failed");
             }
         }
+    }
+}
+
+/// What would have had to be otherwise, for the first thing that was not.
+fn denied(denial: &Denial) -> String {
+    let (policy, roles) = (denial.policy, challenge::scope(&denial.roles));
+    match denial.reason() {
+        "role_missing" => format!("{policy} takes an app's own access token with the app role {roles}"),
+        "client_not_allowed" => {
+            format!("{policy} takes the apps that this API lists, and yours is not among them")
+        }
+        "credential_too_weak" => {
+            format!(
+                "{policy} takes a token that the app got with a stronger credential, such as a certificate"
+            )
+        }
+        "not_creator" => format!("{policy} lets only the app that created the resource change it"),
+        _ => format!("{policy} takes an app's own access token"),
     }
 }
 

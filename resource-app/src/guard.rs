@@ -2,13 +2,17 @@
 //!
 //! **Invariant:** no request reaches a handler under `/api` without a validated token and a policy that said yes.
 //! Three things hold that, each by itself:
-//! - A handler gets into [`GuardedRoutes`] only if its first argument is an [`Authorized`]; anything else does not
-//!   compile.
+//! - A handler gets into [`GuardedRoutes`] only if its first argument is an [`Authorized`] or an [`AuthorizedOn`];
+//!   anything else does not compile.
 //! - An [`Authorized`] comes to be only by evaluating its policy on a [`Principal`].
 //! - A [`Principal`] is attached to a request only by [`guard`]; where it was forgotten, an [`Authorized`] refuses.
 
 mod authorized;
+mod flood;
+mod record;
+mod records;
 mod routes;
+mod verdict;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -19,7 +23,9 @@ use http::{HeaderMap, Uri};
 use shared::loopback::has_loopback_host;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-pub use authorized::Authorized;
+pub use authorized::{Authorized, AuthorizedOn};
+use record::Record;
+pub(crate) use records::Records;
 pub use routes::{GuardedRoute, HasPolicy};
 pub(crate) use routes::{GuardedRoutes, guarded};
 
@@ -42,13 +48,16 @@ pub(crate) fn guard(routes: Router<AppState>, state: &AppState) -> Router<AppSta
 }
 
 async fn authenticate(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    match principal(&state, request.headers(), request.uri()).await {
+    let mut record = Record::new(state);
+    let response = match principal(record.state(), request.headers(), request.uri()).await {
         Ok(principal) => {
-            request.extensions_mut().insert(principal);
+            request.extensions_mut().insert(record.identify(principal));
             next.run(request).await
         }
         Err(error) => ApiError::from(error).into_response(),
-    }
+    };
+    record.answered(&response);
+    response
 }
 
 async fn principal(
@@ -63,7 +72,6 @@ async fn principal(
         (Err(AuthenticationError::NoCredential), Some(handler))
             if !headers.contains_key(header::AUTHORIZATION) && has_loopback_host(headers) =>
         {
-            tracing::warn!("DEVELOPMENT HANDLER: letting a request without a token pass");
             Ok(Principal::of_development(handler))
         }
         (Err(error), _) => Err(error),
@@ -80,6 +88,7 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
+    use crate::metrics::Metrics;
     use crate::router::api;
     use crate::settings::Settings;
     use crate::store::Store;
@@ -89,6 +98,7 @@ mod tests {
         let environment = [("STORE__URL", url.as_str()), ("AZURE_AD__INSTANCE", "https://127.0.0.1:1")];
         let settings = Settings::load(None, environment.into_iter().collect()).unwrap();
         AppState {
+            records: Arc::new(Records::new(&settings.authorization, Metrics::new())),
             authenticator: Arc::new(crate::azure_ad::authentication(&settings, Client::new())),
             policies: Arc::new(api().unwrap().policies().clone()),
             development: None,

@@ -54,7 +54,7 @@ mod state;
 mod store;
 
 pub use app::{ResourceApp, StartError};
-pub use guard::{Authorized, GuardedRoute, HasPolicy};
+pub use guard::{Authorized, AuthorizedOn, GuardedRoute, HasPolicy};
 pub use principal::Principal;
 pub use settings::Settings;
 pub use state::AppState;

@@ -2,13 +2,14 @@
 //!
 //! Labels are bounded: route templates, known methods, statuses and codes, never anything a caller makes up.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
 use http::{Method, StatusCode, header};
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{Counter, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use crate::authentication::Authenticator;
@@ -29,7 +30,11 @@ const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub(crate) struct Metrics {
     recorder: Arc<PrometheusRecorder>,
     handle: PrometheusHandle,
+    decisions: Arc<Decisions>,
 }
+
+/// The counters of decisions that were looked up before, by their reason and policy: both are this app's own words.
+type Decisions = RwLock<HashMap<(&'static str, &'static str), Counter>>;
 
 impl Metrics {
     pub(crate) fn new() -> Self {
@@ -38,7 +43,7 @@ impl Metrics {
         let builder = builder.set_buckets(&BUCKETS).unwrap_or_else(|_| PrometheusBuilder::new());
         let recorder = Arc::new(builder.build_recorder());
         let handle = recorder.handle();
-        let metrics = Self { recorder, handle };
+        let metrics = Self { recorder, handle, decisions: Arc::default() };
         metrics.record(describe);
         metrics
     }
@@ -55,6 +60,24 @@ impl Metrics {
                 counter!("problems_total", "code" => code).increment(1);
             }
         });
+    }
+
+    /// Counts a decision about a request under `/api`.
+    pub(crate) fn decision(&self, reason: &'static str, policy: &'static str) {
+        let known = self.decisions.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counter) = known.get(&(reason, policy)) {
+            return counter.increment(1);
+        }
+        drop(known);
+        let counter = self.record(|| counter!("decisions_total", "reason" => reason, "policy" => policy));
+        counter.increment(1);
+        self.decisions.write().unwrap_or_else(PoisonError::into_inner).insert((reason, policy), counter);
+    }
+
+    /// Counts what a requirement that is only reported would have denied.
+    pub(crate) fn would_deny(&self, reason: &'static str, policy: &'static str) {
+        let counter = self.record(|| counter!("would_deny_total", "reason" => reason, "policy" => policy));
+        counter.increment(1);
     }
 
     /// Folds samples into their buckets.
@@ -88,6 +111,11 @@ fn describe() {
     describe_counter!("http_requests_total", "Requests answered.");
     describe_histogram!("http_request_duration_seconds", "Seconds from a request's header to its answer's.");
     describe_counter!("problems_total", "Requests answered with a problem, by its code.");
+    describe_counter!(
+        "decisions_total",
+        "Requests under /api, by the reason of the decision and its policy."
+    );
+    describe_counter!("would_deny_total", "What requirements in report_only would have denied.");
     describe_gauge!("signing_keys", "Keys that tokens can be verified with.");
     describe_gauge!("signing_keys_removed", "Keys in use although they are no longer published.");
     describe_gauge!("signing_keys_age_seconds", "Seconds since the keys were fetched.");

@@ -31,7 +31,8 @@ pub(crate) async fn observe(State(metrics): State<Metrics>, request: Request, ne
     metrics.request(&method, &route, answer, start.elapsed());
     span.in_scope(|| {
         let microseconds = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
-        tracing::debug!(status = status.as_u16(), microseconds, "answered");
+        let code = answer.code.map(|Code(code)| code);
+        tracing::debug!(status = status.as_u16(), code, microseconds, "answered");
     });
     response.headers_mut().insert(REQUEST_ID, id);
     response

@@ -47,10 +47,20 @@ impl Principal {
     /// What policies may know.
     pub(crate) fn subject(&self) -> Subject<'_> {
         match &self.0 {
-            Kind::Caller(caller) => {
-                Subject { app_only: caller.is_app_only(), roles: caller.roles(), development: false }
-            }
-            Kind::Development => Subject { app_only: false, roles: &[], development: true },
+            Kind::Caller(caller) => Subject {
+                client_id: caller.client_id(),
+                app_only: caller.is_app_only(),
+                client_authentication: caller.client_authentication(),
+                roles: caller.roles(),
+                development: false,
+            },
+            Kind::Development => Subject {
+                client_id: self.client_id(),
+                app_only: false,
+                client_authentication: None,
+                roles: &[],
+                development: true,
+            },
         }
     }
 }

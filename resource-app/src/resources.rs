@@ -13,9 +13,9 @@ use http::{HeaderValue, StatusCode, header};
 use shared::problem::Problem;
 use shared::resource::{NewResource, Resource, ResourcePage};
 
-use crate::authorization::{ReadPolicy, WritePolicy};
+use crate::authorization::{OwnerPolicy, ReadPolicy, WritePolicy};
 use crate::error::{ApiError, RequestError};
-use crate::guard::Authorized;
+use crate::guard::{Authorized, AuthorizedOn};
 use crate::store::{Change, Created, IdempotencyKey, Store, Versioned};
 use body::Body;
 pub(crate) use body::MAX_BODY_BYTES;
@@ -123,13 +123,13 @@ pub(crate) async fn create(
     ),
 )]
 pub(crate) async fn replace(
-    _: Authorized<WritePolicy>,
+    authorized: AuthorizedOn<OwnerPolicy>,
     State(store): State<Store>,
     ResourceId(id): ResourceId,
     if_match: IfMatch,
     Body(new): Body,
 ) -> Result<Response, ApiError> {
-    let replaced = done(store.replace(id, new, &if_match).await?)?;
+    let replaced = done(store.replace(id, new, |resource| authorized.on(resource), &if_match).await?)?;
     Ok(shown(StatusCode::OK, *replaced))
 }
 
@@ -147,20 +147,21 @@ pub(crate) async fn replace(
     ),
 )]
 pub(crate) async fn delete(
-    _: Authorized<WritePolicy>,
+    authorized: AuthorizedOn<OwnerPolicy>,
     State(store): State<Store>,
     ResourceId(id): ResourceId,
     if_match: IfMatch,
 ) -> Result<StatusCode, ApiError> {
-    done(store.delete(id, &if_match).await?)?;
+    done(store.delete(id, |resource| authorized.on(resource), &if_match).await?)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn done<T>(change: Change<T>) -> Result<T, RequestError> {
+fn done<T>(change: Change<T>) -> Result<T, ApiError> {
     match change {
         Change::Done(changed) => Ok(changed),
-        Change::Stale => Err(RequestError::PreconditionFailed),
-        Change::Absent => Err(RequestError::ResourceNotFound),
+        Change::Stale => Err(RequestError::PreconditionFailed.into()),
+        Change::Absent => Err(RequestError::ResourceNotFound.into()),
+        Change::Denied(denial) => Err(denial.into()),
     }
 }
 

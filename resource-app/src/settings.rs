@@ -15,7 +15,7 @@ use shared::settings::{Check, KeyProblem, SettingsError, Sources};
 pub use azure_ad::{AzureAdSettings, InvalidTenant, Tenant};
 
 use crate::authentication::keys::KeySettings;
-use crate::authorization::DevelopmentHandler;
+use crate::authorization::{AuthorizationSettings, DevelopmentHandler};
 use crate::store::Location;
 
 /// Everything this app can be told.
@@ -67,14 +67,6 @@ impl TryFrom<String> for Environment {
     }
 }
 
-/// Section `[authorization]`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AuthorizationSettings {
-    /// Whether requests without a token pass every policy.
-    pub development_handler: bool,
-}
-
 /// Section `[metrics]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -122,6 +114,7 @@ impl Check for Settings {
     fn check(&self) -> Result<(), KeyProblem> {
         self.azure_ad.check()?;
         self.keys.check()?;
+        self.authorization.check()?;
         self.development_handler().map(|_| ())
     }
 }

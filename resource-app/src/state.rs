@@ -6,6 +6,7 @@ use axum::extract::FromRef;
 
 use crate::authentication::Authenticator;
 use crate::authorization::{DevelopmentHandler, Policies};
+use crate::guard::Records;
 use crate::store::Store;
 
 /// What handlers share; cheap to clone.
@@ -14,6 +15,7 @@ pub struct AppState {
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) policies: Arc<Policies>,
     pub(crate) development: Option<DevelopmentHandler>,
+    pub(crate) records: Arc<Records>,
     pub(crate) store: Store,
 }
 

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use shared::settings::KeyProblem;
 
-use super::Subject;
 use super::requirement::{Handler, Outcome};
+use super::{Subject, Target};
 
 /// Meets every requirement of a request that came without a token.
 ///
@@ -31,7 +31,7 @@ impl DevelopmentHandler {
 }
 
 impl Handler for DevelopmentHandler {
-    fn handle(&self, subject: &Subject<'_>) -> Outcome {
+    fn handle(&self, subject: &Subject<'_>, _: Option<&Target>) -> Outcome {
         // Whoever sent a token is judged by it.
         if subject.development { Outcome::Met } else { Outcome::NotMet }
     }
@@ -66,8 +66,9 @@ mod tests {
         policies.add::<ReadPolicy>().unwrap();
         policies.add::<WritePolicy>().unwrap();
         let policies = policies.or(&(Arc::new(handler) as Arc<dyn Handler>));
-        let without_token = Subject { app_only: false, roles: &[], development: true };
-        let with_token = Subject { app_only: true, roles: &["Resource.Read".to_owned()], development: false };
+        let roles = ["Resource.Read".to_owned()];
+        let with_token = Subject::app(&roles);
+        let without_token = Subject { app_only: false, roles: &[], development: true, ..with_token };
         assert!(policies.authorize::<WritePolicy>(&without_token).is_ok());
         assert!(policies.authorize::<ReadPolicy>(&with_token).is_ok());
         assert_eq!(policies.authorize::<WritePolicy>(&with_token).unwrap_err().reasons, ["role_missing"]);

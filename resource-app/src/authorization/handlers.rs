@@ -1,15 +1,20 @@
 //! The handlers of the requirements that policies are made of.
 
+use std::collections::BTreeSet;
+
+use shared::claims::ClientAuthentication;
+use shared::ids::ClientId;
+
 use super::requirement::{Handler, Outcome};
-use super::{Role, Subject};
+use super::{Role, Subject, Target};
 
 /// Looks for a role among those granted, exactly as it is written.
 #[derive(Debug)]
 pub(super) struct RoleHandler(pub(super) Role);
 
 impl Handler for RoleHandler {
-    fn handle(&self, subject: &Subject<'_>) -> Outcome {
-        if subject.roles.iter().any(|role| role == self.0.value()) { Outcome::Met } else { Outcome::NotMet }
+    fn handle(&self, subject: &Subject<'_>, _: Option<&Target>) -> Outcome {
+        met(subject.roles.iter().any(|role| role == self.0.value()))
     }
 }
 
@@ -18,7 +23,51 @@ impl Handler for RoleHandler {
 pub(super) struct AppOnlyHandler;
 
 impl Handler for AppOnlyHandler {
-    fn handle(&self, subject: &Subject<'_>) -> Outcome {
-        if subject.app_only { Outcome::Met } else { Outcome::NotMet }
+    fn handle(&self, subject: &Subject<'_>, _: Option<&Target>) -> Outcome {
+        met(subject.app_only)
     }
+}
+
+/// Looks at how the app proved who it is; a token that does not say counts as not at all.
+#[derive(Debug)]
+pub(super) struct CredentialHandler(pub(super) ClientAuthentication);
+
+impl Handler for CredentialHandler {
+    fn handle(&self, subject: &Subject<'_>, _: Option<&Target>) -> Outcome {
+        met(subject.client_authentication.is_some_and(|used| used >= self.0))
+    }
+}
+
+/// Looks for the app on a list.
+#[derive(Debug)]
+pub(super) struct ListedClientHandler(pub(super) BTreeSet<ClientId>);
+
+impl Handler for ListedClientHandler {
+    fn handle(&self, subject: &Subject<'_>, _: Option<&Target>) -> Outcome {
+        met(self.0.contains(&subject.client_id))
+    }
+}
+
+/// Looks at whether the app created the resource; where there is none, it did not.
+#[derive(Debug)]
+pub(super) struct CreatorHandler;
+
+impl Handler for CreatorHandler {
+    fn handle(&self, subject: &Subject<'_>, target: Option<&Target>) -> Outcome {
+        met(target.is_some_and(|target| target.created_by == subject.client_id))
+    }
+}
+
+/// Looks at whether there is a resource to decide about.
+#[derive(Debug)]
+pub(super) struct TargetHandler;
+
+impl Handler for TargetHandler {
+    fn handle(&self, _: &Subject<'_>, target: Option<&Target>) -> Outcome {
+        met(target.is_some())
+    }
+}
+
+fn met(met: bool) -> Outcome {
+    if met { Outcome::Met } else { Outcome::NotMet }
 }

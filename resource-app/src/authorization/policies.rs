@@ -1,8 +1,14 @@
 //! The policies of this API.
 
-use super::policy::NamedPolicy;
+use super::policy::{NamedPolicy, ResourcePolicy};
 use super::requirement::Requirement;
 use super::role::Role;
+
+/// The policies that callers are judged by.
+pub const CALLER_POLICIES: [&str; 3] = [DefaultPolicy::NAME, ReadPolicy::NAME, WritePolicy::NAME];
+
+/// The policies that are about one resource.
+pub const RESOURCE_POLICIES: [&str; 1] = [OwnerPolicy::NAME];
 
 /// May list and read resources.
 #[derive(Debug)]
@@ -12,7 +18,7 @@ impl NamedPolicy for ReadPolicy {
     const NAME: &'static str = "ReadPolicy";
 
     fn requirements() -> Vec<Requirement> {
-        vec![Requirement::app_only(), Requirement::role(Role::ResourceRead)]
+        of_an_app_with(Role::ResourceRead)
     }
 }
 
@@ -24,7 +30,7 @@ impl NamedPolicy for WritePolicy {
     const NAME: &'static str = "WritePolicy";
 
     fn requirements() -> Vec<Requirement> {
-        vec![Requirement::app_only(), Requirement::role(Role::ResourceWrite)]
+        of_an_app_with(Role::ResourceWrite)
     }
 }
 
@@ -36,20 +42,51 @@ impl NamedPolicy for DefaultPolicy {
     const NAME: &'static str = "DefaultPolicy";
 
     fn requirements() -> Vec<Requirement> {
-        vec![Requirement::app_only()]
+        of_an_app()
     }
+}
+
+/// May replace or delete this resource: any that exists, or only what it created, as the settings say.
+///
+/// A caller who may write learns from a 403 that there is such a resource. So they do without this policy, from
+/// the 412 that a wrong `If-Match` brings; what is in it needs [`ReadPolicy`] either way.
+#[derive(Debug)]
+pub struct OwnerPolicy;
+
+impl NamedPolicy for OwnerPolicy {
+    const NAME: &'static str = "OwnerPolicy";
+
+    fn requirements() -> Vec<Requirement> {
+        vec![Requirement::target()]
+    }
+}
+
+impl ResourcePolicy for OwnerPolicy {
+    type Caller = WritePolicy;
+}
+
+fn of_an_app() -> Vec<Requirement> {
+    vec![Requirement::app_only(), Requirement::confidential_client()]
+}
+
+fn of_an_app_with(role: Role) -> Vec<Requirement> {
+    let mut requirements = of_an_app();
+    requirements.push(Requirement::role(role));
+    requirements
 }
 
 #[cfg(test)]
 mod tests {
+    use shared::claims::ClientAuthentication;
+
     use super::*;
     use crate::authorization::{Policy, Subject};
 
     /// The reasons of a denial; none where the policy says yes.
     fn denied<P: NamedPolicy>(app_only: bool, roles: &[&str]) -> Vec<&'static str> {
         let roles: Vec<String> = roles.iter().map(ToString::to_string).collect();
-        let subject = Subject { app_only, roles: &roles, development: false };
-        Policy::of::<P>().unwrap().decide(&subject).map_or_else(|denial| denial.reasons, |()| Vec::new())
+        let subject = Subject { app_only, ..Subject::app(&roles) };
+        Policy::of::<P>().unwrap().decide(&subject, None).map_or_else(|denial| denial.reasons, |_| Vec::new())
     }
 
     #[test]
@@ -98,9 +135,24 @@ mod tests {
     }
 
     #[test]
+    fn an_app_that_did_not_prove_who_it_is_does_not_pass() {
+        let roles = ["Resource.Read".to_owned()];
+        let read = Policy::of::<ReadPolicy>().unwrap();
+        for (client_authentication, passes) in [
+            (None, false),
+            (Some(ClientAuthentication::Public), false),
+            (Some(ClientAuthentication::Secret), true),
+            (Some(ClientAuthentication::Certificate), true),
+        ] {
+            let subject = Subject { client_authentication, ..Subject::app(&roles) };
+            let decision = read.decide(&subject, None).map_err(|denial| denial.reasons);
+            assert_eq!(decision, if passes { Ok(vec![]) } else { Err(vec!["credential_too_weak"]) });
+        }
+    }
+
+    #[test]
     fn a_denial_names_the_roles_that_would_have_done() {
-        let nobody = Subject { app_only: true, roles: &[], development: false };
-        let roles = |policy: Policy| policy.decide(&nobody).unwrap_err().roles;
+        let roles = |policy: Policy| policy.decide(&Subject::app(&[]), None).unwrap_err().roles;
         assert_eq!(roles(Policy::of::<ReadPolicy>().unwrap()), [Role::ResourceRead]);
         assert_eq!(roles(Policy::of::<WritePolicy>().unwrap()), [Role::ResourceWrite]);
     }

@@ -1,12 +1,12 @@
-//! A policy, the set of those in use, and what evaluating one gives.
+//! A policy, and what evaluating one gives.
 
-use std::any::{TypeId, type_name};
-use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::requirement::{Handler, Outcome, Requirement};
-use super::{Role, Subject};
+use uuid::Uuid;
+
+use super::requirement::{Handler, Requirement};
+use super::{Role, Subject, Target};
 
 /// A policy's type: handlers name it in their signature.
 pub trait NamedPolicy: Send + Sync + 'static {
@@ -15,6 +15,12 @@ pub trait NamedPolicy: Send + Sync + 'static {
 
     /// What must all be met.
     fn requirements() -> Vec<Requirement>;
+}
+
+/// The type of a policy about one resource: it is evaluated when the resource has been found.
+pub trait ResourcePolicy: NamedPolicy {
+    /// The policy that the caller must pass before any resource is looked for.
+    type Caller: NamedPolicy;
 }
 
 /// Requirements that must all be met.
@@ -27,8 +33,8 @@ pub struct Policy {
 /// Whoever wrote a policy: it cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
-    /// A policy without requirements would let everybody pass.
-    #[error("the policy {0} has no requirement")]
+    /// A policy without requirements, or with none that is enforced, would let everybody pass.
+    #[error("the policy {0} has no requirement that is enforced")]
     Empty(&'static str),
     /// Two policies of one name could not be told apart in a log.
     #[error("two policies have the name {0}")]
@@ -42,29 +48,51 @@ pub struct Denial {
     pub policy: &'static str,
     /// A stable word for each requirement that was not met, in the policy's order; never empty.
     pub reasons: Vec<&'static str>,
+    /// The same for the requirements that are only reported; mostly empty.
+    pub would_deny: Vec<&'static str>,
     /// The roles that the policy asks for, whether the caller has them or not.
     pub roles: Vec<Role>,
 }
 
 /// A policy's yes: only evaluating `P` makes one.
 #[derive(Debug)]
-pub struct Proof<P>(PhantomData<fn() -> P>);
+pub struct Proof<P> {
+    would_deny: Vec<&'static str>,
+    policy: PhantomData<fn() -> P>,
+}
+
+/// A policy's yes about one resource: only evaluating `P` on that resource makes one.
+#[derive(Debug)]
+pub struct Permit<P> {
+    resource: Uuid,
+    proof: Proof<P>,
+}
 
 impl Policy {
     /// A policy of these requirements.
     ///
     /// # Errors
-    /// There is none.
+    /// There is none that is enforced.
     pub fn new(name: &'static str, requirements: Vec<Requirement>) -> Result<Self, PolicyError> {
-        if requirements.is_empty() { Err(PolicyError::Empty(name)) } else { Ok(Self { name, requirements }) }
+        if requirements.iter().any(Requirement::is_enforced) {
+            Ok(Self { name, requirements })
+        } else {
+            Err(PolicyError::Empty(name))
+        }
     }
 
     /// The policy of a type.
     ///
     /// # Errors
-    /// It has no requirement.
+    /// It has no requirement that is enforced.
     pub fn of<P: NamedPolicy>() -> Result<Self, PolicyError> {
         Self::new(P::NAME, P::requirements())
+    }
+
+    /// The name in logs and in the API's description.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
     }
 
     /// The roles it asks for.
@@ -73,100 +101,111 @@ impl Policy {
         self.requirements.iter().filter_map(Requirement::required_role).collect()
     }
 
-    /// Evaluates the policy.
+    /// What must all be met.
+    #[must_use]
+    pub fn requirements(&self) -> &[Requirement] {
+        &self.requirements
+    }
+
+    /// Evaluates the policy; what requirements that are only reported would deny for is in the answer.
     ///
     /// # Errors
     /// A requirement is not met, or a handler vetoed.
-    pub fn decide(&self, subject: &Subject<'_>) -> Result<(), Denial> {
+    pub fn decide(
+        &self,
+        subject: &Subject<'_>,
+        target: Option<&Target>,
+    ) -> Result<Vec<&'static str>, Denial> {
         // All of them, so that a log tells everything that is missing at once.
-        let reasons: Vec<_> =
-            self.requirements.iter().filter_map(|requirement| unmet(requirement, subject)).collect();
-        if reasons.is_empty() { Ok(()) } else { Err(self.denial(reasons)) }
+        let (mut reasons, mut would_deny) = (Vec::new(), Vec::new());
+        for requirement in &self.requirements {
+            if let Some(reason) = requirement.unmet(subject, target) {
+                if requirement.is_enforced() { reasons.push(reason) } else { would_deny.push(reason) }
+            }
+        }
+        if reasons.is_empty() {
+            return Ok(would_deny);
+        }
+        Err(Denial { policy: self.name, reasons, would_deny, roles: self.roles() })
     }
 
-    fn denial(&self, reasons: Vec<&'static str>) -> Denial {
-        Denial { policy: self.name, reasons, roles: self.roles() }
+    /// Demands something more.
+    #[must_use]
+    pub(super) fn and(mut self, requirement: Requirement) -> Self {
+        self.requirements.push(requirement);
+        self
     }
 
-    fn or(self, handler: &Arc<dyn Handler>) -> Self {
+    /// Lets a handler meet every requirement.
+    pub(super) fn or(self, handler: &Arc<dyn Handler>) -> Self {
         let requirements =
             self.requirements.into_iter().map(|requirement| requirement.or(Arc::clone(handler)));
         Self { requirements: requirements.collect(), ..self }
     }
 }
 
-fn unmet(requirement: &Requirement, subject: &Subject<'_>) -> Option<&'static str> {
-    match requirement.handle(subject) {
-        Outcome::Met => None,
-        Outcome::NotMet => Some(requirement.reason()),
-        Outcome::Veto => Some("vetoed"),
+impl Denial {
+    /// The word for a denial that has to be one word: its first reason.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        self.reasons.first().copied().unwrap_or("denied")
     }
 }
 
-/// The policies in use, by their types.
-#[derive(Debug, Clone, Default)]
-pub struct Policies(HashMap<TypeId, Policy>);
-
-impl Policies {
-    /// Takes a policy into use; a second time changes nothing.
-    ///
-    /// # Errors
-    /// It has no requirement, or the name of another one.
-    pub fn add<P: NamedPolicy>(&mut self) -> Result<(), PolicyError> {
-        let id = TypeId::of::<P>();
-        if self.0.contains_key(&id) {
-            return Ok(());
-        }
-        if self.0.values().any(|policy| policy.name == P::NAME) {
-            return Err(PolicyError::SameName(P::NAME));
-        }
-        self.0.insert(id, Policy::of::<P>()?);
-        Ok(())
+impl<P> Proof<P> {
+    pub(super) fn new(would_deny: Vec<&'static str>) -> Self {
+        Self { would_deny, policy: PhantomData }
     }
 
-    /// Lets a handler meet every requirement of every policy.
+    /// A stable word for each requirement that is only reported and was not met; mostly empty.
     #[must_use]
-    pub fn or(self, handler: &Arc<dyn Handler>) -> Self {
-        Self(self.0.into_iter().map(|(id, policy)| (id, policy.or(handler))).collect())
+    pub fn would_deny(&self) -> &[&'static str] {
+        &self.would_deny
+    }
+}
+
+impl<P> Permit<P> {
+    pub(super) fn new(target: &Target, proof: Proof<P>) -> Self {
+        Self { resource: target.id, proof }
     }
 
-    /// Evaluates the policy `P`.
-    ///
-    /// # Errors
-    /// A requirement is not met, or the policy is not in use.
-    pub fn authorize<P: NamedPolicy>(&self, subject: &Subject<'_>) -> Result<Proof<P>, Denial> {
-        let Some(policy) = self.0.get(&TypeId::of::<P>()) else {
-            tracing::error!(policy = type_name::<P>(), "a policy that is not in use was asked for");
-            return Err(Denial { policy: P::NAME, reasons: vec!["policy_not_in_use"], roles: Vec::new() });
-        };
-        policy.decide(subject).map(|()| Proof(PhantomData))
+    /// The resource that it is about.
+    #[must_use]
+    pub fn resource(&self) -> Uuid {
+        self.resource
+    }
+
+    /// What [`Proof::would_deny`] says.
+    #[must_use]
+    pub fn would_deny(&self) -> &[&'static str] {
+        self.proof.would_deny()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::authorization::Outcome;
 
     #[derive(Debug)]
     struct Says(Outcome);
 
     impl Handler for Says {
-        fn handle(&self, _: &Subject<'_>) -> Outcome {
+        fn handle(&self, _: &Subject<'_>, _: Option<&Target>) -> Outcome {
             self.0
         }
     }
 
-    const NOBODY: Subject<'_> = Subject { app_only: false, roles: &[], development: false };
-
     fn requirement(outcomes: &[Outcome]) -> Requirement {
         let (first, rest) = outcomes.split_first().unwrap();
-        rest.iter()
-            .fold(Requirement::new("not_met", Says(*first)), |it, outcome| it.or(Arc::new(Says(*outcome))))
+        let requirement = Requirement::new("test", "not_met", Says(*first));
+        rest.iter().fold(requirement, |it, outcome| it.or(Arc::new(Says(*outcome))))
     }
 
     fn decide(requirements: &[&[Outcome]]) -> Result<(), Vec<&'static str>> {
         let requirements = requirements.iter().map(|outcomes| requirement(outcomes)).collect();
-        Policy::new("test", requirements).unwrap().decide(&NOBODY).map_err(|denial| denial.reasons)
+        let policy = Policy::new("test", requirements).unwrap();
+        policy.decide(&Subject::app(&[]), None).map(|_| ()).map_err(|denial| denial.reasons)
     }
 
     #[test]
@@ -188,33 +227,21 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_without_requirements_cannot_be_made() {
-        assert_eq!(Policy::new("empty", Vec::new()).unwrap_err(), PolicyError::Empty("empty"));
+    fn a_requirement_that_is_only_reported_denies_nothing_and_says_what_it_would() {
+        use Outcome::{Met, NotMet, Veto};
+        let tried = requirement(&[NotMet]).report_only();
+        let vetoing = requirement(&[Met, Veto]).report_only();
+        let policy = |first| Policy::new("test", vec![requirement(&[first]), tried.clone(), vetoing.clone()]);
+        let granted = policy(Met).unwrap().decide(&Subject::app(&[]), None).unwrap();
+        assert_eq!(granted, ["not_met", "vetoed"]);
+        let denial = policy(NotMet).unwrap().decide(&Subject::app(&[]), None).unwrap_err();
+        assert_eq!((denial.reasons, denial.would_deny), (vec!["not_met"], vec!["not_met", "vetoed"]));
     }
 
     #[test]
-    fn two_policies_of_one_name_are_refused_and_one_not_in_use_denies() {
-        #[derive(Debug)]
-        struct First;
-        #[derive(Debug)]
-        struct Second;
-        impl NamedPolicy for First {
-            const NAME: &'static str = "same";
-            fn requirements() -> Vec<Requirement> {
-                vec![Requirement::new("not_met", Says(Outcome::Met))]
-            }
-        }
-        impl NamedPolicy for Second {
-            const NAME: &'static str = "same";
-            fn requirements() -> Vec<Requirement> {
-                First::requirements()
-            }
-        }
-        let mut policies = Policies::default();
-        policies.add::<First>().unwrap();
-        policies.add::<First>().unwrap();
-        assert_eq!(policies.add::<Second>().unwrap_err(), PolicyError::SameName("same"));
-        assert!(policies.authorize::<First>(&NOBODY).is_ok());
-        assert_eq!(policies.authorize::<Second>(&NOBODY).unwrap_err().reasons, ["policy_not_in_use"]);
+    fn a_policy_without_requirements_that_are_enforced_cannot_be_made() {
+        assert_eq!(Policy::new("empty", Vec::new()).unwrap_err(), PolicyError::Empty("empty"));
+        let tried = vec![requirement(&[Outcome::Met]).report_only()];
+        assert_eq!(Policy::new("tried", tried).unwrap_err(), PolicyError::Empty("tried"));
     }
 }

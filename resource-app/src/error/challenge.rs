@@ -24,7 +24,7 @@ pub(super) fn of(error: &ApiError) -> Option<HeaderValue> {
         ApiError::Authentication(AuthenticationError::InvalidToken(fault)) => {
             format!("{BARE}, error=\"invalid_token\", error_description=\"{}\"", quotable(&fault.to_string()))
         }
-        ApiError::Denied { denial, .. } => insufficient_scope(&denial.roles),
+        ApiError::Denied(denial) => insufficient_scope(&denial.roles),
         _ => return None,
     };
     HeaderValue::try_from(text).ok()
@@ -48,9 +48,6 @@ fn quotable(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use shared::ids::ClientId;
-    use uuid::Uuid;
-
     use super::*;
     use crate::authentication::{RequestFault, TokenFault};
     use crate::authorization::Denial;
@@ -60,8 +57,8 @@ mod tests {
     }
 
     fn denied(roles: &[Role]) -> ApiError {
-        let denial = Denial { policy: "P", reasons: vec!["role_missing"], roles: roles.to_vec() };
-        ApiError::Denied { denial, client_id: ClientId::from(Uuid::nil()) }
+        let (reasons, roles) = (vec!["role_missing"], roles.to_vec());
+        ApiError::Denied(Denial { policy: "P", reasons, would_deny: Vec::new(), roles })
     }
 
     #[test]

@@ -1,13 +1,16 @@
-//! The proof that a handler under `/api` takes.
+//! The proofs that handlers under `/api` take.
 
 use std::fmt;
+use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use http::Extensions;
 use http::request::Parts;
+use shared::resource::Resource;
 
-use crate::authorization::{NamedPolicy, Proof};
+use super::verdict::Identified;
+use crate::authorization::{Denial, NamedPolicy, Permit, Policies, Proof, ResourcePolicy, Target};
 use crate::error::ApiError;
 use crate::principal::Principal;
 use crate::state::AppState;
@@ -20,11 +23,42 @@ pub struct Authorized<P> {
     _proof: Proof<P>,
 }
 
+/// A request's principal, and the proof that `P`'s policy of callers said yes to it.
+///
+/// `P` itself is evaluated by [`Self::on`] once there is a resource. What changes one demands the [`Permit`].
+pub struct AuthorizedOn<P: ResourcePolicy> {
+    identified: Identified,
+    policies: Arc<Policies>,
+    _proof: Proof<P::Caller>,
+}
+
 impl<P> Authorized<P> {
     /// Who the request comes from.
     #[must_use]
     pub fn principal(&self) -> &Principal {
         &self.principal
+    }
+}
+
+impl<P: ResourcePolicy> AuthorizedOn<P> {
+    /// Who the request comes from.
+    #[must_use]
+    pub fn principal(&self) -> &Principal {
+        self.identified.principal()
+    }
+
+    /// Evaluates the policy on a resource.
+    ///
+    /// # Errors
+    /// The policy said no.
+    pub fn on(&self, resource: &Resource) -> Result<Permit<P>, Denial> {
+        let target = Target { id: resource.id, created_by: resource.created_by };
+        let decision = self.policies.authorize_on::<P>(&self.principal().subject(), &target);
+        match &decision {
+            Ok(permit) => self.identified.granted(P::NAME, permit.would_deny()),
+            Err(denial) => self.identified.denied(denial),
+        }
+        decision
     }
 }
 
@@ -35,21 +69,44 @@ impl<P: NamedPolicy> fmt::Debug for Authorized<P> {
     }
 }
 
+impl<P: ResourcePolicy> fmt::Debug for AuthorizedOn<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("AuthorizedOn");
+        debug.field("policy", &P::NAME).field("principal", self.principal()).finish_non_exhaustive()
+    }
+}
+
 impl<P: NamedPolicy> FromRequestParts<AppState> for Authorized<P> {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
-        authorize(&parts.extensions, state).map_err(ApiError::into_response)
+        let (identified, proof) = authorize(&parts.extensions, state).map_err(ApiError::into_response)?;
+        Ok(Self { principal: identified.principal().clone(), _proof: proof })
     }
 }
 
-fn authorize<P: NamedPolicy>(extensions: &Extensions, state: &AppState) -> Result<Authorized<P>, ApiError> {
-    let principal = extensions.get::<Principal>().cloned().ok_or(ApiError::Unguarded)?;
-    let client_id = principal.client_id();
-    let proof = state
-        .policies
-        .authorize::<P>(&principal.subject())
-        .map_err(|denial| ApiError::Denied { denial, client_id })?;
-    tracing::debug!(policy = P::NAME, %client_id, "granted");
-    Ok(Authorized { principal, _proof: proof })
+impl<P: ResourcePolicy> FromRequestParts<AppState> for AuthorizedOn<P> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
+        let (identified, proof) = authorize(&parts.extensions, state).map_err(ApiError::into_response)?;
+        Ok(Self { identified: identified.clone(), policies: Arc::clone(&state.policies), _proof: proof })
+    }
+}
+
+fn authorize<'e, P: NamedPolicy>(
+    extensions: &'e Extensions,
+    state: &AppState,
+) -> Result<(&'e Identified, Proof<P>), ApiError> {
+    let identified = extensions.get::<Identified>().ok_or(ApiError::Unguarded)?;
+    match state.policies.authorize::<P>(&identified.principal().subject()) {
+        Ok(proof) => {
+            identified.granted(P::NAME, proof.would_deny());
+            Ok((identified, proof))
+        }
+        Err(denial) => {
+            identified.denied(&denial);
+            Err(denial.into())
+        }
+    }
 }

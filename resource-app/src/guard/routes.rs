@@ -9,12 +9,12 @@ use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{OpenApi, PathItem};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
-use super::Authorized;
-use crate::authorization::{NamedPolicy, Policies, Policy, PolicyError, Role};
+use super::{Authorized, AuthorizedOn};
+use crate::authorization::{NamedPolicy, Policies, Policy, PolicyError, ResourcePolicy, Role};
 use crate::openapi::SECURITY_SCHEME;
 use crate::state::AppState;
 
-/// The arguments of a handler whose first is an [`Authorized`].
+/// The arguments of a handler whose first is an [`Authorized`] or an [`AuthorizedOn`].
 #[diagnostic::on_unimplemented(
     message = "a handler under /api must take `Authorized<SomePolicy>` as its first argument",
     label = "no policy guards this handler"
@@ -22,6 +22,20 @@ use crate::state::AppState;
 pub trait HasPolicy {
     /// The policy that guards the handler.
     type Policy: NamedPolicy;
+
+    /// The name of the policy about the resource, where the handler changes one.
+    #[must_use]
+    fn resource_policy() -> Option<&'static str> {
+        None
+    }
+
+    /// Takes the policies into use.
+    ///
+    /// # Errors
+    /// One of them cannot be used.
+    fn add_to(policies: &mut Policies) -> Result<(), PolicyError> {
+        policies.add::<Self::Policy>()
+    }
 }
 
 macro_rules! has_policy {
@@ -29,6 +43,19 @@ macro_rules! has_policy {
         // `M` is axum's marker for how the last argument is made.
         impl<M, P: NamedPolicy, $($argument),*> HasPolicy for (M, Authorized<P>, $($argument,)*) {
             type Policy = P;
+        }
+
+        impl<M, P: ResourcePolicy, $($argument),*> HasPolicy for (M, AuthorizedOn<P>, $($argument,)*) {
+            type Policy = P::Caller;
+
+            fn resource_policy() -> Option<&'static str> {
+                Some(P::NAME)
+            }
+
+            fn add_to(policies: &mut Policies) -> Result<(), PolicyError> {
+                policies.add::<P::Caller>()?;
+                policies.add::<P>()
+            }
         }
     };
 }
@@ -49,6 +76,8 @@ pub struct GuardedRoute {
     pub path: String,
     /// The policy's name.
     pub policy: &'static str,
+    /// The name of the policy about the resource, where the route changes one.
+    pub resource_policy: Option<&'static str>,
     /// The roles that the policy asks for.
     pub roles: Vec<Role>,
 }
@@ -85,7 +114,7 @@ impl GuardedRoutes {
         H: Handler<T, AppState>,
         T: HasPolicy + 'static,
     {
-        self.policies.add::<T::Policy>()?;
+        T::add_to(&mut self.policies)?;
         let roles = Policy::of::<T::Policy>()?.roles();
         let mut methods = MethodRouter::new();
         for (path, item) in &mut paths.paths {
@@ -94,7 +123,8 @@ impl GuardedRoutes {
                 // The handler itself and not what was described: only of it is known that it has a policy.
                 methods = methods.on(filter, handler.clone());
                 let (path, roles) = (path.clone(), roles.clone());
-                self.table.push(GuardedRoute { method, path, policy: T::Policy::NAME, roles });
+                let (policy, resource_policy) = (T::Policy::NAME, T::resource_policy());
+                self.table.push(GuardedRoute { method, path, policy, resource_policy, roles });
             }
         }
         self.router = self.router.routes((schemas, paths, methods));

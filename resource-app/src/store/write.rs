@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::idempotency::{self, IdempotencyKey, Seen};
 use super::row::Row;
 use super::{Store, StoreError, Versioned};
+use crate::authorization::{Denial, OwnerPolicy, Permit};
 
 /// What became of a request to create a resource.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(crate) enum Change<T> {
     Stale,
     /// There is no such resource.
     Absent,
+    /// The caller may not change it.
+    Denied(Denial),
 }
 
 /// Whether a version is one of those that a caller is willing to change.
@@ -68,41 +71,50 @@ impl Store {
         Ok(first_version(resource))
     }
 
-    /// Replaces a resource's name and content.
+    /// Replaces a resource's name and content, with the permit that a policy gives for the resource as it is.
+    ///
+    /// Asked in this order: whether it exists, whether the caller may change it, whether it is the right version.
     pub(crate) async fn replace(
         &self,
         id: Uuid,
         new: NewResource,
+        permit: impl FnOnce(&Resource) -> Result<Permit<OwnerPolicy>, Denial>,
         precondition: &impl Precondition,
     ) -> Result<Change<Box<Versioned>>, StoreError> {
         let mut transaction = self.begin().await?;
         let Some(current) = current(&mut transaction, id).await? else { return Ok(Change::Absent) };
+        let permit = match permit(&current.resource) {
+            Ok(permit) => permit,
+            Err(denial) => return Ok(Change::Denied(denial)),
+        };
         if !precondition.allows(current.version) {
             return Ok(Change::Stale);
         }
         let NewResource { name, content } = new;
         let resource = Resource { name, content, updated_at: now(), ..current.resource };
         let changed = Versioned { resource, version: current.version + 1 };
-        update(&mut transaction, &changed).await?;
+        update(&mut transaction, &permit, &changed).await?;
         transaction.commit().await?;
         Ok(Change::Done(Box::new(changed)))
     }
 
-    /// Deletes a resource.
+    /// Deletes a resource; asks as [`Self::replace`] does.
     pub(crate) async fn delete(
         &self,
         id: Uuid,
+        permit: impl FnOnce(&Resource) -> Result<Permit<OwnerPolicy>, Denial>,
         precondition: &impl Precondition,
     ) -> Result<Change<()>, StoreError> {
         let mut transaction = self.begin().await?;
         let Some(current) = current(&mut transaction, id).await? else { return Ok(Change::Absent) };
+        let permit = match permit(&current.resource) {
+            Ok(permit) => permit,
+            Err(denial) => return Ok(Change::Denied(denial)),
+        };
         if !precondition.allows(current.version) {
             return Ok(Change::Stale);
         }
-        sqlx::query("DELETE FROM resources WHERE id = ?")
-            .bind(id.to_string())
-            .execute(&mut *transaction)
-            .await?;
+        remove(&mut transaction, &permit).await?;
         transaction.commit().await?;
         Ok(Change::Done(()))
     }
@@ -147,15 +159,26 @@ async fn insert(connection: &mut SqliteConnection, resource: &Resource) -> Resul
     Ok(())
 }
 
-async fn update(connection: &mut SqliteConnection, changed: &Versioned) -> Result<(), StoreError> {
+/// The permit says which resource is changed, so that one for another resource changes nothing else.
+async fn update(
+    connection: &mut SqliteConnection,
+    permit: &Permit<OwnerPolicy>,
+    changed: &Versioned,
+) -> Result<(), StoreError> {
     sqlx::query("UPDATE resources SET name = ?, content = ?, updated_at = ?, version = ? WHERE id = ?")
         .bind(&changed.resource.name)
         .bind(json(&changed.resource.content)?)
         .bind(text(changed.resource.updated_at))
         .bind(changed.version)
-        .bind(changed.resource.id.to_string())
+        .bind(permit.resource().to_string())
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+async fn remove(connection: &mut SqliteConnection, permit: &Permit<OwnerPolicy>) -> Result<(), StoreError> {
+    let query = sqlx::query("DELETE FROM resources WHERE id = ?");
+    query.bind(permit.resource().to_string()).execute(connection).await?;
     Ok(())
 }
 
