@@ -10,8 +10,7 @@ use shared::server::{BindError, Server};
 use shared::settings::{KeyProblem, SettingsError};
 use tokio_util::sync::CancellationToken;
 
-use crate::authorization::PolicyError;
-use crate::guard::Records;
+use crate::guard::{Records, RouteError};
 use crate::metrics::{Metrics, UPKEEP_INTERVAL};
 use crate::settings::Settings;
 use crate::state::AppState;
@@ -50,9 +49,9 @@ pub enum StartError {
     /// The database cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
-    /// This app: a policy cannot be used.
-    #[error(transparent)]
-    Policy(#[from] PolicyError),
+    /// This app: its routes and policies do not fit together.
+    #[error("the routes cannot be guarded")]
+    Routes(#[from] RouteError),
 }
 
 impl From<KeyProblem> for StartError {
@@ -68,12 +67,14 @@ impl ResourceApp {
     /// A setting is unusable, an address taken, or the database not one.
     pub async fn bind(settings: Settings) -> Result<Self, StartError> {
         // What may turn out unusable comes first, what logs or runs by itself last.
-        let api = router::api()?;
+        let api = router::api().map_err(RouteError::from)?;
+        let policies = settings.authorization.demand(api.policies().clone());
+        router::table(&policies)?;
         let development = settings.development_handler()?;
         let client = http_client(&settings.http_client)?;
         let server = Server::bind(&settings.server).await?;
         let store = Store::open(&settings.store).await?;
-        let policies = azure_ad::authorization(api.policies().clone(), &settings, development.as_ref());
+        let policies = azure_ad::authorization(policies, development.as_ref());
         let authenticator = Arc::new(azure_ad::authentication(&settings, client));
         let metrics = Metrics::new();
         let metrics_server = match settings.metrics.listen {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 /// The guarded API: validates Entra ID access tokens, enforces policies, stores resources.
 #[derive(Debug, Parser)]
@@ -21,6 +21,25 @@ pub(crate) enum Command {
     Serve,
     /// Ask the running app whether it is ready; exit code 0 if it is, 1 if not.
     Healthcheck,
+    /// Print all routes, each with its policies, roles and requirements under these settings.
+    Routes(Routes),
+    /// Print the app roles for the API's app registration: the `appRoles` of its manifest.
+    Manifest(Manifest),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Routes {
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Manifest {
+    /// Compare this exported manifest with the roles instead, and name what differs; exit code 0 if nothing does, 1 if
+    /// anything does.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) check: Option<PathBuf>,
 }
 
 const EXAMPLES: &str = "\
@@ -33,5 +52,9 @@ Examples:
       serve with a file of your own, and one setting changed
   resource-app healthcheck
       for a container's health check
+  resource-app routes
+      what guards each route
+  az ad app show --id ... > exported.json; resource-app manifest --check exported.json
+      whether the app registration has the roles that the policies ask for
 
 Exit codes: 0 done, 1 failed while running, 2 unusable settings or arguments.";

@@ -9,9 +9,11 @@
 
 mod authorized;
 mod flood;
+mod open;
 mod record;
 mod records;
 mod routes;
+mod table;
 mod verdict;
 
 use axum::Router;
@@ -24,10 +26,12 @@ use shared::loopback::has_loopback_host;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use authorized::{Authorized, AuthorizedOn};
+pub(crate) use open::OpenRoutes;
 use record::Record;
 pub(crate) use records::Records;
 pub use routes::{GuardedRoute, HasPolicy};
 pub(crate) use routes::{GuardedRoutes, guarded};
+pub use table::{Route, RouteError, RouteTable};
 
 use crate::authentication::AuthenticationError;
 use crate::error::{ApiError, RequestError};

@@ -54,7 +54,7 @@ mod state;
 mod store;
 
 pub use app::{ResourceApp, StartError};
-pub use guard::{Authorized, AuthorizedOn, GuardedRoute, HasPolicy};
+pub use guard::{Authorized, AuthorizedOn, GuardedRoute, HasPolicy, Route, RouteError, RouteTable};
 pub use principal::Principal;
 pub use settings::Settings;
 pub use state::AppState;
@@ -70,4 +70,13 @@ pub fn guarded_routes() -> Result<Vec<GuardedRoute>, authorization::PolicyError>
         GuardedRoute { path, ..route.clone() }
     };
     Ok(router::api()?.table().iter().map(with_prefix).collect())
+}
+
+/// All routes, each with what guards it under these settings.
+///
+/// # Errors
+/// Routes and policies do not fit together.
+pub fn routes(settings: &Settings) -> Result<RouteTable, RouteError> {
+    let policies = router::api()?.policies().clone();
+    router::table(&settings.authorization.demand(policies))
 }

@@ -1,13 +1,14 @@
 //! The program `resource-app`.
 
 mod arguments;
+mod commands;
 
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use arguments::{Arguments, Command};
 use clap::Parser;
-use resource_app::{ResourceApp, Settings};
+use resource_app::{ResourceApp, RouteError, Settings};
 use shared::http_client::http_client;
 use shared::settings::Environment;
 use shared::{process, telemetry};
@@ -17,16 +18,25 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     telemetry::init();
     match run(arguments).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => process::report(error.as_ref()),
+        Ok(code) => code,
+        Err(error) => report(&error),
     }
 }
 
-async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let settings = Settings::load(arguments.settings.as_deref(), Environment::of_process())?;
+/// An app whose routes and policies do not fit together can be used no more than one with unusable settings.
+fn report(error: &anyhow::Error) -> ExitCode {
+    let code = process::report(error.as_ref());
+    let is_unusable = error.chain().any(<dyn std::error::Error>::is::<RouteError>);
+    if is_unusable { ExitCode::from(process::UNUSABLE_SETTINGS) } else { code }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let settings = || Settings::load(arguments.settings.as_deref(), Environment::of_process());
     match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(settings).await,
-        Command::Healthcheck => healthcheck(&settings).await,
+        Command::Serve => serve(settings()?).await.map(|()| ExitCode::SUCCESS),
+        Command::Healthcheck => healthcheck(&settings()?).await.map(|()| ExitCode::SUCCESS),
+        Command::Routes(routes) => commands::routes(&routes, &settings()?),
+        Command::Manifest(manifest) => commands::manifest(&manifest),
     }
 }
 
@@ -44,4 +54,18 @@ async fn healthcheck(settings: &Settings) -> anyhow::Result<()> {
         bail!("not ready: status {status}");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use resource_app::StartError;
+
+    use super::*;
+
+    #[test]
+    fn routes_that_cannot_be_guarded_end_the_program_with_2() {
+        let error = StartError::Routes(RouteError::Unused("ReadPolicy"));
+        assert_eq!(report(&error.into()), ExitCode::from(2));
+        assert_eq!(report(&anyhow::anyhow!("anything else")), ExitCode::from(1));
+    }
 }

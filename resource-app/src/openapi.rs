@@ -7,10 +7,16 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Components, Info, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use crate::authorization::Role;
 use crate::state::AppState;
 
 /// The name under which operations refer to how callers authenticate.
 pub(crate) const SECURITY_SCHEME: &str = "entra";
+
+/// Where the description and the page that shows it are.
+pub(crate) const PATHS: [&str; 2] = [DESCRIPTION, PAGE];
+const DESCRIPTION: &str = "/openapi.json";
+const PAGE: &str = "/docs";
 
 /// What the page needs: its own scripts, the style attributes these set, the images in its style sheet.
 const CONTENT_POLICY: HeaderValue = HeaderValue::from_static(
@@ -24,13 +30,14 @@ pub(crate) fn describe(mut api: OpenApi) -> OpenApi {
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(env!("CARGO_PKG_DESCRIPTION")))
         .build();
+    let roles = Role::ALL.map(|role| format!("- `{role}`: {}", role.description())).join("\n");
     let scheme = Http::builder()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
-        .description(Some(
+        .description(Some(format!(
             "An access token of Entra ID for this API, acquired with the OAuth 2.0 client credentials grant. \
-             Each operation names the app roles that it takes.",
-        ))
+             Each operation names the app roles that it takes:\n\n{roles}"
+        )))
         .build();
     let components = api.components.get_or_insert_with(Components::new);
     components.add_security_scheme(SECURITY_SCHEME, SecurityScheme::Http(scheme));
@@ -41,6 +48,6 @@ pub(crate) fn describe(mut api: OpenApi) -> OpenApi {
 pub(crate) fn routes(api: OpenApi) -> Router<AppState> {
     // A validator on the internet would otherwise be asked about the description.
     let config = Config::default().validator_url("none");
-    let page = SwaggerUi::new("/docs").config(config).url("/openapi.json", api);
+    let page = SwaggerUi::new(PAGE).config(config).url(DESCRIPTION, api);
     Router::from(page).layer(SetResponseHeaderLayer::overriding(CONTENT_SECURITY_POLICY, CONTENT_POLICY))
 }

@@ -12,12 +12,11 @@ use http::header::{self, HeaderName, HeaderValue};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::authorization::PolicyError;
+use crate::authorization::{Policies, PolicyError};
 use crate::error::{ApiError, RequestError};
-use crate::guard::{GuardedRoutes, guard, guarded};
+use crate::guard::{GuardedRoutes, OpenRoutes, RouteError, RouteTable, guard, guarded};
 use crate::metrics::Metrics;
 use crate::observation::observe;
 use crate::resources::{self, MAX_BODY_BYTES};
@@ -43,13 +42,20 @@ pub(crate) fn api() -> Result<GuardedRoutes, PolicyError> {
     ))
 }
 
+/// The routes that anybody may call.
+pub(crate) fn open() -> OpenRoutes {
+    OpenRoutes::new().add(routes!(health::live)).add(routes!(health::ready)).add_pages(&openapi::PATHS)
+}
+
+/// Which of these policies guards what.
+pub(crate) fn table(policies: &Policies) -> Result<RouteTable, RouteError> {
+    RouteTable::new(API, api()?.table(), open().table(), policies)
+}
+
 /// The whole service.
 pub(crate) fn router(api: GuardedRoutes, state: AppState, metrics: Metrics) -> Router {
     let (api, description) = api.into_parts(API);
-    let (open, open_description) = OpenApiRouter::<AppState>::new()
-        .routes(routes!(health::live))
-        .routes(routes!(health::ready))
-        .split_for_parts();
+    let (open, open_description) = open().into_parts();
     let description = openapi::describe(description.merge_from(open_description));
     let router = open
         .merge(openapi::routes(description))

@@ -152,7 +152,7 @@ fn security(roles: &[Role]) -> SecurityRequirement {
     SecurityRequirement::new(SECURITY_SCHEME, roles.iter().map(|role| role.value()))
 }
 
-fn operations(item: &mut PathItem) -> Vec<(Method, MethodFilter, &mut Operation)> {
+pub(super) fn operations(item: &mut PathItem) -> Vec<(Method, MethodFilter, &mut Operation)> {
     let all = [
         (Method::GET, MethodFilter::GET, item.get.as_mut()),
         (Method::PUT, MethodFilter::PUT, item.put.as_mut()),

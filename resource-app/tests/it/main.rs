@@ -3,6 +3,7 @@
 
 mod app;
 mod authority;
+mod commands;
 mod description;
 mod development;
 mod keys;

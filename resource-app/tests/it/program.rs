@@ -2,7 +2,7 @@ use std::process::{Command, Output};
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
 
-fn run(arguments: &[&str], variables: Variables<'_>) -> Output {
+pub(crate) fn run(arguments: &[&str], variables: Variables<'_>) -> Output {
     let folder = tempfile::tempdir().unwrap();
     Command::new(env!("CARGO_BIN_EXE_resource-app"))
         .args(arguments)
@@ -13,7 +13,7 @@ fn run(arguments: &[&str], variables: Variables<'_>) -> Output {
         .unwrap()
 }
 
-fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 

@@ -41,7 +41,7 @@ fn a_wrong_setting_is_refused_in_one_line_that_names_it() {
     let handler = ("AUTHORIZATION__DEVELOPMENT_HANDLER", "true");
     let organizations = ("AZURE_AD__TENANT_ID", "organizations");
     let list = ("AZURE_AD__ACCEPTED_TENANTS", "14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41");
-    let cases: [(&[(&str, &str)], &str); 28] = [
+    let cases: [(&[(&str, &str)], &str); 31] = [
         (&[("AZURE_AD__TENNANT_ID", "canary")], "unknown key `azure_ad.tennant_id`"),
         (&[("AZURE_AD__TENANT_ID", "canary")], "`azure_ad.tenant_id` (variable AZURE_AD__TENANT_ID)"),
         (&[("AZURE_AD__CLIENT_ID", "canary")], "`azure_ad.client_id`"),
@@ -70,6 +70,9 @@ fn a_wrong_setting_is_refused_in_one_line_that_names_it() {
             "personal accounts",
         ),
         (&[organizations, list, ("AZURE_AD__DOMAIN", "contoso.com")], "`azure_ad.domain`"),
+        (&[("AUTHORIZATION__REPORT_ONLY", "canary")], "must be one of clients, write_requires_certificate"),
+        (&[("AUTHORIZATION__REPORT_ONLY", "clients")], "`authorization.report_only`"),
+        (&[("AUTHORIZATION__ONLY_CREATOR_CHANGES", "canary")], "`authorization.only_creator_changes`"),
         (&[handler], "`authorization.development_handler`"),
         (&[handler, ("ENVIRONMENT", "production")], "`authorization.development_handler`"),
         (&[handler, development, ("SERVER__LISTEN", "0.0.0.0:0")], "`authorization.development_handler`"),

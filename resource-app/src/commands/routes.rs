@@ -1,0 +1,19 @@
+//! `resource-app routes`
+
+use std::process::ExitCode;
+
+use resource_app::Settings;
+
+use super::print;
+use crate::arguments::Routes;
+
+/// Prints all routes, each with what guards it.
+pub(crate) fn routes(arguments: &Routes, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let table = resource_app::routes(settings)?;
+    if arguments.json {
+        print(&format!("{}\n", serde_json::to_string_pretty(&table)?))?;
+    } else {
+        print(&table.to_string())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

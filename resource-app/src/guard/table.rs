@@ -1,0 +1,183 @@
+//! The table of all routes and what guards each, checked before the app serves.
+
+use std::fmt;
+
+use http::Method;
+use serde::{Serialize, Serializer};
+
+use super::GuardedRoute;
+use crate::authorization::{CALLER_POLICIES, Policies, PolicyError, RESOURCE_POLICIES, Requirement, Role};
+
+/// All routes, each with what guards it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+pub struct RouteTable(Vec<Route>);
+
+/// One row of the table.
+#[derive(Debug, Clone, Serialize)]
+pub struct Route {
+    #[serde(serialize_with = "as_text")]
+    method: Method,
+    path: String,
+    /// What guards it; nothing where it is open.
+    guards: Vec<Guard>,
+}
+
+/// One policy of a route.
+#[derive(Debug, Clone, Serialize)]
+struct Guard {
+    policy: &'static str,
+    /// Whether it is evaluated on the resource, and not before one is looked for.
+    on_resource: bool,
+    #[serde(serialize_with = "as_texts")]
+    roles: Vec<Role>,
+    #[serde(serialize_with = "as_texts")]
+    requirements: Vec<Requirement>,
+}
+
+/// This app: its routes and policies do not fit together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RouteError {
+    /// A policy cannot be used.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// A route under `/api` that no policy guards.
+    #[error("no policy guards {0} {1}; every route under /api must be registered with one")]
+    Unguarded(Method, String),
+    /// A policy that is not on the list of those that exist, so that no setting can name it.
+    #[error("{0} guards a route and is not in authorization/policies.rs' list of policies; add it there")]
+    Undeclared(&'static str),
+    /// A policy that exists and guards nothing.
+    #[error("{0} guards no route; give it one, or remove it from authorization/policies.rs")]
+    Unused(&'static str),
+}
+
+impl RouteTable {
+    /// The table of these routes.
+    ///
+    /// # Errors
+    /// An open route lies under `api`, or a policy is unknown or unused.
+    pub(crate) fn new(
+        api: &str,
+        guarded: &[GuardedRoute],
+        open: &[(Method, String)],
+        policies: &Policies,
+    ) -> Result<Self, RouteError> {
+        check_policies(policies)?;
+        if let Some((method, path)) = open.iter().find(|(_, path)| is_below(path, api)) {
+            return Err(RouteError::Unguarded(method.clone(), path.clone()));
+        }
+        let guarded = guarded.iter().map(|route| Route {
+            method: route.method.clone(),
+            path: format!("{api}{}", route.path),
+            guards: guards(route, policies),
+        });
+        let open = open.iter().map(|(method, path)| Route {
+            method: method.clone(),
+            path: path.clone(),
+            guards: Vec::new(),
+        });
+        Ok(Self(guarded.chain(open).collect()))
+    }
+}
+
+fn check_policies(policies: &Policies) -> Result<(), RouteError> {
+    let declared: Vec<_> = CALLER_POLICIES.into_iter().chain(RESOURCE_POLICIES).collect();
+    let undeclared = policies.iter().find(|policy| !declared.contains(&policy.name()));
+    let unused = declared.iter().find(|name| policies.named(name).is_none());
+    match (undeclared, unused) {
+        (Some(policy), _) => Err(RouteError::Undeclared(policy.name())),
+        (None, Some(name)) => Err(RouteError::Unused(name)),
+        (None, None) => Ok(()),
+    }
+}
+
+fn is_below(path: &str, api: &str) -> bool {
+    path.strip_prefix(api).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn guards(route: &GuardedRoute, policies: &Policies) -> Vec<Guard> {
+    let names = [(Some(route.policy), false), (route.resource_policy, true)];
+    let guard = |(name, on_resource): (Option<&str>, bool)| {
+        let policy = policies.named(name?)?;
+        let (roles, requirements) = (policy.roles(), policy.requirements().to_vec());
+        Some(Guard { policy: policy.name(), on_resource, roles, requirements })
+    };
+    names.into_iter().filter_map(guard).collect()
+}
+
+fn as_text<S: Serializer>(value: impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&value)
+}
+
+fn as_texts<T: fmt::Display, S: Serializer>(values: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(values.iter().map(ToString::to_string))
+}
+
+/// A line a policy, in columns.
+impl fmt::Display for RouteTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.0.iter().map(|route| route.path.len()).max().unwrap_or_default();
+        for Route { method, path, guards } in &self.0 {
+            if guards.is_empty() {
+                writeln!(f, "{:<6} {path:<width$}  open", method.as_str())?;
+            }
+            for (guard, on_first) in guards.iter().zip([true].into_iter().chain(std::iter::repeat(false))) {
+                // The second policy of a route stands below the first.
+                let (method, path) = if on_first { (method.as_str(), path.as_str()) } else { ("", "") };
+                writeln!(f, "{method:<6} {path:<width$}  {guard}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |texts: Vec<String>| if texts.is_empty() { "-".to_owned() } else { texts.join(", ") };
+        let roles = list(self.roles.iter().map(ToString::to_string).collect());
+        let requirements = list(self.requirements.iter().map(ToString::to_string).collect());
+        write!(f, "{:<13}  {roles:<14}  {requirements}", self.policy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authorization::{NamedPolicy, ReadPolicy};
+    use crate::router::api;
+
+    fn table(open: &[(Method, String)], policies: &Policies) -> Result<RouteTable, RouteError> {
+        RouteTable::new("/api", api().unwrap().table(), open, policies)
+    }
+
+    #[test]
+    fn an_open_route_under_the_api_is_refused() {
+        let policies = api().unwrap().policies().clone();
+        for (path, refused) in
+            [("/api", true), ("/api/", true), ("/api/x", true), ("/apis", false), ("/health/api", false)]
+        {
+            let open = [(Method::GET, path.to_owned())];
+            let expected = RouteError::Unguarded(Method::GET, path.to_owned());
+            assert_eq!(table(&open, &policies).err(), refused.then_some(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_policy_that_is_unknown_or_unused_is_refused() {
+        #[derive(Debug)]
+        struct NewPolicy;
+        impl NamedPolicy for NewPolicy {
+            const NAME: &'static str = "NewPolicy";
+            fn requirements() -> Vec<Requirement> {
+                vec![Requirement::app_only()]
+            }
+        }
+        let mut policies = api().unwrap().policies().clone();
+        policies.add::<NewPolicy>().unwrap();
+        assert_eq!(table(&[], &policies).unwrap_err(), RouteError::Undeclared("NewPolicy"));
+        let mut policies = Policies::default();
+        policies.add::<ReadPolicy>().unwrap();
+        assert_eq!(table(&[], &policies).unwrap_err(), RouteError::Unused("DefaultPolicy"));
+    }
+}
