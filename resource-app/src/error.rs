@@ -4,8 +4,10 @@
 //! A refusal is on record where it was decided, in [`crate::guard`]; what failed in here is logged here, once.
 
 mod challenge;
+mod codes;
 
 use axum::response::{IntoResponse, Response};
+pub use codes::{ReasonCode, codes};
 use http::{HeaderValue, StatusCode, header};
 use shared::problem::Problem;
 use shared::process::one_line;
@@ -58,6 +60,12 @@ macro_rules! request_errors {
         }
 
         impl RequestError {
+            const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            fn text(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+
             fn status(self) -> StatusCode {
                 match self { $(Self::$variant => StatusCode::$status,)+ }
             }
@@ -144,7 +152,8 @@ impl ApiError {
     /// What the caller is told beside the code.
     fn detail(&self) -> Option<String> {
         match self {
-            Self::Authentication(_) | Self::Request(_) | Self::NotReady(_) => Some(self.to_string()),
+            Self::Authentication(error) => Some(with_remedy(&error.to_string(), error.code())),
+            Self::Request(_) | Self::NotReady(_) => Some(self.to_string()),
             Self::Denied(denial) => Some(denied(denial)),
             Self::Store(_) | Self::Unguarded | Self::Panicked => None,
         }
@@ -163,22 +172,18 @@ impl ApiError {
     }
 }
 
-/// What would have had to be otherwise, for the first thing that was not.
+/// What was not met, for the first thing that was not.
 fn denied(denial: &Denial) -> String {
-    let (policy, roles) = (denial.policy, challenge::scope(&denial.roles));
-    match denial.reason() {
-        "role_missing" => format!("{policy} takes an app's own access token with the app role {roles}"),
-        "client_not_allowed" => {
-            format!("{policy} takes the apps that this API lists, and yours is not among them")
-        }
-        "credential_too_weak" => {
-            format!(
-                "{policy} takes a token that the app got with a stronger credential, such as a certificate"
-            )
-        }
-        "not_creator" => format!("{policy} lets only the app that created the resource change it"),
-        _ => format!("{policy} takes an app's own access token"),
-    }
+    let Denial { policy, roles, .. } = denial;
+    let text = match denial.reason() {
+        "role_missing" => format!("{policy} takes the app role {}", challenge::scope(roles)),
+        reason => format!("{policy}: {}", codes::meaning(reason)),
+    };
+    with_remedy(&text, denial.reason())
+}
+
+fn with_remedy(text: &str, code: &str) -> String {
+    format!("{}. {}", text.trim_end_matches('.'), codes::remedy(code))
 }
 
 impl IntoResponse for RequestError {

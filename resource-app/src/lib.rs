@@ -54,6 +54,7 @@ mod state;
 mod store;
 
 pub use app::{ResourceApp, StartError};
+pub use error::{ReasonCode, codes};
 pub use guard::{Authorized, AuthorizedOn, GuardedRoute, HasPolicy, Route, RouteError, RouteTable};
 pub use principal::Principal;
 pub use settings::Settings;

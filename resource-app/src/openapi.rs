@@ -8,6 +8,7 @@ use utoipa::openapi::{Components, Info, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::authorization::Role;
+use crate::error::{ReasonCode, codes};
 use crate::state::AppState;
 
 /// The name under which operations refer to how callers authenticate.
@@ -28,7 +29,7 @@ pub(crate) fn describe(mut api: OpenApi) -> OpenApi {
     api.info = Info::builder()
         .title(env!("CARGO_PKG_NAME"))
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(env!("CARGO_PKG_DESCRIPTION")))
+        .description(Some(format!("{}\n\n{}", env!("CARGO_PKG_DESCRIPTION"), table_of_codes())))
         .build();
     let roles = Role::ALL.map(|role| format!("- `{role}`: {}", role.description())).join("\n");
     let scheme = Http::builder()
@@ -42,6 +43,13 @@ pub(crate) fn describe(mut api: OpenApi) -> OpenApi {
     let components = api.components.get_or_insert_with(Components::new);
     components.add_security_scheme(SECURITY_SCHEME, SecurityScheme::Http(scheme));
     api
+}
+
+/// The codes of problems, as the Markdown that descriptions may hold.
+fn table_of_codes() -> String {
+    let row = |code: ReasonCode| format!("| `{}` | {} | {} |", code.code, code.meaning, code.remedy);
+    let rows: Vec<String> = codes().filter(|code| code.code != "granted").map(row).collect();
+    format!("| `code` of a problem | what it means | what mends it |\n|---|---|---|\n{}", rows.join("\n"))
 }
 
 /// `GET /openapi.json`, and `GET /docs` from files in the binary: the page loads nothing from elsewhere.

@@ -39,6 +39,9 @@ macro_rules! faults {
         }
 
         impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
             /// A stable word for programs and logs.
             #[must_use]
             pub fn code(self) -> &'static str {
