@@ -1,7 +1,9 @@
 //! The integration suite: one binary, HTTP in, HTTP out, exit codes and logs.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod authorization;
 mod catalogue;
+mod decisions;
 mod demo_program;
 mod durability;
 mod flow;

@@ -3,6 +3,7 @@
 //! # Layout
 //!
 //! - [`World`]: the three services in one process, a client that trusts them, and a token for every case.
+//! - [`guarded_api`]: a resource-app with settings of its own, beside them.
 //! - [`program`]: the programs as a person starts them, with their exit codes and logs.
 //!
 //! Dependency rule: nothing depends on this crate.
@@ -14,6 +15,7 @@
     reason = "a harness fails by panicking, with the reason"
 )]
 
+pub mod guarded_api;
 pub mod program;
 pub mod world;
 
