@@ -1,7 +1,8 @@
 //! The one place where errors become HTTP.
 //!
 //! A body is a problem (RFC 9457) with a stable `code`; it never holds a source error or anything of a token.
-//! A refusal is on record where it was decided, in [`crate::guard`]; what failed in here is logged here, once.
+//! A refusal is on record where it was decided, in [`crate::guard`]; what failed in here is logged once, in
+//! [`crate::observation`].
 
 mod challenge;
 mod codes;
@@ -124,6 +125,15 @@ request_errors! {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Code(pub(crate) &'static str);
 
+/// What failed in here, for whoever logs it: the answer does not say.
+#[derive(Debug, Clone)]
+pub(crate) enum Failure {
+    /// Not yet, or not now.
+    Unavailable(String),
+    /// Somebody has to look at it.
+    Failed(String),
+}
+
 impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
@@ -159,15 +169,12 @@ impl ApiError {
         }
     }
 
-    /// What the record of the decision (see [`crate::guard`]) does not tell.
-    fn log(&self) {
-        let (status, code) = (self.status().as_u16(), self.code());
+    /// What is to be logged of it: what the record of the decision (see [`crate::guard`]) does not tell.
+    fn failure(&self) -> Option<Failure> {
         match self {
-            Self::Authentication(_) | Self::Denied(_) | Self::Request(_) => (),
-            Self::NotReady(_) => tracing::warn!(status, code, "{self}"),
-            Self::Store(_) | Self::Unguarded | Self::Panicked => {
-                tracing::error!(status, code, error = one_line(self), "failed");
-            }
+            Self::Authentication(_) | Self::Denied(_) | Self::Request(_) => None,
+            Self::NotReady(_) => Some(Failure::Unavailable(one_line(self))),
+            Self::Store(_) | Self::Unguarded | Self::Panicked => Some(Failure::Failed(one_line(self))),
         }
     }
 }
@@ -194,12 +201,14 @@ impl IntoResponse for RequestError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        self.log();
         let (status, code) = (self.status(), self.code());
         let mut problem = Problem::new(status, code);
         problem.detail = self.detail();
         let mut response = problem.into_response().map(Into::into);
         response.extensions_mut().insert(Code(code));
+        if let Some(failure) = self.failure() {
+            response.extensions_mut().insert(failure);
+        }
         if let Some(challenge) = challenge::of(&self) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }

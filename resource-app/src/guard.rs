@@ -52,7 +52,7 @@ pub(crate) fn guard(routes: Router<AppState>, state: &AppState) -> Router<AppSta
 }
 
 async fn authenticate(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    let mut record = Record::new(state);
+    let mut record = Record::new(state, &request);
     let response = match principal(record.state(), request.headers(), request.uri()).await {
         Ok(principal) => {
             request.extensions_mut().insert(record.identify(principal));

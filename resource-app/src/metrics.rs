@@ -2,19 +2,24 @@
 //!
 //! Labels are bounded: route templates, known methods, statuses and codes, never anything a caller makes up.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+mod known;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use http::{Method, StatusCode, header};
-use metrics::{Counter, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use http::{StatusCode, header};
+use metrics::{
+    Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use crate::authentication::Authenticator;
 use crate::authentication::keys::KeyStatus;
 use crate::error::Code;
+use crate::observation::RequestName;
+use known::Known;
 
 /// The bounds of the histogram's buckets, in seconds.
 const BUCKETS: [f64; 11] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 10.0];
@@ -30,11 +35,19 @@ const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub(crate) struct Metrics {
     recorder: Arc<PrometheusRecorder>,
     handle: PrometheusHandle,
-    decisions: Arc<Decisions>,
+    known: Arc<Handles>,
 }
 
-/// The counters of decisions that were looked up before, by their reason and policy: both are this app's own words.
-type Decisions = RwLock<HashMap<(&'static str, &'static str), Counter>>;
+/// What is counted for each request, by labels that callers cannot make up.
+#[derive(Default)]
+struct Handles {
+    routes: Known<Box<str>, OfRoute>,
+    problems: Known<&'static str, Counter>,
+    decisions: Known<(&'static str, &'static str), Counter>,
+}
+
+/// The numbers of one route, by method and status.
+type OfRoute = Known<(&'static str, u16), (Counter, Histogram)>;
 
 impl Metrics {
     pub(crate) fn new() -> Self {
@@ -43,35 +56,31 @@ impl Metrics {
         let builder = builder.set_buckets(&BUCKETS).unwrap_or_else(|_| PrometheusBuilder::new());
         let recorder = Arc::new(builder.build_recorder());
         let handle = recorder.handle();
-        let metrics = Self { recorder, handle, decisions: Arc::default() };
+        let metrics = Self { recorder, handle, known: Arc::default() };
         metrics.record(describe);
         metrics
     }
 
     /// Counts an answered request.
-    pub(crate) fn request(&self, method: &Method, route: &str, answer: Answer, elapsed: Duration) {
-        let (method, route, status) = (label(method), route.to_owned(), answer.status.as_str().to_owned());
-        self.record(|| {
-            counter!("http_requests_total", "method" => method, "route" => route.clone(), "status" => status)
-                .increment(1);
-            histogram!("http_request_duration_seconds", "method" => method, "route" => route)
-                .record(elapsed.as_secs_f64());
-            if let Some(Code(code)) = answer.code {
-                counter!("problems_total", "code" => code).increment(1);
-            }
-        });
+    pub(crate) fn request(&self, name: &RequestName, answer: Answer, elapsed: Duration) {
+        let key = (name.method(), answer.status.as_u16());
+        let count = |(counter, histogram): &(Counter, Histogram)| {
+            counter.increment(1);
+            histogram.record(elapsed.as_secs_f64());
+        };
+        let of_route = |route: &OfRoute| route.with(&key, || (key, self.of_request(name, answer)), count);
+        self.known.routes.with(name.route(), || (name.route().into(), OfRoute::default()), of_route);
+        if let Some(Code(code)) = answer.code {
+            let make = || (code, self.record(|| counter!("problems_total", "code" => code)));
+            self.known.problems.with(code, make, |counter| counter.increment(1));
+        }
     }
 
     /// Counts a decision about a request under `/api`.
     pub(crate) fn decision(&self, reason: &'static str, policy: &'static str) {
-        let known = self.decisions.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(counter) = known.get(&(reason, policy)) {
-            return counter.increment(1);
-        }
-        drop(known);
-        let counter = self.record(|| counter!("decisions_total", "reason" => reason, "policy" => policy));
-        counter.increment(1);
-        self.decisions.write().unwrap_or_else(PoisonError::into_inner).insert((reason, policy), counter);
+        let counter = || self.record(|| counter!("decisions_total", "reason" => reason, "policy" => policy));
+        let key = (reason, policy);
+        self.known.decisions.with(&key, || (key, counter()), |counter| counter.increment(1));
     }
 
     /// Counts what a requirement that is only reported would have denied.
@@ -93,6 +102,18 @@ impl Metrics {
             ([(header::CONTENT_TYPE, MEDIA_TYPE)], metrics.handle.render())
         };
         Router::new().route("/metrics", get(render))
+    }
+
+    fn of_request(&self, name: &RequestName, answer: Answer) -> (Counter, Histogram) {
+        let (method, route) = (name.method(), name.route().to_owned());
+        let status = answer.status.as_str().to_owned();
+        self.record(|| {
+            let labels = [("method", method.to_owned()), ("route", route.clone()), ("status", status)];
+            (
+                counter!("http_requests_total", &labels),
+                histogram!("http_request_duration_seconds", "method" => method, "route" => route),
+            )
+        })
     }
 
     fn record<T>(&self, record: impl FnOnce() -> T) -> T {
@@ -133,19 +154,6 @@ fn report_keys(status: KeyStatus) {
     }
     counter!("signing_key_fetches_total", "outcome" => "fetched").absolute(status.fetched);
     counter!("signing_key_fetches_total", "outcome" => "failed").absolute(status.failed);
-}
-
-/// A method can be any word; those without a meaning here share a label.
-fn label(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        _ => "other",
-    }
 }
 
 impl std::fmt::Debug for Metrics {

@@ -1,69 +1,71 @@
-//! What surrounds every request: an id, a span, a number in the metrics.
+//! What surrounds every request: an id, a number in the metrics, and a line in the log for what failed in here.
+//!
+//! The span is at debug: making one costs more than everything else here, and what is logged above debug names its
+//! request itself.
 
+mod request_name;
+
+use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::{HeaderMap, HeaderName, HeaderValue};
 use tracing::Instrument;
-use uuid::Uuid;
 
-use crate::error::Code;
+use crate::error::{Code, Failure};
 use crate::metrics::{Answer, Metrics};
+pub(crate) use request_name::RequestName;
+use request_name::{REQUEST_ID, RequestIds};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Names requests and counts them. Clones count together.
+#[derive(Debug, Clone)]
+pub(crate) struct Observer {
+    metrics: Metrics,
+    ids: Arc<RequestIds>,
+}
 
-/// The longest request id that is taken over from a caller, in characters.
-const MAX_REQUEST_ID: usize = 128;
+impl Observer {
+    pub(crate) fn new(metrics: Metrics) -> Self {
+        Self { metrics, ids: Arc::default() }
+    }
+}
 
 /// Names the request in the log and in the answer, and counts it.
-pub(crate) async fn observe(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
+pub(crate) async fn observe(State(observer): State<Observer>, mut request: Request, next: Next) -> Response {
     let start = Instant::now();
-    let method = request.method().clone();
-    // The template, since a path holds what callers make up; and no query, since somebody may put a token there.
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
-    let id = request_id(request.headers());
-    let span = tracing::info_span!("request", %method, route, request_id = id.to_str().unwrap_or_default());
+    let name = RequestName::of(&request, &observer.ids);
+    request.extensions_mut().insert(name.clone());
+    let span = tracing::debug_span!(
+        "request",
+        method = name.method(),
+        route = name.route(),
+        request_id = name.request_id()
+    );
     let mut response = next.run(request).instrument(span.clone()).await;
-    let status = response.status();
-    let answer = Answer { status, code: response.extensions().get::<Code>().copied() };
-    metrics.request(&method, &route, answer, start.elapsed());
+    let answer = Answer { status: response.status(), code: response.extensions().get::<Code>().copied() };
+    observer.metrics.request(&name, answer, start.elapsed());
+    if let Some(failure) = response.extensions_mut().remove::<Failure>() {
+        log(&failure, &name, answer);
+    }
     span.in_scope(|| {
         let microseconds = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         let code = answer.code.map(|Code(code)| code);
-        tracing::debug!(status = status.as_u16(), code, microseconds, "answered");
+        tracing::debug!(status = answer.status.as_u16(), code, microseconds, "answered");
     });
-    response.headers_mut().insert(REQUEST_ID, id);
+    response.headers_mut().insert(REQUEST_ID, name.into_id());
     response
 }
 
-/// The caller's id for the request if it is a plain word, so that logs of several services can be joined.
-fn request_id(headers: &HeaderMap) -> HeaderValue {
-    let plain = |value: &&HeaderValue| {
-        (1..=MAX_REQUEST_ID).contains(&value.len())
-            && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
-    };
-    headers.get(REQUEST_ID).filter(plain).cloned().unwrap_or_else(|| {
-        let new = Uuid::new_v4().to_string();
-        HeaderValue::try_from(new).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_callers_id_is_taken_over_only_if_it_is_a_plain_word() {
-        let id_for = |value: &[u8]| {
-            let mut headers = HeaderMap::new();
-            headers.insert(REQUEST_ID, HeaderValue::from_bytes(value).unwrap());
-            request_id(&headers).to_str().unwrap().to_owned()
-        };
-        assert_eq!(id_for(b"01-ab_C.d"), "01-ab_C.d");
-        for wrong in [&b""[..], b"a b", b"a;b", b"\x9b31m", b"a\"b", &[b'a'; MAX_REQUEST_ID + 1]] {
-            assert!(Uuid::try_parse(&id_for(wrong)).is_ok());
+fn log(failure: &Failure, name: &RequestName, answer: Answer) {
+    let (status, code) = (answer.status.as_u16(), answer.code.map(|Code(code)| code));
+    let (method, route, request_id) = (name.method(), name.route(), name.request_id());
+    match failure {
+        Failure::Unavailable(error) => {
+            tracing::warn!(status, code, error, method, route, request_id, "not ready");
+        }
+        Failure::Failed(error) => {
+            tracing::error!(status, code, error, method, route, request_id, "failed");
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::authorization::{Policies, PolicyError};
 use crate::error::{ApiError, RequestError};
 use crate::guard::{GuardedRoutes, OpenRoutes, RouteError, RouteTable, guard, guarded};
 use crate::metrics::Metrics;
-use crate::observation::observe;
+use crate::observation::{Observer, observe};
 use crate::resources::{self, MAX_BODY_BYTES};
 use crate::state::AppState;
 use crate::{caller, health, openapi};
@@ -75,7 +75,7 @@ fn surround(router: Router<AppState>, metrics: Metrics) -> Router<AppState> {
         .layer(always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(always(header::REFERRER_POLICY, "no-referrer"))
         .layer(always(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
-        .layer(from_fn_with_state(metrics, observe))
+        .layer(from_fn_with_state(Observer::new(metrics), observe))
 }
 
 async fn limit_time(request: Request, next: Next) -> Response {

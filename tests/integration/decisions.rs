@@ -124,7 +124,7 @@ async fn every_request_leaves_one_record_that_says_who_and_why() {
     }
     let (records, log) = records_of(server);
     for (id, expected) in &expected {
-        let found: Vec<_> = records.iter().filter(|record| record["span"]["request_id"] == *id).collect();
+        let found: Vec<_> = records.iter().filter(|record| record["request_id"] == *id).collect();
         assert_eq!(found.len(), 1, "{id}: {found:?}");
         let names: Vec<&str> = expected.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(members(found[0], &names), *expected, "{id}: {}", found[0]);
@@ -139,7 +139,7 @@ async fn every_request_leaves_one_record_that_says_who_and_why() {
         };
         assert_eq!(found[0]["level"], level, "{id}");
     }
-    let record = records.iter().find(|record| record["span"]["request_id"] == "read").unwrap();
+    let record = records.iter().find(|record| record["request_id"] == "read").unwrap();
     let who = members(record, &["client_id", "client", "tenant_id"]);
     assert_eq!(who, json!({ "client_id": CLIENT, "client": "Demo client", "tenant_id": TENANT }));
     assert!(!log.contains(CANARY) && !log.contains("\\u001b"), "{log}");

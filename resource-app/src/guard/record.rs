@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use axum::extract::Request;
 use axum::response::Response;
 use http::StatusCode;
 use tracing::Level;
@@ -13,6 +14,7 @@ use super::flood::Admission;
 use super::verdict::{Identified, Verdict};
 use crate::authentication::Caller;
 use crate::error::Code;
+use crate::observation::RequestName;
 use crate::principal::Principal;
 use crate::state::AppState;
 
@@ -26,13 +28,15 @@ const MAX_ID_BYTES: usize = 64;
 /// handler panicked, took too long or lost its client is on record like every other; those have no status.
 pub(super) struct Record {
     state: AppState,
+    name: Option<RequestName>,
     identified: Option<Identified>,
     answer: Option<(StatusCode, Option<Code>)>,
 }
 
 impl Record {
-    pub(super) fn new(state: AppState) -> Self {
-        Self { state, identified: None, answer: None }
+    pub(super) fn new(state: AppState, request: &Request) -> Self {
+        let name = request.extensions().get().cloned();
+        Self { state, name, identified: None, answer: None }
     }
 
     pub(super) fn state(&self) -> &AppState {
@@ -91,7 +95,7 @@ impl Record {
         let caller = verified.and_then(|(principal, _)| principal.caller());
         let (principal, verdict) = verified.unzip();
         let would_deny = verdict.map(|verdict| &verdict.would_deny).filter(|them| !them.is_empty());
-        let client_id = principal.map(Principal::client_id);
+        let (client_id, name) = (principal.map(Principal::client_id), self.name.as_ref());
         macro_rules! event {
             ($level:expr) => {
                 tracing::event!(
@@ -108,6 +112,9 @@ impl Record {
                     tenant_id = caller.map(Caller::tenant).map(tracing::field::display),
                     uti = caller.and_then(Caller::token_id).map(plain),
                     key_id = caller.map(Caller::key_id).map(plain),
+                    method = name.map(RequestName::method),
+                    route = name.map(RequestName::route),
+                    request_id = name.map(RequestName::request_id),
                     key_set_age_seconds =
                         self.state.authenticator.keys().status().age.map(|age| age.as_secs()),
                     development = principal.filter(|it| it.caller().is_none()).map(|_| true),
