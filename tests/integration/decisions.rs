@@ -9,7 +9,7 @@ use shared::secret::AccessToken;
 use tests::World;
 use tests::guarded_api::Place;
 use tests::program::Server;
-use tests::world::{CLIENT, TENANT, now};
+use tests::world::{CLIENT, RESOURCE, TENANT, base64url, now};
 
 const CANARY: &str = "canary-4711";
 
@@ -176,6 +176,94 @@ async fn a_flood_without_valid_tokens_is_summed_up_and_denied_apps_are_each_on_r
     assert_eq!(count("role_missing"), (50, 0));
     // Grants are at debug.
     assert_eq!(count("granted"), (0, 0));
+}
+
+/// A token with this header and the payload of a good one, signed by nobody.
+fn forged(good: &AccessToken, header: &Value) -> String {
+    let payload = good.expose().split('.').nth(1).unwrap();
+    format!("{}.{payload}.{}", base64url(&header.to_string()), no_signature())
+}
+
+/// As long as a signature of RS256, and none.
+fn no_signature() -> String {
+    "A".repeat(342)
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_an_unverified_token_says_reaches_the_log() {
+    let world = World::start().await;
+    let server = Place::new(&world, "").with("RUST_LOG", "trace").serve().await;
+    let http = tests::program::direct();
+    let url = format!("{}/api/resources", server.url());
+    let good = world.token(json!({ "uti": CANARY })).await;
+    let kids = [
+        CANARY,
+        "canary-4711\r\n{\"target\":\"decision\"}",
+        "canary-4711\u{1b}[31m",
+        "canary-4711\u{2028}x",
+        "${jndi:canary-4711}",
+    ];
+    for kid in kids {
+        let token = forged(&good, &json!({ "typ": "JWT", "alg": "RS256", "kid": kid }));
+        let response = http.get(&url).bearer_auth(token).send().await.unwrap();
+        assert_eq!(response.status(), 401);
+        assert!(!format!("{:?}", response.headers()).contains("canary"));
+        assert!(!response.text().await.unwrap().contains("canary"));
+    }
+    let elsewhere = http.get(format!("{url}/canary-4711%0d%0a%e2%80%a8?q=canary-4711"));
+    let elsewhere = elsewhere.header("user-agent", CANARY).header("x-request-id", "canary 4711\u{80}");
+    assert_eq!(elsewhere.send().await.unwrap().status(), 401);
+    let (records, log) = records_of(server);
+    assert_eq!(records.len(), kids.len() + 1, "{records:?}");
+    assert!(records.iter().all(|record| record.get("key_id").is_none()), "{records:?}");
+    assert_eq!(log.lines().find(|line| line.contains("canary")), None);
+}
+
+#[tokio::test]
+async fn the_answers_to_bad_tokens_differ_in_their_reason_alone() {
+    let world = World::start().await;
+    let good = world.token(json!({})).await;
+    let (message, _) = good.expose().rsplit_once('.').unwrap();
+    let expired = json!({ "iat": now() - 7200, "nbf": now() - 7200, "exp": now() - 3600 });
+    let expired = world.token(expired).await;
+    let mut shapes = Vec::new();
+    for (token, code) in [
+        (forged(&good, &json!({ "alg": "RS256", "kid": CANARY })), "key_unknown"),
+        (format!("{message}.{}", no_signature()), "signature_invalid"),
+        (expired.expose().to_owned(), "token_expired"),
+    ] {
+        let request = world.request(Method::GET, "/api/resources").bearer_auth(token);
+        let response = request.send().await.unwrap();
+        let challenge = response.headers()[header::WWW_AUTHENTICATE].to_str().unwrap().to_owned();
+        let (before, description) = challenge.split_once(", error_description=").unwrap();
+        assert!(!description.is_empty());
+        let mut headers: Vec<_> = response.headers().keys().map(ToString::to_string).collect();
+        headers.sort_unstable();
+        let (status, before) = (response.status(), before.to_owned());
+        let problem: Value = response.json().await.unwrap();
+        assert_eq!(problem["code"], code);
+        let members: Vec<_> = problem.as_object().unwrap().keys().cloned().collect();
+        shapes.push((status, before, headers, members, problem["title"].clone()));
+    }
+    assert!(shapes.windows(2).all(|two| two[0] == two[1]), "{shapes:?}");
+}
+
+#[tokio::test]
+async fn what_is_open_tells_nothing_of_a_tenant_or_a_caller() {
+    let world = World::start().await;
+    let api = Place::new(&world, "").start().await;
+    let token = world.token(json!({ "uti": CANARY })).await;
+    assert_eq!(api.read(&token).await.status(), 200);
+    let mut texts = vec![api.metrics().await];
+    for path in ["/health/live", "/health/ready", "/openapi.json", "/docs/"] {
+        texts.push(api.open(path).await);
+    }
+    for text in texts {
+        for canary in [TENANT, CLIENT, RESOURCE, CANARY, "eyJ"] {
+            assert!(!text.contains(canary), "{canary}: {text}");
+        }
+    }
 }
 
 #[cfg(unix)]

@@ -102,6 +102,11 @@ impl GuardedApi {
         self.request(Method::POST, "/api/resources", token).json(&body).send().await.unwrap()
     }
 
+    /// What a path answers to whoever has no token.
+    pub async fn open(&self, path: &str) -> String {
+        self.http.get(format!("{}{path}", self.url)).send().await.unwrap().text().await.unwrap()
+    }
+
     /// The text that Prometheus reads.
     pub async fn metrics(&self) -> String {
         self.http.get(&self.metrics).send().await.unwrap().text().await.unwrap()
