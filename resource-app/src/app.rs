@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::guard::{Records, RouteError};
 use crate::metrics::{Metrics, UPKEEP_INTERVAL};
 use crate::settings::Settings;
-use crate::state::AppState;
+use crate::state::{AppState, Parts};
 use crate::store::{OpenError, Store};
 use crate::{azure_ad, router};
 
@@ -82,13 +82,13 @@ impl ResourceApp {
             None => None,
         };
         let records = Arc::new(Records::new(&settings.authorization, metrics.clone()));
-        let state = AppState {
+        let state = AppState::from(Parts {
             authenticator,
             policies: Arc::new(policies),
             development,
             records: Arc::clone(&records),
             store: store.clone(),
-        };
+        });
         let router = router::router(api, state, metrics.clone());
         Ok(Self { server, router, metrics_server, metrics, records, store })
     }

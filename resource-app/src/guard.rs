@@ -95,19 +95,20 @@ mod tests {
     use crate::metrics::Metrics;
     use crate::router::api;
     use crate::settings::Settings;
+    use crate::state::Parts;
     use crate::store::Store;
 
     async fn state(folder: &std::path::Path) -> AppState {
         let url = format!("sqlite://{}/resources.db", folder.display());
         let environment = [("STORE__URL", url.as_str()), ("AZURE_AD__INSTANCE", "https://127.0.0.1:1")];
         let settings = Settings::load(None, environment.into_iter().collect()).unwrap();
-        AppState {
+        AppState::from(Parts {
             records: Arc::new(Records::new(&settings.authorization, Metrics::new())),
             authenticator: Arc::new(crate::azure_ad::authentication(&settings, Client::new())),
             policies: Arc::new(api().unwrap().policies().clone()),
             development: None,
             store: Store::open(&settings.store).await.unwrap(),
-        }
+        })
     }
 
     /// Asks every guarded route of `router`, and returns what they all answer.
