@@ -10,6 +10,7 @@ use shared::server::{BindError, Server};
 use shared::settings::{KeyProblem, SettingsError};
 use tokio_util::sync::CancellationToken;
 
+use crate::authorization::PolicyError;
 use crate::guard::{Records, RouteError};
 use crate::metrics::{Metrics, UPKEEP_INTERVAL};
 use crate::settings::Settings;
@@ -54,6 +55,12 @@ pub enum StartError {
     Routes(#[from] RouteError),
 }
 
+impl From<PolicyError> for StartError {
+    fn from(error: PolicyError) -> Self {
+        Self::Routes(error.into())
+    }
+}
+
 impl From<KeyProblem> for StartError {
     fn from(problem: KeyProblem) -> Self {
         Self::Settings(problem.into())
@@ -67,14 +74,13 @@ impl ResourceApp {
     /// A setting is unusable, an address taken, or the database not one.
     pub async fn bind(settings: Settings) -> Result<Self, StartError> {
         // What may turn out unusable comes first, what logs or runs by itself last.
-        let api = router::api().map_err(RouteError::from)?;
-        let policies = settings.authorization.demand(api.policies().clone());
-        router::table(&policies)?;
+        let api = router::api()?;
+        router::table(api.policies())?;
         let development = settings.development_handler()?;
         let client = http_client(&settings.http_client)?;
         let server = Server::bind(&settings.server).await?;
         let store = Store::open(&settings.store).await?;
-        let policies = azure_ad::authorization(policies, development.as_ref());
+        let policies = azure_ad::authorization(api.policies().clone(), &settings, development.as_ref());
         let authenticator = Arc::new(azure_ad::authentication(&settings, client));
         let metrics = Metrics::new();
         let metrics_server = match settings.metrics.listen {

@@ -25,8 +25,13 @@ pub(crate) fn authentication(settings: &Settings, client: Client) -> Authenticat
     Authenticator::new(expectations, keys)
 }
 
-/// The policies, with the development handler in each of their requirements where there is one.
-pub(crate) fn authorization(policies: Policies, development: Option<&DevelopmentHandler>) -> Policies {
+/// The policies with what the settings demand, and the development handler in each requirement where there is one.
+pub(crate) fn authorization(
+    policies: Policies,
+    settings: &Settings,
+    development: Option<&DevelopmentHandler>,
+) -> Policies {
+    let policies = settings.authorization.demand(policies);
     let Some(handler) = development else { return policies };
     tracing::warn!(
         "DEVELOPMENT HANDLER: every request without a token will pass every policy; never run this anywhere else"

@@ -39,8 +39,8 @@ macro_rules! faults {
         }
 
         impl $name {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            /// All there are.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
 
             /// A stable word for programs and logs.
             #[must_use]

@@ -1,4 +1,4 @@
-//! The commands that print something and end.
+//! What the program does beside serving, a file each.
 
 mod manifest;
 mod routes;
