@@ -55,8 +55,7 @@ impl Authenticator {
         if !key.issuer().is_none_or(may_sign) {
             return Err(TokenFault::KeyIssuer.into());
         }
-        let key_id = token.key_id().to_owned();
-        Ok(Arc::new(Caller::new(token.verify(&key)?, key_id)?))
+        Ok(Arc::new(Caller::new(token.verify(&key)?)?))
     }
 }
 

@@ -24,8 +24,8 @@ pub struct Caller {
 }
 
 impl Caller {
-    pub(super) fn new(claims: VerifiedClaims, key_id: String) -> Result<Self, TokenFault> {
-        let claims = claims.into_inner();
+    pub(super) fn new(claims: VerifiedClaims) -> Result<Self, TokenFault> {
+        let (claims, key_id) = claims.into_parts();
         Ok(Self {
             tenant: claims.tid,
             client_id: claims.client_id().ok_or(TokenFault::Claims)?,

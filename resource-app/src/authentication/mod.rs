@@ -14,10 +14,12 @@
 
 mod authenticator;
 mod caller;
+mod check;
 mod credential;
 mod error;
 mod expectations;
 pub mod keys;
+mod object;
 mod tenancy;
 mod token;
 

@@ -1,20 +1,18 @@
 //! The form of a token: a JWS in compact serialization with a JWT's claims (RFC 7515, RFC 7519).
 //!
-//! Read by our own rules: jsonwebtoken lets `crit`, `zip`, any `typ` and repeated members pass.
+//! Read by our own rules: JWT libraries let `crit`, `zip`, any `typ` and repeated members pass.
 
-use std::collections::HashSet;
 use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::Algorithm;
-use serde::de::{DeserializeOwned, Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 use shared::claims::Claims;
 
+use super::check::{Check, pass_all};
 use super::error::TokenFault;
 use super::keys::SigningKey;
+use super::object::{self, Unreadable};
 
 /// The largest token, in bytes: several times what Entra issues to an app with 200 roles.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -22,38 +20,43 @@ const MAX_TOKEN_BYTES: usize = 16 * 1024;
 /// The longest `kid`, in bytes; Entra's are 27.
 const MAX_KEY_ID_BYTES: usize = 256;
 
+/// Header members that change what the signed bytes mean, none of which Entra writes.
+const REFUSED_HEADER_MEMBERS: [&str; 7] = ["crit", "b64", "zip", "enc", "cty", "epk", "p2c"];
+
+/// What binds a token to a key of its client's (RFC 7800).
+const REFUSED_CLAIMS: [&str; 1] = ["cnf"];
+
 /// A token that is well formed, and about which nothing else is known.
 pub(super) struct UnverifiedToken<'t> {
     /// What was signed: both segments as they were sent.
     message: &'t str,
-    signature: &'t str,
+    signature: Vec<u8>,
     key_id: String,
     claims: Claims,
 }
 
-/// Claims that the key of a [`SigningKey`] has signed.
+/// Claims that the key of a [`SigningKey`] has signed, and that key's name.
 ///
 /// Only [`UnverifiedToken::verify`] makes one.
-pub(super) struct VerifiedClaims(Claims);
+pub(super) struct VerifiedClaims {
+    claims: Claims,
+    key_id: String,
+}
 
 impl<'t> UnverifiedToken<'t> {
     pub(super) fn parse(token: &'t str) -> Result<Self, TokenFault> {
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(TokenFault::TooLarge);
-        }
-        let (message, signature) = token.rsplit_once('.').ok_or(TokenFault::Malformed)?;
-        let (header, payload) = message.split_once('.').ok_or(TokenFault::Malformed)?;
-        // A dot is not in the alphabet, so a fourth segment fails here.
-        let (header, payload) = (decode(header)?, decode(payload)?);
-        decode(signature)?;
-        let header: Header = object(&header).ok_or(TokenFault::Malformed)?;
-        let key_id = header.check()?;
-        let binding: Binding = object(&payload).ok_or(TokenFault::Malformed)?;
-        if binding.cnf {
-            return Err(TokenFault::SenderConstrained);
-        }
-        let claims = object(&payload).ok_or(TokenFault::Claims)?;
-        Ok(Self { message, signature, key_id, claims })
+        let compact = Compact::split(token)?;
+        let header = Header::read(&compact.header)?;
+        pass_all(header.checks())?;
+        let payload = Payload::read(&compact.payload)?;
+        pass_all(payload.checks())?;
+        Self::assemble(compact, header, payload)
+    }
+
+    fn assemble(compact: Compact<'t>, header: Header, payload: Payload) -> Result<Self, TokenFault> {
+        let Compact { message, signature, .. } = compact;
+        let key_id = header.kid.ok_or(TokenFault::KeyId)?;
+        Ok(Self { message, signature, key_id, claims: payload.claims })
     }
 
     /// The `kid` that the token names its key by.
@@ -68,19 +71,18 @@ impl<'t> UnverifiedToken<'t> {
 
     /// Checks the signature, with RS256 whatever the header says.
     pub(super) fn verify(self, key: &SigningKey) -> Result<VerifiedClaims, TokenFault> {
-        let signed = jsonwebtoken::crypto::verify(
-            self.signature,
-            self.message.as_bytes(),
-            key.decoding_key(),
-            Algorithm::RS256,
-        );
-        if matches!(signed, Ok(true)) { Ok(VerifiedClaims(self.claims)) } else { Err(TokenFault::Signature) }
+        if key.has_signed(self.message.as_bytes(), &self.signature) {
+            Ok(VerifiedClaims { claims: self.claims, key_id: self.key_id })
+        } else {
+            Err(TokenFault::Signature)
+        }
     }
 }
 
 impl VerifiedClaims {
-    pub(super) fn into_inner(self) -> Claims {
-        self.0
+    /// The claims, and the `kid` of the key that signed them.
+    pub(super) fn into_parts(self) -> (Claims, String) {
+        (self.claims, self.key_id)
     }
 }
 
@@ -96,58 +98,29 @@ impl fmt::Debug for VerifiedClaims {
     }
 }
 
-/// The members of a header that this API acts on; `jwk`, `jku`, `x5u` and `x5c` are deliberately not among them.
-#[derive(Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each says whether a member is there")]
-struct Header {
-    alg: String,
-    #[serde(default, deserialize_with = "text")]
-    kid: Option<String>,
-    #[serde(default, deserialize_with = "text")]
-    typ: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    crit: bool,
-    #[serde(default, deserialize_with = "present")]
-    b64: bool,
-    #[serde(default, deserialize_with = "present")]
-    zip: bool,
-    #[serde(default, deserialize_with = "present")]
-    enc: bool,
-    #[serde(default, deserialize_with = "present")]
-    cty: bool,
-    #[serde(default, deserialize_with = "present")]
-    epk: bool,
-    #[serde(default, deserialize_with = "present")]
-    p2c: bool,
+/// The three segments of a token (RFC 7515 section 7.1), decoded.
+struct Compact<'t> {
+    message: &'t str,
+    header: Vec<u8>,
+    payload: Vec<u8>,
+    signature: Vec<u8>,
 }
 
-impl Header {
-    fn check(self) -> Result<String, TokenFault> {
-        if self.alg != "RS256" {
-            return Err(TokenFault::Algorithm);
+impl<'t> Compact<'t> {
+    fn split(token: &'t str) -> Result<Self, TokenFault> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(TokenFault::TooLarge);
         }
-        // All of these change what the signed bytes mean, and Entra writes none of them.
-        if self.crit || self.b64 || self.zip || self.enc || self.cty || self.epk || self.p2c {
-            return Err(TokenFault::HeaderMember);
-        }
-        if !self.typ.is_none_or(|typ| is_access_token(&typ)) {
-            return Err(TokenFault::Type);
-        }
-        let key_id = self.kid.ok_or(TokenFault::KeyId)?;
-        if (1..=MAX_KEY_ID_BYTES).contains(&key_id.len()) { Ok(key_id) } else { Err(TokenFault::KeyId) }
+        let (message, signature) = token.rsplit_once('.').ok_or(TokenFault::Malformed)?;
+        let (header, payload) = message.split_once('.').ok_or(TokenFault::Malformed)?;
+        // A dot is not in the alphabet, so a fourth segment fails here.
+        Ok(Self {
+            message,
+            header: decode(header)?,
+            payload: decode(payload)?,
+            signature: decode(signature)?,
+        })
     }
-}
-
-/// Entra writes `JWT`; RFC 9068 section 2.1 has `at+jwt`.
-fn is_access_token(typ: &str) -> bool {
-    ["JWT", "at+jwt", "application/at+jwt"].iter().any(|allowed| typ.eq_ignore_ascii_case(allowed))
-}
-
-/// What binds a token to a key of its client's.
-#[derive(Deserialize)]
-struct Binding {
-    #[serde(default, deserialize_with = "present")]
-    cnf: bool,
 }
 
 /// Canonical base64url only: no padding, no unused bits, nothing empty.
@@ -158,49 +131,63 @@ fn decode(segment: &str) -> Result<Vec<u8>, TokenFault> {
     URL_SAFE_NO_PAD.decode(segment).map_err(|_| TokenFault::Malformed)
 }
 
-/// Reads a JSON object in which no member is repeated, however it is escaped.
-fn object<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
-    // As a whole: serde_json does not look into texts that it skips.
-    let text = std::str::from_utf8(bytes).ok()?;
-    serde_json::from_str::<Members>(text).ok()?;
-    serde_json::from_str(text).ok()
+/// The members of a header that this API acts on; `jwk`, `jku`, `x5u` and `x5c` are deliberately not among them.
+#[derive(Deserialize)]
+struct HeaderMembers {
+    alg: String,
+    #[serde(default, deserialize_with = "text")]
+    kid: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    typ: Option<String>,
 }
 
-/// The members of an object, looked at for what a struct passes over: a name twice, and depth without a limit.
-struct Members;
+struct Header {
+    alg: String,
+    kid: Option<String>,
+    typ: Option<String>,
+    extended: bool,
+}
 
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Not `deserialize_any`: serde would read an array as the members of a struct in their order.
-        deserializer.deserialize_map(Self)
+impl Header {
+    fn read(json: &[u8]) -> Result<Self, TokenFault> {
+        let object = object::read(json, &REFUSED_HEADER_MEMBERS).map_err(|_| TokenFault::Malformed)?;
+        let HeaderMembers { alg, kid, typ } = object.members;
+        Ok(Self { alg, kid, typ, extended: object.refused })
+    }
+
+    fn checks(&self) -> [Check; 4] {
+        let key_id = self.kid.as_deref().unwrap_or_default();
+        [
+            (TokenFault::Algorithm, self.alg == "RS256"),
+            (TokenFault::HeaderMember, !self.extended),
+            (TokenFault::Type, self.typ.as_deref().is_none_or(is_access_token)),
+            (TokenFault::KeyId, (1..=MAX_KEY_ID_BYTES).contains(&key_id.len())),
+        ]
     }
 }
 
-impl<'de> Visitor<'de> for Members {
-    type Value = Self;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object without repeated members")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
-        let mut names = HashSet::new();
-        while let Some(name) = map.next_key::<String>()? {
-            // Read as a value, which has a limit of depth; what is only skipped has none.
-            map.next_value::<Value>()?;
-            // Another tenant in another case would be two answers to one question.
-            let other_tenant = name != "tid" && name.eq_ignore_ascii_case("tid");
-            if other_tenant || !names.insert(name) {
-                return Err(A::Error::custom("a repeated member"));
-            }
-        }
-        Ok(self)
-    }
+/// Entra writes `JWT`; RFC 9068 section 2.1 has `at+jwt`.
+fn is_access_token(typ: &str) -> bool {
+    ["JWT", "at+jwt", "application/at+jwt"].iter().any(|allowed| typ.eq_ignore_ascii_case(allowed))
 }
 
-/// True where the member is there, whatever its value is.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    IgnoredAny::deserialize(deserializer).map(|_| true)
+struct Payload {
+    claims: Claims,
+    bound: bool,
+}
+
+impl Payload {
+    fn read(json: &[u8]) -> Result<Self, TokenFault> {
+        let object = object::read(json, &REFUSED_CLAIMS).map_err(|unreadable| match unreadable {
+            Unreadable::Malformed => TokenFault::Malformed,
+            Unreadable::Members => TokenFault::Claims,
+        })?;
+        Ok(Self { claims: object.members, bound: object.refused })
+    }
+
+    fn checks(&self) -> [Check; 1] {
+        [(TokenFault::SenderConstrained, !self.bound)]
+    }
 }
 
 /// A member that may be absent but, unlike serde's `Option`, not null.

@@ -6,9 +6,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::Value;
@@ -40,7 +40,8 @@ pub struct KeySet {
 
 /// A public key that tokens may be signed with.
 pub struct SigningKey {
-    key: DecodingKey,
+    /// Kept parsed, with what aws-lc works out of the modulus once: no token pays for that.
+    key: ParsedPublicKey,
     modulus: Vec<u8>,
     issuer: Option<String>,
     cloud: Option<String>,
@@ -152,8 +153,9 @@ impl SigningKey {
         self.issuer.as_deref()
     }
 
-    pub(in crate::authentication) fn decoding_key(&self) -> &DecodingKey {
-        &self.key
+    /// Whether the key signed the message, with RS256.
+    pub(in crate::authentication) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.key.verify_sig(message, signature).is_ok()
     }
 }
 
@@ -242,7 +244,10 @@ fn admit(jwk: &str) -> Result<(String, SigningKey), &'static str> {
     if decode(jwk.e.as_deref().unwrap_or_default())? != EXPONENT {
         return Err("with an exponent other than 65537");
     }
-    let key = DecodingKey::from_rsa_raw_components(&modulus, &EXPONENT);
+    let components = RsaPublicKeyComponents { n: modulus.as_slice(), e: EXPONENT.as_slice() };
+    let key = components
+        .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
+        .map_err(|_| "not a key that can verify")?;
     Ok((key_id, SigningKey { key, modulus, issuer: jwk.issuer, cloud: jwk.cloud_instance_name }))
 }
 
