@@ -22,7 +22,7 @@ pub(crate) fn authentication(settings: &Settings, client: Client) -> Authenticat
     )
     .with_clock_skew(azure_ad.clock_skew());
     let keys = Keys::start(KeySource::new(client, azure_ad.tenancy()), &settings.keys);
-    Authenticator::new(expectations, keys)
+    Authenticator::new(expectations, keys, settings.verified_tokens)
 }
 
 /// The policies with what the settings demand, and the development handler in each requirement where there is one.

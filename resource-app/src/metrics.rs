@@ -15,8 +15,8 @@ use metrics::{
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
-use crate::authentication::Authenticator;
 use crate::authentication::keys::KeyStatus;
+use crate::authentication::{Authenticator, VerifiedTokenStatus};
 use crate::error::Code;
 use crate::observation::RequestName;
 use known::Known;
@@ -98,7 +98,10 @@ impl Metrics {
     pub(crate) fn routes(&self, authenticator: Arc<Authenticator>) -> Router {
         let metrics = self.clone();
         let render = async move || {
-            metrics.record(|| report_keys(authenticator.keys().status()));
+            metrics.record(|| {
+                report_keys(authenticator.keys().status());
+                report_verified_tokens(authenticator.verified_tokens());
+            });
             ([(header::CONTENT_TYPE, MEDIA_TYPE)], metrics.handle.render())
         };
         Router::new().route("/metrics", get(render))
@@ -141,6 +144,8 @@ fn describe() {
     describe_gauge!("signing_keys_removed", "Keys in use although they are no longer published.");
     describe_gauge!("signing_keys_age_seconds", "Seconds since the keys were fetched.");
     describe_counter!("signing_key_fetches_total", "Fetches of the keys, by their outcome.");
+    describe_gauge!("verified_tokens", "Tokens that are kept as verified.");
+    describe_counter!("verified_token_lookups_total", "Tokens looked up among the verified, by the outcome.");
 }
 
 fn report_keys(status: KeyStatus) {
@@ -154,6 +159,13 @@ fn report_keys(status: KeyStatus) {
     }
     counter!("signing_key_fetches_total", "outcome" => "fetched").absolute(status.fetched);
     counter!("signing_key_fetches_total", "outcome" => "failed").absolute(status.failed);
+}
+
+fn report_verified_tokens(status: VerifiedTokenStatus) {
+    #[expect(clippy::cast_precision_loss, reason = "there are never 2^52 tokens")]
+    gauge!("verified_tokens").set(status.tokens as f64);
+    counter!("verified_token_lookups_total", "outcome" => "hit").absolute(status.hits);
+    counter!("verified_token_lookups_total", "outcome" => "miss").absolute(status.misses);
 }
 
 impl std::fmt::Debug for Metrics {

@@ -14,6 +14,7 @@ use shared::settings::{Check, KeyProblem, SettingsError, Sources};
 
 pub use azure_ad::{AzureAdSettings, InvalidTenant, Tenant};
 
+use crate::authentication::VerifiedTokenSettings;
 use crate::authentication::keys::KeySettings;
 use crate::authorization::{AuthorizationSettings, DevelopmentHandler};
 use crate::store::Location;
@@ -28,6 +29,8 @@ pub struct Settings {
     pub azure_ad: AzureAdSettings,
     /// The keys that tokens are signed with.
     pub keys: KeySettings,
+    /// The tokens that were verified already.
+    pub verified_tokens: VerifiedTokenSettings,
     /// What callers may do.
     pub authorization: AuthorizationSettings,
     /// The listener of the API.
@@ -115,6 +118,7 @@ impl Check for Settings {
         self.azure_ad.check()?;
         self.keys.check()?;
         self.authorization.check()?;
+        self.verified_tokens.check()?;
         self.development_handler().map(|_| ())
     }
 }

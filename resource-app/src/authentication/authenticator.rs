@@ -1,14 +1,16 @@
 //! Puts the steps of authentication in their order.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use http::HeaderMap;
 use jiff::Timestamp;
 
-use super::credential::bearer_token;
+use super::credential::Credential;
 use super::error::{AuthenticationError, TokenFault};
 use super::keys::{KeyError, Keys};
 use super::token::UnverifiedToken;
+use super::verified::{Verified, VerifiedTokenSettings, VerifiedTokenStatus, VerifiedTokens};
 use super::{Caller, Expectations};
 
 /// Turns a request's headers into a [`Caller`].
@@ -16,19 +18,26 @@ use super::{Caller, Expectations};
 pub struct Authenticator {
     expectations: Expectations,
     keys: Keys,
+    verified: VerifiedTokens,
 }
 
 impl Authenticator {
     /// Accepts tokens that meet the expectations and are signed by one of the keys.
     #[must_use]
-    pub fn new(expectations: Expectations, keys: Keys) -> Self {
-        Self { expectations, keys }
+    pub fn new(expectations: Expectations, keys: Keys, settings: VerifiedTokenSettings) -> Self {
+        Self { expectations, keys, verified: VerifiedTokens::new(settings) }
     }
 
     /// The keys, for whoever reports on them.
     #[must_use]
     pub fn keys(&self) -> &Keys {
         &self.keys
+    }
+
+    /// What there is to report about the tokens that were verified already.
+    #[must_use]
+    pub fn verified_tokens(&self) -> VerifiedTokenStatus {
+        self.verified.status()
     }
 
     /// Says who sent a request with these headers and this query.
@@ -40,12 +49,36 @@ impl Authenticator {
         headers: &HeaderMap,
         query: Option<&str>,
     ) -> Result<Arc<Caller>, AuthenticationError> {
-        let token = bearer_token(headers, query)?;
-        self.verify(token, Timestamp::now().as_second()).await
+        let credential = Credential::find(headers, query)?;
+        self.identify(credential, Timestamp::now().as_second()).await
     }
 
-    /// Verifies a token at `now`, in seconds since 1970.
-    async fn verify(&self, token: &str, now: i64) -> Result<Arc<Caller>, AuthenticationError> {
+    /// Says whom a token names at `now`, in seconds since 1970.
+    ///
+    /// A token that was verified already is not verified again, while that would give the same answer.
+    async fn identify(
+        &self,
+        credential: Credential<'_>,
+        now: i64,
+    ) -> Result<Arc<Caller>, AuthenticationError> {
+        // Before the key is looked for: where the keys change meanwhile, what was verified counts for the old ones.
+        let generation = self.keys.generation();
+        let known = generation.and_then(|it| self.verified.find(credential.as_bytes(), it, now));
+        if let Some(caller) = known {
+            return Ok(caller);
+        }
+        let token = credential.token()?;
+        let (caller, validity) = self.verify(token, now).await?;
+        let caller = Arc::new(caller);
+        if let Some(generation) = generation {
+            let verified = Verified { caller: Arc::clone(&caller), validity, generation };
+            self.verified.keep(token, verified, now);
+        }
+        Ok(caller)
+    }
+
+    /// Verifies a token, and says at which times it is accepted.
+    async fn verify(&self, token: &str, now: i64) -> Result<(Caller, Range<i64>), AuthenticationError> {
         let token = UnverifiedToken::parse(token)?;
         // Before the key is looked for: a token that is not for us never costs a fetch. What is checked here
         // is what was signed, or the signature does not hold.
@@ -55,7 +88,8 @@ impl Authenticator {
         if !key.issuer().is_none_or(may_sign) {
             return Err(TokenFault::KeyIssuer.into());
         }
-        Ok(Arc::new(Caller::new(token.verify(&key)?)?))
+        let validity = self.expectations.validity(token.unverified_claims());
+        Ok((Caller::new(token.verify(&key)?)?, validity))
     }
 }
 
@@ -86,23 +120,38 @@ mod tests {
             Authority::new(Instance::parse(INSTANCE).unwrap(), TenantId::parse(TENANT).unwrap(), None);
         let versions = [Version::V1, Version::V2];
         let expectations = Expectations::new(&authority, ClientId::parse(AUDIENCE).unwrap(), &[], &versions);
-        Authenticator::new(expectations, Keys::fixed(KeySet::parse(key_set.to_string().as_bytes()).unwrap()))
+        let settings = VerifiedTokenSettings { capacity: 10 };
+        Authenticator::new(expectations, Keys::fixed(parse(key_set)), settings)
+    }
+
+    fn parse(key_set: &Value) -> KeySet {
+        KeySet::parse(key_set.to_string().as_bytes()).unwrap()
+    }
+
+    async fn identify(
+        authenticator: &Authenticator,
+        token: &str,
+        now: i64,
+    ) -> Result<Arc<Caller>, AuthenticationError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+        authenticator.identify(Credential::find(&headers, None)?, now).await
     }
 
     async fn fault_of(authenticator: &Authenticator, token: &str) -> Option<AuthenticationError> {
-        authenticator.verify(token, NOW).await.err()
+        identify(authenticator, token, NOW).await.err()
     }
 
     #[tokio::test]
     async fn a_signed_token_of_either_version_names_its_caller() {
         let key = TestKey::new();
         let authenticator = authenticator(&json!({ "keys": [key.jwk("K1")] }));
-        let caller = authenticator.verify(&key.sign(HEADER, &claims()), NOW).await.unwrap();
+        let caller = identify(&authenticator, &key.sign(HEADER, &claims()), NOW).await.unwrap();
         assert_eq!(caller.client_id().to_string(), CLIENT);
         assert_eq!(caller.roles(), ["Resource.Read"]);
         assert_eq!(caller.client_authentication(), Some(ClientAuthentication::Secret));
         assert!(caller.is_app_only());
-        let caller = authenticator.verify(&key.sign(HEADER, &claims_v1()), NOW).await.unwrap();
+        let caller = identify(&authenticator, &key.sign(HEADER, &claims_v1()), NOW).await.unwrap();
         assert_eq!(caller.version(), Version::V1);
         assert_eq!(caller.client_authentication(), Some(ClientAuthentication::Certificate));
     }
@@ -174,7 +223,7 @@ mod tests {
         for (changes, app_only) in cases {
             let mut claims = claims();
             claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-            let verified = authenticator.verify(&key.sign(HEADER, &claims), NOW).await;
+            let verified = identify(&authenticator, &key.sign(HEADER, &claims), NOW).await;
             match app_only {
                 Some(app_only) => assert_eq!(verified.unwrap().is_app_only(), app_only, "{changes}"),
                 None => assert_eq!(verified.unwrap_err(), TokenFault::Subject.into(), "{changes}"),
@@ -184,5 +233,53 @@ mod tests {
         nameless.as_object_mut().unwrap().remove("azp");
         let fault = fault_of(&authenticator, &key.sign(HEADER, &nameless)).await;
         assert_eq!(fault, Some(TokenFault::Claims.into()));
+    }
+
+    #[tokio::test]
+    async fn a_verified_token_is_not_verified_again() {
+        let key = TestKey::new();
+        let authenticator = authenticator(&json!({ "keys": [key.jwk("K1")] }));
+        let token = key.sign(HEADER, &claims());
+        let first = identify(&authenticator, &token, NOW).await.unwrap();
+        let second = identify(&authenticator, &token, NOW + 1).await.unwrap();
+        assert!(Arc::ptr_eq(&first, &second));
+        assert_eq!(authenticator.verified_tokens(), VerifiedTokenStatus { tokens: 1, hits: 1, misses: 1 });
+        for other in [format!("{token}="), format!("{token}A"), token.replacen('.', ".A", 1)] {
+            assert!(fault_of(&authenticator, &other).await.is_some());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_verified_token_ends_when_it_would_be_refused_anew() {
+        let key = TestKey::new();
+        let key_set = parse(&json!({ "keys": [key.jwk("K1")] }));
+        let authenticator = authenticator(&json!({ "keys": [key.jwk("K1"), TestKey::new().jwk("K2")] }));
+        let token = key.sign(HEADER, &claims());
+        let first = identify(&authenticator, &token, NOW).await.unwrap();
+        let last = identify(&authenticator, &token, NOW + 3600 + 59).await.unwrap();
+        assert!(Arc::ptr_eq(&first, &last));
+        for (now, fault) in [(NOW + 3660, TokenFault::Expired), (NOW - 361, TokenFault::NotYetValid)] {
+            assert_eq!(identify(&authenticator, &token, now).await, Err(fault.into()));
+        }
+        // Other keys, though the token's is among them: verified anew. Without it: refused at once.
+        authenticator.keys().replace(key_set);
+        let anew = identify(&authenticator, &token, NOW).await.unwrap();
+        assert!(!Arc::ptr_eq(&first, &anew));
+        authenticator.keys().replace(parse(&json!({ "keys": [TestKey::new().jwk("K1")] })));
+        assert_eq!(fault_of(&authenticator, &token).await, Some(TokenFault::Signature.into()));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_kept_of_a_token_that_was_refused() {
+        let (key, attacker) = (TestKey::new(), TestKey::new());
+        let authenticator = authenticator(&json!({ "keys": [key.jwk("K1")] }));
+        let forged = attacker.sign(HEADER, &claims());
+        let mut ambiguous = claims();
+        ambiguous["sub"] = json!("pairwise");
+        for token in [forged, key.sign(HEADER, &ambiguous)] {
+            let fault = fault_of(&authenticator, &token).await.unwrap();
+            assert_eq!(fault_of(&authenticator, &token).await, Some(fault));
+        }
+        assert_eq!(authenticator.verified_tokens().tokens, 0);
     }
 }

@@ -4,44 +4,60 @@ use http::{HeaderMap, HeaderValue, header};
 
 use super::error::{AuthenticationError, RequestFault};
 
-/// The access token of a request, from its `Authorization` header and from nowhere else.
+/// What stands in a request where its access token belongs; its characters are not looked at yet.
 ///
+/// From the `Authorization` header and from nowhere else.
 /// <https://www.rfc-editor.org/rfc/rfc6750#section-2.1>
-pub(super) fn bearer_token<'h>(
-    headers: &'h HeaderMap,
-    query: Option<&str>,
-) -> Result<&'h str, AuthenticationError> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let Some(value) = values.next() else { return Err(AuthenticationError::NoCredential) };
-    if values.next().is_some() {
-        return Err(RequestFault::SeveralCredentials.into());
-    }
-    let token = in_header(value)?;
-    if query.is_some_and(names_a_token) {
-        return Err(RequestFault::TokenInQuery.into());
-    }
-    Ok(token)
-}
+#[derive(Clone, Copy)]
+pub(super) struct Credential<'h>(&'h [u8]);
 
-fn in_header(value: &HeaderValue) -> Result<&str, AuthenticationError> {
-    // Visible ASCII, spaces and tabs alone.
-    let text = value.to_str().map_err(|_| RequestFault::CredentialSyntax)?.trim_matches([' ', '\t']);
-    let scheme = text.split([' ', '\t']).next().unwrap_or_default();
-    // An empty value is no credential, and another scheme's is none for us.
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(AuthenticationError::NoCredential);
+impl<'h> Credential<'h> {
+    pub(super) fn find(headers: &'h HeaderMap, query: Option<&str>) -> Result<Self, AuthenticationError> {
+        let mut values = headers.get_all(header::AUTHORIZATION).iter();
+        let Some(value) = values.next() else { return Err(AuthenticationError::NoCredential) };
+        if values.next().is_some() {
+            return Err(RequestFault::SeveralCredentials.into());
+        }
+        let credential = Self::in_header(value)?;
+        if query.is_some_and(names_a_token) {
+            return Err(RequestFault::TokenInQuery.into());
+        }
+        Ok(credential)
     }
-    let rest = text.get(scheme.len()..).unwrap_or_default();
-    let token = rest.trim_start_matches(' ');
-    if rest.len() == token.len() || !is_b64token(token) {
-        return Err(RequestFault::CredentialSyntax.into());
+
+    fn in_header(value: &'h HeaderValue) -> Result<Self, AuthenticationError> {
+        let text = value.as_bytes().trim_ascii();
+        let scheme = text.split(|byte| matches!(byte, b' ' | b'\t')).next().unwrap_or_default();
+        if !scheme.eq_ignore_ascii_case(b"bearer") {
+            // An empty value is no credential, and another scheme's is none for us; what is no text at all is neither.
+            let fault = |_| RequestFault::CredentialSyntax.into();
+            return Err(value.to_str().map_or_else(fault, |_| AuthenticationError::NoCredential));
+        }
+        let rest = text.get(scheme.len()..).unwrap_or_default();
+        let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
+        match rest.get(spaces..) {
+            Some(token) if spaces > 0 => Ok(Self(token)),
+            _ => Err(RequestFault::CredentialSyntax.into()),
+        }
     }
-    Ok(token)
+
+    /// The bytes as they were sent: to be compared, and not to be read.
+    pub(super) fn as_bytes(self) -> &'h [u8] {
+        self.0
+    }
+
+    /// The token, which is of the characters that tokens are made of.
+    pub(super) fn token(self) -> Result<&'h str, RequestFault> {
+        let token = std::str::from_utf8(self.0).ok().filter(|text| is_b64token(text));
+        token.ok_or(RequestFault::CredentialSyntax)
+    }
 }
 
 fn is_b64token(text: &str) -> bool {
     let body = text.trim_end_matches('=');
-    !body.is_empty() && body.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b))
+    let in_alphabet =
+        |b| matches!(b, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+    !body.is_empty() && body.bytes().all(in_alphabet)
 }
 
 fn names_a_token(query: &str) -> bool {
@@ -53,7 +69,7 @@ mod tests {
     use super::*;
 
     fn find<'h>(headers: &'h HeaderMap, query: &str) -> Result<&'h str, AuthenticationError> {
-        bearer_token(headers, Some(query))
+        Ok(Credential::find(headers, Some(query))?.token()?)
     }
 
     fn with(values: &[&[u8]]) -> HeaderMap {
@@ -81,7 +97,10 @@ mod tests {
 
     #[test]
     fn a_credential_outside_the_syntax_is_malformed() {
-        let values: [&[u8]; 12] = [
+        let values: [&[u8]; 15] = [
+            b"Bearer \ta.b.c",
+            b"Basic \xff",
+            b"\xff",
             b"Bearer",
             b"Bearer ",
             b"Bearer    ",

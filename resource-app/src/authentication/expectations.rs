@@ -2,6 +2,7 @@
 //!
 //! <https://learn.microsoft.com/entra/identity-platform/claims-validation>
 
+use std::ops::Range;
 use std::time::Duration;
 
 use shared::azure_ad::Version;
@@ -91,6 +92,12 @@ impl Expectations {
             return Err(TokenFault::Lifetime);
         }
         Ok(())
+    }
+
+    /// When a token with these claims is accepted, in seconds since 1970, once [`Self::check`] accepted it.
+    pub(super) fn validity(&self, claims: &Claims) -> Range<i64> {
+        let start = claims.nbf.max(claims.iat).saturating_sub(self.clock_skew_seconds);
+        start..claims.exp.saturating_add(self.clock_skew_seconds)
     }
 
     /// Whether a key that Entra publishes for `key_issuer` may sign a token with these claims.
@@ -209,6 +216,25 @@ mod tests {
         let mut contradictory = claims();
         contradictory["exp"] = json!(NOW + 10);
         assert_eq!(check(contradictory, "nbf", json!(NOW + 11)), Some(Lifetime));
+    }
+
+    #[test]
+    fn a_tokens_validity_is_what_the_check_of_its_times_accepts() {
+        let expectations = expectations(&[Version::V2]);
+        for (nbf, iat, exp) in [(NOW, NOW, NOW + 600), (NOW + 9, NOW, NOW + 9), (NOW, NOW + 5, NOW + 3600)] {
+            let mut claims = claims();
+            (claims["nbf"], claims["iat"], claims["exp"]) = (nbf.into(), iat.into(), exp.into());
+            let claims = serde_json::from_value(claims).unwrap();
+            let validity = expectations.validity(&claims);
+            for now in NOW - 100..NOW + 3_700 {
+                assert_eq!(
+                    expectations.check(&claims, now).is_ok(),
+                    validity.contains(&now),
+                    "{}",
+                    now - NOW
+                );
+            }
+        }
     }
 
     #[test]

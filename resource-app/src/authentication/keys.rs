@@ -120,6 +120,12 @@ impl Keys {
         KeyStatus { keys, removed, age: self.shared.age(), fetched, failed }
     }
 
+    /// Takes a key set in as if it had been fetched.
+    #[cfg(test)]
+    pub(super) fn replace(&self, keys: KeySet) {
+        refresh::take_in(&self.shared, Ok(keys));
+    }
+
     /// Keys that are never fetched, and stay usable for ever.
     #[must_use]
     pub fn fixed(keys: KeySet) -> Self {

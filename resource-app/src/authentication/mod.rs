@@ -9,6 +9,7 @@
 //! - [`Tenancy`]: the tenants that may have issued it.
 //! - [`keys`]: the key that the token names, from the key set that Entra publishes.
 //! - [`Authenticator`]: the signature; after it, and only after it, there is a [`Caller`].
+//! - `verified`: who the tokens name that went through all of this before; they skip it.
 //!
 //! Dependency rule: nothing here imports anything else of this crate, so that the folder can be lifted out.
 
@@ -22,6 +23,7 @@ pub mod keys;
 mod object;
 mod tenancy;
 mod token;
+mod verified;
 
 #[cfg(test)]
 mod test_token;
@@ -31,3 +33,4 @@ pub use caller::Caller;
 pub use error::{AuthenticationError, RequestFault, TokenFault};
 pub use expectations::Expectations;
 pub use tenancy::{Tenancy, TenantIndependentEndpoint};
+pub use verified::{VerifiedTokenSettings, VerifiedTokenStatus};

@@ -6,6 +6,9 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use rcgen::{KeyPair, PKCS_RSA_SHA256, PublicKeyData, RsaKeySize};
 use serde_json::{Value, json};
 
+use super::Caller;
+use super::token::VerifiedClaims;
+
 pub(super) const HEADER: &str = r#"{"typ":"JWT","alg":"RS256","kid":"K1"}"#;
 pub(super) const INSTANCE: &str = "https://login.example";
 pub(super) const TENANT: &str = "8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20";
@@ -47,6 +50,11 @@ pub(super) fn segment(bytes: &[u8]) -> String {
 /// A token in compact form with a signature of one byte.
 pub(super) fn compact(header: &str, payload: &str) -> String {
     format!("{}.{}.AA", segment(header.as_bytes()), segment(payload.as_bytes()))
+}
+
+/// The caller that [`claims`] name.
+pub(super) fn caller() -> Caller {
+    Caller::new(VerifiedClaims::for_test(serde_json::from_value(claims()).unwrap())).unwrap()
 }
 
 /// A key that signs tokens.

@@ -80,6 +80,12 @@ impl<'t> UnverifiedToken<'t> {
 }
 
 impl VerifiedClaims {
+    /// As if a key had signed them.
+    #[cfg(test)]
+    pub(super) fn for_test(claims: Claims) -> Self {
+        Self { claims, key_id: "K1".to_owned() }
+    }
+
     /// The claims, and the `kid` of the key that signed them.
     pub(super) fn into_parts(self) -> (Claims, String) {
         (self.claims, self.key_id)
