@@ -1,5 +1,7 @@
 //! The app that calls.
 
+use std::sync::Arc;
+
 use shared::azure_ad::Version;
 use shared::claims::{Claims, ClientAuthentication};
 use shared::ids::{ClientId, ObjectId, TenantId};
@@ -20,7 +22,7 @@ pub struct Caller {
     client_authentication: Option<ClientAuthentication>,
     version: Version,
     token_id: Option<String>,
-    key_id: String,
+    key_id: Arc<str>,
 }
 
 impl Caller {

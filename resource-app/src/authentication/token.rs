@@ -3,6 +3,7 @@
 //! Read by our own rules: JWT libraries let `crit`, `zip`, any `typ` and repeated members pass.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -40,7 +41,7 @@ pub(super) struct UnverifiedToken<'t> {
 /// Only [`UnverifiedToken::verify`] makes one.
 pub(super) struct VerifiedClaims {
     claims: Claims,
-    key_id: String,
+    key_id: Arc<str>,
 }
 
 impl<'t> UnverifiedToken<'t> {
@@ -72,7 +73,7 @@ impl<'t> UnverifiedToken<'t> {
     /// Checks the signature, with RS256 whatever the header says.
     pub(super) fn verify(self, key: &SigningKey) -> Result<VerifiedClaims, TokenFault> {
         if key.has_signed(self.message.as_bytes(), &self.signature) {
-            Ok(VerifiedClaims { claims: self.claims, key_id: self.key_id })
+            Ok(VerifiedClaims { claims: self.claims, key_id: Arc::clone(key.id()) })
         } else {
             Err(TokenFault::Signature)
         }
@@ -83,11 +84,11 @@ impl VerifiedClaims {
     /// As if a key had signed them.
     #[cfg(test)]
     pub(super) fn for_test(claims: Claims) -> Self {
-        Self { claims, key_id: "K1".to_owned() }
+        Self { claims, key_id: "K1".into() }
     }
 
     /// The claims, and the `kid` of the key that signed them.
-    pub(super) fn into_parts(self) -> (Claims, String) {
+    pub(super) fn into_parts(self) -> (Claims, Arc<str>) {
         (self.claims, self.key_id)
     }
 }

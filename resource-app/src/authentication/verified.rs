@@ -7,6 +7,7 @@
 //! comparison ends at the first difference, which tells nothing: nobody without the key of the hash knows of a
 //! text that is compared with a given token at all, apart from one with the signature of that very token.
 
+mod headers;
 mod shard;
 
 use std::fmt;
@@ -20,16 +21,11 @@ use serde::Deserialize;
 use shared::settings::KeyProblem;
 
 use super::Caller;
+use headers::Headers;
 use shard::{Entry, Shard};
 
-/// What a token takes of the memory on average, in bytes: Entra's are 1,300 long, and some 400 go for the caller.
+/// What a token takes of the memory on average, in bytes: Entra's are 1,300 long, and 400 go for the caller.
 const AVERAGE_BYTES: usize = 1_800;
-
-/// What a token takes beside its text and its roles, in bytes: the caller, the places in the tables, the allocator's.
-const FIXED_BYTES: usize = 420;
-
-/// What a role takes beside its text, in bytes.
-const ROLE_BYTES: usize = 40;
 
 /// The longest token that is kept, in bytes: it takes the room of several, and verifying it now and then does not hurt.
 const LONGEST: usize = 8 * 1024;
@@ -67,6 +63,7 @@ impl VerifiedTokenSettings {
 /// The verified tokens. Bounded in number and in bytes, whichever comes first.
 pub(super) struct VerifiedTokens {
     shards: Box<[Mutex<Shard>]>,
+    headers: Headers,
     hasher: RandomState,
     capacity: usize,
     tokens: AtomicUsize,
@@ -103,6 +100,7 @@ impl VerifiedTokens {
         };
         Self {
             shards: (0..shards).map(|_| Mutex::default()).collect(),
+            headers: Headers::default(),
             hasher: RandomState::new(),
             capacity,
             tokens: AtomicUsize::new(0),
@@ -129,10 +127,11 @@ impl VerifiedTokens {
         }
         let hash = self.hash(token.as_bytes());
         let Some(mut shard) = self.shard(hash) else { return };
+        let (header, rest) = token.split_at(token.find('.').unwrap_or_default());
         let generation = verified.generation;
         let entry =
-            Entry { hash, bytes: bytes(token, &verified), token: SecretString::from(token), verified };
-        self.count_in(entry.bytes);
+            Entry { hash, header: self.headers.share(header), rest: SecretString::from(rest), verified };
+        self.count_in(entry.bytes());
         // One token that was verified twice at once, or came back after its time.
         self.count_out(shard.remove(hash));
         // Those that have ended go bit by bit, also where nothing is full.
@@ -146,7 +145,7 @@ impl VerifiedTokens {
             self.count_out(Some(removed));
         }
         if self.is_over_full() {
-            self.count_out(Some(entry.bytes));
+            self.count_out(Some(entry.bytes()));
         } else {
             shard.insert(entry);
         }
@@ -215,11 +214,6 @@ impl fmt::Debug for VerifiedTokens {
     }
 }
 
-fn bytes(token: &str, verified: &Verified) -> usize {
-    let roles: usize = verified.caller.roles().iter().map(|role| role.len() + ROLE_BYTES).sum();
-    token.len() + roles + FIXED_BYTES
-}
-
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     // Nothing that holds the lock can leave it half changed.
     shard.lock().unwrap_or_else(PoisonError::into_inner)
@@ -240,7 +234,7 @@ mod tests {
 
     /// A token of Entra's length.
     fn token(number: usize) -> String {
-        format!("{}.{number:0342}", "A".repeat(900))
+        format!("{}.{}.{number:0342}", "A".repeat(90), "B".repeat(820))
     }
 
     #[test]
@@ -262,7 +256,10 @@ mod tests {
     fn only_the_identical_token_is_found() {
         let tokens = tokens(10);
         tokens.keep("a.b.c", verified(), 50);
-        for other in ["", "c", ".c", "b.c", "x.b.c", "a.x.c", "a.b.", "a.b.C", "a.b.c.", "a.b.c ", "a.b.cc"] {
+        for other in [
+            "", "c", ".c", "b.c", "x.b.c", "a.x.c", "a.b.", "a.b.C", "a.b.c.", "a.b.c ", "a.b.cc", "aa.b.c",
+            ".b.c",
+        ] {
             assert!(tokens.find(other.as_bytes(), 1, 50).is_none(), "{other}");
         }
         // Two messages under one signature, as a collision of the hash would be: the later one stands.
@@ -304,13 +301,13 @@ mod tests {
     #[test]
     fn long_tokens_take_the_room_of_several() {
         let tokens = tokens(100);
-        let long = |number: usize| format!("{}.{number}", "A".repeat(LONGEST - 10));
+        let long = |number: usize| format!("A.{}.{number}", "B".repeat(LONGEST - 10));
         for number in 0..100 {
             tokens.keep(&long(number), verified(), 50);
             assert!(tokens.bytes.load(Ordering::Relaxed) <= 100 * AVERAGE_BYTES);
         }
         assert!((10..=25).contains(&tokens.status().tokens), "{:?}", tokens.status());
-        let too_long = format!("{}.x", "A".repeat(LONGEST));
+        let too_long = format!("A.{}.x", "B".repeat(LONGEST));
         tokens.keep(&too_long, verified(), 50);
         assert!(tokens.find(too_long.as_bytes(), 1, 50).is_none());
     }

@@ -40,6 +40,8 @@ pub struct KeySet {
 
 /// A public key that tokens may be signed with.
 pub struct SigningKey {
+    /// Shared with whoever the tokens name that the key signed.
+    id: Arc<str>,
     /// Kept parsed, with what aws-lc works out of the modulus once: no token pays for that.
     key: ParsedPublicKey,
     modulus: Vec<u8>,
@@ -147,6 +149,12 @@ impl KeySet {
 }
 
 impl SigningKey {
+    /// Its name, the `kid`.
+    #[must_use]
+    pub fn id(&self) -> &Arc<str> {
+        &self.id
+    }
+
     /// The issuer that Entra publishes the key for; `{tenantid}` stands for any tenant.
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
@@ -248,7 +256,8 @@ fn admit(jwk: &str) -> Result<(String, SigningKey), &'static str> {
     let key = components
         .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
         .map_err(|_| "not a key that can verify")?;
-    Ok((key_id, SigningKey { key, modulus, issuer: jwk.issuer, cloud: jwk.cloud_instance_name }))
+    let id = key_id.as_str().into();
+    Ok((key_id, SigningKey { id, key, modulus, issuer: jwk.issuer, cloud: jwk.cloud_instance_name }))
 }
 
 /// The name of a key that was not admitted, where it has one.

@@ -1,10 +1,18 @@
 //! A part of the verified tokens, under one lock.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Verified;
+
+/// What an entry takes beside its texts, in bytes: the caller, the places in the tables, the allocator's.
+const FIXED_BYTES: usize = 400;
+
+/// What a role takes beside its text, in bytes.
+const ROLE_BYTES: usize = 40;
 
 /// Tokens in no order, and where each stands.
 ///
@@ -18,13 +26,13 @@ pub(super) struct Shard {
     pub(super) misses: u64,
 }
 
-/// A token and what is known of it. The text is a secret as any other: it is overwritten when it goes.
-#[derive(Debug)]
+/// A token and what is known of it.
 pub(super) struct Entry {
     pub(super) hash: u64,
-    pub(super) token: SecretString,
-    /// What it takes of the memory.
-    pub(super) bytes: usize,
+    /// The token's first segment, which others have in common.
+    pub(super) header: Arc<str>,
+    /// The rest of the token: a secret as any other, which is overwritten when it goes.
+    pub(super) rest: SecretString,
     pub(super) verified: Verified,
 }
 
@@ -50,7 +58,7 @@ impl Shard {
         if let Some(moved) = self.entries.get(place) {
             self.places.insert(moved.hash, place);
         }
-        Some(removed.bytes)
+        Some(removed.bytes())
     }
 
     /// Takes out the entry at this place if it will never count again.
@@ -79,13 +87,27 @@ impl Shard {
 
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        self.entries.iter().map(|entry| entry.bytes).sum()
+        self.entries.iter().map(Entry::bytes).sum()
     }
 }
 
 impl Entry {
     /// Whether it is of this very token.
     pub(super) fn is(&self, token: &[u8]) -> bool {
-        self.token.expose_secret().as_bytes() == token
+        let rest = token.strip_prefix(self.header.as_bytes());
+        rest.is_some_and(|rest| rest == self.rest.expose_secret().as_bytes())
+    }
+
+    /// What it takes of the memory at most, in bytes: as if its header were its own.
+    pub(super) fn bytes(&self) -> usize {
+        let token = self.header.len() + self.rest.expose_secret().len();
+        let roles: usize = self.verified.caller.roles().iter().map(|role| role.len() + ROLE_BYTES).sum();
+        token + roles + FIXED_BYTES
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").finish_non_exhaustive()
     }
 }
