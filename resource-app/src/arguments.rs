@@ -19,6 +19,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Serve the API (the default).
     Serve,
+    /// Explain what becomes of a token here: every check with its remedy, and every policy.
+    Explain(Explain),
     /// Ask the running app whether it is ready; exit code 0 if it is, 1 if not.
     Healthcheck,
     /// Print all routes, each with its policies, roles and requirements under these settings.
@@ -42,6 +44,30 @@ pub(crate) struct Manifest {
     pub(crate) check: Option<PathBuf>,
 }
 
+/// The arguments of `explain`. The token is none of them: other users of a machine can see a program's arguments.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = EXPLAIN_EXAMPLES)]
+pub(crate) struct Explain {
+    /// The file that the token is in, in place of standard input.
+    pub(crate) file: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  client-app token --raw | resource-app explain
+      the token that the client sends
+  resource-app --settings production.toml explain token.txt
+      a token from a file, judged as the app with these settings would
+  resource-app explain --json token.txt | jq '.checks[] | select(.outcome == \"fail\")'
+      what is wrong with it, for a program
+
+The keys are fetched from azure_ad.instance. The token is never printed; its claims are.
+
+Exit codes: 0 accepted, 1 refused or undecided, 2 unusable settings, arguments or input.";
+
 const EXAMPLES: &str = "\
 Examples:
   HTTP_CLIENT__CA_FILE=ca.pem resource-app
@@ -50,6 +76,8 @@ Examples:
       serve as an app registration of a real tenant
   SERVER__LISTEN=0.0.0.0:5001 resource-app --settings production.toml serve
       serve with a file of your own, and one setting changed
+  client-app token --raw | resource-app explain
+      why a token is refused
   resource-app healthcheck
       for a container's health check
   resource-app routes

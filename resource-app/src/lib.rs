@@ -6,6 +6,7 @@
 //! - [`authorization`]: policies, their requirements and handlers.
 //! - `azure_ad` builds both from the [`settings`]; `guard` puts both on the routes, last.
 //! - `resources`, `caller`, `health`: the handlers. `error` turns what goes wrong into HTTP.
+//! - [`explain`]: what becomes of a token here, for a person.
 //! - `store`: the database.
 //! - `router` puts routes and layers together, [`ResourceApp`] the whole.
 //!
@@ -41,6 +42,7 @@ pub mod authorization;
 mod azure_ad;
 mod caller;
 mod error;
+pub mod explain;
 mod guard;
 mod health;
 mod metrics;

@@ -35,6 +35,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(settings()?).await.map(|()| ExitCode::SUCCESS),
         Command::Healthcheck => healthcheck(&settings()?).await.map(|()| ExitCode::SUCCESS),
+        Command::Explain(explain) => commands::explain(&settings()?, &explain).await,
         Command::Routes(routes) => commands::routes(&routes, &settings()?),
         Command::Manifest(manifest) => commands::manifest(&manifest),
     }

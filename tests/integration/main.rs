@@ -6,6 +6,7 @@ mod catalogue;
 mod decisions;
 mod demo_program;
 mod durability;
+mod explain;
 mod flow;
 mod keys;
 mod outage;

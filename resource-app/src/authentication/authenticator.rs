@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use jiff::Timestamp;
+use shared::claims::Claims;
 
 use super::credential::Credential;
 use super::error::{AuthenticationError, TokenFault};
-use super::keys::{KeyError, Keys};
+use super::keys::{KeyError, Keys, SigningKey};
 use super::token::UnverifiedToken;
 use super::verified::{Verified, VerifiedTokenSettings, VerifiedTokenStatus, VerifiedTokens};
 use super::{Caller, Expectations};
@@ -78,18 +79,30 @@ impl Authenticator {
     }
 
     /// Verifies a token, and says at which times it is accepted.
-    async fn verify(&self, token: &str, now: i64) -> Result<(Caller, Range<i64>), AuthenticationError> {
+    pub(super) async fn verify(
+        &self,
+        token: &str,
+        now: i64,
+    ) -> Result<(Caller, Range<i64>), AuthenticationError> {
         let token = UnverifiedToken::parse(token)?;
         // Before the key is looked for: a token that is not for us never costs a fetch. What is checked here
         // is what was signed, or the signature does not hold.
         self.expectations.check(token.unverified_claims(), now)?;
         let key = self.keys.find(token.key_id()).await?;
-        let may_sign = |issuer: &str| self.expectations.is_key_issuer(issuer, token.unverified_claims());
-        if !key.issuer().is_none_or(may_sign) {
+        if !self.may_sign(&key, token.unverified_claims()) {
             return Err(TokenFault::KeyIssuer.into());
         }
         let validity = self.expectations.validity(token.unverified_claims());
         Ok((Caller::new(token.verify(&key)?)?, validity))
+    }
+
+    /// Whether Entra publishes the key for whoever issued the token.
+    pub(super) fn may_sign(&self, key: &SigningKey, claims: &Claims) -> bool {
+        key.issuer().is_none_or(|issuer| self.expectations.is_key_issuer(issuer, claims))
+    }
+
+    pub(super) fn expectations(&self) -> &Expectations {
+        &self.expectations
     }
 }
 
@@ -105,24 +118,14 @@ impl From<KeyError> for AuthenticationError {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use shared::azure_ad::{Authority, Instance, Version};
+    use shared::azure_ad::Version;
     use shared::claims::ClientAuthentication;
-    use shared::ids::{ClientId, TenantId};
 
     use super::*;
     use crate::authentication::keys::KeySet;
     use crate::authentication::test_token::{
-        AUDIENCE, CLIENT, HEADER, INSTANCE, NOW, TENANT, TestKey, claims, claims_v1,
+        CLIENT, HEADER, INSTANCE, NOW, TestKey, authenticator, claims, claims_v1,
     };
-
-    fn authenticator(key_set: &Value) -> Authenticator {
-        let authority =
-            Authority::new(Instance::parse(INSTANCE).unwrap(), TenantId::parse(TENANT).unwrap(), None);
-        let versions = [Version::V1, Version::V2];
-        let expectations = Expectations::new(&authority, ClientId::parse(AUDIENCE).unwrap(), &[], &versions);
-        let settings = VerifiedTokenSettings { capacity: 10 };
-        Authenticator::new(expectations, Keys::fixed(parse(key_set)), settings)
-    }
 
     fn parse(key_set: &Value) -> KeySet {
         KeySet::parse(key_set.to_string().as_bytes()).unwrap()

@@ -6,6 +6,7 @@ use shared::azure_ad::Version;
 use shared::claims::{Claims, ClientAuthentication};
 use shared::ids::{ClientId, ObjectId, TenantId};
 
+use super::check::Check;
 use super::error::TokenFault;
 use super::token::VerifiedClaims;
 
@@ -94,6 +95,11 @@ impl Caller {
     pub fn key_id(&self) -> &str {
         &self.key_id
     }
+}
+
+/// What is checked of the claims before they name a caller.
+pub(super) fn checks(claims: &Claims) -> [Check; 2] {
+    [(TokenFault::Claims, claims.client_id().is_some()), (TokenFault::Subject, is_app_only(claims).is_ok())]
 }
 
 /// Whether the subject is an app; a token that contradicts itself is refused rather than guessed about.

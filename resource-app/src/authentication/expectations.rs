@@ -10,6 +10,7 @@ use shared::claims::Claims;
 use shared::ids::{AppIdUri, ClientId};
 
 use super::Tenancy;
+use super::check::{Check, pass_all};
 use super::error::TokenFault;
 
 /// How far the clocks of Entra and of this machine may be apart, unless something else is said.
@@ -63,35 +64,25 @@ impl Expectations {
 
     /// Checks the claims at `now`, in seconds since 1970.
     pub(super) fn check(&self, claims: &Claims, now: i64) -> Result<(), TokenFault> {
-        if !self.versions.contains(&claims.ver) {
-            return Err(TokenFault::Version);
-        }
-        let issuers = self.tenancy.issuers(claims.tid).ok_or(TokenFault::Tenant)?;
-        // Exactly, for this tenant, and by version: a v1.0 token under the v2.0 issuer is nothing Entra issues.
-        if claims.iss != issuers.of_version(claims.ver) {
-            return Err(TokenFault::Issuer);
-        }
-        if !self.is_audience(claims) {
-            return Err(TokenFault::Audience);
-        }
-        self.check_times(claims, now)
+        pass_all(self.checks(claims, now))
     }
 
-    /// Checks the times alone. Saturating throughout: the numbers are whatever a caller wrote.
-    pub(super) fn check_times(&self, claims: &Claims, now: i64) -> Result<(), TokenFault> {
-        if now.saturating_sub(self.clock_skew_seconds) >= claims.exp {
-            return Err(TokenFault::Expired);
-        }
+    /// What is checked of the claims. Saturating throughout: the numbers are whatever a caller wrote.
+    pub(super) fn checks(&self, claims: &Claims, now: i64) -> [Check; 7] {
+        let Claims { exp, nbf, iat, .. } = *claims;
+        let issuer = self.issuer(claims);
         let latest_start = now.saturating_add(self.clock_skew_seconds);
-        if claims.nbf > latest_start || claims.iat > latest_start {
-            return Err(TokenFault::NotYetValid);
-        }
-        let start = claims.nbf.min(claims.iat);
-        if claims.nbf.max(claims.iat) > claims.exp || claims.exp.saturating_sub(start) > MAX_LIFETIME_SECONDS
-        {
-            return Err(TokenFault::Lifetime);
-        }
-        Ok(())
+        let lifetime = exp.saturating_sub(nbf.min(iat));
+        [
+            (TokenFault::Version, self.versions.contains(&claims.ver)),
+            (TokenFault::Tenant, issuer.is_some()),
+            // Exactly, for this tenant, and by version: a v1.0 token under the v2.0 issuer is nothing Entra issues.
+            (TokenFault::Issuer, issuer == Some(claims.iss.as_str())),
+            (TokenFault::Audience, self.is_audience(claims)),
+            (TokenFault::Expired, now.saturating_sub(self.clock_skew_seconds) < exp),
+            (TokenFault::NotYetValid, nbf <= latest_start && iat <= latest_start),
+            (TokenFault::Lifetime, nbf.max(iat) <= exp && lifetime <= MAX_LIFETIME_SECONDS),
+        ]
     }
 
     /// When a token with these claims is accepted, in seconds since 1970, once [`Self::check`] accepted it.
@@ -103,6 +94,22 @@ impl Expectations {
     /// Whether a key that Entra publishes for `key_issuer` may sign a token with these claims.
     pub(super) fn is_key_issuer(&self, key_issuer: &str, claims: &Claims) -> bool {
         self.tenancy.issuers(claims.tid).is_some_and(|issuers| issuers.include(key_issuer, claims.ver))
+    }
+
+    /// The versions that are accepted.
+    pub(super) fn versions(&self) -> &[Version] {
+        &self.versions
+    }
+
+    /// The audiences of tokens of this version.
+    pub(super) fn audiences(&self, version: Version) -> Vec<&str> {
+        let uris = self.app_id_uris.iter().map(String::as_str).filter(|_| version == Version::V1);
+        std::iter::once(self.client_id.as_str()).chain(uris).collect()
+    }
+
+    /// What a token with these claims must be issued by, if the tenant is one whose tokens are accepted.
+    pub(super) fn issuer(&self, claims: &Claims) -> Option<&str> {
+        self.tenancy.issuers(claims.tid).map(|issuers| issuers.of_version(claims.ver))
     }
 
     fn is_audience(&self, claims: &Claims) -> bool {

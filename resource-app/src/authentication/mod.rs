@@ -9,6 +9,7 @@
 //! - [`Tenancy`]: the tenants that may have issued it.
 //! - [`keys`]: the key that the token names, from the key set that Entra publishes.
 //! - [`Authenticator`]: the signature; after it, and only after it, there is a [`Caller`].
+//! - `explanation`: the same checks for a person, who learns of all that fail and not of the first alone.
 //! - `verified`: who the tokens name that went through all of this before; they skip it.
 //!
 //! Dependency rule: nothing here imports anything else of this crate, so that the folder can be lifted out.
@@ -19,6 +20,7 @@ mod check;
 mod credential;
 mod error;
 mod expectations;
+mod explanation;
 pub mod keys;
 mod object;
 mod tenancy;
@@ -32,5 +34,6 @@ pub use authenticator::Authenticator;
 pub use caller::Caller;
 pub use error::{AuthenticationError, RequestFault, TokenFault};
 pub use expectations::Expectations;
+pub use explanation::{CheckOutcome, ExplainedCheck, Explanation};
 pub use tenancy::{Tenancy, TenantIndependentEndpoint};
 pub use verified::{VerifiedTokenSettings, VerifiedTokenStatus};

@@ -5,9 +5,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use rcgen::{KeyPair, PKCS_RSA_SHA256, PublicKeyData, RsaKeySize};
 use serde_json::{Value, json};
+use shared::azure_ad::{Authority, Instance, Version};
+use shared::ids::{ClientId, TenantId};
 
-use super::Caller;
+use super::keys::{KeySet, Keys};
 use super::token::VerifiedClaims;
+use super::{Authenticator, Caller, Expectations, VerifiedTokenSettings};
 
 pub(super) const HEADER: &str = r#"{"typ":"JWT","alg":"RS256","kid":"K1"}"#;
 pub(super) const INSTANCE: &str = "https://login.example";
@@ -55,6 +58,16 @@ pub(super) fn compact(header: &str, payload: &str) -> String {
 /// The caller that [`claims`] name.
 pub(super) fn caller() -> Caller {
     Caller::new(VerifiedClaims::for_test(serde_json::from_value(claims()).unwrap())).unwrap()
+}
+
+/// Accepts tokens of both versions that these keys signed.
+pub(super) fn authenticator(key_set: &Value) -> Authenticator {
+    let authority =
+        Authority::new(Instance::parse(INSTANCE).unwrap(), TenantId::parse(TENANT).unwrap(), None);
+    let versions = [Version::V1, Version::V2];
+    let expectations = Expectations::new(&authority, ClientId::parse(AUDIENCE).unwrap(), &[], &versions);
+    let keys = Keys::fixed(KeySet::parse(key_set.to_string().as_bytes()).unwrap());
+    Authenticator::new(expectations, keys, VerifiedTokenSettings { capacity: 10 })
 }
 
 /// A key that signs tokens.

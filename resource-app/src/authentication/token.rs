@@ -2,30 +2,23 @@
 //!
 //! Read by our own rules: JWT libraries let `crit`, `zip`, any `typ` and repeated members pass.
 
+mod compact;
+mod examination;
+mod header;
+mod payload;
+
 use std::fmt;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Deserializer};
 use shared::claims::Claims;
 
-use super::check::{Check, pass_all};
+use super::check::pass_all;
 use super::error::TokenFault;
 use super::keys::SigningKey;
-use super::object::{self, Unreadable};
-
-/// The largest token, in bytes: several times what Entra issues to an app with 200 roles.
-const MAX_TOKEN_BYTES: usize = 16 * 1024;
-
-/// The longest `kid`, in bytes; Entra's are 27.
-const MAX_KEY_ID_BYTES: usize = 256;
-
-/// Header members that change what the signed bytes mean, none of which Entra writes.
-const REFUSED_HEADER_MEMBERS: [&str; 7] = ["crit", "b64", "zip", "enc", "cty", "epk", "p2c"];
-
-/// What binds a token to a key of its client's (RFC 7800).
-const REFUSED_CLAIMS: [&str; 1] = ["cnf"];
+use compact::Compact;
+pub(super) use examination::Examination;
+use header::Header;
+use payload::Payload;
 
 /// A token that is well formed, and about which nothing else is known.
 pub(super) struct UnverifiedToken<'t> {
@@ -56,7 +49,7 @@ impl<'t> UnverifiedToken<'t> {
 
     fn assemble(compact: Compact<'t>, header: Header, payload: Payload) -> Result<Self, TokenFault> {
         let Compact { message, signature, .. } = compact;
-        let key_id = header.kid.ok_or(TokenFault::KeyId)?;
+        let key_id = header.into_key_id().ok_or(TokenFault::KeyId)?;
         Ok(Self { message, signature, key_id, claims: payload.claims })
     }
 
@@ -105,110 +98,22 @@ impl fmt::Debug for VerifiedClaims {
     }
 }
 
-/// The three segments of a token (RFC 7515 section 7.1), decoded.
-struct Compact<'t> {
-    message: &'t str,
-    header: Vec<u8>,
-    payload: Vec<u8>,
-    signature: Vec<u8>,
-}
-
-impl<'t> Compact<'t> {
-    fn split(token: &'t str) -> Result<Self, TokenFault> {
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(TokenFault::TooLarge);
-        }
-        let (message, signature) = token.rsplit_once('.').ok_or(TokenFault::Malformed)?;
-        let (header, payload) = message.split_once('.').ok_or(TokenFault::Malformed)?;
-        // A dot is not in the alphabet, so a fourth segment fails here.
-        Ok(Self {
-            message,
-            header: decode(header)?,
-            payload: decode(payload)?,
-            signature: decode(signature)?,
-        })
-    }
-}
-
-/// Canonical base64url only: no padding, no unused bits, nothing empty.
-fn decode(segment: &str) -> Result<Vec<u8>, TokenFault> {
-    if segment.is_empty() {
-        return Err(TokenFault::Malformed);
-    }
-    URL_SAFE_NO_PAD.decode(segment).map_err(|_| TokenFault::Malformed)
-}
-
-/// The members of a header that this API acts on; `jwk`, `jku`, `x5u` and `x5c` are deliberately not among them.
-#[derive(Deserialize)]
-struct HeaderMembers {
-    alg: String,
-    #[serde(default, deserialize_with = "text")]
-    kid: Option<String>,
-    #[serde(default, deserialize_with = "text")]
-    typ: Option<String>,
-}
-
-struct Header {
-    alg: String,
-    kid: Option<String>,
-    typ: Option<String>,
-    extended: bool,
-}
-
-impl Header {
-    fn read(json: &[u8]) -> Result<Self, TokenFault> {
-        let object = object::read(json, &REFUSED_HEADER_MEMBERS).map_err(|_| TokenFault::Malformed)?;
-        let HeaderMembers { alg, kid, typ } = object.members;
-        Ok(Self { alg, kid, typ, extended: object.refused })
-    }
-
-    fn checks(&self) -> [Check; 4] {
-        let key_id = self.kid.as_deref().unwrap_or_default();
-        [
-            (TokenFault::Algorithm, self.alg == "RS256"),
-            (TokenFault::HeaderMember, !self.extended),
-            (TokenFault::Type, self.typ.as_deref().is_none_or(is_access_token)),
-            (TokenFault::KeyId, (1..=MAX_KEY_ID_BYTES).contains(&key_id.len())),
-        ]
-    }
-}
-
-/// Entra writes `JWT`; RFC 9068 section 2.1 has `at+jwt`.
-fn is_access_token(typ: &str) -> bool {
-    ["JWT", "at+jwt", "application/at+jwt"].iter().any(|allowed| typ.eq_ignore_ascii_case(allowed))
-}
-
-struct Payload {
-    claims: Claims,
-    bound: bool,
-}
-
-impl Payload {
-    fn read(json: &[u8]) -> Result<Self, TokenFault> {
-        let object = object::read(json, &REFUSED_CLAIMS).map_err(|unreadable| match unreadable {
-            Unreadable::Malformed => TokenFault::Malformed,
-            Unreadable::Members => TokenFault::Claims,
-        })?;
-        Ok(Self { claims: object.members, bound: object.refused })
-    }
-
-    fn checks(&self) -> [Check; 1] {
-        [(TokenFault::SenderConstrained, !self.bound)]
-    }
-}
-
-/// A member that may be absent but, unlike serde's `Option`, not null.
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    String::deserialize(deserializer).map(Some)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::compact::MAX_TOKEN_BYTES;
+    use super::header::MAX_KEY_ID_BYTES;
     use super::*;
     use crate::authentication::test_token::{HEADER, claims, compact, segment};
 
+    /// What the validator finds, and the examination must find too.
     fn fault_of(token: &str) -> Option<TokenFault> {
-        UnverifiedToken::parse(token).err()
+        let fault = UnverifiedToken::parse(token).err();
+        let examination = Examination::of(token);
+        let failed: Vec<_> = examination.checks.iter().filter(|(_, passed)| !passed).collect();
+        assert_eq!(failed.is_empty(), fault.is_none(), "{failed:?}");
+        assert!(fault.is_none_or(|fault| failed.contains(&&(fault, false))), "{fault:?} {failed:?}");
+        assert_eq!(examination.token.is_some(), fault.is_none());
+        fault
     }
 
     fn fault_of_header(header: &str) -> Option<TokenFault> {

@@ -1,10 +1,12 @@
 //! What the program does beside serving, a file each.
 
+mod explain;
 mod manifest;
 mod routes;
 
 use std::io::{self, Write};
 
+pub(crate) use explain::explain;
 pub(crate) use manifest::manifest;
 pub(crate) use routes::routes;
 

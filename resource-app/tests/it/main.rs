@@ -6,6 +6,7 @@ mod authority;
 mod commands;
 mod description;
 mod development;
+mod explain;
 mod keys;
 mod program;
 mod refusals;

@@ -1,0 +1,62 @@
+//! The header of a token.
+
+use serde::{Deserialize, Deserializer};
+
+use crate::authentication::check::Check;
+use crate::authentication::error::TokenFault;
+use crate::authentication::object;
+
+/// The longest `kid`, in bytes; Entra's are 27.
+pub(super) const MAX_KEY_ID_BYTES: usize = 256;
+
+/// Members that change what the signed bytes mean, none of which Entra writes.
+const REFUSED: [&str; 7] = ["crit", "b64", "zip", "enc", "cty", "epk", "p2c"];
+
+/// What a header says that matters here.
+pub(super) struct Header {
+    members: Members,
+    extended: bool,
+}
+
+/// The members that this API acts on; `jwk`, `jku`, `x5u` and `x5c` are deliberately not among them.
+#[derive(Deserialize)]
+struct Members {
+    alg: String,
+    #[serde(default, deserialize_with = "text")]
+    kid: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    typ: Option<String>,
+}
+
+impl Header {
+    pub(super) fn read(json: &[u8]) -> Result<Self, TokenFault> {
+        let object = object::read(json, &REFUSED).map_err(|_| TokenFault::Malformed)?;
+        Ok(Self { members: object.members, extended: object.refused })
+    }
+
+    pub(super) fn checks(&self) -> [Check; 4] {
+        let Members { alg, kid, typ } = &self.members;
+        let key_id = kid.as_deref().unwrap_or_default();
+        [
+            (TokenFault::Algorithm, alg == "RS256"),
+            (TokenFault::HeaderMember, !self.extended),
+            (TokenFault::Type, typ.as_deref().is_none_or(is_access_token)),
+            (TokenFault::KeyId, (1..=MAX_KEY_ID_BYTES).contains(&key_id.len())),
+        ]
+    }
+
+    /// The `kid`, if there is one.
+    pub(super) fn into_key_id(self) -> Option<String> {
+        self.members.kid
+    }
+}
+
+/// Entra writes `JWT`; RFC 9068 section 2.1 has `at+jwt`.
+fn is_access_token(typ: &str) -> bool {
+    ["JWT", "at+jwt", "application/at+jwt"].iter().any(|allowed| typ.eq_ignore_ascii_case(allowed))
+}
+
+/// A member that may be absent but, unlike serde's `Option`, not null.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
+}

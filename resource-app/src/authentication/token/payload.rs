@@ -1,0 +1,37 @@
+//! The payload of a token.
+
+use shared::claims::Claims;
+
+use crate::authentication::check::Check;
+use crate::authentication::error::TokenFault;
+use crate::authentication::object::{self, Unreadable};
+
+/// What binds a token to a key of its client's (RFC 7800).
+const REFUSED: [&str; 1] = ["cnf"];
+
+/// What a payload says that matters here.
+pub(super) struct Payload {
+    pub(super) claims: Claims,
+    bound: bool,
+}
+
+impl Payload {
+    pub(super) fn read(json: &[u8]) -> Result<Self, TokenFault> {
+        let object = object::read(json, &REFUSED).map_err(|unreadable| match unreadable {
+            Unreadable::Malformed => TokenFault::Malformed,
+            Unreadable::Members => TokenFault::Claims,
+        })?;
+        Ok(Self { claims: object.members, bound: object.refused })
+    }
+
+    pub(super) fn checks(&self) -> [Check; 1] {
+        [(TokenFault::SenderConstrained, !self.bound)]
+    }
+}
+
+/// Which claim is missing or malformed, in the words of the JSON parser.
+pub(super) fn problem(json: &[u8]) -> Option<String> {
+    let error = serde_json::from_slice::<Claims>(json).err()?.to_string();
+    // Where it stands in the decoded payload helps nobody.
+    Some(error.split(" at line ").next().unwrap_or_default().to_owned())
+}

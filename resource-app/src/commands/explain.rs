@@ -1,0 +1,65 @@
+//! `resource-app explain`.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use resource_app::Settings;
+use resource_app::explain::Verdict;
+use shared::process::{UNUSABLE_SETTINGS, one_line};
+
+use super::print;
+use crate::arguments::Explain;
+
+/// The most that is read, in bytes: room for the largest header.
+const MAX_BYTES: u64 = 64 * 1024;
+
+/// Prints what becomes of a token, and says by the exit code whether it is accepted.
+pub(crate) async fn explain(settings: &Settings, arguments: &Explain) -> anyhow::Result<ExitCode> {
+    let token = match read(arguments) {
+        Ok(token) => token,
+        Err(error) => {
+            eprintln!("error: {}", one_line(error.as_ref()));
+            return Ok(ExitCode::from(UNUSABLE_SETTINGS));
+        }
+    };
+    let report = resource_app::explain::explain(settings, &token).await?;
+    let text =
+        if arguments.json { serde_json::to_string_pretty(&report)? + "\n" } else { report.to_string() };
+    print(&text)?;
+    Ok(if report.verdict == Verdict::Accepted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn read(arguments: &Explain) -> anyhow::Result<String> {
+    let text = match &arguments.file {
+        Some(file) => read_file(file).with_context(|| format!("cannot read {}", file.display())),
+        None => read_standard_input().context("cannot read standard input"),
+    }?;
+    let text = text.trim();
+    // As it stands in a request, for whoever copied it from there.
+    let token = text.strip_prefix("Authorization:").unwrap_or(text).trim_start();
+    let token = token.strip_prefix("Bearer ").unwrap_or(token).trim();
+    anyhow::ensure!(!token.is_empty(), "there is no token; give it on standard input or in a file");
+    Ok(token.to_owned())
+}
+
+fn read_file(file: &Path) -> anyhow::Result<String> {
+    read_from(File::open(file)?)
+}
+
+fn read_standard_input() -> anyhow::Result<String> {
+    let input = io::stdin();
+    if input.is_terminal() {
+        eprintln!("Paste the token, then Enter and Ctrl-D.");
+    }
+    read_from(input.lock())
+}
+
+fn read_from(source: impl Read) -> anyhow::Result<String> {
+    let mut bytes = Vec::new();
+    source.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    anyhow::ensure!(bytes.len() as u64 <= MAX_BYTES, "more than 64 KiB, which no token is");
+    String::from_utf8(bytes).ok().context("not a text")
+}
