@@ -50,18 +50,19 @@ impl Authenticator {
         headers: &HeaderMap,
         query: Option<&str>,
     ) -> Result<Arc<Caller>, AuthenticationError> {
-        let credential = Credential::find(headers, query)?;
-        self.identify(credential, Timestamp::now().as_second()).await
+        self.authenticate_at(headers, query, Timestamp::now().as_second()).await
     }
 
-    /// Says whom a token names at `now`, in seconds since 1970.
+    /// The same at `now`, in seconds since 1970.
     ///
     /// A token that was verified already is not verified again, while that would give the same answer.
-    async fn identify(
+    pub(super) async fn authenticate_at(
         &self,
-        credential: Credential<'_>,
+        headers: &HeaderMap,
+        query: Option<&str>,
         now: i64,
     ) -> Result<Arc<Caller>, AuthenticationError> {
+        let credential = Credential::find(headers, query)?;
         // Before the key is looked for: where the keys change meanwhile, what was verified counts for the old ones.
         let generation = self.keys.generation();
         let known = generation.and_then(|it| self.verified.find(credential.as_bytes(), it, now));
@@ -138,7 +139,7 @@ mod tests {
     ) -> Result<Arc<Caller>, AuthenticationError> {
         let mut headers = HeaderMap::new();
         headers.insert(http::header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
-        authenticator.identify(Credential::find(&headers, None)?, now).await
+        authenticator.authenticate_at(&headers, None, now).await
     }
 
     async fn fault_of(authenticator: &Authenticator, token: &str) -> Option<AuthenticationError> {

@@ -28,6 +28,8 @@ mod token;
 mod verified;
 
 #[cfg(test)]
+mod forgeries;
+#[cfg(test)]
 mod test_token;
 
 pub use authenticator::Authenticator;
