@@ -30,6 +30,10 @@ mod verified;
 #[cfg(test)]
 mod forgeries;
 #[cfg(test)]
+mod oddities;
+#[cfg(test)]
+mod paddings;
+#[cfg(test)]
 mod test_token;
 
 pub use authenticator::Authenticator;

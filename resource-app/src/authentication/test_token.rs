@@ -3,7 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey};
-use rcgen::{KeyPair, PKCS_RSA_SHA256, PublicKeyData, RsaKeySize};
+use num_bigint::BigUint;
+use rcgen::{KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use serde_json::{Value, json};
 use shared::azure_ad::{Authority, Instance, Version};
 use shared::ids::{ClientId, TenantId};
@@ -75,14 +76,15 @@ pub(super) struct TestKey {
     encoding: EncodingKey,
     modulus: Vec<u8>,
     exponent: Vec<u8>,
+    private_exponent: BigUint,
 }
 
 impl TestKey {
     pub(super) fn new() -> Self {
         let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
-        let (modulus, exponent) = rsa_components(pair.der_bytes());
+        let [modulus, exponent, private_exponent] = rsa_components(&pair.serialize_der());
         let encoding = EncodingKey::from_rsa_pem(pair.serialize_pem().as_bytes()).unwrap();
-        Self { encoding, modulus, exponent }
+        Self { encoding, modulus, exponent, private_exponent: BigUint::from_bytes_be(&private_exponent) }
     }
 
     /// The public half, as Entra publishes it.
@@ -95,15 +97,31 @@ impl TestKey {
     }
 
     pub(super) fn sign(&self, header: &str, claims: &Value) -> String {
-        let message = format!("{}.{}", segment(header.as_bytes()), segment(claims.to_string().as_bytes()));
-        let signature =
-            jsonwebtoken::crypto::sign(message.as_bytes(), &self.encoding, Algorithm::RS256).unwrap();
+        let payload = segment(claims.to_string().as_bytes());
+        self.sign_segments(&segment(header.as_bytes()), &payload, Algorithm::RS256)
+    }
+
+    /// Signs what may be no base64url of anything.
+    pub(super) fn sign_segments(&self, header: &str, payload: &str, algorithm: Algorithm) -> String {
+        let message = format!("{header}.{payload}");
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &self.encoding, algorithm).unwrap();
         format!("{message}.{signature}")
+    }
+
+    /// RSASP1 of RFC 8017 section 5.2.1: signs these bytes as they are, with no padding of its own.
+    pub(super) fn sign_raw(&self, encoded: &[u8]) -> Vec<u8> {
+        let signature = BigUint::from_bytes_be(encoded).modpow(&self.private_exponent, &self.modulus());
+        let bytes = signature.to_bytes_be();
+        [vec![0; self.modulus.len() - bytes.len()], bytes].concat()
+    }
+
+    pub(super) fn modulus(&self) -> BigUint {
+        BigUint::from_bytes_be(&self.modulus)
     }
 }
 
-/// Reads `SEQUENCE { INTEGER n, INTEGER e }`, RFC 8017 appendix A.1.1.
-fn rsa_components(der: &[u8]) -> (Vec<u8>, Vec<u8>) {
+/// Reads `RSAPrivateKey { version, n, e, d, .. }` (RFC 8017 appendix A.1.2) in a PKCS #8 document (RFC 5208).
+fn rsa_components(pkcs8: &[u8]) -> [Vec<u8>; 3] {
     fn value<'d>(der: &mut &'d [u8], tag: u8) -> &'d [u8] {
         assert_eq!(der[0], tag);
         let (length, header) = match der[1] {
@@ -115,11 +133,12 @@ fn rsa_components(der: &[u8]) -> (Vec<u8>, Vec<u8>) {
         *der = rest;
         value
     }
-    let mut outer = der;
-    let mut sequence = value(&mut outer, 0x30);
-    let integer = |der: &mut &[u8]| {
-        let bytes = value(der, 0x02);
-        bytes.strip_prefix(&[0]).unwrap_or(bytes).to_vec()
-    };
-    (integer(&mut sequence), integer(&mut sequence))
+    let mut document = value(&mut { pkcs8 }, 0x30);
+    let (_version, _algorithm) = (value(&mut document, 0x02), value(&mut document, 0x30));
+    let mut key = value(&mut value(&mut document, 0x04), 0x30);
+    let _version = value(&mut key, 0x02);
+    [(); 3].map(|()| {
+        let integer = value(&mut key, 0x02);
+        integer.strip_prefix(&[0]).unwrap_or(integer).to_vec()
+    })
 }

@@ -1,0 +1,187 @@
+//! Signatures that only the holder of the key can make, around something else than the right padding.
+//!
+//! RSASSA-PKCS1-v1_5 has one encoding of a message (RFC 8017 section 9.2). Whoever takes others lets signatures be forged
+//! for keys with small exponents, and cannot say what was signed for any.
+
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512, digest};
+use num_bigint::BigUint;
+use serde_json::json;
+
+use super::error::TokenFault;
+use super::keys::KeySet;
+use super::test_token::{HEADER, TestKey, claims, compact, segment};
+use super::token::UnverifiedToken;
+
+/// `DigestInfo` before a SHA-256 (RFC 8017 section 9.2, note 1).
+const SHA256_INFO: [u8; 19] =
+    *b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
+
+/// The length of the key and of what it signs, in bytes.
+const LENGTH: usize = 256;
+
+/// An encoded message: `head`, as many `0xff` as there is room for, `tail`.
+fn encoded(head: &[u8], tail: &[u8]) -> Vec<u8> {
+    [head, &vec![0xff; LENGTH - head.len() - tail.len()], tail].concat()
+}
+
+fn info(prefix: &[u8], hash: &[u8]) -> Vec<u8> {
+    [&[0], prefix, hash].concat()
+}
+
+/// The one right encoding, and others by the names of what is wrong with them.
+fn encodings(message: &[u8]) -> (Vec<u8>, Vec<(String, Vec<u8>)>) {
+    let hash = digest(&SHA256, message);
+    let hash = hash.as_ref();
+    let right = info(&SHA256_INFO, hash);
+    let good = encoded(&[0, 1], &right);
+    let mut wrong: Vec<(String, Vec<u8>)> = vec![
+        ("block type 0".into(), encoded(&[0, 0], &right)),
+        ("block type 2".into(), encoded(&[0, 2], &right)),
+        ("a first byte".into(), encoded(&[1, 1], &right)),
+        ("no padding".into(), [&[0, 1], right.as_slice(), &[0; LENGTH - 54]].concat()),
+        ("no separator".into(), encoded(&[0, 1], &right[1..])),
+        ("two separators".into(), encoded(&[0, 1], &[&[0], right.as_slice()].concat())),
+        (
+            "no parameters".into(),
+            encoded(
+                &[0, 1],
+                &info(b"\x30\x2f\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x04\x20", hash),
+            ),
+        ),
+        (
+            "parameters other than NULL".into(),
+            encoded(
+                &[0, 1],
+                &info(b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x04\x00\x04\x20", hash),
+            ),
+        ),
+        (
+            "a length in two bytes".into(),
+            encoded(
+                &[0, 1],
+                &info(
+                    b"\x30\x81\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20",
+                    hash,
+                ),
+            ),
+        ),
+        (
+            "an indefinite length".into(),
+            encoded(
+                &[0, 1],
+                &[
+                    info(
+                        b"\x30\x80\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20",
+                        hash,
+                    )
+                    .as_slice(),
+                    &[0, 0],
+                ]
+                .concat(),
+            ),
+        ),
+        ("the hash alone".into(), encoded(&[0, 1], &[&[0], hash].concat())),
+        ("a hash cut short".into(), encoded(&[0, 1], &info(&SHA256_INFO, &hash[..31]))),
+        (
+            "SHA-1".into(),
+            encoded(
+                &[0, 1],
+                &info(
+                    b"\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14",
+                    digest(&SHA1_FOR_LEGACY_USE_ONLY, message).as_ref(),
+                ),
+            ),
+        ),
+        (
+            "SHA-512".into(),
+            encoded(
+                &[0, 1],
+                &info(
+                    b"\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40",
+                    digest(&SHA512, message).as_ref(),
+                ),
+            ),
+        ),
+        (
+            "the name of SHA-512".into(),
+            encoded(
+                &[0, 1],
+                &info(b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x20", hash),
+            ),
+        ),
+        ("another message".into(), encoded(&[0, 1], &info(&SHA256_INFO, digest(&SHA256, b"x").as_ref()))),
+    ];
+    for length in [1, 8, 64, 200] {
+        // Less padding than fits, and whatever one likes behind it: how signatures were forged for an exponent of 3.
+        let rest = LENGTH - 2 - 2 - right.len() - length;
+        let garbage = [&[0, 1, 0xff, 0xff], right.as_slice(), &vec![0xa5; length], &vec![0; rest]].concat();
+        wrong.push((format!("{length} bytes behind the hash"), garbage));
+    }
+    for place in (2..LENGTH - right.len()).step_by(16) {
+        for byte in [0x00, 0xfe, 0x7f] {
+            let mut changed = good.clone();
+            changed[place] = byte;
+            wrong.push((format!("{byte:#x} in the padding at {place}"), changed));
+        }
+    }
+    for place in LENGTH - right.len()..LENGTH {
+        let mut changed = good.clone();
+        changed[place] ^= 0x01;
+        wrong.push((format!("a bit at {place}"), changed));
+    }
+    (good, wrong)
+}
+
+#[test]
+fn only_the_one_padding_is_taken() {
+    let key = TestKey::new();
+    let keys = KeySet::parse(json!({ "keys": [key.jwk("K1")] }).to_string().as_bytes()).unwrap();
+    let signing_key = keys.find("K1").unwrap();
+    let token = compact(HEADER, &claims().to_string());
+    let message = token.rsplit_once('.').unwrap().0;
+    let fault = |signature: &[u8]| {
+        let token = format!("{message}.{}", segment(signature));
+        UnverifiedToken::parse(&token).unwrap().verify(&signing_key).err()
+    };
+    let (good, wrong) = encodings(message.as_bytes());
+    assert_eq!(fault(&key.sign_raw(&good)), None, "the test itself signs rightly");
+    for (what, encoded) in wrong {
+        assert_eq!(encoded.len(), LENGTH, "{what}");
+        assert_eq!(fault(&key.sign_raw(&encoded)), Some(TokenFault::Signature), "{what}");
+    }
+}
+
+#[test]
+fn signatures_that_are_no_number_below_the_modulus_are_refused() {
+    let key = TestKey::new();
+    let keys = KeySet::parse(json!({ "keys": [key.jwk("K1")] }).to_string().as_bytes()).unwrap();
+    let signing_key = keys.find("K1").unwrap();
+    let good = key.sign(HEADER, &claims());
+    let (message, _) = good.rsplit_once('.').unwrap();
+    let encoded = encodings(message.as_bytes()).0;
+    let signature = BigUint::from_bytes_be(&key.sign_raw(&encoded));
+    let modulus = key.modulus();
+    let number = |number: BigUint| {
+        let bytes = number.to_bytes_be();
+        [vec![0; LENGTH.saturating_sub(bytes.len())], bytes].concat()
+    };
+    let wrong = [
+        vec![0; LENGTH],
+        number(BigUint::from(1_u8)),
+        number(&modulus - 1_u8),
+        number(modulus.clone()),
+        number(&modulus + 1_u8),
+        number(&signature + &modulus),
+        vec![0xff; LENGTH],
+        [vec![0], number(signature.clone())].concat(),
+        number(signature.clone())[1..].to_vec(),
+        [number(signature.clone()), vec![0]].concat(),
+        number(signature.clone()).repeat(2),
+        vec![0],
+    ];
+    for signature in wrong {
+        let token = format!("{message}.{}", segment(&signature));
+        let fault = UnverifiedToken::parse(&token).unwrap().verify(&signing_key).err();
+        assert_eq!(fault, Some(TokenFault::Signature), "{signature:?}");
+    }
+}
