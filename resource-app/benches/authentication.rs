@@ -155,7 +155,7 @@ fn decide(criterion: &mut Criterion) {
             development: false,
         };
         group.bench_function(name, |bencher| {
-            bencher.iter(|| policy.decide(black_box(&subject), None).is_ok())
+            bencher.iter(|| policy.decide(black_box(&subject), None).is_ok());
         });
     }
 }

@@ -41,7 +41,7 @@ fn a_wrong_setting_is_refused_in_one_line_that_names_it() {
     let handler = ("AUTHORIZATION__DEVELOPMENT_HANDLER", "true");
     let organizations = ("AZURE_AD__TENANT_ID", "organizations");
     let list = ("AZURE_AD__ACCEPTED_TENANTS", "14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41");
-    let cases: [(&[(&str, &str)], &str); 31] = [
+    let cases: [(&[(&str, &str)], &str); 32] = [
         (&[("AZURE_AD__TENNANT_ID", "canary")], "unknown key `azure_ad.tennant_id`"),
         (&[("AZURE_AD__TENANT_ID", "canary")], "`azure_ad.tenant_id` (variable AZURE_AD__TENANT_ID)"),
         (&[("AZURE_AD__CLIENT_ID", "canary")], "`azure_ad.client_id`"),
@@ -55,6 +55,7 @@ fn a_wrong_setting_is_refused_in_one_line_that_names_it() {
         (&[("KEYS__MAX_AGE_SECONDS", "0")], "`keys.max_age_seconds`"),
         (&[("HTTP_CLIENT__TIMEOUT_SECONDS", "-1")], "`http_client.timeout_seconds`"),
         (&[("METRICS__LISTEN", "canary")], "`metrics.listen`"),
+        (&[("VERIFIED_TOKENS__CAPACITY", "1000001")], "`verified_tokens.capacity`"),
         (&[("KEYS__REMOVED_KEY_GRACE_SECONDS", "3601")], "`keys.removed_key_grace_seconds`"),
         (&[("KEYS__REFRESH_INTERVAL_SECONDS", "86400")], "`keys.refresh_interval_seconds`"),
         (&[("AZURE_AD__CLOCK_SKEW_SECONDS", "301")], "`azure_ad.clock_skew_seconds`"),
