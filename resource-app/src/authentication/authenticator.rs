@@ -223,6 +223,8 @@ mod tests {
             (json!({ "idtyp": null, "sub": "pairwise" }), None),
             (json!({ "sub": "pairwise" }), None),
             (json!({ "scp": "access_as_user" }), None),
+            (json!({ "idtyp": "App" }), None),
+            (json!({ "idtyp": "", "scp": "access_as_user" }), None),
         ];
         for (changes, app_only) in cases {
             let mut claims = claims();

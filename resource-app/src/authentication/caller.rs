@@ -107,7 +107,7 @@ fn is_app_only(claims: &Claims) -> Result<bool, TokenFault> {
     let subject_is_principal = claims.sub == claims.oid.to_string();
     match (claims.idtyp.as_deref(), claims.scp.is_some()) {
         (Some("app") | None, false) if subject_is_principal => Ok(true),
-        (Some("app"), _) | (None, false) => Err(TokenFault::Subject),
-        (Some(_), _) | (None, true) => Ok(false),
+        (Some("user"), _) | (None, true) => Ok(false),
+        _ => Err(TokenFault::Subject),
     }
 }
