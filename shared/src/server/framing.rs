@@ -1,0 +1,165 @@
+//! Where one request ends and the next begins, on the way from the peer to the HTTP library.
+
+use super::chunked::Chunked;
+use super::head::{self, BodyLength, Head, Refusal};
+
+/// Follows the requests on one connection and says which the HTTP library must not see.
+///
+/// It decides nothing else: should it ever lose its place, a request is refused, or read by the library's own rules.
+#[derive(Debug)]
+pub(super) struct Framing {
+    place: Place,
+    max_header_bytes: usize,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// Before or in a head, of which this much has come without its end.
+    Head(Vec<u8>),
+    /// In a body, with this many bytes to come.
+    Body(u64),
+    Chunked(Chunked),
+    /// Nothing that follows is a request: a head was refused, here or, for its size, by the HTTP library.
+    Over,
+}
+
+/// A head that must not be seen, and how many of the bytes before it may.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub(super) after: usize,
+    pub(super) reason: Refusal,
+}
+
+impl Framing {
+    pub(super) fn new(max_header_bytes: usize) -> Self {
+        Self { place: Place::Head(Vec::new()), max_header_bytes }
+    }
+
+    /// Whether the peer has begun a body that it has not finished.
+    pub(super) fn is_in_body(&self) -> bool {
+        matches!(self.place, Place::Body(_) | Place::Chunked(_))
+    }
+
+    /// Whether more may come that no request will be read from.
+    pub(super) fn has_unread(&self) -> bool {
+        self.is_in_body() || matches!(self.place, Place::Over)
+    }
+
+    /// Follows what has come from the peer.
+    pub(super) fn follow(&mut self, bytes: &[u8]) -> Result<(), Refused> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            rest = match &mut self.place {
+                Place::Over => return Ok(()),
+                Place::Body(length) => {
+                    let passed = usize::try_from(*length).unwrap_or(usize::MAX).min(rest.len());
+                    *length -= passed as u64;
+                    if *length == 0 {
+                        self.place = Place::Head(Vec::new());
+                    }
+                    rest.get(passed..).unwrap_or_default()
+                }
+                Place::Chunked(chunked) => {
+                    let rest = chunked.follow(rest);
+                    if chunked.is_over() {
+                        self.place = Place::Head(Vec::new());
+                    }
+                    rest
+                }
+                Place::Head(_) => {
+                    self.head(rest).map_err(|reason| Refused { after: bytes.len() - rest.len(), reason })?
+                }
+            };
+        }
+        Ok(())
+    }
+
+    /// Reads a head or more of one, and returns what follows it.
+    fn head<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], Refusal> {
+        let Place::Head(begun) = &mut self.place else { return Ok(bytes) };
+        let (before, head) = if begun.is_empty() {
+            // Empty lines before a request are passed over (RFC 9112 section 2.2).
+            if let [b'\r' | b'\n', rest @ ..] = bytes {
+                return Ok(rest);
+            }
+            (0, head::read(bytes))
+        } else {
+            let before = begun.len();
+            begun.extend_from_slice(bytes);
+            // Once, when the end is there, rather than for every byte of a peer that sends them one by one.
+            let fresh = begun.get(before.saturating_sub(2)..).unwrap_or_default();
+            (before, if holds_an_end(fresh) { head::read(begun) } else { None })
+        };
+        let Some(Head { bytes: length, body }) = head else {
+            if begun.is_empty() {
+                begun.extend_from_slice(bytes);
+            }
+            if begun.len() > self.max_header_bytes {
+                self.place = Place::Over;
+            }
+            return Ok(&[]);
+        };
+        self.place = match body {
+            Ok(BodyLength::Bytes(0)) => Place::Head(Vec::new()),
+            Ok(BodyLength::Bytes(length)) => Place::Body(length),
+            Ok(BodyLength::Chunked) => Place::Chunked(Chunked::default()),
+            Err(_) => Place::Over,
+        };
+        body.map(|_| bytes.get(length.saturating_sub(before)..).unwrap_or_default())
+    }
+}
+
+/// Whether an empty line ends in these bytes, the first two of which came before.
+fn holds_an_end(bytes: &[u8]) -> bool {
+    bytes.windows(2).any(|pair| pair == b"\n\n") || bytes.windows(3).any(|three| three == b"\n\r\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n\
+        POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 19\r\n\r\nGET / HTTP/1.1\n\nfull\
+        POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n\
+        12;e=\"x\"\r\nGET / HTTP/1.1\n\n..\r\n1 \r\n.\r\n0\r\nTrailer: x\r\n\r\n\
+        GET / HTTP/1.0\r\n\r\n";
+    const BAD: &str = "GET / HTTP/1.1\r\nX: y\r\n\r\n";
+
+    /// What gets through of `text` when it comes in pieces of this size.
+    fn through(text: &str, piece: usize) -> (String, Option<Refusal>) {
+        let mut framing = Framing::new(1024);
+        let mut passed = Vec::new();
+        for bytes in text.as_bytes().chunks(piece) {
+            if let Err(refused) = framing.follow(bytes) {
+                passed.extend_from_slice(&bytes[..refused.after]);
+                return (String::from_utf8(passed).unwrap(), Some(refused.reason));
+            }
+            passed.extend_from_slice(bytes);
+        }
+        assert!(!framing.has_unread(), "{text}");
+        (String::from_utf8(passed).unwrap(), None)
+    }
+
+    #[test]
+    fn a_bad_head_is_found_after_any_good_requests_however_the_bytes_come() {
+        let text = format!("{GOOD}{BAD}{GOOD}");
+        for piece in 1..=text.len() {
+            assert_eq!(through(GOOD, piece), (GOOD.to_owned(), None), "{piece}");
+            let (passed, reason) = through(&text, piece);
+            assert_eq!(reason, Some(Refusal::Host), "{piece}");
+            // Of the head itself too much may have been passed on, never its end.
+            assert!(passed.starts_with(GOOD) && passed.len() < GOOD.len() + BAD.len(), "{piece}: {passed}");
+        }
+    }
+
+    #[test]
+    fn a_head_beyond_the_limit_is_not_kept() {
+        let mut framing = Framing::new(1024);
+        let line = format!("X: {}\r\n", "y".repeat(1000));
+        framing.follow(b"GET / HTTP/1.1\r\n").unwrap();
+        framing.follow(line.as_bytes()).unwrap();
+        assert!(matches!(&framing.place, Place::Head(begun) if begun.len() > 1000));
+        framing.follow(line.as_bytes()).unwrap();
+        assert!(matches!(framing.place, Place::Over));
+    }
+}

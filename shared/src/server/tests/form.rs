@@ -1,0 +1,199 @@
+//! Where a request begins and ends.
+
+use super::*;
+
+const GET: &str = "GET /next HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+#[tokio::test]
+async fn a_head_that_can_be_read_in_two_ways_is_answered_400_and_nothing_after_it_is_read() {
+    let server = spawn(Limits::default()).await;
+    let fields = [
+        // Two lengths.
+        "Content-Length: 0\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 0",
+        "Content-Length: 0\r\nContent-Length: 0",
+        "Content-Length: 0\r\nContent-Length: 5",
+        // No number.
+        "Content-Length: 0, 0",
+        "Content-Length: +0",
+        "Content-Length: -1",
+        "Content-Length: 0x0",
+        "Content-Length: ",
+        "Content-Length: 99999999999999999999",
+        // Not `chunked` alone.
+        "Transfer-Encoding: xchunked",
+        "Transfer-Encoding: identity",
+        "Transfer-Encoding: chunked, identity",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding:\u{b}chunked",
+        "Transfer-Encoding: \"chunked\"",
+        // Lines that are none, or may be part of another.
+        "Content-Length : 0",
+        "Content-Length\t: 0",
+        " Content-Length: 0",
+        "X: y\r\n Content-Length: 0",
+        "X: y\r\n\tz",
+        "X: y\nContent-Length: 0",
+        "X: y\rContent-Length: 0",
+        "X: y\0",
+        "X\0: y",
+        "X",
+        ": y",
+        "X: y\r\n\n",
+        // Not one host.
+        "Host: x",
+        "host: y",
+    ];
+    for fields in fields {
+        let answers =
+            server.exchange(format!("GET / HTTP/1.1\r\nHost: x\r\n{fields}\r\n\r\n{GET}").as_bytes()).await;
+        assert_eq!(statuses(&answers), ["400"], "{fields:?}: {answers}");
+        assert!(answers.to_lowercase().contains("\r\nconnection: close\r\n"), "{fields:?}: {answers}");
+    }
+}
+
+#[tokio::test]
+async fn a_malformed_request_line_or_host_is_answered_400() {
+    let server = spawn(Limits::default()).await;
+    let heads = [
+        "GET / HTTP/1.1\r\n",
+        "GET / HTTP/1.1\r\nHost:\r\n",
+        "GET / HTTP/1.1\r\nHost: a b\r\n",
+        "GET / HTTP/1.1\r\nHost: user@x\r\n",
+        "GET / HTTP/1.1\r\nHost: x/y\r\n",
+        "GET / HTTP/1.1\r\nHost: x:port\r\n",
+        "GET http://x/ HTTP/1.1\r\n",
+        "GET / HTTP/1.1\nHost: x\n",
+        "GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n",
+        "GET  / HTTP/1.1\r\nHost: x\r\n",
+        "GET /a b HTTP/1.1\r\nHost: x\r\n",
+        "GET / http/1.1\r\nHost: x\r\n",
+        "GET / HTTP/2.0\r\nHost: x\r\n",
+        "GET / HTTP/1.1 \r\nHost: x\r\n",
+        "GET /\r\nHost: x\r\n",
+        "G\0T / HTTP/1.1\r\nHost: x\r\n",
+        "GET /\0 HTTP/1.1\r\nHost: x\r\n",
+    ];
+    for head in heads {
+        let answers = server.exchange(format!("{head}\r\n{GET}").as_bytes()).await;
+        assert_eq!(statuses(&answers), ["400"], "{head:?}: {answers}");
+    }
+}
+
+#[tokio::test]
+async fn requests_before_a_refused_one_are_answered_first_however_the_bytes_come() {
+    let server = spawn(Limits::default()).await;
+    let body = "GET /body HTTP/1.1\r\n\r\n";
+    let good = format!(
+        "POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: {0}\r\n\r\n{body}\
+         POST /chunked HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{0:x};e\r\n{body}\r\n0\r\nX: y\r\n\r\n",
+        body.len()
+    );
+    let bad =
+        "POST /bad HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    let text = format!("{good}{bad}{GET}");
+    for piece in [1, 7, 64, text.len()] {
+        let mut stream = server.connect().await;
+        stream.set_nodelay(true).unwrap();
+        for bytes in text.as_bytes().chunks(piece) {
+            // Once it has refused, the server may be gone.
+            let _ = stream.write_all(bytes).await;
+            tokio::task::yield_now().await;
+        }
+        let answers = until_closed(&mut stream).await;
+        assert_eq!(statuses(&answers), ["200", "200", "400"], "{piece}: {answers}");
+        assert!(answers.contains(&format!("<POST /slow {body}>")), "{piece}: {answers}");
+        assert!(answers.contains(&format!("<POST /chunked {body}>")), "{piece}: {answers}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_well_formed_is_served() {
+    let server = spawn(Limits::default()).await;
+    for head in [
+        "GET / HTTP/1.0\r\n",
+        "GET http://x/ HTTP/1.1\r\nConnection: close\r\nhOST: x:80\r\n",
+        "\r\n\r\nGET / HTTP/1.1\r\nConnection: close\r\nHost: [::1]:80\r\n",
+        "GET / HTTP/1.1\r\nConnection: close\r\nHost: x\r\nContent-Length:\t0 \r\n",
+    ] {
+        let answer = server.exchange(format!("{head}\r\n").as_bytes()).await;
+        assert!(answer.contains(" 200 OK\r\n") && answer.ends_with("<GET / >"), "{head:?}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_read_is_not_taken_for_the_next_request() {
+    let server = spawn(Limits::default()).await;
+    let line = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
+    for count in [1, 100, 10_000] {
+        let body = line.repeat(count);
+        let head = format!("POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+        let answers = server.exchange(format!("{head}{body}{GET}").as_bytes()).await;
+        assert!(answers.contains("<POST /unread>") && !answers.contains("smuggled"), "{count}: {answers}");
+        // Where the rest was too much to skip, the connection is over.
+        assert!(["200", "200"].starts_with(&statuses(&answers)), "{count}: {answers}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_given_before_the_body_has_come_can_be_read() {
+    let server = spawn(Limits::default()).await;
+    for _ in 0..5 {
+        let mut stream = server.connect().await;
+        let head = "POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // More than any buffer between the two holds, and all of it before the answer is read.
+        stream.write_all(&vec![b'x'; 16 * 1024 * 1024]).await.unwrap();
+        let answer = until_closed(&mut stream).await;
+        assert!(answer.ends_with("<POST /unread>"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_announced_and_not_wanted_is_not_asked_for() {
+    let server = spawn(Limits::default()).await;
+    let fields = "Host: x\r\nContent-Length: 500000000\r\nExpect: 100-continue\r\n";
+    let answer = server.exchange(format!("POST /unread HTTP/1.1\r\n{fields}\r\n").as_bytes()).await;
+    assert_eq!(statuses(&answer), ["200"], "{answer}");
+}
+
+#[tokio::test]
+async fn a_head_beyond_the_limits_is_answered_431() {
+    let limits = Limits::default();
+    let server = spawn(limits).await;
+    let fields = ["X: y\r\n".repeat(100), format!("X: {}\r\n", "y".repeat(limits.max_header_bytes))];
+    for fields in fields {
+        let answer = server.exchange(format!("GET / HTTP/1.1\r\nHost: x\r\n{fields}\r\n").as_bytes()).await;
+        assert_eq!(statuses(&answer), ["431"], "{answer}");
+    }
+    let ninety_nine = "X: y\r\n".repeat(98);
+    let answer = server
+        .exchange(format!("GET / HTTP/1.1\r\nHost: x\r\n{ninety_nine}Connection: close\r\n\r\n").as_bytes())
+        .await;
+    assert_eq!(statuses(&answer), ["200"], "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_that_ends_early_or_has_malformed_chunks_is_an_error_and_the_last_of_its_connection() {
+    let server = spawn(Limits::default()).await;
+    let bodies = [
+        "5\r\nabc",
+        "zz\r\n",
+        "ffffffffffffffffff\r\n",
+        "1\r\nab\r\n0\r\n\r\n",
+        "1\nx\r\n0\r\n\r\n",
+        "-1\r\n",
+        "\r\n",
+    ];
+    for body in bodies {
+        let mut stream = server.connect().await;
+        let head = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+        stream.write_all(format!("{head}{body}{GET}").as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let answers = until_closed(&mut stream).await;
+        assert!(!answers.contains("/next") && statuses(&answers).len() <= 1, "{body:?}: {answers}");
+        assert!(answers.is_empty() || answers.contains("<POST / no body"), "{body:?}: {answers}");
+    }
+}
