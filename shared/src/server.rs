@@ -7,6 +7,9 @@ mod chunked;
 mod connection;
 mod deadline;
 mod framing;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod head;
 mod limits;
 mod settings;

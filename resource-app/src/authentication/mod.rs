@@ -21,6 +21,9 @@ mod credential;
 mod error;
 mod expectations;
 mod explanation;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod keys;
 mod object;
 mod tenancy;

@@ -20,7 +20,7 @@ pub struct KeySource {
 
 /// Why no key set was had. Entra or the way to it is at fault.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FetchError {
+pub(in crate::authentication) enum FetchError {
     /// No answer, or none in time.
     #[error("no answer from {document}")]
     Unreachable { document: &'static str, source: reqwest::Error },
@@ -86,7 +86,7 @@ impl KeySource {
     }
 
     /// OpenID Connect Discovery section 4.3: the issuer must be the very one that was asked for.
-    fn discovery(&self, document: &[u8]) -> Result<Discovery, FetchError> {
+    pub(in crate::authentication) fn discovery(&self, document: &[u8]) -> Result<Discovery, FetchError> {
         let discovery: Discovery = serde_json::from_slice(document).map_err(|_| FetchError::Discovery)?;
         if discovery.issuer != self.tenancy.metadata_issuer() {
             return Err(FetchError::Issuer);

@@ -1,0 +1,26 @@
+//! Keys are fetched from nowhere but the authority's own origin, on the word of the one issuer that was asked.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use resource_app::authentication::fuzzing::key_set_url;
+use resource_app::authentication::keys::KeySource;
+use serde_json::Value;
+use shared::azure_ad::{Authority, Instance};
+use shared::ids::TenantId;
+
+static SOURCE: LazyLock<KeySource> = LazyLock::new(|| {
+    let instance = Instance::parse("https://login.example").expect("an instance");
+    let tenant = TenantId::parse("8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20").expect("a tenant");
+    KeySource::new(reqwest::Client::new(), Authority::new(instance, tenant, None))
+});
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some(url) = key_set_url(&SOURCE, bytes) else { return };
+    assert_eq!(url.origin().ascii_serialization(), "https://login.example");
+    assert!(url.username().is_empty() && url.password().is_none(), "{url}");
+    // Members that are not needed are passed over unread, so the document as a whole may still be no JSON.
+    let Ok(document) = serde_json::from_slice::<Value>(bytes) else { return };
+    assert_eq!(document["issuer"], "https://login.example/8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20/v2.0");
+});
