@@ -1,0 +1,192 @@
+//! Forged tokens over HTTP: the stand-in's catalogue of bad tokens, those altered further, and good ones altered.
+
+mod forge;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+use crate::http::{Connection, get};
+use crate::process::pin_self;
+use crate::system::{CLIENT, Place, RESOURCE, Server, System};
+use crate::tokens;
+use forge::Forge;
+
+/// Connections that send.
+const CONNECTIONS: u64 = 16;
+
+/// Good tokens that are altered.
+const GOOD: usize = 64;
+
+/// How many verified tokens the resource-app may remember; forged ones are never among them.
+const REMEMBERED: usize = 10_000;
+
+/// Forged tokens that are sent before anything is counted.
+const WARM_UP: u64 = 20_000;
+
+/// Guarded by a role, since some tokens of the catalogue only lack the role.
+const PATH: &str = "/api/resources";
+
+/// What is sent.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct Arguments {
+    /// How many forged tokens.
+    #[arg(long, default_value_t = 1_000_000)]
+    tokens: u64,
+    /// When to stop, however many were sent.
+    #[arg(long, default_value_t = 10)]
+    minutes: u64,
+    /// Begins the sequence of alterations; the same number makes the same ones.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// What became of the forged tokens.
+#[derive(Debug, Default)]
+struct Counts {
+    started: AtomicU64,
+    accepted: AtomicU64,
+    bad_request: AtomicU64,
+    unauthorized: AtomicU64,
+    forbidden: AtomicU64,
+    too_large: AtomicU64,
+    other: AtomicU64,
+    server_error: AtomicU64,
+    no_answer: AtomicU64,
+}
+
+pub(crate) fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<()> {
+    let system = System::start(place)?;
+    let good = tokens::mint(system.admin, GOOD)?;
+    let catalogue = catalogue(system.admin)?;
+    println!("catalogue        {} bad tokens, and {} good ones to alter", catalogue.len(), good.len());
+    pin_self(&place.load_core)?;
+    let server = system.resource_app(REMEMBERED, true)?;
+    prove_good(&server, &good)?;
+    let forge = Forge::new(good, catalogue);
+    // What the first requests allocate once is not the attack's.
+    send(
+        &server,
+        &forge,
+        &Counts::default(),
+        &Arguments { tokens: WARM_UP, seed: !arguments.seed, ..*arguments },
+    )?;
+    let before = server.process.resident_mib()?;
+
+    let (counts, begin) = (Counts::default(), Instant::now());
+    let highest = send(&server, &forge, &counts, arguments)?;
+    let seconds = begin.elapsed().as_secs_f64();
+    counts.print(seconds);
+    let after = server.process.resident_mib()?;
+    println!("memory           {before:.1} MiB before, {highest:.1} at most, {after:.1} after");
+    // The log is a pipe that is read as it is written; its last lines may still be under way.
+    std::thread::sleep(Duration::from_millis(500));
+    let log = server.log.lines();
+    println!("log              {} lines, {} panics (limit 0), {} errors", log.count, log.panics, log.errors);
+    Ok(())
+}
+
+/// The stand-in's catalogue: of each bad token its name and itself.
+fn catalogue(admin: SocketAddr) -> anyhow::Result<Vec<Vec<u8>>> {
+    let path = format!("/bad-tokens?client_id={CLIENT}&resource={RESOURCE}");
+    let mut connection = Connection::new(admin);
+    let answer: Value = serde_json::from_slice(connection.get(&path, None)?.body)?;
+    let rows = answer.get("tokens").and_then(Value::as_array).context("the stand-in has no catalogue")?;
+    let token = |row: &Value| Some(row.get("token")?.as_str()?.as_bytes().to_vec());
+    rows.iter().map(|row| token(row).context("a row without a token")).collect()
+}
+
+/// An API that accepts nothing would pass every attack.
+fn prove_good(server: &Server, good: &[String]) -> anyhow::Result<()> {
+    let mut connection = server.connection();
+    for token in good {
+        let status = connection.get(PATH, Some(token))?.status;
+        if status != 200 {
+            bail!("a good token was answered {status}");
+        }
+    }
+    Ok(())
+}
+
+/// Sends forged tokens until all are sent or the time is up, and says how much memory the server held at most.
+fn send(server: &Server, forge: &Forge, counts: &Counts, arguments: &Arguments) -> anyhow::Result<f64> {
+    let (begin, address) = (Instant::now(), server.address);
+    let end = begin + Duration::from_secs(60 * arguments.minutes);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..CONNECTIONS)
+            .map(|_| {
+                scope.spawn(move || {
+                    let mut connection = Connection::new(address);
+                    while Instant::now() < end {
+                        let number = counts.started.fetch_add(1, Ordering::Relaxed);
+                        if number >= arguments.tokens {
+                            break;
+                        }
+                        let token = forge.token(arguments.seed, number);
+                        counts
+                            .count(connection.exchange(&get(PATH, Some(&token))).map(|answer| answer.status));
+                    }
+                })
+            })
+            .collect();
+        let mut highest: f64 = 0.0;
+        while threads.iter().any(|thread| !thread.is_finished()) {
+            std::thread::sleep(Duration::from_millis(200));
+            highest = highest.max(server.process.resident_mib()?);
+            let accepted = counts.accepted.load(Ordering::Relaxed);
+            eprint!(
+                "\r{} of {} sent, {accepted} accepted, {highest:.1} MiB ",
+                counts.total(),
+                arguments.tokens
+            );
+        }
+        eprintln!();
+        Ok(highest)
+    })
+}
+
+impl Counts {
+    fn count(&self, status: std::io::Result<u16>) {
+        let counter = match status {
+            Ok(200..=399) => &self.accepted,
+            Ok(400) => &self.bad_request,
+            Ok(401) => &self.unauthorized,
+            Ok(403) => &self.forbidden,
+            Ok(413 | 431) => &self.too_large,
+            Ok(500..) => &self.server_error,
+            Ok(_) => &self.other,
+            Err(_) => &self.no_answer,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn rows(&self) -> [(&'static str, u64); 8] {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        [
+            ("accepted (limit 0)", of(&self.accepted)),
+            ("400", of(&self.bad_request)),
+            ("401", of(&self.unauthorized)),
+            ("403", of(&self.forbidden)),
+            ("413 or 431", of(&self.too_large)),
+            ("5xx (limit 0)", of(&self.server_error)),
+            ("other statuses", of(&self.other)),
+            ("no answer", of(&self.no_answer)),
+        ]
+    }
+
+    fn total(&self) -> u64 {
+        self.rows().iter().map(|(_, count)| count).sum()
+    }
+
+    fn print(&self, seconds: f64) {
+        #[expect(clippy::cast_precision_loss, reason = "there are never 2^52 tokens")]
+        let rate = self.total() as f64 / seconds;
+        println!("forged           {} in {seconds:.0} s, {rate:.0} a second", self.total());
+        for (name, count) in self.rows() {
+            println!("  {name:18} {count:>9}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The load command: measures the resource-app beside references on the same machine, and attacks it.
+//!
+//! # Layout
+//!
+//! - [`speed`]: interleaved rounds of windows, medians, and the ratios with their limits.
+//! - [`attack`], [`flood`], [`slowloris`]: what a hostile peer does, beside valid traffic.
+//! - [`system`] starts the programs, [`process`] keeps them on their core and says what they cost; [`tokens`] mints.
+//! - [`reference`]: what the resource-app is compared with.
+//!
+//! Each request of the speed rounds is sent by wrk; the other modes need what wrk cannot do (bytes that are no HTTP, a
+//! rate that does not wait for answers, half a request) and send by themselves through [`http`].
+
+mod attack;
+mod flood;
+mod http;
+mod log;
+mod process;
+mod reference;
+mod slowloris;
+mod speed;
+mod system;
+mod tokens;
+mod valid;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use system::Place;
+
+const EXAMPLES: &str = "\
+Examples, each from the top of the source tree:
+  cargo run --release --manifest-path bench/Cargo.toml
+      The speed table: every case in turn, 7 rounds of 2 s windows. Takes some 8 minutes.
+  cargo run --release --manifest-path bench/Cargo.toml -- --only caller --rounds 3
+      Only the cases whose name has the word, and the ratios among them.
+  cargo run --release --manifest-path bench/Cargo.toml -- --json rounds.json
+      The same table, and every window of it in a file.
+  cargo run --release --manifest-path bench/Cargo.toml -- attack --tokens 1000000
+      Forged tokens over HTTP: none may be accepted, nothing may panic, the memory stays flat.
+  cargo run --release --manifest-path bench/Cargo.toml -- flood
+      10,000 requests a second that name unknown keys, beside 200 valid ones.
+  cargo run --release --manifest-path bench/Cargo.toml -- slowloris
+      1,000 half-sent requests beside valid ones, and the end of the server with 1,000 open.
+
+It takes Linux, two cores, taskset, and wrk for the speed table (Debian: apt-get install util-linux wrk). The figures
+are of a quiet machine; ratios of one run bear noise better than times.
+
+Exit codes: 0 measured, whatever the figures; 1 could not measure; 2 unusable arguments.";
+
+/// Measures the resource-app against references, in release builds on two cores, and attacks it.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    speed: speed::Arguments,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Send forged tokens.
+    Attack(attack::Arguments),
+    /// Send tokens that name unknown keys, at a rate.
+    Flood(flood::Arguments),
+    /// Send halves of requests.
+    Slowloris(slowloris::Arguments),
+    /// Serve one of the references; the other modes start it.
+    Reference(reference::Arguments),
+}
+
+fn main() -> ExitCode {
+    let Cli { place, speed, command } = Cli::parse();
+    let ended = match command {
+        None => speed::run(&place, &speed),
+        Some(Command::Attack(arguments)) => attack::run(&place, &arguments),
+        Some(Command::Flood(arguments)) => flood::run(&place, &arguments),
+        Some(Command::Slowloris(arguments)) => slowloris::run(&place, &arguments),
+        Some(Command::Reference(arguments)) => reference::serve(&arguments),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! A program under measurement: on which cores it runs, and what it costs.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+/// How long a program may take to end once it was asked to.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A program that runs; killed when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) child: Child,
+}
+
+/// A command on these cores, in an environment of these variables alone.
+pub(crate) fn pinned<V: AsRef<OsStr>>(cores: &str, program: &Path, variables: &[(&str, V)]) -> Command {
+    let mut command = Command::new("taskset");
+    command.arg("--cpu-list").arg(cores).arg(program).env_clear().stdin(Stdio::null()).stdout(Stdio::null());
+    command.envs(["HOME", "PATH"].iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    command.envs(variables.iter().map(|(name, value)| (name, value)));
+    // An interrupt at the terminal ends the load command, which then ends this.
+    command.process_group(0);
+    command
+}
+
+/// Keeps this process, and what it starts without saying otherwise, on these cores.
+pub(crate) fn pin_self(cores: &str) -> anyhow::Result<()> {
+    let id = std::process::id().to_string();
+    let status = Command::new("taskset")
+        .args(["--all-tasks", "--cpu-list", "--pid", cores, &id])
+        .stdout(Stdio::null())
+        .status()
+        .context("cannot start taskset (Debian: apt-get install util-linux)")?;
+    if status.success() { Ok(()) } else { bail!("there is no core {cores} for this process") }
+}
+
+impl Process {
+    pub(crate) fn start(mut command: Command) -> anyhow::Result<Self> {
+        let child = command.spawn().with_context(|| {
+            format!("cannot start {:?} (Debian: apt-get install util-linux)", command.get_program())
+        })?;
+        Ok(Self { child })
+    }
+
+    /// The processor time of all its threads, user and system, to the nanosecond.
+    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
+        let folder = format!("/proc/{}/task", self.child.id());
+        let mut nanoseconds = 0;
+        for thread in fs::read_dir(&folder).with_context(|| format!("{folder}: the program has ended"))? {
+            let text = fs::read_to_string(thread?.path().join("schedstat"))
+                .context("the kernel counts no processor time")?;
+            let first = text.split_whitespace().next().unwrap_or_default();
+            nanoseconds += first.parse::<u64>().context("an unknown form of schedstat")?;
+        }
+        Ok(Duration::from_nanos(nanoseconds))
+    }
+
+    /// The memory that it holds at the moment, in MiB.
+    pub(crate) fn resident_mib(&self) -> anyhow::Result<f64> {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let row =
+            text.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("the program has ended")?;
+        let kib = row.split_whitespace().next().unwrap_or_default();
+        Ok(kib.parse::<f64>().context("an unknown form of VmRSS")? / 1024.0)
+    }
+
+    /// Asks it to end with `SIGTERM`, and says how it did and how long that took.
+    pub(crate) fn terminate(&mut self) -> anyhow::Result<(ExitStatus, Duration)> {
+        let begin = Instant::now();
+        // The standard library sends no signal but SIGKILL.
+        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
+        while begin.elapsed() < PATIENCE {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok((status, begin.elapsed()));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        bail!("the program did not end within {PATIENCE:?}")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,130 @@
+//! The references: what a competent engineer serves without this project.
+//!
+//! Each serves the routes of the resource-app that are measured, reads the same database, and does nothing else: no log,
+//! no metrics, no limits. Their sources of keys are fetched once and never in a measured window.
+
+mod handwritten;
+mod library;
+mod store;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::extract::FromRef;
+use axum::routing::get;
+use axum::{Json, Router};
+use axum_jwt_auth::Decoder;
+use reqwest::Certificate;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+
+use crate::system::Reference;
+use handwritten::Verifier;
+use store::Store;
+
+/// What a reference is told.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Which one.
+    kind: Reference,
+    /// The address to listen on.
+    #[arg(long)]
+    listen: SocketAddr,
+    /// The one issuer of good tokens.
+    #[arg(long)]
+    issuer: String,
+    /// Their audience.
+    #[arg(long)]
+    audience: String,
+    /// The URL of the key set.
+    #[arg(long)]
+    keys: String,
+    /// A PEM file with the certificate authority of that URL.
+    #[arg(long)]
+    ca_file: PathBuf,
+    /// The resource-app's database.
+    #[arg(long)]
+    database: PathBuf,
+}
+
+/// What handlers share.
+#[derive(Clone, FromRef)]
+struct AppState {
+    store: Store,
+    verifier: Arc<Verifier>,
+    decoder: Decoder<EntraClaims>,
+}
+
+/// The claims that the resource-app acts on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct EntraClaims {
+    azp: String,
+    azpacr: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    idtyp: Option<String>,
+    oid: String,
+    #[serde(default)]
+    roles: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scp: Option<String>,
+    sub: String,
+    tid: String,
+    ver: String,
+}
+
+/// Serves until it is killed.
+pub(crate) fn serve(arguments: &Arguments) -> anyhow::Result<()> {
+    // The provider that the resource-app has; axum-jwt-auth brings another one beside it.
+    let _ = jsonwebtoken_10::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let router = router(arguments.kind).with_state(state(arguments).await?);
+        let listener = TcpListener::bind(arguments.listen).await?;
+        axum::serve(listener, router).await.context("cannot serve")
+    })
+}
+
+async fn state(arguments: &Arguments) -> anyhow::Result<AppState> {
+    let ca = Certificate::from_pem(&std::fs::read(&arguments.ca_file)?)?;
+    let http = reqwest::Client::builder().tls_certs_only([ca]).no_proxy().build()?;
+    Ok(AppState {
+        store: Store::open(&arguments.database),
+        verifier: Arc::new(Verifier::fetch(&http, arguments).await?),
+        decoder: library::decoder(http, arguments).await?,
+    })
+}
+
+fn router(kind: Reference) -> Router<AppState> {
+    let routes = match kind {
+        Reference::Open => Router::new().route("/api/resources/{id}", get(store::read)),
+        Reference::Handwritten => handwritten::routes(),
+        Reference::AxumJwtAuth => library::routes(),
+    };
+    routes.route("/health/live", get(live)).route("/health/ready", get(live))
+}
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+}
+
+async fn live() -> Json<Health> {
+    Json(Health { status: "live" })
+}
+
+impl EntraClaims {
+    /// Whether an app calls for itself, with no user behind it.
+    fn is_app_only(&self) -> bool {
+        match self.idtyp.as_deref() {
+            Some(kind) => kind == "app",
+            None => self.scp.is_none() && self.oid == self.sub,
+        }
+    }
+
+    /// Whether a role was granted to such an app.
+    fn has(&self, role: &str) -> bool {
+        self.is_app_only() && self.roles.iter().any(|granted| granted == role)
+    }
+}

@@ -1,0 +1,180 @@
+//! The speed table.
+//!
+//! A round is one window of every case in turn, so that whatever else the machine does meets all cases alike. A ratio is
+//! taken within a round; the median of the rounds' ratios is what counts.
+//!
+//! Every case is asked over as many connections, with requests of the same form: open routes are sent a token as well, so
+//! that a ratio shows what is done with it and not that a longer header takes longer to read. `GET /api/caller` is the
+//! bare guarded route, `GET /health/live` the bare open one; `GET /api/resources/{id}` reads the same row of the same
+//! SQLite file behind every server, and the plain server's is the open route of equal work.
+
+mod case;
+mod report;
+mod window;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+
+use crate::process::pin_self;
+use crate::system::{Place, Reference, Server, System};
+use crate::tokens;
+use case::{CASES, Case, Route, TokenSet, Who};
+use window::{Window, Wrk};
+
+/// How many tokens the resource-app with a memory may remember: more than there are in the largest set.
+const REMEMBERED: usize = 65_536;
+
+/// The tokens of the largest set.
+const MOST_TOKENS: usize = 50_000;
+
+/// How the speed is measured.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// How often every case is measured.
+    #[arg(long, default_value_t = 7)]
+    rounds: usize,
+    /// How long a case is measured in each round.
+    #[arg(long, default_value_t = 2, value_name = "SECONDS")]
+    window: u64,
+    /// Connections that are kept alive.
+    #[arg(long, default_value_t = 32)]
+    connections: usize,
+    /// Only the cases whose name contains one of these texts.
+    #[arg(long, value_name = "TEXT", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Write every window there.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// The servers under measurement, all at once on the one core: those that are not asked cost nothing.
+struct Servers {
+    app: Server,
+    app_without_memory: Server,
+    plain: Server,
+    handwritten: Server,
+    library: Server,
+}
+
+/// Files of tokens.
+struct TokenFiles {
+    folder: PathBuf,
+}
+
+pub(crate) fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<()> {
+    let cases: Vec<&Case> = CASES.iter().filter(|case| is_wanted(case, &arguments.only)).collect();
+    if cases.is_empty() || arguments.rounds == 0 {
+        bail!("there is nothing to measure");
+    }
+    Wrk::check()?;
+    let system = System::start(place)?;
+    eprintln!("minting {MOST_TOKENS} tokens");
+    let good = tokens::mint(system.admin, MOST_TOKENS)?;
+    let files = TokenFiles::write(&system, &good)?;
+    pin_self(&place.load_core)?;
+    let servers = Servers::start(&system)?;
+    let resource = create_resource(&servers.app, good.first().context("no token")?)?;
+    let idle = servers.resident_mib()?;
+    let wrk = Wrk::new(system.folder(), arguments.connections, Duration::from_secs(arguments.window))?;
+    let measure = |case: &Case| -> anyhow::Result<Window> {
+        let path = case.route.path(&resource);
+        wrk.run(servers.of(case.who), &path, &files.of(case.tokens))
+    };
+    // Once round unmeasured, for as long as it takes to send each token once: caches are warm from then on.
+    for case in &cases {
+        warm_up(&servers, case, &files, &resource)?;
+    }
+    let mut rounds = Vec::with_capacity(arguments.rounds);
+    for round in 1..=arguments.rounds {
+        eprintln!("round {round} of {}", arguments.rounds);
+        rounds.push(cases.iter().map(|case| measure(case)).collect::<anyhow::Result<Vec<Window>>>()?);
+    }
+    report::print(&cases, &rounds);
+    report::print_memory(&idle, &servers.resident_mib()?);
+    if let Some(path) = &arguments.json {
+        std::fs::write(path, report::json(&cases, &rounds).to_string())?;
+    }
+    Ok(())
+}
+
+fn is_wanted(case: &Case, only: &[String]) -> bool {
+    only.is_empty() || only.iter().any(|text| case.name.contains(text.as_str()))
+}
+
+/// Sends each token of a case once, and sees that the answer is the one that the case is about.
+fn warm_up(servers: &Servers, case: &Case, files: &TokenFiles, resource: &str) -> anyhow::Result<()> {
+    let mut connection = servers.of(case.who).connection();
+    let path = case.route.path(resource);
+    let tokens = std::fs::read_to_string(files.of(case.tokens))?;
+    for token in tokens.lines() {
+        let status = connection.get(&path, Some(token))?.status;
+        let accepted = status == 200;
+        if accepted != case.is_accepted() {
+            bail!("{}: answered {status}", case.name);
+        }
+    }
+    Ok(())
+}
+
+fn create_resource(app: &Server, token: &str) -> anyhow::Result<String> {
+    let mut connection = app.connection();
+    let new = json!({ "name": "measured", "content": { "text": "a".repeat(200), "numbers": [1, 2, 3] } });
+    let answer = connection.post("/api/resources", Some(token), &new.to_string())?;
+    let created: Value = serde_json::from_slice(answer.body)?;
+    let id = created.get("id").and_then(Value::as_str).context("no resource was created")?;
+    Ok(id.to_owned())
+}
+
+impl Servers {
+    fn start(system: &System) -> anyhow::Result<Self> {
+        Ok(Self {
+            app: system.resource_app(REMEMBERED, false)?,
+            app_without_memory: system.resource_app(0, false)?,
+            plain: system.reference(Reference::Open)?,
+            handwritten: system.reference(Reference::Handwritten)?,
+            library: system.reference(Reference::AxumJwtAuth)?,
+        })
+    }
+
+    fn of(&self, who: Who) -> &Server {
+        match who {
+            Who::App => &self.app,
+            Who::AppWithoutMemory => &self.app_without_memory,
+            Who::Plain => &self.plain,
+            Who::Handwritten => &self.handwritten,
+            Who::AxumJwtAuth => &self.library,
+        }
+    }
+
+    fn resident_mib(&self) -> anyhow::Result<Vec<(&'static str, f64)>> {
+        let all = [Who::App, Who::AppWithoutMemory, Who::Plain, Who::Handwritten, Who::AxumJwtAuth];
+        all.into_iter().map(|who| Ok((who.name(), self.of(who).process.resident_mib()?))).collect()
+    }
+}
+
+impl TokenFiles {
+    fn write(system: &System, good: &[String]) -> anyhow::Result<Self> {
+        let folder = system.folder().to_owned();
+        for set in TokenSet::ALL {
+            tokens::write(&folder, set.name(), &set.of(good)?)?;
+        }
+        Ok(Self { folder })
+    }
+
+    fn of(&self, set: TokenSet) -> PathBuf {
+        self.folder.join(set.name())
+    }
+}
+
+impl Route {
+    fn path(self, resource: &str) -> String {
+        match self {
+            Self::Caller => "/api/caller".to_owned(),
+            Self::Resource => format!("/api/resources/{resource}"),
+            Self::Live => "/health/live".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What is measured, and which ratio of it has which limit.
+
+use crate::tokens;
+
+/// A server that is asked for a path with tokens of a set.
+#[derive(Debug)]
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) who: Who,
+    pub(super) route: Route,
+    pub(super) tokens: TokenSet,
+}
+
+/// The server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    App,
+    AppWithoutMemory,
+    Plain,
+    Handwritten,
+    AxumJwtAuth,
+}
+
+/// The path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Route {
+    Caller,
+    Resource,
+    Live,
+}
+
+/// The tokens; each request takes the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TokenSet {
+    One,
+    Thousand,
+    FiftyThousand,
+    Malformed,
+    UnknownKey,
+    Unsigned,
+    BadlySigned,
+}
+
+/// A ratio of two cases, and what it is to be.
+#[derive(Debug)]
+pub(super) struct Limit {
+    pub(super) case: &'static str,
+    pub(super) against: &'static str,
+    pub(super) of: Figure,
+    /// Absent where the ratio is only of interest.
+    pub(super) limit: Option<f64>,
+}
+
+/// What is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Figure {
+    /// Processor time a request: at most the limit.
+    Cpu,
+    /// Requests a second: at least the limit.
+    Throughput,
+}
+
+const fn case(name: &'static str, who: Who, route: Route, tokens: TokenSet) -> Case {
+    Case { name, who, route, tokens }
+}
+
+pub(super) const CASES: [Case; 20] = [
+    case("plain open", Who::Plain, Route::Live, TokenSet::One),
+    case("app open", Who::App, Route::Live, TokenSet::One),
+    case("R caller 50000", Who::Handwritten, Route::Caller, TokenSet::FiftyThousand),
+    case("R caller 1000", Who::Handwritten, Route::Caller, TokenSet::Thousand),
+    case("R caller 1", Who::Handwritten, Route::Caller, TokenSet::One),
+    case("axum-jwt-auth caller 50000", Who::AxumJwtAuth, Route::Caller, TokenSet::FiftyThousand),
+    case("app caller never seen", Who::AppWithoutMemory, Route::Caller, TokenSet::FiftyThousand),
+    case("app caller 1", Who::App, Route::Caller, TokenSet::One),
+    case("app caller 1000", Who::App, Route::Caller, TokenSet::Thousand),
+    case("app caller 50000", Who::App, Route::Caller, TokenSet::FiftyThousand),
+    case("app caller malformed", Who::App, Route::Caller, TokenSet::Malformed),
+    case("app caller unknown key", Who::App, Route::Caller, TokenSet::UnknownKey),
+    case("app caller alg none", Who::App, Route::Caller, TokenSet::Unsigned),
+    case("app caller bad signature", Who::App, Route::Caller, TokenSet::BadlySigned),
+    case("plain resource", Who::Plain, Route::Resource, TokenSet::One),
+    case("R resource 50000", Who::Handwritten, Route::Resource, TokenSet::FiftyThousand),
+    case("axum-jwt-auth resource 50000", Who::AxumJwtAuth, Route::Resource, TokenSet::FiftyThousand),
+    case("app resource never seen", Who::AppWithoutMemory, Route::Resource, TokenSet::FiftyThousand),
+    case("app resource 1", Who::App, Route::Resource, TokenSet::One),
+    case("app resource 1000", Who::App, Route::Resource, TokenSet::Thousand),
+];
+
+const fn cpu(case: &'static str, against: &'static str, limit: f64) -> Limit {
+    Limit { case, against, of: Figure::Cpu, limit: Some(limit) }
+}
+
+const fn throughput(case: &'static str, against: &'static str, limit: f64) -> Limit {
+    Limit { case, against, of: Figure::Throughput, limit: Some(limit) }
+}
+
+const fn shown(case: &'static str, against: &'static str) -> Limit {
+    Limit { case, against, of: Figure::Cpu, limit: None }
+}
+
+pub(super) const LIMITS: [Limit; 24] = [
+    cpu("app caller never seen", "R caller 50000", 0.80),
+    throughput("app caller never seen", "R caller 50000", 1.25),
+    cpu("app caller 1", "R caller 1", 0.21),
+    throughput("app caller 1", "R caller 1", 4.7),
+    cpu("app caller 1", "app open", 1.20),
+    cpu("app caller 1000", "R caller 1000", 0.21),
+    throughput("app caller 1000", "R caller 1000", 4.7),
+    cpu("app caller 1000", "app open", 1.20),
+    cpu("app caller 50000", "app caller 1", 1.15),
+    cpu("app open", "plain open", 1.05),
+    cpu("app caller malformed", "app open", 1.6),
+    cpu("app caller unknown key", "app open", 1.6),
+    cpu("app caller alg none", "app open", 1.6),
+    cpu("app caller bad signature", "app caller never seen", 1.0),
+    shown("axum-jwt-auth caller 50000", "R caller 50000"),
+    shown("app caller never seen", "axum-jwt-auth caller 50000"),
+    shown("app caller never seen", "app open"),
+    shown("R caller 50000", "plain open"),
+    shown("app resource never seen", "R resource 50000"),
+    shown("app resource never seen", "axum-jwt-auth resource 50000"),
+    shown("app resource 1", "R resource 50000"),
+    shown("app resource 1000", "R resource 50000"),
+    shown("app resource 1", "plain resource"),
+    shown("app resource 1000", "plain resource"),
+];
+
+impl Case {
+    /// Whether the tokens are good ones, or nobody looks at them.
+    pub(super) fn is_accepted(&self) -> bool {
+        use TokenSet::{FiftyThousand, One, Thousand};
+        self.route == Route::Live || matches!(self.tokens, One | Thousand | FiftyThousand)
+    }
+}
+
+impl Who {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::App => "resource-app, remembering tokens",
+            Self::AppWithoutMemory => "resource-app, remembering none",
+            Self::Plain => "plain axum routes",
+            Self::Handwritten => "R, by hand on jsonwebtoken",
+            Self::AxumJwtAuth => "axum-jwt-auth",
+        }
+    }
+}
+
+impl TokenSet {
+    pub(super) const ALL: [Self; 7] = [
+        Self::One,
+        Self::Thousand,
+        Self::FiftyThousand,
+        Self::Malformed,
+        Self::UnknownKey,
+        Self::Unsigned,
+        Self::BadlySigned,
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::One => "1",
+            Self::Thousand => "1000",
+            Self::FiftyThousand => "50000",
+            Self::Malformed => "malformed",
+            Self::UnknownKey => "unknown-key",
+            Self::Unsigned => "unsigned",
+            Self::BadlySigned => "badly-signed",
+        }
+    }
+
+    /// The tokens of the set, each different.
+    pub(super) fn of(self, good: &[String]) -> anyhow::Result<Vec<String>> {
+        let thousand = good.iter().take(1000).enumerate();
+        match self {
+            Self::One => Ok(good.iter().take(1).cloned().collect()),
+            Self::Thousand => Ok(good.iter().take(1000).cloned().collect()),
+            Self::FiftyThousand => Ok(good.to_vec()),
+            Self::Malformed => thousand.map(|(_, token)| tokens::malformed(token)).collect(),
+            Self::UnknownKey => thousand.map(|(number, token)| tokens::unknown_key(token, number)).collect(),
+            Self::Unsigned => thousand.map(|(_, token)| tokens::unsigned(token)).collect(),
+            Self::BadlySigned => thousand.map(|(_, token)| tokens::badly_signed(token)).collect(),
+        }
+    }
+}
