@@ -1,19 +1,20 @@
 //! A flood of tokens that name unknown keys, otherwise good, at a rate that does not wait for answers.
 
+mod stream;
+
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use crate::http::{Connection, get};
 use crate::process::pin_self;
 use crate::system::{Place, System};
 use crate::tokens;
 use crate::valid::Traffic;
-
-/// Connections that share the rate.
-const CONNECTIONS: u32 = 64;
+use stream::Answers;
 
 /// How many verified tokens the resource-app may remember; its own traffic has one.
 const REMEMBERED: usize = 10_000;
@@ -35,15 +36,6 @@ pub(crate) struct Arguments {
     /// How long the valid requests are sent alone before it.
     #[arg(long, default_value_t = 20)]
     alone_seconds: u64,
-}
-
-/// What became of the flood.
-#[derive(Debug, Default)]
-struct Answered {
-    unauthorized: AtomicU64,
-    unavailable: AtomicU64,
-    other: AtomicU64,
-    broken: AtomicU64,
 }
 
 pub(crate) fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<()> {
@@ -70,8 +62,8 @@ pub(crate) fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<()> {
     println!("valid during     {}", during.line());
     println!("p99 during/alone {:.2} (limit 2)", during.percentile(0.99) / alone.percentile(0.99));
     println!(
-        "flood            {} in {lasted:.1} s of {} offered a second",
-        answered.line(lasted),
+        "flood            {} in {lasted:.1} s; {} a second asked for",
+        line(&answered, lasted),
         arguments.rate
     );
     println!("key fetches      {} (limit 2)", system.key_fetches()? - fetches);
@@ -89,66 +81,25 @@ pub(crate) fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn flood(address: SocketAddr, good: &str, arguments: &Arguments) -> anyhow::Result<Answered> {
-    let answered = Answered::default();
-    let number = AtomicU64::new(0);
-    let interval = Duration::from_secs(CONNECTIONS.into()) / arguments.rate.max(1);
-    let begin = Instant::now();
-    let end = begin + Duration::from_secs(arguments.seconds);
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..CONNECTIONS)
-            .map(|thread| {
-                let (answered, number) = (&answered, &number);
-                scope.spawn(move || {
-                    let mut connection = Connection::new(address);
-                    let mut due = begin + interval * thread / CONNECTIONS;
-                    while due < end {
-                        std::thread::sleep(due.saturating_duration_since(Instant::now()));
-                        if Instant::now() >= end {
-                            break;
-                        }
-                        let token = tokens::unknown_key(
-                            good,
-                            usize::try_from(number.fetch_add(1, Ordering::Relaxed))?,
-                        )?;
-                        answered.count(
-                            connection
-                                .exchange(&get(PATH, Some(token.as_bytes())))
-                                .map(|answer| answer.status),
-                        );
-                        due += interval;
-                    }
-                    anyhow::Ok(())
-                })
-            })
-            .collect();
-        threads
-            .into_iter()
-            .try_for_each(|thread| thread.join().map_err(|_| anyhow::anyhow!("a thread panicked"))?)
-    })?;
-    Ok(answered)
+/// Sends the flood: good claims under headers that each name another key.
+fn flood(address: SocketAddr, good: &str, arguments: &Arguments) -> anyhow::Result<Answers> {
+    let [_, payload, signature] = tokens::parts(good)?;
+    let mut number = 0_u64;
+    let next = move || {
+        number += 1;
+        let header = format!(r#"{{"typ":"JWT","alg":"RS256","kid":"unknown-{number:019}"}}"#);
+        let token = format!("{}.{payload}.{signature}", BASE64_URL_SAFE_NO_PAD.encode(header));
+        get(PATH, Some(token.as_bytes()))
+    };
+    let end = Instant::now() + Duration::from_secs(arguments.seconds);
+    Ok(stream::send(address, arguments.rate, end, next)?)
 }
 
-impl Answered {
-    fn count(&self, status: std::io::Result<u16>) {
-        let counter = match status {
-            Ok(401) => &self.unauthorized,
-            Ok(503) => &self.unavailable,
-            Ok(_) => &self.other,
-            Err(_) => &self.broken,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn line(&self, seconds: f64) -> String {
-        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let (unauthorized, unavailable, other, broken) =
-            (of(&self.unauthorized), of(&self.unavailable), of(&self.other), of(&self.broken));
-        let total = unauthorized + unavailable + other + broken;
-        #[expect(clippy::cast_precision_loss, reason = "there are never 2^52 answers")]
-        let rate = total as f64 / seconds;
-        format!(
-            "{rate:.0} a second: 401 {unauthorized}, 503 {unavailable}, other {other}, no answer {broken};"
-        )
-    }
+fn line(answers: &Answers, seconds: f64) -> String {
+    let Answers { sent, unauthorized, unavailable, other, closed } = answers;
+    #[expect(clippy::cast_precision_loss, reason = "there are never 2^52 requests")]
+    let rate = *sent as f64 / seconds;
+    format!(
+        "{rate:.0} sent a second; 401 {unauthorized}, 503 {unavailable}, other {other}, connections closed {closed}"
+    )
 }
