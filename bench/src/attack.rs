@@ -114,7 +114,7 @@ fn prove_good(server: &Server, good: &[String]) -> anyhow::Result<()> {
 /// Sends forged tokens until all are sent or the time is up, and says how much memory the server held at most.
 fn send(server: &Server, forge: &Forge, counts: &Counts, arguments: &Arguments) -> anyhow::Result<f64> {
     let (begin, address) = (Instant::now(), server.address);
-    let end = begin + Duration::from_secs(60 * arguments.minutes);
+    let end = begin + Duration::from_mins(arguments.minutes);
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..CONNECTIONS)
             .map(|_| {
@@ -126,8 +126,9 @@ fn send(server: &Server, forge: &Forge, counts: &Counts, arguments: &Arguments) 
                             break;
                         }
                         let token = forge.token(arguments.seed, number);
-                        counts
-                            .count(connection.exchange(&get(PATH, Some(&token))).map(|answer| answer.status));
+                        counts.count(
+                            connection.exchange(&get(PATH, Some(&token))).map(|answer| answer.status).ok(),
+                        );
                     }
                 })
             })
@@ -149,16 +150,16 @@ fn send(server: &Server, forge: &Forge, counts: &Counts, arguments: &Arguments) 
 }
 
 impl Counts {
-    fn count(&self, status: std::io::Result<u16>) {
+    fn count(&self, status: Option<u16>) {
         let counter = match status {
-            Ok(200..=399) => &self.accepted,
-            Ok(400) => &self.bad_request,
-            Ok(401) => &self.unauthorized,
-            Ok(403) => &self.forbidden,
-            Ok(413 | 431) => &self.too_large,
-            Ok(500..) => &self.server_error,
-            Ok(_) => &self.other,
-            Err(_) => &self.no_answer,
+            Some(200..=399) => &self.accepted,
+            Some(400) => &self.bad_request,
+            Some(401) => &self.unauthorized,
+            Some(403) => &self.forbidden,
+            Some(413 | 431) => &self.too_large,
+            Some(500..) => &self.server_error,
+            Some(_) => &self.other,
+            None => &self.no_answer,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 
 /// How long a program may take to end once it was asked to.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A program that runs; killed when it is dropped.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub(crate) fn pin_self(cores: &str) -> anyhow::Result<()> {
 impl Process {
     pub(crate) fn start(mut command: Command) -> anyhow::Result<Self> {
         let child = command.spawn().with_context(|| {
-            format!("cannot start {:?} (Debian: apt-get install util-linux)", command.get_program())
+            format!("cannot start {} (Debian: apt-get install util-linux)", command.get_program().display())
         })?;
         Ok(Self { child })
     }

@@ -15,7 +15,7 @@ use crate::valid::Traffic;
 const HALF: &[u8] = b"GET /api/caller HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bea";
 
 /// How long the server gets to close them all.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How many verified tokens the resource-app may remember; its own traffic has one.
 const REMEMBERED: usize = 10_000;

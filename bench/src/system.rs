@@ -22,7 +22,7 @@ pub(crate) const RESOURCE: &str = "b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4";
 pub(crate) const CLIENT: &str = "3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813";
 
 /// How long a program may take to be ready; the stand-in makes its keys first.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Which cores the two sides run on.
 #[derive(Debug, Clone, clap::Args)]

@@ -48,7 +48,7 @@ pub(super) struct Limit {
     pub(super) against: &'static str,
     pub(super) of: Figure,
     /// Absent where the ratio is only of interest.
-    pub(super) limit: Option<f64>,
+    pub(super) wanted: Option<f64>,
 }
 
 /// What is compared.
@@ -88,15 +88,15 @@ pub(super) const CASES: [Case; 20] = [
 ];
 
 const fn cpu(case: &'static str, against: &'static str, limit: f64) -> Limit {
-    Limit { case, against, of: Figure::Cpu, limit: Some(limit) }
+    Limit { case, against, of: Figure::Cpu, wanted: Some(limit) }
 }
 
 const fn throughput(case: &'static str, against: &'static str, limit: f64) -> Limit {
-    Limit { case, against, of: Figure::Throughput, limit: Some(limit) }
+    Limit { case, against, of: Figure::Throughput, wanted: Some(limit) }
 }
 
 const fn shown(case: &'static str, against: &'static str) -> Limit {
-    Limit { case, against, of: Figure::Cpu, limit: None }
+    Limit { case, against, of: Figure::Cpu, wanted: None }
 }
 
 pub(super) const LIMITS: [Limit; 24] = [
@@ -171,15 +171,17 @@ impl TokenSet {
 
     /// The tokens of the set, each different.
     pub(super) fn of(self, good: &[String]) -> anyhow::Result<Vec<String>> {
-        let thousand = good.iter().take(1000).enumerate();
+        let thousand = good.iter().take(1000);
         match self {
             Self::One => Ok(good.iter().take(1).cloned().collect()),
             Self::Thousand => Ok(good.iter().take(1000).cloned().collect()),
             Self::FiftyThousand => Ok(good.to_vec()),
-            Self::Malformed => thousand.map(|(_, token)| tokens::malformed(token)).collect(),
-            Self::UnknownKey => thousand.map(|(number, token)| tokens::unknown_key(token, number)).collect(),
-            Self::Unsigned => thousand.map(|(_, token)| tokens::unsigned(token)).collect(),
-            Self::BadlySigned => thousand.map(|(_, token)| tokens::badly_signed(token)).collect(),
+            Self::Malformed => thousand.map(|token| tokens::malformed(token)).collect(),
+            Self::UnknownKey => {
+                thousand.enumerate().map(|(number, token)| tokens::unknown_key(token, number)).collect()
+            }
+            Self::Unsigned => thousand.map(|token| tokens::unsigned(token)).collect(),
+            Self::BadlySigned => thousand.map(|token| tokens::badly_signed(token)).collect(),
         }
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn json(cases: &[&Case], rounds: &[Vec<Window>]) -> Value {
         let of = name(limit.of);
         let ratios = ratios(limit, cases, rounds)?;
         Some(
-            json!({ "case": limit.case, "against": limit.against, "of": of, "limit": limit.limit, "ratios": ratios }),
+            json!({ "case": limit.case, "against": limit.against, "of": of, "limit": limit.wanted, "ratios": ratios }),
         )
     };
     json!({
@@ -76,7 +76,7 @@ fn row(limit: &Limit, ratios: Vec<f64>) -> String {
     let lowest = ratios.iter().copied().fold(f64::INFINITY, f64::min);
     let highest = ratios.iter().copied().fold(0.0, f64::max);
     let median = median(ratios);
-    let holds = limit.limit.map_or_else(String::new, |wanted| {
+    let holds = limit.wanted.map_or_else(String::new, |wanted| {
         let (sign, holds) = match limit.of {
             Figure::Cpu => ("<=", median <= wanted),
             Figure::Throughput => (">=", median >= wanted),
