@@ -12,7 +12,7 @@ use shared::server::ServerSettings;
 use shared::settings::{Check, Environment, KeyProblem, SettingsError, Sources};
 
 use crate::resource_client::{BaseUrl, ResourceClient};
-use crate::token::{Credential, TokenRequest, TokenRetriever};
+use crate::token::{Credential, SecretCredential, TokenRequest, TokenRetriever};
 
 const CLIENT_SECRET: &str = "azure_ad.client_secret";
 const CLIENT_SECRET_FILE: &str = "azure_ad.client_secret_file";
@@ -100,7 +100,7 @@ impl Settings {
                 azure_ad.domain.as_ref(),
             ),
             client_id: azure_ad.client_id,
-            credential: azure_ad.credential()?,
+            credentials: azure_ad.credential()?.into(),
             resource: self.resource.app_id_uri.clone(),
             version: azure_ad.endpoint_version,
         };
@@ -152,7 +152,7 @@ impl AzureAdSettings {
             SecretSource::Value(secret) => secret.clone(),
             SecretSource::File(path) => read_secret(path)?,
         };
-        Ok(Credential::Secret(secret))
+        Ok(Credential::Secret(SecretCredential::new(secret)))
     }
 }
 
@@ -244,8 +244,7 @@ mod tests {
         let path = folder.path().join("secret");
         let read = |bytes: &[u8]| {
             std::fs::write(&path, bytes).unwrap();
-            let settings = load(&[("AZURE_AD__CLIENT_SECRET_FILE", path.to_str().unwrap())]).unwrap();
-            settings.azure_ad.credential().map(|Credential::Secret(secret)| secret.expose().to_owned())
+            read_secret(&path).map(|secret| secret.expose().to_owned())
         };
         for (bytes, secret) in
             [("canary", "canary"), ("canary\n", "canary"), ("canary\r\n", "canary"), (" a\n\n", " a\n")]

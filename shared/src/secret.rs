@@ -67,6 +67,14 @@ secret! {
     ClientSecret, |_| Ok(())
 }
 secret! {
+    /// A signed statement that stands in for a client secret (RFC 7523): while it lasts, whoever has it is the client.
+    ClientAssertion, |_| Ok(())
+}
+secret! {
+    /// The password of a file with a private key.
+    CertificatePassword, |_| Ok(())
+}
+secret! {
     /// An access token as it travels: opaque to its client, unverified to its resource.
     AccessToken, |text| {
         let body = text.trim_end_matches('=');

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use authority_app::Directory;
-use client_app::token::{Credential, TokenRequest, TokenRetriever};
+use client_app::token::{TokenRequest, TokenRetriever};
 use demo::system::{DEMO_CLIENT_SECRET, Options};
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -20,7 +20,7 @@ async fn acquire(world: &World, endpoint: Version) -> AccessToken {
     let request = TokenRequest {
         authority,
         client_id: ClientId::parse(CLIENT).unwrap(),
-        credential: Credential::Secret(ClientSecret::parse(DEMO_CLIENT_SECRET).unwrap()),
+        credentials: ClientSecret::parse(DEMO_CLIENT_SECRET).unwrap().into(),
         resource: AppIdUri::parse(format!("api://{RESOURCE}")).unwrap(),
         version: endpoint,
     };

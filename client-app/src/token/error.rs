@@ -9,6 +9,8 @@ use shared::aadsts;
 use shared::http_client::is_untrusted;
 use uuid::Uuid;
 
+use super::CredentialError;
+
 /// Why no token could be had. It is cloned to everybody who waited, and holds no secret.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TokenError {
@@ -56,6 +58,9 @@ pub enum TokenError {
         /// The request's id, for whoever runs the authority.
         correlation_id: Uuid,
     },
+    /// Whoever looks after the credential: it cannot be used, and the authority was not asked.
+    #[error("the credential cannot be used: {0}")]
+    Credential(#[from] CredentialError),
     /// This process: it ended before the answer came.
     #[error("the token request was abandoned because the process is ending")]
     Abandoned,
@@ -70,7 +75,7 @@ impl TokenError {
             | Self::Unavailable { status, .. }
             | Self::Malformed { status, .. } => Some(*status),
             Self::Throttled { .. } => Some(StatusCode::TOO_MANY_REQUESTS),
-            Self::Unreachable { .. } | Self::Abandoned => None,
+            Self::Unreachable { .. } | Self::Credential(_) | Self::Abandoned => None,
         }
     }
 
@@ -81,7 +86,7 @@ impl TokenError {
             Self::Throttled { retry_after, .. }
             | Self::Unavailable { retry_after, .. }
             | Self::Malformed { retry_after, .. } => *retry_after,
-            Self::Refused(_) | Self::Unreachable { .. } | Self::Abandoned => None,
+            Self::Refused(_) | Self::Unreachable { .. } | Self::Credential(_) | Self::Abandoned => None,
         }
     }
 
@@ -94,7 +99,7 @@ impl TokenError {
             | Self::Unavailable { correlation_id, .. }
             | Self::Unreachable { correlation_id, .. }
             | Self::Malformed { correlation_id, .. } => Some(*correlation_id),
-            Self::Abandoned => None,
+            Self::Credential(_) | Self::Abandoned => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Access tokens by the client credentials grant (RFC 6749 section 4.4), acquired once and kept while usable.
 //!
 //! ```no_run
-//! use client_app::token::{Credential, TokenRequest, TokenRetriever};
+//! use client_app::token::{TokenRequest, TokenRetriever};
 //! use shared::azure_ad::{Authority, Instance, Version};
 //! use shared::secret::ClientSecret;
 //!
@@ -10,7 +10,7 @@
 //! let request = TokenRequest {
 //!     authority: Authority::new(instance, "8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20".parse()?, None),
 //!     client_id: "3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813".parse()?,
-//!     credential: Credential::Secret(ClientSecret::parse(std::env::var("AZURE_CLIENT_SECRET")?)?),
+//!     credentials: ClientSecret::parse(std::env::var("AZURE_CLIENT_SECRET")?)?.into(),
 //!     resource: "api://b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4".parse()?,
 //!     version: Version::V2,
 //! };
@@ -25,7 +25,9 @@
 //! # Layout
 //!
 //! - [`TokenRetriever`] is the way in: one for each client and resource, cloned freely.
-//! - [`TokenRequest`] and [`Credential`]: who asks whom for what, and the form that is sent.
+//! - [`TokenRequest`]: who asks whom for what, and the form that is sent.
+//! - `credential/`: what the client proves itself with. [`Credentials`] are tried in turn, each [`Credential`] makes a
+//!   [`Proof`] for each request.
 //! - `response`: what an authority may answer, checked strictly.
 //! - `cache`: one token, one request at a time, shared by all who wait.
 //! - [`Token`] knows how long it is usable; [`TokenError`] who is at fault and what mends it.
@@ -41,7 +43,9 @@ mod response;
 mod retriever;
 
 pub use access_token::Token;
-pub use credential::Credential;
+pub use credential::{
+    Claimant, Credential, CredentialError, CredentialProblem, Credentials, Proof, SecretCredential,
+};
 pub use error::{Malformed, Refusal, TokenError};
 pub use request::TokenRequest;
 pub use retriever::TokenRetriever;

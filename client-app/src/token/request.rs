@@ -13,7 +13,7 @@ use url::Position;
 use uuid::Uuid;
 
 use super::response::{Answer, Asked};
-use super::{Credential, Token, TokenError};
+use super::{Claimant, Credentials, Proof, Token, TokenError};
 
 /// The largest answer that is read, in bytes; real ones have a few thousand.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -24,7 +24,7 @@ const CLIENT_REQUEST_ID: &str = "client-request-id";
 /// Asks Entra to repeat the id in a header of its answer.
 const RETURN_CLIENT_REQUEST_ID: &str = "return-client-request-id";
 
-/// Who asks which authority for a token, and for which resource. `Debug` hides the credential.
+/// Who asks which authority for a token, and for which resource. `Debug` hides the credentials.
 #[derive(Debug, Clone)]
 pub struct TokenRequest {
     /// The tenant, at its instance.
@@ -32,7 +32,7 @@ pub struct TokenRequest {
     /// The app registration of the client.
     pub client_id: ClientId,
     /// What the client proves itself with.
-    pub credential: Credential,
+    pub credentials: Credentials,
     /// The resource the token is for.
     pub resource: AppIdUri,
     /// The version of the *endpoint*; the resource's registration decides the version of the token.
@@ -40,10 +40,28 @@ pub struct TokenRequest {
 }
 
 impl TokenRequest {
-    /// Sends the request and checks the answer.
+    /// Asks with one credential after another, until the authority takes one.
     pub(super) async fn send(&self, http: &Client) -> Result<Token, TokenError> {
-        let asked =
-            Asked { at: Instant::now(), correlation_id: Uuid::new_v4(), credential: &self.credential };
+        let claimant = Claimant { client_id: self.client_id, authority: &self.authority };
+        let mut attempts = self.credentials.attempts(claimant).await;
+        loop {
+            let outcome = match attempts.proof().await {
+                Ok(proof) => self.send_with(&proof, http).await,
+                Err(error) => Err(error.into()),
+            };
+            match outcome {
+                Ok(token) => {
+                    attempts.succeeded();
+                    return Ok(token);
+                }
+                Err(error) => attempts.failed(error).await?,
+            }
+        }
+    }
+
+    /// Sends the request and checks the answer.
+    async fn send_with(&self, proof: &Proof, http: &Client) -> Result<Token, TokenError> {
+        let asked = Asked { at: Instant::now(), correlation_id: Uuid::new_v4(), proof };
         let endpoint = self.authority.token_endpoint(self.version);
         let host = endpoint[Position::BeforeHost..Position::AfterPort].to_owned();
         let sent = http
@@ -51,7 +69,7 @@ impl TokenRequest {
             .header(header::ACCEPT, HeaderValue::from_static("application/json"))
             .header(CLIENT_REQUEST_ID, asked.correlation_id.to_string())
             .header(RETURN_CLIENT_REQUEST_ID, HeaderValue::from_static("true"))
-            .form(&self.form())
+            .form(&self.form(proof))
             .send()
             .await;
         let response = sent.map_err(|error| TokenError::Unreachable {
@@ -65,6 +83,7 @@ impl TokenRequest {
         tracing::info!(
             client_id = %self.client_id,
             resource = %self.resource,
+            credential = proof.credential(),
             expires_at = %token.expires_at(),
             correlation_id = %asked.correlation_id,
             "acquired an access token"
@@ -75,7 +94,7 @@ impl TokenRequest {
     /// The fields of the form: RFC 6749 section 4.4.2, with Entra's way to name the resource.
     ///
     /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#get-a-token>
-    fn form(&self) -> Vec<(&'static str, String)> {
+    fn form(&self, proof: &Proof) -> Vec<(&'static str, String)> {
         let mut form =
             vec![("grant_type", CLIENT_CREDENTIALS.to_owned()), ("client_id", self.client_id.to_string())];
         form.push(match self.version {
@@ -83,7 +102,7 @@ impl TokenRequest {
             // To the letter, even after an App ID URI that ends in a slash: the audience keeps that slash.
             Version::V2 => ("scope", format!("{}/.default", self.resource)),
         });
-        form.extend(self.credential.fields());
+        form.extend(proof.fields());
         form
     }
 }

@@ -10,7 +10,7 @@ use shared::token_endpoint::{TokenErrorResponse, TokenResponse};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Credential, Malformed, Refusal, Token, TokenError};
+use super::{Malformed, Proof, Refusal, Token, TokenError};
 
 /// The most characters of the authority's text that an error keeps.
 const MAX_DESCRIPTION: usize = 300;
@@ -25,7 +25,7 @@ const LONGEST_WAIT: Duration = Duration::from_hours(1);
 pub(super) struct Asked<'a> {
     pub(super) at: Instant,
     pub(super) correlation_id: Uuid,
-    pub(super) credential: &'a Credential,
+    pub(super) proof: &'a Proof,
 }
 
 /// An answer as it came from the network.
@@ -84,7 +84,7 @@ impl Answer {
                 TokenError::Unavailable { status, retry_after, correlation_id }
             }
             Ok(envelope) if status.is_client_error() && !envelope.error.is_empty() => {
-                TokenError::Refused(refusal(status, &envelope, correlation_id, asked.credential))
+                TokenError::Refused(refusal(status, &envelope, correlation_id, asked.proof))
             }
             Ok(_) => self.malformed(Malformed::Status, asked),
             Err(problem) => self.malformed(problem, asked),
@@ -142,13 +142,13 @@ fn refusal(
     status: StatusCode,
     envelope: &TokenErrorResponse,
     correlation_id: Uuid,
-    credential: &Credential,
+    proof: &Proof,
 ) -> Refusal {
     Refusal {
         status,
-        error: one_line(&credential.redact(&envelope.error), MAX_ERROR),
+        error: one_line(&proof.redact(&envelope.error), MAX_ERROR),
         aadsts: envelope.error_codes.first().copied().or_else(|| aadsts(&envelope.error_description)),
-        description: one_line(first_part(&credential.redact(&envelope.error_description)), MAX_DESCRIPTION),
+        description: one_line(first_part(&proof.redact(&envelope.error_description)), MAX_DESCRIPTION),
         correlation_id,
         trace_id: envelope.trace_id.parse().ok(),
     }
@@ -179,8 +179,8 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, headers: &[(HeaderName, &str)], body: &str) -> Result<Token, TokenError> {
-        let credential = Credential::Secret(ClientSecret::parse("canary").unwrap());
-        let asked = Asked { at: Instant::now(), correlation_id: Uuid::nil(), credential: &credential };
+        let proof = Proof::secret("client secret", ClientSecret::parse("canary").unwrap());
+        let asked = Asked { at: Instant::now(), correlation_id: Uuid::nil(), proof: &proof };
         let headers = headers
             .iter()
             .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()))

@@ -35,6 +35,7 @@ impl From<&TokenError> for Failure {
     fn from(error: &TokenError) -> Self {
         let (status, code) = match error {
             TokenError::Refused(_) => (StatusCode::BAD_GATEWAY, "token_refused"),
+            TokenError::Credential(_) => (StatusCode::BAD_GATEWAY, "credential_unusable"),
             TokenError::Malformed { .. } => (StatusCode::BAD_GATEWAY, "authority_malformed"),
             TokenError::Throttled { .. }
             | TokenError::Unavailable { .. }

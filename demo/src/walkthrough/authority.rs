@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use client_app::token::{Credential, TokenRequest, TokenRetriever};
+use client_app::token::{TokenRequest, TokenRetriever};
 use jiff::Timestamp;
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
@@ -74,7 +74,7 @@ impl AuthoritySteps {
         let request = TokenRequest {
             authority: self.authority.clone(),
             client_id: client.client_id,
-            credential: Credential::Secret(client.client_secret.clone()),
+            credentials: client.client_secret.clone().into(),
             resource: resource.clone(),
             version,
         };
