@@ -20,4 +20,4 @@ mod settings;
 mod web;
 
 pub use app::{ClientApp, StartError};
-pub use settings::{AzureAdSettings, ResourceSettings, Settings};
+pub use settings::{AzureAdSettings, CredentialKind, CredentialSettings, ResourceSettings, Settings};

@@ -1,21 +1,41 @@
 //! The settings of the client-app.
 
+mod credential;
+mod managed_identity;
+
 use std::path::{Path, PathBuf};
 
+use jiff::civil::Date;
 use reqwest::Client;
 use serde::Deserialize;
 use shared::azure_ad::{AZURE_VARIABLES, Authority, Instance, Version};
-use shared::http_client::{HttpClientSettings, http_client};
+use shared::http_client::{HttpClientSettings, http_client, metadata_client};
 use shared::ids::{AppIdUri, ClientId, Domain, TenantId};
-use shared::secret::ClientSecret;
+use shared::secret::{CertificatePassword, ClientSecret, IdentityHeader};
 use shared::server::ServerSettings;
 use shared::settings::{Check, Environment, KeyProblem, SettingsError, Sources};
 
-use crate::resource_client::{BaseUrl, ResourceClient};
-use crate::token::{Credential, SecretCredential, TokenRequest, TokenRetriever};
+use url::Url;
 
-const CLIENT_SECRET: &str = "azure_ad.client_secret";
-const CLIENT_SECRET_FILE: &str = "azure_ad.client_secret_file";
+use crate::resource_client::{BaseUrl, ResourceClient};
+use crate::token::{ManagedIdentity, TokenRequest, TokenRetriever, TokenSource};
+
+pub use credential::{CredentialKind, CredentialSettings};
+
+use credential::Choice;
+
+/// The names under which Azure's own tooling injects what a client proves itself with.
+///
+/// <https://learn.microsoft.com/azure/developer/go/azure-sdk-authentication#environment-variables>
+const CREDENTIAL_VARIABLES: &[(&str, &str)] = &[
+    ("AZURE_CLIENT_SECRET", credential::CLIENT_SECRET),
+    ("AZURE_CLIENT_CERTIFICATE_PATH", credential::CLIENT_CERTIFICATE_FILE),
+    ("AZURE_CLIENT_CERTIFICATE_PASSWORD", credential::CLIENT_CERTIFICATE_PASSWORD),
+    ("AZURE_FEDERATED_TOKEN_FILE", credential::FEDERATED_TOKEN_FILE),
+    ("IDENTITY_ENDPOINT", managed_identity::IDENTITY_ENDPOINT),
+    ("IDENTITY_HEADER", managed_identity::IDENTITY_HEADER),
+    ("AZURE_POD_IDENTITY_AUTHORITY_HOST", managed_identity::IMDS_HOST),
+];
 
 /// Everything that can be set. `Debug` hides the secret.
 #[derive(Debug, Clone, Deserialize)]
@@ -50,6 +70,33 @@ pub struct AzureAdSettings {
     /// A file that holds the secret.
     #[serde(default)]
     pub client_secret_file: Option<PathBuf>,
+    /// The day on which the secret expires, as the app registration says.
+    #[serde(default)]
+    pub client_secret_expires_on: Option<Date>,
+    /// A file that holds a certificate with its private key.
+    #[serde(default)]
+    pub client_certificate_file: Option<PathBuf>,
+    /// What that private key is encrypted with.
+    #[serde(default)]
+    pub client_certificate_password: Option<CertificatePassword>,
+    /// A file that holds a token of another identity provider.
+    #[serde(default)]
+    pub federated_token_file: Option<PathBuf>,
+    /// A credential of any kind, in place of the keys above.
+    #[serde(default)]
+    pub credential: Option<CredentialSettings>,
+    /// Several credentials, tried in turn, in place of the keys above.
+    #[serde(default)]
+    pub credentials: Vec<CredentialSettings>,
+    /// Where App Service and its like answer for their identities.
+    #[serde(default)]
+    pub identity_endpoint: Option<Url>,
+    /// What proves to them that one runs there.
+    #[serde(default)]
+    pub identity_header: Option<IdentityHeader>,
+    /// The base URL of the metadata service of virtual machines.
+    #[serde(default)]
+    pub imds_host: Option<Url>,
     /// The version of the token endpoint.
     #[serde(default = "default_endpoint_version")]
     pub endpoint_version: Version,
@@ -75,7 +122,7 @@ impl Settings {
     /// Names the key that is wrong, and the file or variable it came from; never a value.
     pub fn load(file: Option<&Path>, environment: Environment) -> Result<Self, SettingsError> {
         let mut aliases = AZURE_VARIABLES.to_vec();
-        aliases.push(("AZURE_CLIENT_SECRET", CLIENT_SECRET));
+        aliases.extend_from_slice(CREDENTIAL_VARIABLES);
         Sources { defaults: include_str!("../settings.toml"), file, aliases: &aliases, environment }.load()
     }
 
@@ -90,21 +137,45 @@ impl Settings {
     /// A retriever of this client's tokens for the resource.
     ///
     /// # Errors
-    /// The file of the secret is unusable.
+    /// The credential is unusable, or a file that holds it.
     pub fn token_retriever(&self, http: Client) -> Result<TokenRetriever, SettingsError> {
+        Ok(TokenRetriever::new(self.token_source()?, http))
+    }
+
+    /// Where this client's tokens for the resource come from.
+    fn token_source(&self) -> Result<TokenSource, SettingsError> {
         let azure_ad = &self.azure_ad;
+        let choice = azure_ad.choice()?;
+        let resource = self.resource.app_id_uri.clone();
+        // Several may be set: Azure's tooling injects some without being asked.
+        let passed_over = azure_ad.passed_over(&choice).join(", ");
+        let (first, others) = match choice {
+            Choice::ManagedIdentity(user_assigned) => {
+                tracing::info!(
+                    ?user_assigned,
+                    passed_over,
+                    "asking for tokens with the machine's managed identity"
+                );
+                let (endpoint, http) = (azure_ad.identity_endpoint()?, metadata_client()?);
+                return Ok(ManagedIdentity { endpoint, user_assigned, resource, http }.into());
+            }
+            Choice::Credentials(first, others) => (first, others),
+        };
+        let credentials = credential::open(&first, &others)?;
+        tracing::info!(
+            ?credentials,
+            passed_over,
+            "asking for tokens with what proves this client's identity"
+        );
+        let instance = azure_ad.instance.clone();
         let request = TokenRequest {
-            authority: Authority::new(
-                azure_ad.instance.clone(),
-                azure_ad.tenant_id,
-                azure_ad.domain.as_ref(),
-            ),
+            authority: Authority::new(instance, azure_ad.tenant_id, azure_ad.domain.as_ref()),
             client_id: azure_ad.client_id,
-            credentials: azure_ad.credential()?.into(),
-            resource: self.resource.app_id_uri.clone(),
+            credentials,
+            resource,
             version: azure_ad.endpoint_version,
         };
-        Ok(TokenRetriever::new(request, http))
+        Ok(request.into())
     }
 
     /// A client of the resource that attaches this client's tokens.
@@ -119,49 +190,11 @@ impl Settings {
 
 impl Check for Settings {
     fn check(&self) -> Result<(), KeyProblem> {
-        self.azure_ad.secret_source()?;
+        if let Choice::ManagedIdentity(_) = self.azure_ad.choice()? {
+            self.azure_ad.identity_endpoint()?;
+        }
         self.resource.base_url.check_transport(self.resource.allow_plain_http)
     }
-}
-
-/// Where the client secret comes from.
-enum SecretSource<'a> {
-    Value(&'a ClientSecret),
-    File(&'a Path),
-}
-
-impl AzureAdSettings {
-    fn secret_source(&self) -> Result<SecretSource<'_>, KeyProblem> {
-        match (&self.client_secret, &self.client_secret_file) {
-            (Some(secret), None) => Ok(SecretSource::Value(secret)),
-            (None, Some(path)) => Ok(SecretSource::File(path)),
-            (None, None) => Err(KeyProblem::new(
-                CLIENT_SECRET,
-                "is missing; set the variable AZURE_CLIENT_SECRET or AZURE_AD__CLIENT_SECRET, or \
-                 AZURE_AD__CLIENT_SECRET_FILE with the path of a file that holds it",
-            )),
-            (Some(_), Some(_)) => Err(KeyProblem::new(
-                CLIENT_SECRET,
-                format!("is set beside `{CLIENT_SECRET_FILE}`; keep one of them"),
-            )),
-        }
-    }
-
-    fn credential(&self) -> Result<Credential, KeyProblem> {
-        let secret = match self.secret_source()? {
-            SecretSource::Value(secret) => secret.clone(),
-            SecretSource::File(path) => read_secret(path)?,
-        };
-        Ok(Credential::Secret(SecretCredential::new(secret)))
-    }
-}
-
-/// Reads a secret from a file and drops the one line break that editors and `echo` leave at its end.
-fn read_secret(path: &Path) -> Result<ClientSecret, KeyProblem> {
-    let problem = |text: String| KeyProblem::new(CLIENT_SECRET_FILE, format!("{}: {text}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
-    let line = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
-    ClientSecret::parse(line).map_err(|error| problem(error.to_string()))
 }
 
 fn default_endpoint_version() -> Version {
@@ -236,27 +269,5 @@ mod tests {
     fn the_v1_endpoint_is_chosen_by_its_version() {
         let settings = load(&[SECRET, ("AZURE_AD__ENDPOINT_VERSION", "1.0")]).unwrap();
         assert_eq!(settings.azure_ad.endpoint_version, Version::V1);
-    }
-
-    #[test]
-    fn a_secret_file_loses_one_line_break_and_must_hold_a_secret() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("secret");
-        let read = |bytes: &[u8]| {
-            std::fs::write(&path, bytes).unwrap();
-            read_secret(&path).map(|secret| secret.expose().to_owned())
-        };
-        for (bytes, secret) in
-            [("canary", "canary"), ("canary\n", "canary"), ("canary\r\n", "canary"), (" a\n\n", " a\n")]
-        {
-            assert_eq!(read(bytes.as_bytes()).unwrap(), secret);
-        }
-        for wrong in [&b""[..], b"\n", b"canary\xff"] {
-            let error = read(wrong).unwrap_err().to_string();
-            assert!(
-                error.starts_with("`azure_ad.client_secret_file`") && !error.contains("canary"),
-                "{error}"
-            );
-        }
     }
 }

@@ -51,6 +51,22 @@ pub fn http_client(settings: &HttpClientSettings) -> Result<Client, KeyProblem> 
         .map_err(|error| KeyProblem::new("http_client", format!("no HTTP client could be made: {error}")))
 }
 
+/// Builds the client for the metadata endpoint of the machine itself: no proxy, no redirects, short time limits.
+///
+/// Where there is no such endpoint, nothing answers at its address, and only the limit on connecting ends the wait.
+///
+/// # Errors
+/// No HTTP client can be made.
+pub fn metadata_client() -> Result<Client, KeyProblem> {
+    Client::builder()
+        .no_proxy()
+        .connect_timeout(Duration::from_secs(2))
+        .timeout(Duration::from_secs(10))
+        .redirect(redirect::Policy::none())
+        .build()
+        .map_err(|error| KeyProblem::new("http_client", format!("no HTTP client could be made: {error}")))
+}
+
 /// Whether a request failed because the peer's certificate is not trusted: the CA is unknown, the name or time wrong.
 #[must_use]
 pub fn is_untrusted(error: &reqwest::Error) -> bool {

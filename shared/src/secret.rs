@@ -12,6 +12,9 @@ pub enum InvalidSecret {
     /// Nothing is there.
     #[error("must not be empty")]
     Empty,
+    /// A text with characters that no header can hold.
+    #[error("is not the value of a header")]
+    NotAHeaderValue,
     /// An access token with characters outside RFC 6750's `b64token`; it cannot go in a header.
     #[error("is not a bearer token (RFC 6750 section 2.1)")]
     NotABearerToken,
@@ -75,6 +78,12 @@ secret! {
     CertificatePassword, |_| Ok(())
 }
 secret! {
+    /// What a workload in App Service proves itself with: the value of `IDENTITY_HEADER`.
+    IdentityHeader, |text| {
+        if HeaderValue::from_str(text).is_ok() { Ok(()) } else { Err(InvalidSecret::NotAHeaderValue) }
+    }
+}
+secret! {
     /// An access token as it travels: opaque to its client, unverified to its resource.
     AccessToken, |text| {
         let body = text.trim_end_matches('=');
@@ -95,6 +104,17 @@ impl AccessToken {
     }
 }
 
+impl IdentityHeader {
+    /// The value of the `X-IDENTITY-HEADER` header, marked sensitive so that no log shows it.
+    #[must_use]
+    pub fn value(&self) -> HeaderValue {
+        // Never the fallback: `parse` lets only header values in.
+        let mut value = HeaderValue::from_str(self.expose()).unwrap_or_else(|_| HeaderValue::from_static(""));
+        value.set_sensitive(true);
+        value
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +123,9 @@ mod tests {
     fn no_debug_shows_a_secret() {
         let secret = ClientSecret::parse("canary").unwrap();
         let token = AccessToken::parse("canary").unwrap();
+        let header = IdentityHeader::parse("canary").unwrap();
+        assert_eq!(format!("{header:?}"), "IdentityHeader([redacted])");
+        assert!(!format!("{:?}", header.value()).contains("canary"));
         assert_eq!(format!("{secret:?}"), "ClientSecret([redacted])");
         assert_eq!(format!("{token:?}"), "AccessToken([redacted])");
         assert!(!format!("{:?}", token.authorization()).contains("canary"));

@@ -9,7 +9,7 @@ use shared::aadsts;
 use shared::http_client::is_untrusted;
 use uuid::Uuid;
 
-use super::CredentialError;
+use super::{CredentialError, ManagedIdentityError};
 
 /// Why no token could be had. It is cloned to everybody who waited, and holds no secret.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -61,6 +61,9 @@ pub enum TokenError {
     /// Whoever looks after the credential: it cannot be used, and the authority was not asked.
     #[error("the credential cannot be used: {0}")]
     Credential(#[from] CredentialError),
+    /// The machine that this program runs on: it gave no token for its identity.
+    #[error(transparent)]
+    ManagedIdentity(#[from] ManagedIdentityError),
     /// This process: it ended before the answer came.
     #[error("the token request was abandoned because the process is ending")]
     Abandoned,
@@ -75,6 +78,7 @@ impl TokenError {
             | Self::Unavailable { status, .. }
             | Self::Malformed { status, .. } => Some(*status),
             Self::Throttled { .. } => Some(StatusCode::TOO_MANY_REQUESTS),
+            Self::ManagedIdentity(error) => error.status(),
             Self::Unreachable { .. } | Self::Credential(_) | Self::Abandoned => None,
         }
     }
@@ -86,6 +90,7 @@ impl TokenError {
             Self::Throttled { retry_after, .. }
             | Self::Unavailable { retry_after, .. }
             | Self::Malformed { retry_after, .. } => *retry_after,
+            Self::ManagedIdentity(error) => error.retry_after(),
             Self::Refused(_) | Self::Unreachable { .. } | Self::Credential(_) | Self::Abandoned => None,
         }
     }
@@ -99,7 +104,7 @@ impl TokenError {
             | Self::Unavailable { correlation_id, .. }
             | Self::Unreachable { correlation_id, .. }
             | Self::Malformed { correlation_id, .. } => Some(*correlation_id),
-            Self::Credential(_) | Self::Abandoned => None,
+            Self::Credential(_) | Self::ManagedIdentity(_) | Self::Abandoned => None,
         }
     }
 }

@@ -28,6 +28,7 @@
 //! - [`TokenRequest`]: who asks whom for what, and the form that is sent.
 //! - `credential/`: what the client proves itself with. [`Credentials`] are tried in turn, each [`Credential`] makes a
 //!   [`Proof`] for each request.
+//! - `managed_identity`: where Azure vouches for the program, and no credential is needed; [`TokenSource`] is either way.
 //! - `response`: what an authority may answer, checked strictly.
 //! - `cache`: one token, one request at a time, shared by all who wait.
 //! - [`Token`] knows how long it is usable; [`TokenError`] who is at fault and what mends it.
@@ -38,14 +39,20 @@ mod access_token;
 mod cache;
 mod credential;
 mod error;
+mod managed_identity;
 mod request;
 mod response;
 mod retriever;
+mod source;
 
 pub use access_token::Token;
 pub use credential::{
-    Claimant, Credential, CredentialError, CredentialProblem, Credentials, Proof, SecretCredential,
+    Algorithm, AssertionAudience, AssertionOptions, CertificateCredential, CertificateFiles, Claimant,
+    Credential, CredentialError, CredentialProblem, Credentials, Expiry, FederatedCredential, Proof,
+    SecretCredential,
 };
 pub use error::{Malformed, Refusal, TokenError};
+pub use managed_identity::{IdentityEndpoint, ManagedIdentity, ManagedIdentityError, UserAssigned};
 pub use request::TokenRequest;
 pub use retriever::TokenRetriever;
+pub use source::TokenSource;

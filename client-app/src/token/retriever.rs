@@ -6,7 +6,7 @@ use std::sync::Arc;
 use reqwest::Client;
 
 use super::cache::Cache;
-use super::{Token, TokenError, TokenRequest};
+use super::{Token, TokenError, TokenSource};
 
 /// Retrieves the token of one client for one resource; clones share what they hold.
 ///
@@ -14,7 +14,7 @@ use super::{Token, TokenError, TokenRequest};
 /// request, and its failure too. The request belongs to none of them: a caller may go away at any time.
 #[derive(Clone)]
 pub struct TokenRetriever {
-    request: Arc<TokenRequest>,
+    source: Arc<TokenSource>,
     http: Client,
     cache: Arc<Cache>,
 }
@@ -25,14 +25,14 @@ impl TokenRetriever {
     /// The client must not follow redirects, and should limit how long a request takes;
     /// [`shared::http_client::http_client`] does both.
     #[must_use]
-    pub fn new(request: TokenRequest, http: Client) -> Self {
-        Self { request: Arc::new(request), http, cache: Arc::default() }
+    pub fn new(source: impl Into<TokenSource>, http: Client) -> Self {
+        Self { source: Arc::new(source.into()), http, cache: Arc::default() }
     }
 
     /// What is asked for, and of whom.
     #[must_use]
-    pub fn request(&self) -> &TokenRequest {
-        &self.request
+    pub fn source(&self) -> &TokenSource {
+        &self.source
     }
 
     /// A usable token.
@@ -41,8 +41,8 @@ impl TokenRetriever {
     /// No usable token is at hand, and the authority gave none. The next call asks again.
     pub async fn token(&self) -> Result<Arc<Token>, TokenError> {
         let acquire = || {
-            let (request, http) = (Arc::clone(&self.request), self.http.clone());
-            async move { request.send(&http).await }
+            let (source, http) = (Arc::clone(&self.source), self.http.clone());
+            async move { source.token(&http).await }
         };
         self.cache.token(acquire).await
     }
@@ -50,6 +50,6 @@ impl TokenRetriever {
 
 impl fmt::Debug for TokenRetriever {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenRetriever").field("request", &self.request).finish_non_exhaustive()
+        f.debug_struct("TokenRetriever").field("source", &self.source).finish_non_exhaustive()
     }
 }

@@ -35,6 +35,10 @@ impl From<&TokenError> for Failure {
     fn from(error: &TokenError) -> Self {
         let (status, code) = match error {
             TokenError::Refused(_) => (StatusCode::BAD_GATEWAY, "token_refused"),
+            TokenError::ManagedIdentity(error) if error.is_retryable() => {
+                (StatusCode::SERVICE_UNAVAILABLE, "authority_unavailable")
+            }
+            TokenError::ManagedIdentity(_) => (StatusCode::BAD_GATEWAY, "managed_identity_unusable"),
             TokenError::Credential(_) => (StatusCode::BAD_GATEWAY, "credential_unusable"),
             TokenError::Malformed { .. } => (StatusCode::BAD_GATEWAY, "authority_malformed"),
             TokenError::Throttled { .. }

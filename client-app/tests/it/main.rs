@@ -6,6 +6,7 @@
     reason = "a test ends where something is not as it must be"
 )]
 
+mod certificate;
 mod peer;
 mod program;
 mod resource_client;

@@ -1,0 +1,106 @@
+//! Opens what was chosen: reads the files, once, so that an app with an unusable credential does not start.
+
+use std::path::Path;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use shared::secret::CertificatePassword;
+use shared::settings::SettingsError;
+
+use super::choice::{Chosen, Password, Source};
+use crate::token::{
+    CertificateCredential, CertificateFiles, Credential, CredentialError, Credentials, FederatedCredential,
+    SecretCredential,
+};
+
+/// Opens the credentials of a choice: each can be read, and one of them at least is valid.
+pub(in crate::settings) fn open(first: &Chosen, others: &[Chosen]) -> Result<Credentials, SettingsError> {
+    let mut invalid = Vec::new();
+    let mut check = |chosen: &Chosen, credential: &Credential| {
+        if let Err(error) = validity(credential) {
+            invalid.push((credential.name().to_owned(), chosen.unusable(&error)));
+        }
+    };
+    let credential = first.open()?;
+    check(first, &credential);
+    let mut credentials = Credentials::new(credential);
+    for chosen in others {
+        let credential = chosen.open()?;
+        check(chosen, &credential);
+        credentials = credentials.or(credential);
+    }
+    if invalid.len() > others.len() {
+        return invalid.into_iter().next().map_or(Ok(credentials), |(_, error)| Err(error));
+    }
+    for (credential, error) in invalid {
+        tracing::warn!(credential, %error, "a credential is not valid now, and another one takes its place");
+    }
+    Ok(credentials)
+}
+
+fn validity(credential: &Credential) -> Result<(), CredentialError> {
+    match credential {
+        Credential::Certificate(certificate) => certificate.check_validity(),
+        Credential::Secret(_) | Credential::Federated(_) => Ok(()),
+    }
+}
+
+impl Chosen {
+    fn open(&self) -> Result<Credential, SettingsError> {
+        let unusable = |error| self.unusable(&error);
+        match &self.source {
+            Source::Secret(secret, expires_on) => {
+                let credential =
+                    SecretCredential::new(secret.clone()).named(&format!("client secret of {}", self.key));
+                Ok(Credential::Secret(expiring(credential, *expires_on)))
+            }
+            Source::SecretFile(file, expires_on) => {
+                let credential = SecretCredential::open(file).map_err(unusable)?;
+                Ok(Credential::Secret(expiring(credential, *expires_on)))
+            }
+            Source::Certificate { file, private_key_file, password, options } => {
+                let files = CertificateFiles {
+                    certificate: file.clone(),
+                    private_key: private_key_file.clone(),
+                    password: self.password(password)?,
+                };
+                CertificateCredential::open(files, *options).map(Credential::Certificate).map_err(unusable)
+            }
+            Source::Federated(file) => {
+                FederatedCredential::open(file).map(Credential::Federated).map_err(unusable)
+            }
+        }
+    }
+
+    fn password(&self, password: &Password) -> Result<Option<CertificatePassword>, SettingsError> {
+        match password {
+            Password::None => Ok(None),
+            Password::Value(value) => Ok(Some(value.clone())),
+            Password::File(path) => read_password(path).map(Some).map_err(|problem| self.problem(problem)),
+        }
+    }
+
+    fn unusable(&self, error: &CredentialError) -> SettingsError {
+        self.problem(error.to_string())
+    }
+
+    fn problem(&self, problem: String) -> SettingsError {
+        SettingsError::Key { key: self.key.clone(), origin: "the settings".to_owned(), problem }
+    }
+}
+
+/// The same rule as for a secret's file: one line break at the end is dropped.
+fn read_password(path: &Path) -> Result<CertificatePassword, String> {
+    let problem = |text: String| format!("{}: {text}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
+    let line = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    CertificatePassword::parse(line).map_err(|error| problem(error.to_string()))
+}
+
+/// From the beginning of the day on: nobody knows at which hour.
+fn expiring(credential: SecretCredential, on: Option<Date>) -> SecretCredential {
+    match on.and_then(|day| day.to_zoned(TimeZone::UTC).ok()) {
+        Some(at) => credential.expiring_at(at.timestamp()),
+        None => credential,
+    }
+}

@@ -1,0 +1,76 @@
+//! The credentials tried for one token, one after another.
+
+use std::collections::VecDeque;
+
+use super::slot::Slot;
+use super::{Claimant, CredentialError, Look, Proof};
+use crate::token::TokenError;
+
+/// Whose turn it is to prove who the client is, and who is next.
+pub(in crate::token) struct Attempts<'a> {
+    claimant: Claimant<'a>,
+    turn: &'a Slot,
+    next: VecDeque<&'a Slot>,
+    /// What the credential's file held when the last proof was made.
+    generation: Option<u64>,
+    has_second_turn: bool,
+    first_error: Option<TokenError>,
+}
+
+impl<'a> Attempts<'a> {
+    pub(super) fn new(claimant: Claimant<'a>, turn: &'a Slot, next: VecDeque<&'a Slot>) -> Self {
+        Self { claimant, turn, next, generation: None, has_second_turn: false, first_error: None }
+    }
+
+    /// A proof of the credential whose turn it is.
+    pub(in crate::token) async fn proof(&mut self) -> Result<Proof, CredentialError> {
+        self.generation = None;
+        let proof = self.turn.credential().proof(self.claimant).await?;
+        self.generation = Some(proof.generation());
+        Ok(proof)
+    }
+
+    /// The authority took the last proof.
+    pub(in crate::token) fn succeeded(&self) {
+        self.turn.accept();
+    }
+
+    /// Passes the turn on where the error is the credential's fault; gives it back, to end with, where it is not.
+    ///
+    /// A file that was rewritten in the meantime gets a second turn first. When no credential is left, the first
+    /// one's error is the one to end with.
+    pub(in crate::token) async fn failed(&mut self, error: TokenError) -> Result<(), TokenError> {
+        if !blames_credential(&error) {
+            return Err(error);
+        }
+        let generation = self.turn.credential().generation(Look::Read).await;
+        let is_rewritten = self.generation.is_some_and(|used| used != generation);
+        if is_rewritten && !std::mem::replace(&mut self.has_second_turn, true) {
+            return Ok(());
+        }
+        let next = self.next.pop_front();
+        self.turn.refuse(generation, &error, next.map(Slot::credential));
+        let first_error = self.first_error.take().unwrap_or(error);
+        let Some(next) = next else { return Err(first_error) };
+        self.first_error = Some(first_error);
+        (self.turn, self.has_second_turn) = (next, false);
+        Ok(())
+    }
+}
+
+/// Whether another credential could fare better.
+///
+/// By the OAuth error code, which says that the client could not be authenticated (RFC 6749 section 5.2). Entra uses
+/// it for two faults of the registration as well, which every credential shares.
+fn blames_credential(error: &TokenError) -> bool {
+    /// A public client, which may present no credential; a client without a service principal in the tenant.
+    const REGISTRATION: [u32; 2] = [700025, 7000229];
+    match error {
+        TokenError::Credential(_) => true,
+        TokenError::Refused(refusal) => {
+            refusal.error == "invalid_client"
+                && refusal.aadsts.is_none_or(|code| !REGISTRATION.contains(&code))
+        }
+        _ => false,
+    }
+}

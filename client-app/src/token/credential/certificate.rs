@@ -1,0 +1,110 @@
+//! Certificates, whose keys sign the client's assertions.
+//!
+//! <https://learn.microsoft.com/entra/identity-platform/certificate-credentials>
+
+mod assertion;
+mod key_file;
+mod pem;
+mod pem_encryption;
+mod pfx;
+mod signing_certificate;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use shared::secret::CertificatePassword;
+
+use super::file::WatchedFile;
+use super::{Claimant, CredentialError, Look, Proof};
+
+pub use assertion::{Algorithm, AssertionAudience, AssertionOptions};
+
+use key_file::read;
+use signing_certificate::SigningCertificate;
+
+/// The largest file of a key and its certificates, in bytes.
+const MAX_FILE: u64 = 256 * 1024;
+
+/// Where a certificate and its private key are. `Debug` hides the password.
+#[derive(Debug, Clone)]
+pub struct CertificateFiles {
+    /// PEM, with or without the private key, or PFX (PKCS #12).
+    pub certificate: PathBuf,
+    /// PEM with the private key, where the file above holds none.
+    pub private_key: Option<PathBuf>,
+    /// What the private key is encrypted with.
+    pub password: Option<CertificatePassword>,
+}
+
+/// A certificate that the app registration knows, with its private key. `Debug` hides the key.
+#[derive(Debug, Clone)]
+pub struct CertificateCredential {
+    name: String,
+    file: Arc<WatchedFile<SigningCertificate>>,
+    options: AssertionOptions,
+}
+
+impl CertificateCredential {
+    /// The certificate in these files, which may be replaced at any time.
+    ///
+    /// # Errors
+    /// A file cannot be read, or does not hold one RSA key and its certificate.
+    pub fn open(files: CertificateFiles, options: AssertionOptions) -> Result<Self, CredentialError> {
+        let CertificateFiles { certificate, private_key, password } = files;
+        let paths: Vec<PathBuf> = std::iter::once(certificate).chain(private_key).collect();
+        warn_of_readers(&paths);
+        let file = WatchedFile::open(paths, MAX_FILE, move |bytes| read(bytes, password.as_ref()))?;
+        Ok(Self { name: format!("certificate in {}", file.name()), file, options })
+    }
+
+    /// Whether the certificate is valid now.
+    ///
+    /// # Errors
+    /// It has expired, or is not valid yet.
+    pub fn check_validity(&self) -> Result<(), CredentialError> {
+        let content = self.file.content();
+        content.value.check_validity(Timestamp::now()).map_err(|problem| problem.of(self.file.name()))
+    }
+
+    /// When the certificate expires.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        self.file.content().value.not_after()
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) async fn proof(&self, claimant: Claimant<'_>) -> Result<Proof, CredentialError> {
+        let content = self.file.look(Look::Glance).await;
+        let now = Timestamp::now();
+        let signed = content
+            .value
+            .check_validity(now)
+            .and_then(|()| assertion::sign(&content.value, self.options, claimant, now));
+        let assertion = signed.map_err(|problem| problem.of(self.file.name()))?;
+        Ok(Proof::assertion(&self.name, assertion).of_generation(content.generation))
+    }
+
+    pub(super) async fn generation(&self, look: Look) -> u64 {
+        self.file.look(look).await.generation
+    }
+}
+
+/// A private key that every user of the machine can read is worth a word, though a container may have but one user.
+#[cfg(unix)]
+fn warn_of_readers(paths: &[PathBuf]) {
+    use std::os::unix::fs::PermissionsExt;
+    const READ_BY_OTHERS: u32 = 0o004;
+    for path in paths {
+        let mode = std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());
+        if mode & READ_BY_OTHERS != 0 {
+            tracing::warn!(file = %path.display(), "every user of this machine can read the private key; chmod it to 0600");
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn warn_of_readers(_: &[PathBuf]) {}

@@ -1,0 +1,245 @@
+//! Certificates from files, as openssl writes them, and the assertions that their keys sign.
+//!
+//! The files are in `tests/certificates`: keys that nobody trusts, all of them of one certificate, with the password
+//! "canary-password" where they are encrypted.
+
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+use aws_lc_rs::signature::{
+    RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm,
+};
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use client_app::token::{
+    Algorithm, AssertionAudience, AssertionOptions, CertificateCredential, CertificateFiles, Claimant,
+    Credential, CredentialError, CredentialProblem,
+};
+use jiff::Timestamp;
+use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize, date_time_ymd};
+use serde_json::{Value, json};
+use shared::azure_ad::{Authority, Instance};
+use shared::ids::{ClientId, Domain, TenantId};
+use shared::secret::CertificatePassword;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::peer::shows_no_canary;
+
+const PASSWORD: &str = "canary-password";
+const TENANT: &str = "8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20";
+const CLIENT: &str = "3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813";
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/certificates").join(name)
+}
+
+/// The DER of the certificate that the files hold.
+fn certificate() -> Vec<u8> {
+    let text = std::fs::read(file("certificate.pem")).unwrap();
+    pem::parse(text).unwrap().into_contents()
+}
+
+fn open(name: &str, password: Option<&str>) -> Result<CertificateCredential, CredentialError> {
+    let files = CertificateFiles {
+        certificate: file(name),
+        private_key: None,
+        password: password.map(|text| CertificatePassword::parse(text).unwrap()),
+    };
+    CertificateCredential::open(files, AssertionOptions::default())
+}
+
+/// The assertion that a credential makes, at an authority whose URLs name the tenant by its domain.
+async fn assertion(credential: CertificateCredential) -> Assertion {
+    let domain = Domain::parse("contoso.com").unwrap();
+    let instance = Instance::parse("https://login.microsoftonline.com").unwrap();
+    let authority = Authority::new(instance, TenantId::parse(TENANT).unwrap(), Some(&domain));
+    let claimant = Claimant { client_id: ClientId::parse(CLIENT).unwrap(), authority: &authority };
+    let proof = Credential::Certificate(credential).proof(claimant).await.unwrap();
+    let fields = proof.fields();
+    assert_eq!(
+        fields[0],
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer".to_owned())
+    );
+    assert_eq!(fields[1].0, "client_assertion");
+    let told = format!("{proof:?}");
+    assert!(!told.contains("eyJ"), "{told}");
+    Assertion(fields[1].1.clone())
+}
+
+struct Assertion(String);
+
+impl Assertion {
+    fn part(&self, index: usize) -> Value {
+        let segment = self.0.split('.').nth(index).unwrap();
+        serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(segment).unwrap()).unwrap()
+    }
+
+    /// Whether the certificate's key made the signature, as another implementation sees it.
+    fn is_signed_with(&self, algorithm: &'static dyn VerificationAlgorithm) -> bool {
+        let der = certificate();
+        let (_, certificate) = X509Certificate::from_der(&der).unwrap();
+        let key = certificate.public_key().subject_public_key.data.to_vec();
+        let (message, signature) = self.0.rsplit_once('.').unwrap();
+        let signature = BASE64_URL_SAFE_NO_PAD.decode(signature).unwrap();
+        UnparsedPublicKey::new(algorithm, key).verify(message.as_bytes(), &signature).is_ok()
+    }
+}
+
+#[tokio::test]
+async fn every_form_in_which_a_certificate_comes_makes_an_assertion_that_it_verifies() {
+    for (name, password) in [
+        ("pkcs8.pem", None),
+        ("pkcs1.pem", None),
+        ("chain.pem", None),
+        ("empty-password.pfx", None),
+        ("pkcs8-aes256.pem", Some(PASSWORD)),
+        ("pkcs8-des3.pem", Some(PASSWORD)),
+        ("pkcs8-scrypt.pem", Some(PASSWORD)),
+        ("pkcs1-aes128.pem", Some(PASSWORD)),
+        ("pkcs1-aes256.pem", Some(PASSWORD)),
+        ("modern.pfx", Some(PASSWORD)),
+        ("legacy.pfx", Some(PASSWORD)),
+    ] {
+        let credential = open(name, password).unwrap_or_else(|error| panic!("{error}"));
+        assert!(!format!("{credential:?}").contains("canary"));
+        let assertion = assertion(credential).await;
+        assert!(assertion.is_signed_with(&RSA_PSS_2048_8192_SHA256), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_private_key_may_be_in_a_file_of_its_own() {
+    let files = CertificateFiles {
+        certificate: file("certificate.pem"),
+        private_key: Some(file("private-key.pem")),
+        password: None,
+    };
+    let credential = CertificateCredential::open(files, AssertionOptions::default()).unwrap();
+    assert!(assertion(credential).await.is_signed_with(&RSA_PSS_2048_8192_SHA256));
+}
+
+#[tokio::test]
+async fn an_assertion_is_what_entra_documents() {
+    let assertion = assertion(open("pkcs8.pem", None).unwrap()).await;
+    let thumbprint = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, &certificate()));
+    assert_eq!(assertion.part(0), json!({ "alg": "PS256", "typ": "JWT", "x5t#S256": thumbprint }));
+    let claims = assertion.part(1);
+    assert_eq!(claims["aud"], format!("https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/token"));
+    assert_eq!((&claims["iss"], &claims["sub"]), (&json!(CLIENT), &json!(CLIENT)));
+    let time = |name: &str| claims[name].as_i64().unwrap();
+    let now = Timestamp::now().as_second();
+    assert_eq!((time("exp") - time("nbf"), time("iat")), (600, time("nbf")));
+    assert!((now - 10..=now - 5).contains(&time("nbf")), "{claims}");
+    assert_eq!(claims["jti"].as_str().unwrap().len(), 36);
+    assert_eq!(claims.as_object().unwrap().len(), 7);
+}
+
+#[tokio::test]
+async fn the_older_algorithm_the_issuer_as_audience_and_the_chain_are_settings() {
+    let options = AssertionOptions {
+        algorithm: Algorithm::Rs256,
+        audience: AssertionAudience::Issuer,
+        send_chain: true,
+    };
+    let files = CertificateFiles { certificate: file("chain.pem"), private_key: None, password: None };
+    let assertion = assertion(CertificateCredential::open(files, options).unwrap()).await;
+    assert!(assertion.is_signed_with(&RSA_PKCS1_2048_8192_SHA256));
+    let header = assertion.part(0);
+    let thumbprint = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &certificate()));
+    assert_eq!((&header["alg"], &header["x5t"]), (&json!("RS256"), &json!(thumbprint)));
+    assert!(header.get("x5t#S256").is_none());
+    // In the file the root comes first and the key's own certificate last.
+    let chain: Vec<Vec<u8>> = header["x5c"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|link| BASE64_STANDARD.decode(link.as_str().unwrap()).unwrap())
+        .collect();
+    assert_eq!((chain.len(), &chain[0]), (3, &certificate()));
+    for pair in chain.windows(2) {
+        let [(_, lower), (_, upper)] = [0, 1].map(|index| X509Certificate::from_der(&pair[index]).unwrap());
+        assert_eq!(lower.issuer(), upper.subject());
+    }
+    assert_eq!(assertion.part(1)["aud"], format!("https://login.microsoftonline.com/{TENANT}/v2.0"));
+}
+
+#[tokio::test]
+async fn no_two_assertions_have_the_same_id() {
+    let credential = open("pkcs8.pem", None).unwrap();
+    let mut ids = std::collections::HashSet::new();
+    for _ in 0..100 {
+        let claims = assertion(credential.clone()).await.part(1);
+        assert!(ids.insert(claims["jti"].as_str().unwrap().to_owned()));
+    }
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_with_its_reason_and_shows_nothing() {
+    use CredentialProblem as P;
+    let folder = tempfile::tempdir().unwrap();
+    let written = |name: &str, bytes: &[u8]| {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+        folder.path().join(name).display().to_string()
+    };
+    let no_key = file("certificate.pem").display().to_string();
+    let no_certificate = file("private-key.pem").display().to_string();
+    let text = written("text", b"canary");
+    let der = written("der", &[0x30, 0x03, 0x02, 0x01, 0x00]);
+    let broken = written("broken", b"-----BEGIN PRIVATE KEY-----\nY2FuYXJ5\n-----END PRIVATE KEY-----\n");
+    let large = written("large", &vec![b' '; 256 * 1024 + 1]);
+    let cases = [
+        ("mismatch.pem", None, P::Mismatch),
+        ("two-keys.pem", None, P::SeveralPrivateKeys),
+        ("two-certificates.pem", None, P::SeveralCertificates),
+        ("ec.pem", None, P::UnsupportedKey("EC")),
+        ("weak.pem", None, P::WeakKey),
+        ("pkcs8-aes256.pem", None, P::PasswordMissing),
+        ("pkcs8-aes256.pem", Some("wrong"), P::WrongPassword),
+        ("pkcs8-scrypt.pem", Some("wrong"), P::WrongPassword),
+        ("pkcs8-pbes1.pem", Some(PASSWORD), P::UnsupportedEncryption),
+        ("pkcs1-aes256.pem", None, P::PasswordMissing),
+        ("pkcs1-aes256.pem", Some("wrong"), P::WrongPassword),
+        ("pkcs1-des3.pem", Some(PASSWORD), P::UnsupportedEncryption),
+        ("modern.pfx", None, P::PasswordMissing),
+        ("modern.pfx", Some("wrong"), P::WrongPassword),
+        ("legacy.pfx", Some("wrong"), P::WrongPassword),
+        (&no_key, None, P::NoPrivateKey),
+        (&no_certificate, None, P::NoCertificate),
+        (&text, None, P::NeitherPemNorPfx),
+        (&der, None, P::NeitherPemNorPfx),
+        (&broken, None, P::NotAPrivateKey),
+        (&large, None, P::TooLarge(256 * 1024)),
+    ];
+    for (name, password, expected) in cases {
+        let error = open(name, password).expect_err(name);
+        assert_eq!(error.problem, expected, "{name} {password:?}");
+        let told = error.to_string();
+        assert!(told.starts_with(&format!("{}: ", file(name).display())) && !told.contains('\n'), "{told}");
+        shows_no_canary(&format!("{told} {error:?}"));
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_outside_its_time_proves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("certificate.pem");
+    let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
+    for (from, until, expected) in [
+        (2020, 2021, CredentialProblem::Expired("2021-01-01T00:00:00Z".parse().unwrap())),
+        (2098, 2099, CredentialProblem::NotYetValid("2098-01-01T00:00:00Z".parse().unwrap())),
+    ] {
+        let mut params = CertificateParams::default();
+        (params.not_before, params.not_after) = (date_time_ymd(from, 1, 1), date_time_ymd(until, 1, 1));
+        let certificate = params.self_signed(&key).unwrap();
+        std::fs::write(&path, format!("{}{}", certificate.pem(), key.serialize_pem())).unwrap();
+        let files = CertificateFiles { certificate: path.clone(), private_key: None, password: None };
+        let credential = CertificateCredential::open(files, AssertionOptions::default()).unwrap();
+        assert_eq!(credential.check_validity().unwrap_err().problem, expected);
+        assert_eq!(credential.expires_at().to_string(), format!("{until}-01-01T00:00:00Z"));
+        let instance = Instance::parse("https://login.microsoftonline.com").unwrap();
+        let authority = Authority::new(instance, TenantId::parse(TENANT).unwrap(), None);
+        let claimant = Claimant { client_id: ClientId::parse(CLIENT).unwrap(), authority: &authority };
+        let error = Credential::Certificate(credential).proof(claimant).await.unwrap_err();
+        assert_eq!(error.problem, expected);
+    }
+}
