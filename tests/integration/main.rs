@@ -4,6 +4,7 @@
 mod authorization;
 mod catalogue;
 mod decisions;
+mod credentials;
 mod demo_program;
 mod durability;
 mod explain;

@@ -1,0 +1,118 @@
+//! Tokens of another identity provider.
+
+use std::sync::Arc;
+
+use authority_app::{Client, Endpoint};
+use aws_lc_rs::signature::{KeyPair, RsaKeyPair};
+use axum::routing::get;
+use axum::{Json, Router};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use serde_json::json;
+use shared::server::Server;
+use tests::world::now;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{Stage, claim, client_app, retriever, signer, token};
+
+const AUDIENCE: &str = "api://AzureADTokenExchange";
+const SUBJECT: &str = "system:serviceaccount:demo:client";
+
+/// An identity provider on this machine, whose only key is the signer's.
+struct Issuer {
+    url: String,
+    _shutdown: DropGuard,
+}
+
+impl Issuer {
+    async fn start() -> Self {
+        let listener = Server::bind_address(([127, 0, 0, 1], 0).into(), None).await.unwrap();
+        let url = format!("http://{}", listener.address());
+        let document = Arc::new(json!({ "issuer": url, "jwks_uri": format!("{url}/keys") }));
+        let pair = RsaKeyPair::from_pkcs8(&signer().0.serialize_der()).unwrap();
+        let (n, e) = (pair.public_key().modulus(), pair.public_key().exponent());
+        let text = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+        let keys = json!({ "keys": [{
+            "kty": "RSA", "use": "sig", "kid": "one",
+            "n": text(n.big_endian_without_leading_zero()), "e": text(e.big_endian_without_leading_zero()),
+        }]});
+        let routes = Router::new()
+            .route("/.well-known/openid-configuration", get(async move || Json((*document).clone())))
+            .route("/keys", get(async move || Json(keys.clone())));
+        let shutdown = CancellationToken::new();
+        tokio::spawn(listener.serve(routes, shutdown.clone()));
+        Self { url, _shutdown: shutdown.drop_guard() }
+    }
+
+    /// A token that lasts so many seconds from now.
+    fn token(&self, life: i64) -> String {
+        let header = Header { kid: Some("one".to_owned()), ..Header::new(Algorithm::RS256) };
+        let claims = json!({
+            "iss": self.url, "sub": SUBJECT, "aud": [AUDIENCE], "iat": now() - 7200, "nbf": now() - 7200,
+            "exp": now() + life,
+        });
+        let key = EncodingKey::from_rsa_pem(signer().0.serialize_pem().as_bytes()).unwrap();
+        encode(&header, &claims, &key).unwrap()
+    }
+
+    fn trusted_by(&self, client: Client) -> Client {
+        client.with_federated(&self.url, SUBJECT, AUDIENCE).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_token_in_a_file_gets_a_token_and_its_successor_is_picked_up() {
+    let (stage, issuer) = (Stage::strict().await, Issuer::start().await);
+    let client = issuer.trusted_by(stage.client());
+    let file = stage.file("token", issuer.token(-3600));
+    let retriever = retriever(stage.variables(&client, &[("AZURE_FEDERATED_TOKEN_FILE", &file)]));
+    let error = retriever.token().await.unwrap_err();
+    assert!(error.to_string().contains("AADSTS700024"), "{error}");
+    stage.tenant.journal().entries().expect(Endpoint::Token, 1);
+    stage.file("token", format!("{}\n", issuer.token(3600)));
+    assert_eq!(claim(&retriever.token().await.unwrap(), "azpacr"), "2");
+    stage.tenant.journal().entries().expect(Endpoint::Token, 2);
+}
+
+#[tokio::test]
+async fn an_unknown_subject_is_explained_and_the_token_stands_in_no_output() {
+    let (stage, issuer) = (Stage::strict().await, Issuer::start().await);
+    let client = stage.client().with_federated(&issuer.url, "canary-subject", AUDIENCE).unwrap();
+    let text = issuer.token(3600);
+    let file = stage.file("token", &text);
+    let variables = stage.variables(&client, &[("AZURE_FEDERATED_TOKEN_FILE", &file)]);
+    let (code, shown, log) = client_app(&["token"], variables).await;
+    assert!(code == 1 && log.contains("AADSTS700213"), "{log}");
+    for part in text.split('.') {
+        assert!(!log.contains(part) && !shown.contains(part), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn of_azures_variables_the_secret_counts_first_then_the_certificate() {
+    let (stage, issuer) = (Stage::strict().await, Issuer::start().await);
+    let client = issuer.trusted_by(stage.client()).with_certificate(signer().1.der()).unwrap();
+    let federated = stage.file("token", issuer.token(3600));
+    let certificate = stage.file("client.pem", super::signer_pem());
+    let all = [
+        ("AZURE_CLIENT_SECRET", client.secret().expose()),
+        ("AZURE_CLIENT_CERTIFICATE_PATH", certificate.as_str()),
+        ("AZURE_FEDERATED_TOKEN_FILE", federated.as_str()),
+    ];
+    for (from, chosen, passed_over) in [
+        (
+            0,
+            "client secret of azure_ad.client_secret",
+            "client_certificate_file, azure_ad.federated_token_file",
+        ),
+        (1, "certificate in ", "\"azure_ad.federated_token_file\""),
+        (2, "federated token in ", "\"\""),
+    ] {
+        let variables = stage.variables(&client, &all[from..]);
+        assert!(token(variables.clone()).await.is_ok(), "{chosen}");
+        let (_, _, log) = client_app(&["token"], variables).await;
+        let line = log.lines().find(|line| line.contains("asking for tokens with")).unwrap();
+        assert!(line.contains(chosen) && line.contains(passed_over), "{line}");
+    }
+}

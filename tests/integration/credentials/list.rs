@@ -1,0 +1,115 @@
+//! Several credentials, of which some are no longer taken.
+
+use authority_app::{Authority, Client, Endpoint};
+use jiff::{Timestamp, ToSpan};
+use shared::settings::Environment;
+
+use super::{Stage, Variables, client_app, signer_pem};
+
+/// Two secrets in files, as a settings file lists them.
+fn listed(stage: &Stage, client: &Client, first: &str, second: &str) -> (String, Variables) {
+    let settings = format!(
+        "{}\n[[azure_ad.credentials]]\nkind = \"secret\"\nfile = {:?}\n[[azure_ad.credentials]]\nkind = \"secret\"\nfile = {:?}\n",
+        include_str!("../../../client-app/settings.toml"),
+        stage.file("first", first),
+        stage.file("second", second),
+    );
+    (stage.file("settings.toml", settings), stage.variables(client, &[]))
+}
+
+fn retriever((file, variables): &(String, Variables)) -> client_app::token::TokenRetriever {
+    let environment: Environment = variables.iter().cloned().collect();
+    let settings = client_app::Settings::load(Some(file.as_ref()), environment).unwrap();
+    settings.token_retriever(settings.http_client().unwrap()).unwrap()
+}
+
+/// A secret that expired yesterday.
+fn expired_secret(client: &Client) -> String {
+    let now = Timestamp::now();
+    let day = |days: i64| now.checked_add((24 * days).hours()).unwrap();
+    client.add_secret(day(-2), day(-1)).unwrap().expose().to_owned()
+}
+
+#[tokio::test]
+async fn an_expired_secret_gives_its_turn_to_the_next_and_is_then_passed_over() {
+    let stage = Stage::of(Authority::builder()).await;
+    let client = stage.client();
+    let settings = listed(&stage, &client, &expired_secret(&client), client.secret().expose());
+    let first = retriever(&settings);
+    assert!(first.token().await.is_ok());
+    stage.tenant.journal().entries().expect(Endpoint::Token, 2);
+    let refused: Vec<Option<u32>> =
+        stage.tenant.journal().entries().iter().map(|entry| entry.aadsts).collect();
+    assert_eq!(refused, [Some(7000222), None]);
+}
+
+#[tokio::test]
+async fn when_all_are_refused_the_first_ones_error_is_the_answer() {
+    let stage = Stage::of(Authority::builder()).await;
+    let client = stage.client();
+    let retriever = retriever(&listed(&stage, &client, &expired_secret(&client), "wrong"));
+    let error = retriever.token().await.unwrap_err();
+    assert!(error.to_string().contains("AADSTS7000222"), "{error}");
+    stage.tenant.journal().entries().expect(Endpoint::Token, 2);
+    // Whoever mends one of them need not restart the program.
+    stage.file("second", client.secret().expose());
+    assert!(retriever.token().await.is_ok());
+    stage.tenant.journal().entries().expect(Endpoint::Token, 3);
+}
+
+#[tokio::test]
+async fn a_fault_of_the_registration_is_not_blamed_on_the_credential() {
+    let stage = Stage::of(Authority::builder()).await;
+    let client = stage.client();
+    let settings = listed(&stage, &client, client.secret().expose(), client.secret().expose());
+    client.set_enabled(false).unwrap();
+    let error = retriever(&settings).token().await.unwrap_err();
+    assert!(error.to_string().contains("AADSTS7000112"), "{error}");
+    stage.tenant.journal().entries().expect(Endpoint::Token, 1);
+}
+
+#[tokio::test]
+async fn the_log_names_the_credential_that_is_refused_and_the_one_in_its_place() {
+    let stage = Stage::of(Authority::builder()).await;
+    let client = stage.client();
+    let expired = expired_secret(&client);
+    let (file, mut variables) = listed(&stage, &client, &expired, client.secret().expose());
+    variables.push(("CLIENT_APP_SETTINGS", file));
+    let path: &'static str = Box::leak(stage.path("settings.toml").display().to_string().into_boxed_str());
+    let arguments: &'static [&'static str] = Box::leak(Box::new(["token", "--settings", path]));
+    let (code, _, log) = client_app(arguments, variables).await;
+    assert_eq!(code, 0, "{log}");
+    let warning = log.lines().find(|line| line.contains("a credential is refused")).unwrap();
+    for part in ["WARN", "/first", "/second", "AADSTS7000222"] {
+        assert!(warning.contains(part), "{warning}");
+    }
+    for secret in [&expired, client.secret().expose()] {
+        assert!(!log.contains(secret), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn an_expired_certificate_in_a_list_is_passed_over_and_alone_ends_the_program() {
+    use rcgen::{CertificateParams, date_time_ymd};
+    let stage = Stage::of(Authority::builder()).await;
+    let client = stage.client();
+    let (key, _) = super::signer();
+    let mut params = CertificateParams::default();
+    (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
+    let expired = params.self_signed(key).unwrap();
+    let file = stage.file("expired.pem", format!("{}{}", key.serialize_pem(), expired.pem()));
+    let secret = stage.file("secret", client.secret().expose());
+    let settings = format!(
+        "{}\n[[azure_ad.credentials]]\nkind = \"certificate\"\nfile = {file:?}\n[[azure_ad.credentials]]\nkind = \"secret\"\nfile = {secret:?}\n",
+        include_str!("../../../client-app/settings.toml"),
+    );
+    let settings = (stage.file("settings.toml", settings), stage.variables(&client, &[]));
+    assert!(retriever(&settings).token().await.is_ok());
+    stage.tenant.journal().entries().expect(Endpoint::Token, 1);
+
+    let alone = stage.variables(&client, &[("AZURE_CLIENT_CERTIFICATE_PATH", &file)]);
+    let (code, _, log) = client_app(&["token"], alone).await;
+    let error = log.lines().last().unwrap();
+    assert!(code == 2 && error.contains("expired at 2021-01-01") && error.contains(&file), "{log}");
+    assert!(!signer_pem().is_empty());
+}

@@ -1,0 +1,110 @@
+//! Tokens for the machine's identity, in both shapes.
+
+use std::time::{Duration, Instant};
+
+use authority_app::{Authority, DEVELOPMENT_IDENTITY_HEADER, Endpoint, Fault};
+use client_app::token::{ManagedIdentityError, TokenError};
+use tests::world::{RESOURCE, TENANT};
+
+use super::{Variables, claim, client_app, token};
+
+/// The system-assigned identity of the seeded directory, and the other.
+const SYSTEM: &str = "7e21c9d4-50b8-4a3f-9d16-c84f0e5b7a29";
+const USER: &str = "2b95f6e0-c7d3-4168-a8b4-06e1d97c35fa";
+const USER_OBJECT: &str = "81fa3c6d-e470-4b92-95c8-d2b60e17f439";
+const USER_RESOURCE: &str = "/subscriptions/5c1e8d07-b3f2-4a96-8e5d-09f7c64b2a13/resourceGroups/demo/providers/Microsoft.ManagedIdentity/userAssignedIdentities/demo-identity";
+
+async fn machine() -> Authority {
+    let any = ([127, 0, 0, 1], 0).into();
+    Authority::builder().managed_identity_listen(Some(any)).spawn().await.unwrap()
+}
+
+fn regular(more: &[(&'static str, &str)]) -> Variables {
+    let resource = format!("api://{RESOURCE}");
+    let regular = [
+        ("AZURE_AD__TENANT_ID", TENANT),
+        ("RESOURCE__APP_ID_URI", resource.as_str()),
+        ("AZURE_AD__CREDENTIAL__KIND", "managed_identity"),
+    ];
+    regular.into_iter().chain(more.iter().copied()).map(|(name, value)| (name, value.to_owned())).collect()
+}
+
+fn imds(authority: &Authority, more: &[(&'static str, &str)]) -> Variables {
+    let url = authority.managed_identity_url().unwrap().to_string();
+    regular(&[&[("AZURE_POD_IDENTITY_AUTHORITY_HOST", url.as_str())], more].concat())
+}
+
+fn app_service(authority: &Authority, header: &str, more: &[(&'static str, &str)]) -> Variables {
+    let url = authority.managed_identity_url().unwrap().join("msi/token").unwrap().to_string();
+    regular(&[&[("IDENTITY_ENDPOINT", url.as_str()), ("IDENTITY_HEADER", header)], more].concat())
+}
+
+#[tokio::test]
+async fn each_shape_gives_a_token_of_the_identity_that_is_named() {
+    let authority = machine().await;
+    for (id, expected) in [
+        (None, SYSTEM),
+        (Some(("AZURE_AD__CREDENTIAL__CLIENT_ID", USER)), USER),
+        (Some(("AZURE_AD__CREDENTIAL__OBJECT_ID", USER_OBJECT)), USER),
+        (Some(("AZURE_AD__CREDENTIAL__RESOURCE_ID", USER_RESOURCE)), USER),
+    ] {
+        let more: Vec<_> = id.into_iter().collect();
+        for variables in
+            [imds(&authority, &more), app_service(&authority, DEVELOPMENT_IDENTITY_HEADER, &more)]
+        {
+            let token = token(variables).await.unwrap();
+            assert_eq!(claim(&token, "azp"), expected, "{id:?}");
+            let life = token.expires_at().duration_since(jiff::Timestamp::now());
+            assert!((23..=24).contains(&life.as_hours()), "{life}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_passing_failure_is_asked_about_again_and_a_refusal_is_not() {
+    let authority = machine().await;
+    let tenant = authority.first_tenant();
+    tenant.faults().on(Endpoint::ManagedIdentity, [Fault::status(500)]);
+    assert!(token(imds(&authority, &[])).await.is_ok());
+    tenant.journal().entries().expect(Endpoint::ManagedIdentity, 2);
+
+    tenant.journal().clear();
+    tenant.faults().on(Endpoint::ManagedIdentity, [Fault::too_many_requests(3600)]);
+    let error = token(imds(&authority, &[])).await.unwrap_err();
+    assert_eq!(error.retry_after(), Some(Duration::from_hours(1)));
+    tenant.journal().entries().expect(Endpoint::ManagedIdentity, 1);
+
+    let unknown = "00000000-0000-0000-0000-000000000001";
+    let error = token(imds(&authority, &[("AZURE_AD__CREDENTIAL__CLIENT_ID", unknown)])).await.unwrap_err();
+    assert!(error.to_string().contains("Identity not found"), "{error}");
+    let TokenError::ManagedIdentity(ManagedIdentityError::Refused { status, .. }) = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(status, 400);
+}
+
+#[tokio::test]
+async fn a_wrong_header_is_refused_and_stands_in_no_output() {
+    let authority = machine().await;
+    let (code, shown, log) = client_app(&["token"], app_service(&authority, "canary-header", &[])).await;
+    assert!(code == 1 && log.contains("answered 401"), "{log}");
+    assert!(!log.contains("canary") && !shown.contains("canary"), "{log}");
+}
+
+#[tokio::test]
+async fn where_nothing_answers_the_error_comes_within_seconds_and_says_what_that_means() {
+    // Reserved for documentation (RFC 5737): no answer comes from there, if only because there is no way to it.
+    let start = Instant::now();
+    let error =
+        token(regular(&[("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://192.0.2.1")])).await.unwrap_err();
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    assert!(error.to_string().contains("no managed identity endpoint answers at 192.0.2.1"), "{error}");
+}
+
+#[tokio::test]
+async fn the_endpoints_of_other_services_are_refused_at_the_start() {
+    let variables =
+        regular(&[("IDENTITY_ENDPOINT", "http://localhost:40342/metadata/identity/oauth2/token")]);
+    let (code, _, log) = client_app(&["token"], variables).await;
+    assert!(code == 2 && log.contains("`azure_ad.identity_header`") && log.contains("Azure Arc"), "{log}");
+}
