@@ -259,6 +259,63 @@ mod tests {
     }
 
     #[test]
+    fn a_credential_is_chosen_by_its_kind_and_takes_the_keys_of_that_kind_alone() {
+        const KIND: &str = "AZURE_AD__CREDENTIAL__KIND";
+        const FILE: (&str, &str) = ("AZURE_AD__CREDENTIAL__FILE", "x");
+        const ID: &str = "00000000-0000-0000-0000-000000000001";
+        let right: &[&[(&str, &str)]] = &[
+            &[(KIND, "secret"), ("AZURE_AD__CREDENTIAL__VALUE", "canary")],
+            &[(KIND, "secret"), FILE, ("AZURE_AD__CREDENTIAL__EXPIRES_ON", "2028-01-31")],
+            &[(KIND, "certificate"), FILE, ("AZURE_AD__CREDENTIAL__SEND_CHAIN", "true")],
+            &[(KIND, "federated"), FILE],
+            &[(KIND, "managed_identity"), ("AZURE_AD__CREDENTIAL__CLIENT_ID", ID)],
+            // What Azure injects does not get in the way of what was chosen.
+            &[(KIND, "managed_identity"), SECRET, ("AZURE_FEDERATED_TOKEN_FILE", "x")],
+        ];
+        for variables in right {
+            let settings = load(variables).unwrap();
+            assert!(!format!("{settings:?}").contains("canary"));
+        }
+        let wrong: &[(&[(&str, &str)], &str)] = &[
+            (&[FILE], "`azure_ad.credential.kind` is missing"),
+            (&[(KIND, "canary")], "`azure_ad.credential.kind` (variable AZURE_AD__CREDENTIAL__KIND)"),
+            (&[(KIND, "secret")], "`value` or `file` is missing"),
+            (
+                &[(KIND, "secret"), FILE, ("AZURE_AD__CREDENTIAL__VALUE", "canary")],
+                "`value` is set beside `file`",
+            ),
+            (&[(KIND, "certificate")], "`file` is missing: the path of a certificate"),
+            (
+                &[(KIND, "federated"), FILE, ("AZURE_AD__CREDENTIAL__PASSWORD", "canary")],
+                "does not go with a federated",
+            ),
+            (
+                &[(KIND, "certificate"), FILE, ("AZURE_AD__CREDENTIAL__ALGORITHM", "HS256")],
+                "azure_ad.credential.algorithm",
+            ),
+            (
+                &[(KIND, "secret"), FILE, ("AZURE_AD__CREDENTIAL__EXPIRES_ON", "soon")],
+                "azure_ad.credential.expires_on",
+            ),
+            (
+                &[
+                    (KIND, "managed_identity"),
+                    ("AZURE_AD__CREDENTIAL__CLIENT_ID", ID),
+                    ("AZURE_AD__CREDENTIAL__OBJECT_ID", ID),
+                ],
+                "keep one of `client_id`, `object_id` and `resource_id`",
+            ),
+            (&[(KIND, "managed_identity"), ("IDENTITY_ENDPOINT", "x://y")], "azure_ad.identity_header"),
+            (&[("AZURE_CLIENT_CERTIFICATE_PASSWORD", "canary")], "AZURE_CLIENT_CERTIFICATE_PATH"),
+        ];
+        for (variables, expected) in wrong {
+            let error = load(variables).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+            assert!(!error.contains("canary") && !error.contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
     fn plain_http_to_another_machine_is_allowed_by_name() {
         let url = ("RESOURCE__BASE_URL", "http://resource:5001");
         assert!(load(&[SECRET, url, ("RESOURCE__ALLOW_PLAIN_HTTP", "true")]).is_ok());

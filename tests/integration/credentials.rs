@@ -117,9 +117,13 @@ fn fixture(name: &str) -> String {
 }
 
 /// The exit code, standard output and standard error of `client-app` with everything logged.
-async fn client_app(arguments: &'static [&'static str], mut variables: Variables) -> (i32, String, String) {
+async fn client_app(arguments: &[&str], mut variables: Variables) -> (i32, String, String) {
     variables.push(("RUST_LOG", "trace".to_owned()));
-    let run = move || program::run("client-app", arguments, &variables);
+    let arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
+    let run = move || {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        program::run("client-app", &arguments, &variables)
+    };
     let output = tokio::task::spawn_blocking(run).await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))

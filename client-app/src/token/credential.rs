@@ -9,6 +9,8 @@ mod list;
 mod proof;
 mod secret;
 mod slot;
+#[cfg(test)]
+mod test_log;
 
 use jiff::Timestamp;
 use shared::azure_ad::Authority;

@@ -116,3 +116,25 @@ async fn of_azures_variables_the_secret_counts_first_then_the_certificate() {
         assert!(line.contains(chosen) && line.contains(passed_over), "{line}");
     }
 }
+
+#[tokio::test]
+async fn a_file_that_holds_no_token_ends_the_program_at_its_start() {
+    let stage = Stage::strict().await;
+    let client = stage.client();
+    let folder = stage.path("folder");
+    std::fs::create_dir(&folder).unwrap();
+    let cases = [
+        (stage.path("absent").display().to_string(), "No such file"),
+        (folder.display().to_string(), "directory"),
+        (stage.file("empty", "\n"), "is not a token"),
+        (stage.file("json", "{\"access_token\": \"canary\"}"), "is not a token"),
+        (stage.file("large", vec![b'a'; 10 * 1024 * 1024]), "is larger than 65536 bytes"),
+    ];
+    for (file, expected) in cases {
+        let variables = stage.variables(&client, &[("AZURE_FEDERATED_TOKEN_FILE", &file)]);
+        let (code, _, log) = client_app(&["token"], variables).await;
+        let error = log.lines().last().unwrap();
+        assert!(code == 2 && error.contains(&file) && error.contains(expected), "{error}");
+        assert!(!log.contains("canary"), "{log}");
+    }
+}

@@ -1,20 +1,26 @@
 //! Several credentials, of which some are no longer taken.
 
+use std::fmt::Write;
+
 use authority_app::{Authority, Client, Endpoint};
 use jiff::{Timestamp, ToSpan};
 use shared::settings::Environment;
 
-use super::{Stage, Variables, client_app, signer_pem};
+use super::{Stage, Variables, client_app, signer};
 
-/// Two secrets in files, as a settings file lists them.
-fn listed(stage: &Stage, client: &Client, first: &str, second: &str) -> (String, Variables) {
-    let settings = format!(
-        "{}\n[[azure_ad.credentials]]\nkind = \"secret\"\nfile = {:?}\n[[azure_ad.credentials]]\nkind = \"secret\"\nfile = {:?}\n",
-        include_str!("../../../client-app/settings.toml"),
-        stage.file("first", first),
-        stage.file("second", second),
-    );
+/// A settings file that lists credentials, each a kind and a file.
+fn settings_with(stage: &Stage, client: &Client, list: &[(&str, &str)]) -> (String, Variables) {
+    let mut settings = include_str!("../../../client-app/settings.toml").to_owned();
+    for (kind, file) in list {
+        write!(settings, "\n[[azure_ad.credentials]]\nkind = \"{kind}\"\nfile = {file:?}\n").unwrap();
+    }
     (stage.file("settings.toml", settings), stage.variables(client, &[]))
+}
+
+/// Two secrets in files.
+fn listed(stage: &Stage, client: &Client, first: &str, second: &str) -> (String, Variables) {
+    let files = [stage.file("first", first), stage.file("second", second)];
+    settings_with(stage, client, &[("secret", &files[0]), ("secret", &files[1])])
 }
 
 fn retriever((file, variables): &(String, Variables)) -> client_app::token::TokenRetriever {
@@ -73,11 +79,8 @@ async fn the_log_names_the_credential_that_is_refused_and_the_one_in_its_place()
     let stage = Stage::of(Authority::builder()).await;
     let client = stage.client();
     let expired = expired_secret(&client);
-    let (file, mut variables) = listed(&stage, &client, &expired, client.secret().expose());
-    variables.push(("CLIENT_APP_SETTINGS", file));
-    let path: &'static str = Box::leak(stage.path("settings.toml").display().to_string().into_boxed_str());
-    let arguments: &'static [&'static str] = Box::leak(Box::new(["token", "--settings", path]));
-    let (code, _, log) = client_app(arguments, variables).await;
+    let (file, variables) = listed(&stage, &client, &expired, client.secret().expose());
+    let (code, _, log) = client_app(&["token", "--settings", &file], variables).await;
     assert_eq!(code, 0, "{log}");
     let warning = log.lines().find(|line| line.contains("a credential is refused")).unwrap();
     for part in ["WARN", "/first", "/second", "AADSTS7000222"] {
@@ -93,17 +96,13 @@ async fn an_expired_certificate_in_a_list_is_passed_over_and_alone_ends_the_prog
     use rcgen::{CertificateParams, date_time_ymd};
     let stage = Stage::of(Authority::builder()).await;
     let client = stage.client();
-    let (key, _) = super::signer();
+    let (key, _) = signer();
     let mut params = CertificateParams::default();
     (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
     let expired = params.self_signed(key).unwrap();
     let file = stage.file("expired.pem", format!("{}{}", key.serialize_pem(), expired.pem()));
     let secret = stage.file("secret", client.secret().expose());
-    let settings = format!(
-        "{}\n[[azure_ad.credentials]]\nkind = \"certificate\"\nfile = {file:?}\n[[azure_ad.credentials]]\nkind = \"secret\"\nfile = {secret:?}\n",
-        include_str!("../../../client-app/settings.toml"),
-    );
-    let settings = (stage.file("settings.toml", settings), stage.variables(&client, &[]));
+    let settings = settings_with(&stage, &client, &[("certificate", &file), ("secret", &secret)]);
     assert!(retriever(&settings).token().await.is_ok());
     stage.tenant.journal().entries().expect(Endpoint::Token, 1);
 
@@ -111,5 +110,31 @@ async fn an_expired_certificate_in_a_list_is_passed_over_and_alone_ends_the_prog
     let (code, _, log) = client_app(&["token"], alone).await;
     let error = log.lines().last().unwrap();
     assert!(code == 2 && error.contains("expired at 2021-01-01") && error.contains(&file), "{log}");
-    assert!(!signer_pem().is_empty());
+}
+
+#[tokio::test]
+async fn a_credential_that_expires_within_30_days_is_told_at_the_start() {
+    let stage = Stage::of(Authority::builder()).await;
+    let client = stage.client();
+    let day =
+        |days: i64| (Timestamp::now().checked_add((24 * days).hours()).unwrap()).strftime("%F").to_string();
+    for (days, expected) in [(40, None), (10, Some("\"days\":9")), (-3, Some("has expired"))] {
+        let variables = stage.variables(
+            &client,
+            &[
+                ("AZURE_CLIENT_SECRET", client.secret().expose()),
+                ("AZURE_AD__CLIENT_SECRET_EXPIRES_ON", &day(days)),
+            ],
+        );
+        let (code, _, log) = client_app(&["token"], variables).await;
+        assert_eq!(code, 0, "{log}");
+        let warnings: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
+        assert_eq!(warnings.len(), usize::from(expected.is_some()), "{warnings:?}");
+        for (warning, part) in warnings.iter().zip(expected) {
+            assert!(
+                warning.contains(part) && warning.contains("client secret of azure_ad.client_secret"),
+                "{warning}"
+            );
+        }
+    }
 }

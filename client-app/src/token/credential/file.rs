@@ -175,6 +175,7 @@ fn stamp(path: &Path) -> io::Result<Stamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token::credential::test_log::logged;
 
     fn open(path: &Path) -> Result<Arc<WatchedFile<String>>, CredentialError> {
         WatchedFile::open(vec![path.to_owned()], 10, |bytes| match bytes {
@@ -244,6 +245,21 @@ mod tests {
         assert_eq!(looked(&file, Look::Glance).await.0, "two");
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(looked(&file, Look::Glance).await.0, "six");
+    }
+
+    #[test]
+    fn the_log_says_once_that_a_file_has_become_unusable_and_when_it_is_read_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, "canary 1").unwrap();
+        let file = open(&path).unwrap();
+        std::fs::write(&path, "broken").unwrap();
+        let log = logged(|| (0..3).for_each(|_| file.refresh(Look::Glance)));
+        assert_eq!(log.matches("has become unusable").count(), 1, "{log}");
+        std::fs::write(&path, "canary two").unwrap();
+        let log = logged(|| (0..3).for_each(|_| file.refresh(Look::Glance)));
+        assert_eq!(log.matches("has changed and was read").count(), 1, "{log}");
+        assert!(log.contains(&path.display().to_string()) && !log.contains("canary"), "{log}");
     }
 
     #[test]

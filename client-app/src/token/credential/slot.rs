@@ -117,6 +117,7 @@ mod tests {
 
     use super::*;
     use crate::token::credential::SecretCredential;
+    use crate::token::credential::test_log::logged;
 
     #[test]
     fn days_are_counted_whole_and_below_zero_once_it_has_expired() {
@@ -127,6 +128,16 @@ mod tests {
             let slot = Slot::new(Credential::Secret(secret.expiring_at(at)));
             assert_eq!(slot.expiry().unwrap().days, days, "{hours}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_log_says_once_a_day_that_a_credential_expires() {
+        let secret = SecretCredential::new(ClientSecret::parse("canary").unwrap());
+        let slot = Slot::new(Credential::Secret(secret.expiring_at(Timestamp::now())));
+        let warnings = || logged(|| slot.warn_of_expiry()).matches("WARN").count();
+        assert_eq!([warnings(), warnings()], [1, 0]);
+        tokio::time::advance(WARN_EVERY).await;
+        assert_eq!([warnings(), warnings()], [1, 0]);
     }
 
     #[test]
