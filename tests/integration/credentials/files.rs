@@ -103,8 +103,12 @@ async fn an_unusable_file_ends_the_program_at_its_start_with_file_and_remedy() {
         (fixture("mismatch.pem"), None, "does not belong to the certificate"),
         (fixture("ec.pem"), None, "an EC key"),
         (fixture("two-certificates.pem"), None, "several certificates"),
-        (fixture("modern.pfx"), None, "there is no password"),
-        (fixture("modern.pfx"), Some("canary-wrong"), "cannot be decrypted with this password"),
+        (fixture("modern.pfx"), None, "set AZURE_CLIENT_CERTIFICATE_PASSWORD"),
+        (
+            fixture("modern.pfx"),
+            Some("canary-wrong"),
+            "with this password; correct AZURE_CLIENT_CERTIFICATE_PASSWORD",
+        ),
         (nowhere.clone(), None, "No such file"),
     ];
     for (file, password, expected) in cases {
@@ -121,4 +125,21 @@ async fn an_unusable_file_ends_the_program_at_its_start_with_file_and_remedy() {
     let (code, _, log) = client_app(&["serve"], variables).await;
     assert!(code == 2 && log.contains("`azure_ad.federated_token_file`") && log.contains(&nowhere), "{log}");
     stage.tenant.journal().entries().expect(Endpoint::Token, 0);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_private_key_that_every_user_can_read_is_worth_a_warning() {
+    use std::os::unix::fs::PermissionsExt;
+    let stage = Stage::strict().await;
+    let client = stage.client().with_certificate(signer().1.der()).unwrap();
+    let file = stage.file("client.pem", signer_pem());
+    for (mode, warnings) in [(0o600, 0), (0o640, 0), (0o644, 1)] {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let variables = stage.variables(&client, &[("AZURE_CLIENT_CERTIFICATE_PATH", &file)]);
+        let (code, _, log) = client_app(&["token"], variables).await;
+        let told =
+            log.lines().filter(|line| line.contains("WARN") && line.contains("can read the private key"));
+        assert_eq!((code, told.count()), (0, warnings), "{log}");
+    }
 }

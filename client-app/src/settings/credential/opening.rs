@@ -7,10 +7,10 @@ use jiff::tz::TimeZone;
 use shared::secret::CertificatePassword;
 use shared::settings::SettingsError;
 
-use super::choice::{Chosen, Password, Source};
+use super::choice::{CLIENT_CERTIFICATE_FILE, Chosen, Password, Source};
 use crate::token::{
-    CertificateCredential, CertificateFiles, Credential, CredentialError, Credentials, FederatedCredential,
-    SecretCredential,
+    CertificateCredential, CertificateFiles, Credential, CredentialError, CredentialProblem, Credentials,
+    FederatedCredential, SecretCredential,
 };
 
 /// Opens the credentials of a choice: each can be read, and one of them at least is valid.
@@ -81,7 +81,18 @@ impl Chosen {
     }
 
     fn unusable(&self, error: &CredentialError) -> SettingsError {
-        self.problem(error.to_string())
+        let remedy = match (&error.problem, self.key.as_str()) {
+            (CredentialProblem::PasswordMissing, CLIENT_CERTIFICATE_FILE) => {
+                "; set AZURE_CLIENT_CERTIFICATE_PASSWORD"
+            }
+            (CredentialProblem::PasswordMissing, _) => "; set `password_file` or `password` beside `file`",
+            (CredentialProblem::WrongPassword, CLIENT_CERTIFICATE_FILE) => {
+                "; correct AZURE_CLIENT_CERTIFICATE_PASSWORD"
+            }
+            (CredentialProblem::WrongPassword, _) => "; correct `password_file` or `password`",
+            _ => "",
+        };
+        self.problem(format!("{error}{remedy}"))
     }
 
     fn problem(&self, problem: String) -> SettingsError {

@@ -73,7 +73,7 @@ pub enum CredentialProblem {
     WrongPassword,
     /// The key is encrypted in a way that is not supported.
     #[error(
-        "is encrypted in a way that is not supported; convert it with `openssl pkcs8 -topk8 -v2 aes-256-cbc`"
+        "is encrypted in a way that is not supported; encrypt it anew, for example by `openssl pkcs8 -topk8 -v2 aes-256-cbc`"
     )]
     UnsupportedEncryption,
     /// The certificate has run out.
