@@ -50,6 +50,11 @@ impl<'a> Attempts<'a> {
         }
         let next = self.next.pop_front();
         self.turn.refuse(generation, &error, next.map(Slot::credential));
+        let is_last_of_several = next.is_none() && self.first_error.is_some();
+        if is_last_of_several {
+            let credential = self.turn.credential().name();
+            tracing::warn!(credential, %error, "the last credential is refused as well");
+        }
         let first_error = self.first_error.take().unwrap_or(error);
         let Some(next) = next else { return Err(first_error) };
         self.first_error = Some(first_error);
@@ -138,7 +143,9 @@ mod tests {
         assert_eq!(tried(&credentials, 0).await, ["two"]);
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(tried(&credentials, 0).await, ["one"]);
-        // All refused: all are tried again, rather than none.
+        // What was passed over comes last, and all that are refused are tried again rather than none.
+        assert_eq!(tried(&credentials, 1).await, ["one", "two"]);
+        assert_eq!(tried(&credentials, 9).await, ["two", "three", "one"]);
         assert_eq!(tried(&credentials, 9).await, ["one", "two", "three"]);
         assert_eq!(tried(&credentials, 9).await, ["one", "two", "three"]);
     }

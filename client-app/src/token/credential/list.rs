@@ -49,18 +49,15 @@ impl Credentials {
         self.slots().for_each(Slot::warn_of_expiry);
     }
 
-    /// The credentials to try for one token: those that are not known to be refused, or else all.
+    /// The credentials to try for one token: first those that are not known to be refused, then the others.
     pub(in crate::token) async fn attempts<'a>(&'a self, claimant: Claimant<'a>) -> Attempts<'a> {
-        let mut turns = VecDeque::new();
+        let (mut turns, mut refused) = (VecDeque::new(), VecDeque::new());
         for slot in self.slots() {
-            if !slot.is_refused().await {
-                turns.push_back(slot);
-            }
+            let turns = if slot.is_refused().await { &mut refused } else { &mut turns };
+            turns.push_back(slot);
         }
         self.warn_of_expiry();
-        if turns.is_empty() {
-            turns.extend(self.slots());
-        }
+        turns.append(&mut refused);
         let first = turns.pop_front().unwrap_or(&self.first);
         Attempts::new(claimant, first, turns)
     }

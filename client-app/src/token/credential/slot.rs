@@ -62,11 +62,12 @@ impl Slot {
         refused.is_some_and(|refused| refused.at.elapsed() < PASSED_OVER && refused.generation == generation)
     }
 
-    /// Remembers that it is refused. Where another one takes over, nobody else says so.
+    /// Remembers that it is refused, and says so once where another one takes its place.
     pub(super) fn refuse(&self, generation: u64, error: &TokenError, next: Option<&Credential>) {
-        let refused = Some(Refused { at: Instant::now(), generation });
-        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = refused;
-        if let Some(next) = next {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = refused.is_some_and(|refused| refused.generation == generation);
+        *refused = Some(Refused { at: Instant::now(), generation });
+        if let (Some(next), false) = (next, is_known) {
             tracing::warn!(
                 credential = self.credential.name(),
                 next = next.name(),
