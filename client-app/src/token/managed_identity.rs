@@ -51,17 +51,7 @@ pub struct ManagedIdentity {
 impl ManagedIdentity {
     /// Asks for a token, again where the endpoint's documentation says so.
     pub(super) async fn token(&self) -> Result<Token, ManagedIdentityError> {
-        let mut tried = 0;
-        loop {
-            let error = match self.ask().await {
-                Ok(token) => return Ok(token),
-                Err(error) => error,
-            };
-            let Some(wait) = retry::wait(&self.endpoint, &error, tried) else { return Err(error) };
-            tracing::debug!(%error, wait_seconds = wait.as_secs(), "asking the managed identity endpoint again");
-            tokio::time::sleep(wait).await;
-            tried += 1;
-        }
+        retry::asking(&self.endpoint, || self.ask()).await
     }
 
     async fn ask(&self) -> Result<Token, ManagedIdentityError> {

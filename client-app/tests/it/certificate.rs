@@ -243,3 +243,23 @@ async fn a_certificate_outside_its_time_proves_nothing() {
         assert_eq!(error.problem, expected);
     }
 }
+
+#[test]
+fn no_cut_and_no_flipped_bit_of_a_file_is_more_than_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    for name in ["pkcs1-aes256.pem", "pkcs8-aes256.pem", "chain.pem", "modern.pfx", "legacy.pfx"] {
+        let bytes = std::fs::read(file(name)).unwrap();
+        let cuts = (0..bytes.len()).step_by(97).map(|length| bytes[..length].to_vec());
+        let flips = (0..bytes.len()).step_by(61).map(|index| {
+            let mut bytes = bytes.clone();
+            bytes[index] ^= 1 << (index % 8);
+            bytes
+        });
+        for broken in cuts.chain(flips) {
+            std::fs::write(&path, broken).unwrap();
+            // A flip in a text between blocks or in a certificate beside the key's own changes nothing that matters.
+            let _ = open(path.to_str().unwrap(), Some(PASSWORD));
+        }
+    }
+}

@@ -7,6 +7,7 @@
 )]
 
 mod certificate;
+mod managed_identity;
 mod peer;
 mod program;
 mod resource_client;

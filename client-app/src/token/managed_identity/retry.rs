@@ -20,12 +20,29 @@ const RETRIES: u32 = 3;
 /// The longest wait that a caller is kept for at the endpoint's word; beyond it, the error says how long.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// How long to wait before asking again, after so many times in vain; or not at all.
-pub(super) fn wait(
+/// Asks until there is an answer, or none to wait for.
+pub(super) async fn asking<T, F>(
     endpoint: &IdentityEndpoint,
-    error: &ManagedIdentityError,
-    tried: u32,
-) -> Option<Duration> {
+    ask: impl Fn() -> F,
+) -> Result<T, ManagedIdentityError>
+where
+    F: Future<Output = Result<T, ManagedIdentityError>>,
+{
+    let mut tried = 0;
+    loop {
+        let error = match ask().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let Some(wait) = wait(endpoint, &error, tried) else { return Err(error) };
+        tracing::debug!(%error, wait_seconds = wait.as_secs(), "asking the managed identity endpoint again");
+        tokio::time::sleep(wait).await;
+        tried += 1;
+    }
+}
+
+/// How long to wait before asking again, after so many times in vain; or not at all.
+fn wait(endpoint: &IdentityEndpoint, error: &ManagedIdentityError, tried: u32) -> Option<Duration> {
     let ManagedIdentityError::Unavailable { status, retry_after, .. } = error else { return None };
     if *status == StatusCode::GONE && matches!(endpoint, IdentityEndpoint::Imds(_)) {
         return (tried < UPDATE_RETRIES).then_some(UPDATE_WAIT);
@@ -54,31 +71,66 @@ pub(super) fn is_passing(status: StatusCode) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use shared::secret::IdentityHeader;
+    use tokio::time::Instant;
     use url::Url;
 
     use super::*;
 
-    fn waits(endpoint: &IdentityEndpoint, status: u16, retry_after: Option<u64>) -> Vec<u64> {
+    fn imds() -> IdentityEndpoint {
+        IdentityEndpoint::Imds(Url::parse("http://169.254.169.254").unwrap())
+    }
+
+    fn unavailable(status: u16, retry_after: Option<u64>) -> ManagedIdentityError {
         let status = StatusCode::from_u16(status).unwrap();
         assert!(is_passing(status));
         let retry_after = retry_after.map(Duration::from_secs);
-        let error = ManagedIdentityError::Unavailable { host: String::new(), status, retry_after };
-        (0..).map_while(|tried| wait(endpoint, &error, tried)).map(|wait| wait.as_secs()).collect()
+        ManagedIdentityError::Unavailable { host: String::new(), status, retry_after }
     }
 
-    #[test]
-    fn the_waits_are_those_that_imds_asks_of_its_callers() {
-        let imds = IdentityEndpoint::Imds(Url::parse("http://169.254.169.254").unwrap());
+    /// After how many seconds an endpoint is asked that never answers anything else.
+    async fn asked_at(endpoint: &IdentityEndpoint, status: u16, retry_after: Option<u64>) -> Vec<u64> {
+        let (start, asked) = (Instant::now(), Cell::new(Vec::new()));
+        let ask = async || {
+            let mut seconds = asked.take();
+            seconds.push(start.elapsed().as_secs());
+            asked.set(seconds);
+            Err::<(), _>(unavailable(status, retry_after))
+        };
+        asking(endpoint, ask).await.unwrap_err();
+        asked.take()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endpoint_is_asked_again_as_imds_asks_of_its_callers() {
         for status in [404, 408, 429, 500, 503] {
-            assert_eq!(waits(&imds, status, None), [1, 2, 4], "{status}");
+            assert_eq!(asked_at(&imds(), status, None).await, [0, 1, 3, 7], "{status}");
         }
-        assert_eq!(waits(&imds, 410, None), [10; 7]);
-        assert_eq!(waits(&imds, 429, Some(3)), [3, 3, 4]);
-        assert!(waits(&imds, 429, Some(60)).is_empty());
+        assert_eq!(asked_at(&imds(), 410, None).await, [0, 10, 20, 30, 40, 50, 60, 70]);
+        assert_eq!(asked_at(&imds(), 429, Some(3)).await, [0, 3, 6, 10]);
+        assert_eq!(asked_at(&imds(), 429, Some(60)).await, [0]);
         let header = IdentityHeader::parse("x").unwrap();
         let url = Url::parse("http://127.0.0.1/msi/token").unwrap();
-        assert_eq!(waits(&IdentityEndpoint::AppService { url, header }, 410, None), [1, 2, 4]);
+        let app_service = IdentityEndpoint::AppService { url, header };
+        assert_eq!(asked_at(&app_service, 410, None).await, [0, 1, 3, 7]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_answer_ends_the_asking_and_so_does_what_will_not_pass() {
+        let tried = Cell::new(0);
+        let third = async || {
+            tried.set(tried.get() + 1);
+            if tried.get() == 3 { Ok("token") } else { Err(unavailable(500, None)) }
+        };
+        assert_eq!(asking(&imds(), third).await.unwrap(), "token");
+        let unreachable = async || {
+            tried.set(tried.get() + 1);
+            Err::<(), _>(ManagedIdentityError::Unreachable { host: String::new(), source: None })
+        };
+        assert!(asking(&imds(), unreachable).await.is_err());
+        assert_eq!(tried.get(), 4);
         assert!(!is_passing(StatusCode::BAD_REQUEST) && !is_passing(StatusCode::FORBIDDEN));
     }
 }
