@@ -84,8 +84,14 @@ async fn a_passing_failure_is_asked_about_again_and_a_refusal_is_not() {
 }
 
 #[tokio::test]
-async fn a_wrong_header_is_refused_and_stands_in_no_output() {
+async fn neither_the_header_nor_the_token_stands_in_any_output() {
     let authority = machine().await;
+    let (code, shown, log) =
+        client_app(&["token"], app_service(&authority, DEVELOPMENT_IDENTITY_HEADER, &[])).await;
+    assert!(code == 0 && log.contains("acquired an access token of a managed identity"), "{log}");
+    for canary in [DEVELOPMENT_IDENTITY_HEADER, "eyJ"] {
+        assert!(!log.contains(canary) && !shown.contains(canary), "{canary} in {log}");
+    }
     let (code, shown, log) = client_app(&["token"], app_service(&authority, "canary-header", &[])).await;
     assert!(code == 1 && log.contains("answered 401"), "{log}");
     assert!(!log.contains("canary") && !shown.contains("canary"), "{log}");

@@ -1,5 +1,7 @@
 //! No secret, key, password or assertion in any output, however much is logged.
 
+use tests::program::{Server, direct};
+
 use super::{Stage, client_app, fixture, signer, signer_pem};
 
 /// What of a private key would show if any of it did: each line of its PEM.
@@ -42,5 +44,32 @@ async fn a_certificate_shows_neither_its_key_nor_its_password_nor_its_assertions
         for canary in lines_of_key(&pem).chain(lines_of_key(&fixture_pem)).chain(["canary", "eyJ"]) {
             assert!(!log.contains(canary) && !shown.contains(canary), "{canary} in {log}");
         }
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_shows_no_credential_however_much_it_logs() {
+    let stage = Stage::strict().await;
+    let client = stage.client().with_certificate(signer().1.der()).unwrap();
+    let file = stage.file("client.pem", signer_pem());
+    // Nothing answers for the resource: the token has been acquired by then.
+    let variables = stage.variables(
+        &client,
+        &[
+            ("AZURE_CLIENT_CERTIFICATE_PATH", &file),
+            ("RESOURCE__BASE_URL", "http://127.0.0.1:9"),
+            ("SERVER__LISTEN", "127.0.0.1:0"),
+            ("RUST_LOG", "trace"),
+        ],
+    );
+    let service = Server::start("client-app", &["serve"], &variables);
+    let answer = direct().get(format!("{}/api/resources", service.url())).send().await.unwrap();
+    assert_eq!(answer.status(), 503);
+    let (_, log) = service.terminate();
+    assert!(log.contains("acquired an access token") && log.contains("TRACE"), "{log}");
+    let pem = signer_pem();
+    for canary in lines_of_key(&pem).chain(["eyJ"]) {
+        assert_eq!(log.lines().find(|line| line.contains(canary)), None, "{canary}");
     }
 }

@@ -1,17 +1,20 @@
 //! Files that are picked up when they change.
 
+mod stamp;
+
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest::{SHA256, digest};
 use tokio::time::Instant;
 
 use super::{CredentialError, CredentialProblem, Look};
+use stamp::{Stamp, stamps};
 
 /// After how long a file is read again although it seems unchanged: a time of modification can be set back.
 const REREAD: Duration = Duration::from_mins(10);
@@ -45,15 +48,6 @@ struct Seen {
     digest: Vec<u8>,
     /// What is wrong with it since then; the log has said so.
     problem: Option<CredentialError>,
-}
-
-/// What changes with a file, at the cost of no more than a glance at it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Stamp {
-    modified: Option<SystemTime>,
-    length: u64,
-    /// Where it lies: a link may point to another file of the same time and length.
-    place: (u64, u64),
 }
 
 impl<T: Send + Sync + 'static> WatchedFile<T> {
@@ -156,24 +150,11 @@ fn read(paths: &[PathBuf], limit: u64) -> Result<Vec<u8>, CredentialError> {
     Ok(bytes)
 }
 
-fn stamps(paths: &[PathBuf]) -> Option<Vec<Stamp>> {
-    paths.iter().map(|path| stamp(path).ok()).collect()
-}
-
-fn stamp(path: &Path) -> io::Result<Stamp> {
-    let metadata = std::fs::metadata(path)?;
-    #[cfg(unix)]
-    let place = {
-        use std::os::unix::fs::MetadataExt;
-        (metadata.dev(), metadata.ino())
-    };
-    #[cfg(not(unix))]
-    let place = (0, 0);
-    Ok(Stamp { modified: metadata.modified().ok(), length: metadata.len(), place })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::time::SystemTime;
+
     use super::*;
     use crate::token::credential::test_log::logged;
 
