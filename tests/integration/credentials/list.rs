@@ -72,6 +72,12 @@ async fn a_fault_of_the_registration_is_not_blamed_on_the_credential() {
     let error = retriever(&settings).token().await.unwrap_err();
     assert!(error.to_string().contains("AADSTS7000112"), "{error}");
     stage.tenant.journal().entries().expect(Endpoint::Token, 1);
+    // The same OAuth error as for a wrong secret, and yet no other secret would fare better.
+    client.set_enabled(true).unwrap();
+    client.public().unwrap();
+    let error = retriever(&settings).token().await.unwrap_err();
+    assert!(error.to_string().contains("AADSTS700025"), "{error}");
+    stage.tenant.journal().entries().expect(Endpoint::Token, 2);
 }
 
 #[tokio::test]

@@ -84,3 +84,97 @@ impl fmt::Debug for Credentials {
         f.debug_list().entries(self.iter().map(Credential::name)).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use shared::azure_ad::{Authority, Instance};
+    use shared::ids::{ClientId, TenantId};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::token::TokenError;
+    use crate::token::credential::{CredentialProblem, FederatedCredential};
+
+    fn secret(text: &str) -> Credential {
+        Credential::Secret(SecretCredential::new(ClientSecret::parse(text).unwrap()).named(text))
+    }
+
+    fn authority() -> Authority {
+        let instance = Instance::parse("https://login.microsoftonline.com").unwrap();
+        Authority::new(instance, TenantId::from(Uuid::nil()), None)
+    }
+
+    /// An error that is the credential's fault.
+    fn refused() -> TokenError {
+        CredentialProblem::Signing.of("a test").into()
+    }
+
+    /// The names of the credentials that are tried, when the authority refuses all but the last so many.
+    async fn tried(credentials: &Credentials, refuse: usize) -> Vec<String> {
+        let authority = authority();
+        let claimant = Claimant { client_id: ClientId::from(Uuid::nil()), authority: &authority };
+        let mut attempts = credentials.attempts(claimant).await;
+        let mut tried = Vec::new();
+        loop {
+            tried.push(attempts.proof().await.unwrap().credential().to_owned());
+            if tried.len() > refuse {
+                attempts.succeeded();
+                return tried;
+            }
+            if attempts.failed(refused()).await.is_err() {
+                return tried;
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_credential_is_passed_over_for_ten_minutes() {
+        let credentials = Credentials::new(secret("one")).or(secret("two")).or(secret("three"));
+        assert_eq!(tried(&credentials, 0).await, ["one"]);
+        assert_eq!(tried(&credentials, 1).await, ["one", "two"]);
+        assert_eq!(tried(&credentials, 0).await, ["two"]);
+        tokio::time::advance(Duration::from_secs(599)).await;
+        assert_eq!(tried(&credentials, 0).await, ["two"]);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(tried(&credentials, 0).await, ["one"]);
+        // What was passed over comes last, and all that are refused are tried again rather than none.
+        assert_eq!(tried(&credentials, 1).await, ["one", "two"]);
+        assert_eq!(tried(&credentials, 9).await, ["two", "three", "one"]);
+        assert_eq!(tried(&credentials, 9).await, ["one", "two", "three"]);
+        assert_eq!(tried(&credentials, 9).await, ["one", "two", "three"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_the_credentials_fault_ends_the_attempts() {
+        let credentials = Credentials::new(secret("one")).or(secret("two"));
+        let authority = authority();
+        let claimant = Claimant { client_id: ClientId::from(Uuid::nil()), authority: &authority };
+        let mut attempts = credentials.attempts(claimant).await;
+        assert_eq!(attempts.proof().await.unwrap().credential(), "one");
+        assert!(matches!(attempts.failed(TokenError::Abandoned).await, Err(TokenError::Abandoned)));
+        assert_eq!(tried(&credentials, 0).await, ["one"]);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_rewritten_while_its_token_was_refused_has_a_second_turn_and_no_third() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let write = |path: &Path, text: &str| std::fs::write(path, text).unwrap();
+        write(&path, "a.b.one");
+        let federated = Credential::Federated(FederatedCredential::open(&path).unwrap());
+        let credentials = Credentials::new(federated).or(secret("two"));
+        let authority = authority();
+        let claimant = Claimant { client_id: ClientId::from(Uuid::nil()), authority: &authority };
+        let mut attempts = credentials.attempts(claimant).await;
+        assert_eq!(attempts.proof().await.unwrap().fields()[1].1, "a.b.one");
+        write(&path, "a.b.two");
+        attempts.failed(refused()).await.unwrap();
+        assert_eq!(attempts.proof().await.unwrap().fields()[1].1, "a.b.two");
+        write(&path, "a.b.six");
+        attempts.failed(refused()).await.unwrap();
+        assert_eq!(attempts.proof().await.unwrap().credential(), "two");
+    }
+}
