@@ -39,7 +39,7 @@ pub enum AssertionAudience {
     /// The v2.0 token endpoint of the tenant, by its id, as Entra documents it.
     #[default]
     TokenEndpoint,
-    /// The tenant's v2.0 issuer, as the successor of RFC 7523 has it: it cannot be mistaken for another authority's endpoint.
+    /// The tenant's v2.0 issuer, which no other authority's endpoint can pass for.
     Issuer,
 }
 
