@@ -19,9 +19,12 @@ pub const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 pub struct TokenResponse {
     /// How the token is used; `Bearer`.
     pub token_type: String,
-    /// The token's life from now, in seconds.
-    #[serde(deserialize_with = "number_or_text")]
-    pub expires_in: u64,
+    /// The token's life from now, in seconds; RFC 6749 lets an authority leave it out.
+    #[serde(default, deserialize_with = "number_or_text")]
+    pub expires_in: Option<f64>,
+    /// When to ask for the next token, in seconds from now.
+    #[serde(default, deserialize_with = "number_or_nothing")]
+    pub refresh_in: Option<f64>,
     /// The token.
     pub access_token: AccessToken,
 }
@@ -106,17 +109,27 @@ fn as_text<T: fmt::Display, S: Serializer>(number: &T, serializer: S) -> Result<
     serializer.collect_str(number)
 }
 
-fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+/// A finite number of any spelling: an authority that counts in floats means no harm.
+fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Seconds {
-        Number(u64),
+        Number(f64),
         Text(String),
     }
-    match Seconds::deserialize(deserializer)? {
-        Seconds::Number(seconds) => Ok(seconds),
-        Seconds::Text(text) => text.parse().map_err(|_| de::Error::custom("expected a number of seconds")),
-    }
+    let seconds = match Option::<Seconds>::deserialize(deserializer)? {
+        None => return Ok(None),
+        Some(Seconds::Number(seconds)) => Some(seconds),
+        Some(Seconds::Text(text)) => text.parse().ok(),
+    };
+    let finite = seconds.filter(|seconds: &f64| seconds.is_finite());
+    finite.map(Some).ok_or_else(|| de::Error::custom("expected a number of seconds"))
+}
+
+/// A hint, which is worth no error: what is no number counts as absent.
+fn number_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(value.as_f64().or_else(|| value.as_str()?.parse().ok()).filter(|seconds| seconds.is_finite()))
 }
 
 #[cfg(test)]
@@ -125,11 +138,11 @@ mod tests {
 
     #[test]
     fn numbers_are_read_from_either_endpoint() {
-        for expires_in in ["3599", "\"3599\""] {
+        for expires_in in ["3599", "\"3599\"", "3599.0"] {
             let body = format!(r#"{{"token_type":"Bearer","expires_in":{expires_in},"access_token":"a"}}"#);
-            assert_eq!(serde_json::from_str::<TokenResponse>(&body).unwrap().expires_in, 3599);
+            assert_eq!(serde_json::from_str::<TokenResponse>(&body).unwrap().expires_in, Some(3599.0));
         }
-        for wrong in ["null", "-1", "\"soon\"", "[]", "3599.5"] {
+        for wrong in ["\"soon\"", "\"\"", "\"inf\"", "[]", "{}", "true"] {
             let body = format!(r#"{{"token_type":"Bearer","expires_in":{wrong},"access_token":"a"}}"#);
             assert!(serde_json::from_str::<TokenResponse>(&body).is_err(), "{wrong}");
         }

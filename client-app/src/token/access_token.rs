@@ -1,46 +1,44 @@
 //! A token with its life.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
 use jiff::Timestamp;
 use shared::secret::AccessToken;
 use tokio::time::Instant;
 
-/// How much of its life a token must have left to be given out: as long as Microsoft's own libraries ask for.
-///
-/// It covers the way to the resource, clocks that differ, and requests that wait in a queue.
-const MARGIN: Duration = Duration::from_mins(5);
-
-/// The longest life that is believed; Entra's tokens live for 24 hours at most.
-///
-/// <https://learn.microsoft.com/entra/identity-platform/configurable-token-lifetimes#access-tokens>
-const LONGEST_LIFE: Duration = Duration::from_hours(24);
+use super::life::{Life, random_fraction};
 
 /// An access token, opaque to its client, and how long it is good for. `Debug` hides the token.
 pub struct Token {
     secret: AccessToken,
     authorization: HeaderValue,
     expires_at: Timestamp,
+    asked_at: Instant,
+    renewed_from: Instant,
     usable_until: Instant,
+    /// The same moment by the wall clock, which goes on while the machine sleeps.
+    usable_until_on_the_wall: SystemTime,
 }
 
 impl Token {
     /// A token that was asked for at `asked_at`, with the life that its authority named.
     ///
     /// The life is counted from the question, since nobody knows when the answer was written. It runs on the
-    /// monotonic clock: a wall clock that is set anew makes no token live longer.
-    pub(super) fn new(access_token: AccessToken, life: Duration, asked_at: Instant) -> Self {
-        let life = life.min(LONGEST_LIFE);
-        // Of a short life half is used: with the full margin, every call would ask for a token anew.
-        let usable = life.saturating_sub(MARGIN.min(life / 2));
-        let left = life.saturating_sub(asked_at.elapsed());
+    /// monotonic clock, so that a wall clock that is set anew makes no token live longer; and on the wall clock as
+    /// well, so that a machine that slept does not wake with a token that has expired.
+    pub(super) fn new(access_token: AccessToken, life: impl Into<Life>, asked_at: Instant) -> Self {
+        let life = life.into();
+        let spent = asked_at.elapsed();
         Self {
             authorization: access_token.authorization(),
             secret: access_token,
-            expires_at: wall_clock_in(left),
-            usable_until: asked_at + usable,
+            expires_at: wall_clock_in(life.expires_in().saturating_sub(spent)),
+            asked_at,
+            renewed_from: asked_at + life.renewed_after(random_fraction()),
+            usable_until: asked_at + life.usable(),
+            usable_until_on_the_wall: SystemTime::now() + life.usable().saturating_sub(spent),
         }
     }
 
@@ -62,10 +60,24 @@ impl Token {
         self.expires_at
     }
 
-    /// Whether enough of the token's life is left to send it somewhere.
+    /// Whether the token can still be sent somewhere.
     #[must_use]
     pub fn is_usable(&self) -> bool {
-        Instant::now() < self.usable_until
+        self.is_usable_at(Instant::now(), SystemTime::now())
+    }
+
+    pub(super) fn is_usable_at(&self, now: Instant, wall: SystemTime) -> bool {
+        now < self.usable_until && wall < self.usable_until_on_the_wall
+    }
+
+    /// Whether it is time to ask for the next one.
+    pub(super) fn is_due_at(&self, now: Instant) -> bool {
+        now >= self.renewed_from
+    }
+
+    /// When it was asked for.
+    pub(super) fn asked_at(&self) -> Instant {
+        self.asked_at
     }
 }
 
@@ -91,22 +103,31 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_token_is_usable_until_five_minutes_before_its_end_and_a_short_one_for_half_its_life() {
-        for (life, usable) in [(3599, 3299), (600, 300), (599, 299), (60, 30), (2, 1), (u64::MAX, 86_100)] {
-            let token = token(life);
-            tokio::time::advance(Duration::from_millis(usable * 1000 - 1)).await;
-            assert!(token.is_usable(), "{life}");
-            tokio::time::advance(Duration::from_millis(501)).await;
-            assert!(!token.is_usable(), "{life}");
+    async fn a_token_is_due_first_and_unusable_later() {
+        let token = token(3599);
+        for (after, is_due, is_usable) in
+            [(0, false, true), (3320, false, true), (39, true, true), (209, true, true), (1, true, false)]
+        {
+            tokio::time::advance(Duration::from_secs(after)).await;
+            assert_eq!((token.is_due_at(Instant::now()), token.is_usable()), (is_due, is_usable));
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn time_spent_waiting_for_the_answer_counts() {
         let asked_at = Instant::now();
-        tokio::time::advance(Duration::from_secs(20)).await;
+        tokio::time::advance(Duration::from_secs(28)).await;
         let secret = AccessToken::parse("canary").unwrap();
         assert!(!Token::new(secret, Duration::from_secs(30), asked_at).is_usable());
+    }
+
+    #[tokio::test]
+    async fn a_machine_that_slept_wakes_without_a_usable_token_and_a_clock_set_back_lengthens_no_life() {
+        let (token, now, wall) = (token(3599), Instant::now(), SystemTime::now());
+        let two_hours = Duration::from_hours(2);
+        assert!(token.is_usable_at(now, wall));
+        assert!(!token.is_usable_at(now, wall + two_hours));
+        assert!(!token.is_usable_at(now + two_hours, wall - two_hours));
     }
 
     #[tokio::test]

@@ -1,226 +1,218 @@
 //! One token, and one request at a time for the next.
 
-use std::sync::{Arc, Mutex, PoisonError};
+mod ask;
+mod flight;
+mod pause;
+mod spacing;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::watch;
+use tokio::time::Instant;
 use tracing::Instrument;
 
+pub(super) use ask::Ask;
+
+use self::flight::Flight;
+use self::pause::Pause;
+use self::spacing::{BETWEEN_TRIES, Spacing};
 use super::{Token, TokenError};
 
 type Outcome = Result<Arc<Token>, TokenError>;
 
-/// What the callers of one request wait on: empty until it has ended.
-type Flight = watch::Receiver<Option<Outcome>>;
-
-/// The current token and the request for its successor.
+/// The current token and the requests for its successor.
 ///
 /// **Invariant:** a token is stored before its flight ends, so whoever sees an ended flight sees its token.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     current: ArcSwapOption<Token>,
-    flight: Mutex<Option<Flight>>,
+    renewals: Spacing,
+    desk: Mutex<Desk>,
+}
+
+/// What is looked at only where there is no usable token, or a claim to be the one who renews it.
+#[derive(Debug, Default)]
+struct Desk {
+    flights: Vec<Flight>,
+    pause: Pause,
+    /// The claims that the current token was asked with, and when it came.
+    answered: Option<(Arc<str>, Instant)>,
+    /// When a token was rejected last.
+    rejected_at: Option<Instant>,
 }
 
 impl Cache {
-    /// The usable token, or the outcome of the one request that `acquire` makes for everybody who waits.
-    pub(super) async fn token<F>(self: &Arc<Self>, acquire: impl FnOnce() -> F) -> Outcome
+    /// The usable token, renewed behind its callers when it is time; or else the outcome of the one request that
+    /// `acquire` makes for everybody who waits.
+    pub(super) async fn token<F>(self: &Arc<Self>, acquire: impl FnOnce(Ask) -> F) -> Outcome
     where
         F: Future<Output = Result<Token, TokenError>> + Send + 'static,
     {
-        if let Some(token) = self.usable() {
-            return Ok(token);
+        let now = Instant::now();
+        let Some(token) = self.usable(now) else { return self.wait(None, acquire).await };
+        if token.is_due_at(now) && self.renewals.claim(now) {
+            self.renew(acquire);
         }
-        let mut flight = match self.board(acquire) {
-            Boarded::Waiting(flight) => flight,
-            Boarded::Arrived(token) => return Ok(token),
-        };
-        // An error: the request's task is gone without an outcome, as happens when the runtime shuts down.
-        let outcome = flight.wait_for(Option::is_some).await.map_err(|_| TokenError::Abandoned)?;
-        outcome.clone().unwrap_or(Err(TokenError::Abandoned))
+        Ok(token)
     }
 
-    fn usable(&self) -> Option<Arc<Token>> {
-        self.current.load().as_ref().filter(|token| token.is_usable()).map(Arc::clone)
+    /// A token that was asked for with these claims; it takes the current one's place.
+    pub(super) async fn token_with_claims<F>(
+        self: &Arc<Self>,
+        claims: &str,
+        acquire: impl FnOnce(Ask) -> F,
+    ) -> Outcome
+    where
+        F: Future<Output = Result<Token, TokenError>> + Send + 'static,
+    {
+        self.wait(Some(claims.into()), acquire).await
+    }
+
+    /// Drops this token if it is the current one; whether the next call brings another one.
+    ///
+    /// At most one token in [`BETWEEN_TRIES`] is dropped: a resource that rejects every token costs no request each.
+    pub(super) fn reject(&self, token: &Token) -> bool {
+        let mut desk = self.desk();
+        let current = self.current.load();
+        if !current.as_deref().is_some_and(|current| std::ptr::eq(current, token)) {
+            return true;
+        }
+        if desk.rejected_at.is_some_and(|at| at.elapsed() < BETWEEN_TRIES) {
+            return false;
+        }
+        desk.rejected_at = Some(Instant::now());
+        self.current.store(None);
+        true
+    }
+
+    /// The current token, usable or not.
+    pub(super) fn current(&self) -> Option<Arc<Token>> {
+        self.current.load_full()
+    }
+
+    fn usable(&self, now: Instant) -> Option<Arc<Token>> {
+        let current = self.current.load();
+        current.as_ref().filter(|token| token.is_usable_at(now, SystemTime::now())).map(Arc::clone)
+    }
+
+    async fn wait<F>(self: &Arc<Self>, claims: Option<Arc<str>>, acquire: impl FnOnce(Ask) -> F) -> Outcome
+    where
+        F: Future<Output = Result<Token, TokenError>> + Send + 'static,
+    {
+        match self.board(claims, acquire) {
+            Boarded::Waiting(flight) => flight.end().await,
+            Boarded::Arrived(outcome) => outcome,
+        }
     }
 
     /// Joins the request under way, or starts one. The lock is never held across an await.
-    fn board<F>(self: &Arc<Self>, acquire: impl FnOnce() -> F) -> Boarded
+    fn board<F>(self: &Arc<Self>, claims: Option<Arc<str>>, acquire: impl FnOnce(Ask) -> F) -> Boarded
     where
         F: Future<Output = Result<Token, TokenError>> + Send + 'static,
     {
-        let mut flight = self.flight.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(flight) = flight.as_ref().filter(|flight| is_under_way(flight)) {
+        let mut desk = self.desk();
+        let is_after_success = !desk.pause.has_failed();
+        if let Some(flight) = desk.flight(claims.as_deref()) {
+            if is_after_success {
+                flight.ask().make_worth_a_retry();
+            }
             return Boarded::Waiting(flight.clone());
         }
+        let now = Instant::now();
         // Another caller's request may have ended between the first look and the lock.
-        if let Some(token) = self.usable() {
-            return Boarded::Arrived(token);
+        if let Some(token) = self.usable(now).filter(|_| desk.is_answered(claims.as_ref(), now)) {
+            return Boarded::Arrived(Ok(token));
         }
-        Boarded::Waiting(flight.insert(self.start(acquire())).clone())
+        if let Some(error) = desk.pause.standing(now) {
+            return Boarded::Arrived(Err(error));
+        }
+        let ask = Ask::new(claims);
+        if is_after_success {
+            ask.make_worth_a_retry();
+        }
+        Boarded::Waiting(self.start(&mut desk, ask, acquire))
+    }
+
+    /// Asks for the next token while this one serves; nobody waits for it.
+    fn renew<F>(self: &Arc<Self>, acquire: impl FnOnce(Ask) -> F)
+    where
+        F: Future<Output = Result<Token, TokenError>> + Send + 'static,
+    {
+        let mut desk = self.desk();
+        if desk.flight(None).is_none() && desk.pause.standing(Instant::now()).is_none() {
+            drop(self.start(&mut desk, Ask::new(None), acquire));
+        }
     }
 
     /// Runs the request in a task of its own, so that no caller takes it away by leaving.
-    fn start(
-        self: &Arc<Self>,
-        request: impl Future<Output = Result<Token, TokenError>> + Send + 'static,
-    ) -> Flight {
-        let (arrival, flight) = watch::channel(None);
+    fn start<F>(self: &Arc<Self>, desk: &mut Desk, ask: Ask, acquire: impl FnOnce(Ask) -> F) -> Flight
+    where
+        F: Future<Output = Result<Token, TokenError>> + Send + 'static,
+    {
+        let request = acquire(ask.clone());
+        let (arrival, flight) = Flight::new(ask.clone());
         let cache = Arc::clone(self);
         let run = async move {
             let outcome = request.await.map(Arc::new);
-            if let Ok(token) = &outcome {
-                cache.current.store(Some(Arc::clone(token)));
-            }
+            let mut desk = cache.desk();
+            cache.settle(&mut desk, &ask, &outcome);
+            // Under the lock: whoever rejects the token at once must not join this flight for the next one.
             arrival.send_replace(Some(outcome));
         };
         tokio::spawn(run.in_current_span());
+        desk.flights.push(flight.clone());
         flight
+    }
+
+    fn settle(&self, desk: &mut Desk, ask: &Ask, outcome: &Outcome) {
+        let now = Instant::now();
+        match outcome {
+            Ok(token) => {
+                desk.pause.succeeded();
+                let current = self.current.load();
+                // Requests with and without claims may overtake each other.
+                if current.as_ref().is_none_or(|current| current.asked_at() <= token.asked_at()) {
+                    self.current.store(Some(Arc::clone(token)));
+                    desk.answered = ask.shared_claims().map(|claims| (claims, now));
+                }
+            }
+            Err(error) => {
+                self.renewals.postpone(desk.pause.failed(error, now));
+                if let Some(token) = self.usable(now) {
+                    let expires_at = token.expires_at();
+                    tracing::warn!(%error, %expires_at, "no new access token yet; the one at hand serves on");
+                }
+            }
+        }
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Desk {
+    /// The request under way with these claims.
+    fn flight(&mut self, claims: Option<&str>) -> Option<&Flight> {
+        self.flights.retain(Flight::is_under_way);
+        self.flights.iter().find(|flight| flight.ask().claims() == claims)
+    }
+
+    /// Whether the current token does for these claims: it came in answer to the same ones, and just now.
+    ///
+    /// So a thousand callers who were challenged alike cost one request, however late some of them are.
+    fn is_answered(&self, claims: Option<&Arc<str>>, now: Instant) -> bool {
+        claims.is_none_or(|claims| {
+            self.answered.as_ref().is_some_and(|(with, at)| with == claims && now - *at < BETWEEN_TRIES)
+        })
     }
 }
 
 enum Boarded {
     Waiting(Flight),
-    Arrived(Arc<Token>),
-}
-
-fn is_under_way(flight: &Flight) -> bool {
-    flight.borrow().is_none() && !flight.is_closed()
+    Arrived(Outcome),
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
-
-    use shared::secret::AccessToken;
-    use tokio::task::JoinSet;
-    use tokio::time::{Instant, advance, sleep};
-    use uuid::Uuid;
-
-    use super::*;
-
-    /// How long each request takes.
-    const LATENCY: Duration = Duration::from_secs(1);
-
-    /// An authority that counts its requests and answers with tokens of this life, or fails.
-    #[derive(Clone)]
-    struct Authority {
-        cache: Arc<Cache>,
-        requests: Arc<AtomicUsize>,
-    }
-
-    impl Authority {
-        fn new() -> Self {
-            Self { cache: Arc::default(), requests: Arc::default() }
-        }
-
-        fn requests(&self) -> usize {
-            self.requests.load(Ordering::Relaxed)
-        }
-
-        async fn ask(&self, life: Option<u64>) -> Outcome {
-            let requests = Arc::clone(&self.requests);
-            let acquire = async move || {
-                let asked_at = Instant::now();
-                let count = requests.fetch_add(1, Ordering::Relaxed) + 1;
-                sleep(LATENCY).await;
-                let failure = TokenError::Throttled { retry_after: None, correlation_id: Uuid::nil() };
-                let life = Duration::from_secs(life.ok_or(failure)?);
-                Ok(Token::new(AccessToken::parse(format!("token-{count}")).unwrap(), life, asked_at))
-            };
-            self.cache.token(acquire).await
-        }
-
-        async fn ask_in_parallel(&self, callers: usize, life: Option<u64>) -> Vec<Outcome> {
-            let mut tasks = JoinSet::new();
-            for _ in 0..callers {
-                let authority = self.clone();
-                tasks.spawn(async move { authority.ask(life).await });
-            }
-            tasks.join_all().await
-        }
-    }
-
-    fn text(outcome: &Outcome) -> &str {
-        outcome.as_ref().unwrap().access_token().expose()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_thousand_callers_on_a_cold_cache_cost_one_request() {
-        let authority = Authority::new();
-        let outcomes = authority.ask_in_parallel(1000, Some(3599)).await;
-        assert!(outcomes.iter().all(|outcome| text(outcome) == "token-1"));
-        assert_eq!(authority.requests(), 1);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_usable_token_is_given_at_once_and_an_ended_one_is_replaced_once() {
-        let authority = Authority::new();
-        authority.ask(Some(3599)).await.unwrap();
-        advance(Duration::from_secs(3599 - 300 - 2)).await;
-        let before = Instant::now();
-        assert_eq!(text(&authority.ask(Some(3599)).await), "token-1");
-        assert_eq!(before.elapsed(), Duration::ZERO);
-        advance(Duration::from_secs(1)).await;
-        let outcomes = authority.ask_in_parallel(1000, Some(3599)).await;
-        assert!(outcomes.iter().all(|outcome| text(outcome) == "token-2"));
-        assert_eq!(authority.requests(), 2);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_short_lived_token_is_used_more_than_once() {
-        let authority = Authority::new();
-        for _ in 0..100 {
-            authority.ask(Some(20)).await.unwrap();
-            advance(Duration::from_millis(100)).await;
-        }
-        // 10 s of calls, and each token serves for 9 s after the second it took to come.
-        assert_eq!(authority.requests(), 2);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_failure_is_shared_by_those_who_waited_and_not_kept() {
-        let authority = Authority::new();
-        let outcomes = authority.ask_in_parallel(50, None).await;
-        assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(TokenError::Throttled { .. }))));
-        assert_eq!(authority.requests(), 1);
-        assert_eq!(text(&authority.ask(Some(3599)).await), "token-2");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_caller_that_leaves_takes_the_request_from_nobody() {
-        let authority = Authority::new();
-        let leader = tokio::spawn({
-            let authority = authority.clone();
-            async move { authority.ask(Some(3599)).await }
-        });
-        sleep(LATENCY / 2).await;
-        let waiter = tokio::spawn({
-            let authority = authority.clone();
-            async move { authority.ask(Some(3599)).await }
-        });
-        sleep(LATENCY / 4).await;
-        leader.abort();
-        assert_eq!(text(&waiter.await.unwrap()), "token-1");
-        assert_eq!(authority.requests(), 1);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_only_caller_leaving_still_fills_the_cache() {
-        let authority = Authority::new();
-        assert!(tokio::time::timeout(LATENCY / 2, authority.ask(Some(3599))).await.is_err());
-        sleep(LATENCY).await;
-        let before = Instant::now();
-        assert_eq!(text(&authority.ask(Some(3599)).await), "token-1");
-        assert_eq!((before.elapsed(), authority.requests()), (Duration::ZERO, 1));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_request_that_panics_is_an_error_and_the_next_call_asks_again() {
-        let authority = Authority::new();
-        let panicking = || async { panic!("as the test wants") };
-        assert!(matches!(authority.cache.token(panicking).await, Err(TokenError::Abandoned)));
-        assert_eq!(text(&authority.ask(Some(3599)).await), "token-1");
-    }
-}
+mod tests;

@@ -1,66 +1,53 @@
 //! Why there is no token, who is at fault, and what mends it.
 
-use std::fmt;
+mod ids;
+mod malformed;
+mod outage;
+mod refusal;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use shared::aadsts;
-use shared::http_client::is_untrusted;
 use uuid::Uuid;
+
+pub use ids::RequestIds;
+pub use malformed::Malformed;
+pub use outage::{Outage, OutageCause};
+pub use refusal::Refusal;
 
 use super::{CredentialError, ManagedIdentityError};
 
 /// Why no token could be had. It is cloned to everybody who waited, and holds no secret.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TokenError {
-    /// The client's owner: the authority read the request and refused it.
-    #[error("the authority refused the token request: {0}")]
-    Refused(Refusal),
-    /// This client: it asked too often.
-    #[error("the authority is throttling this client{}; correlation id {correlation_id}", wait(*retry_after))]
+    /// Whoever looks after the credential: it cannot be used, or the authority does not take it.
+    #[error(transparent)]
+    Credential(CredentialFault),
+    /// Whoever registered and set up the client: asking again changes nothing.
+    #[error(transparent)]
+    Configuration(ConfigurationFault),
+    /// This client: it asked too often. It asks no more until the wait is over.
+    #[error("the authority is throttling this client; ask again in {} s; {ids}", whole_seconds(*retry_after))]
     Throttled {
-        /// How long to wait, where the authority says.
-        retry_after: Option<Duration>,
-        /// The request's id, for whoever runs the authority.
-        correlation_id: Uuid,
+        /// How long to wait.
+        retry_after: Duration,
+        /// The request's ids, for whoever runs the authority.
+        ids: RequestIds,
     },
-    /// The authority: it cannot answer now.
-    #[error("the authority answered {status}{}; correlation id {correlation_id}", wait(*retry_after))]
-    Unavailable {
-        /// The answer's status.
-        status: StatusCode,
-        /// How long to wait, where the authority says.
-        retry_after: Option<Duration>,
-        /// The request's id, for whoever runs the authority.
-        correlation_id: Uuid,
-    },
-    /// The network, or the settings: no answer came from the authority.
-    #[error("no answer from the authority at {host}{}; correlation id {correlation_id}", trust(source))]
-    Unreachable {
-        /// Host and port that were asked.
-        host: String,
-        /// The request's id, for whoever runs the authority.
-        correlation_id: Uuid,
-        /// What the HTTP client says.
-        #[source]
-        source: Arc<reqwest::Error>,
-    },
+    /// The authority, or the network: it may answer soon.
+    #[error(transparent)]
+    Unavailable(Outage),
     /// The authority, or something in its place: what it answered is no answer to a token request.
-    #[error("the authority answered {status}, but {problem}; correlation id {correlation_id}")]
-    Malformed {
+    #[error("the authority answered {status}, but {problem}; {ids}")]
+    Protocol {
         /// The answer's status.
         status: StatusCode,
         /// What is wrong with it.
         problem: Malformed,
-        /// How long to wait, where the answer says.
-        retry_after: Option<Duration>,
-        /// The request's id, for whoever runs the authority.
-        correlation_id: Uuid,
+        /// The request's ids, for whoever runs the authority.
+        ids: RequestIds,
     },
-    /// Whoever looks after the credential: it cannot be used, and the authority was not asked.
-    #[error("the credential cannot be used: {0}")]
-    Credential(#[from] CredentialError),
     /// The machine that this program runs on: it gave no token for its identity.
     #[error(transparent)]
     ManagedIdentity(#[from] ManagedIdentityError),
@@ -69,129 +56,131 @@ pub enum TokenError {
     Abandoned,
 }
 
+/// What is wrong with a credential.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CredentialFault {
+    /// It cannot be used, and the authority was not asked.
+    #[error("the credential cannot be used: {0}")]
+    Unusable(CredentialError),
+    /// The authority does not take it.
+    #[error("the authority refused the credential: {0}")]
+    Refused(Refusal),
+}
+
+/// What is wrong with how the client is registered or set up.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ConfigurationFault {
+    /// The authority read the request and refused it.
+    #[error("the authority refused the token request: {0}")]
+    Refused(Refusal),
+    /// The authority's certificate is not trusted, so it was not asked.
+    #[error(
+        "the certificate of the authority at {host} is not trusted: name its CA in `http_client.ca_file` \
+         (HTTP_CLIENT__CA_FILE)"
+    )]
+    Untrusted {
+        /// Host and port that were asked.
+        host: String,
+        /// What the HTTP client says.
+        #[source]
+        source: Arc<reqwest::Error>,
+    },
+}
+
 impl TokenError {
+    /// Whether the same request may succeed later without anybody mending anything.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Throttled { .. } | Self::Unavailable(_) => true,
+            Self::Protocol { problem, .. } => *problem == Malformed::BrokenOff,
+            Self::ManagedIdentity(error) => error.is_retryable(),
+            Self::Credential(_) | Self::Configuration(_) | Self::Abandoned => false,
+        }
+    }
+
+    /// How long to wait before asking again; sooner, the answer is the same error without a request.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Throttled { retry_after, .. } => Some(*retry_after),
+            Self::Unavailable(outage) => outage.retry_after,
+            Self::ManagedIdentity(error) => error.retry_after(),
+            Self::Credential(_) | Self::Configuration(_) | Self::Protocol { .. } | Self::Abandoned => None,
+        }
+    }
+
+    /// The authority's refusal, whoever it blames.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Credential(CredentialFault::Refused(refusal))
+            | Self::Configuration(ConfigurationFault::Refused(refusal)) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// The step that mends it, in plain words, where it is known.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&'static str> {
+        self.refusal().and_then(Refusal::remedy)
+    }
+
     /// The status of the authority's answer, where there was one.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         match self {
-            Self::Refused(Refusal { status, .. })
-            | Self::Unavailable { status, .. }
-            | Self::Malformed { status, .. } => Some(*status),
             Self::Throttled { .. } => Some(StatusCode::TOO_MANY_REQUESTS),
+            Self::Unavailable(Outage { cause: OutageCause::Status(status), .. })
+            | Self::Protocol { status, .. } => Some(*status),
             Self::ManagedIdentity(error) => error.status(),
-            Self::Unreachable { .. } | Self::Credential(_) | Self::Abandoned => None,
+            _ => self.refusal().map(|refusal| refusal.status),
         }
     }
 
-    /// How long to wait before asking again, where the authority says.
+    /// The ids under which the authority knows the request, where it was asked.
     #[must_use]
-    pub fn retry_after(&self) -> Option<Duration> {
+    pub fn ids(&self) -> Option<RequestIds> {
         match self {
-            Self::Throttled { retry_after, .. }
-            | Self::Unavailable { retry_after, .. }
-            | Self::Malformed { retry_after, .. } => *retry_after,
-            Self::ManagedIdentity(error) => error.retry_after(),
-            Self::Refused(_) | Self::Unreachable { .. } | Self::Credential(_) | Self::Abandoned => None,
+            Self::Throttled { ids, .. } | Self::Protocol { ids, .. } => Some(*ids),
+            Self::Unavailable(outage) => Some(outage.ids),
+            _ => self.refusal().map(|refusal| refusal.ids),
         }
     }
 
-    /// The id under which the authority knows the request.
+    /// The id under which this client and the authority know the request.
     #[must_use]
     pub fn correlation_id(&self) -> Option<Uuid> {
+        self.ids().map(|ids| ids.correlation_id)
+    }
+
+    /// The same failure for somebody who comes later and has this long to wait.
+    pub(super) fn with_wait(self, left: Duration) -> Self {
         match self {
-            Self::Refused(Refusal { correlation_id, .. })
-            | Self::Throttled { correlation_id, .. }
-            | Self::Unavailable { correlation_id, .. }
-            | Self::Unreachable { correlation_id, .. }
-            | Self::Malformed { correlation_id, .. } => Some(*correlation_id),
-            Self::Credential(_) | Self::ManagedIdentity(_) | Self::Abandoned => None,
+            Self::Throttled { ids, .. } => Self::Throttled { retry_after: left, ids },
+            Self::Unavailable(outage) => Self::Unavailable(Outage { retry_after: Some(left), ..outage }),
+            other => other,
         }
     }
 }
 
-/// What the authority's error envelope says; its texts are bounded, in one line and free of the credential.
-///
-/// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// The answer's status.
-    pub status: StatusCode,
-    /// The OAuth error code (RFC 6749 section 5.2): what a program decides by.
-    pub error: String,
-    /// The number after `AADSTS`.
-    pub aadsts: Option<u32>,
-    /// The first part of the authority's own text.
-    pub description: String,
-    /// The request's id, for whoever runs the authority.
-    pub correlation_id: Uuid,
-    /// The authority's own id for the request.
-    pub trace_id: Option<Uuid>,
-}
-
-impl Refusal {
-    /// The step that mends it, in plain words, where the code is known.
-    #[must_use]
-    pub fn remedy(&self) -> Option<&'static str> {
-        self.aadsts.and_then(aadsts::lookup).map(|entry| entry.remedy)
+impl From<CredentialError> for TokenError {
+    fn from(error: CredentialError) -> Self {
+        Self::Credential(CredentialFault::Unusable(error))
     }
 }
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.aadsts.map(|code| (code, aadsts::lookup(code))) {
-            Some((_, Some(known))) => {
-                write!(f, "{known} ({}). {} {}", self.error, known.cause, known.remedy)?;
-            }
-            Some((code, None)) => write!(f, "AADSTS{code} ({}).", self.error)?,
-            None => write!(f, "{}.", self.error)?,
+impl From<Refusal> for TokenError {
+    fn from(refusal: Refusal) -> Self {
+        if refusal.blames_credential() {
+            Self::Credential(CredentialFault::Refused(refusal))
+        } else {
+            Self::Configuration(ConfigurationFault::Refused(refusal))
         }
-        if !self.description.is_empty() {
-            write!(f, " The authority says: \"{}\"", self.description)?;
-        }
-        write!(f, " Correlation id {}", self.correlation_id)?;
-        self.trace_id.map_or(Ok(()), |id| write!(f, ", trace id {id}"))
     }
 }
 
-/// What is wrong with an answer that should have been a token or an error.
-///
-/// None of these quotes the answer: a malformed one may still hold a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Malformed {
-    /// The body is larger than a token response can be.
-    #[error("the body is larger than 1 MiB")]
-    TooLarge,
-    /// The body did not come to its end.
-    #[error("the body broke off or took too long")]
-    BrokenOff,
-    /// A success that does not say it is JSON (RFC 6749 section 5.1).
-    #[error("the body is not application/json")]
-    ContentType,
-    /// The body is no JSON.
-    #[error("the body is not JSON")]
-    NotJson,
-    /// The body lacks a usable `access_token`, `token_type` or `expires_in`, or has one twice.
-    #[error("the body is not a token response")]
-    NotATokenResponse,
-    /// The token is not for the `Authorization: Bearer` header (RFC 6749 section 7.1).
-    #[error("the token's type is not Bearer")]
-    TokenType,
-    /// The token has expired as it comes.
-    #[error("the token's life is zero seconds")]
-    Lifetime,
-    /// The status is neither a success nor an error with OAuth's envelope; a redirect, for one.
-    #[error("that is neither a token nor an OAuth error")]
-    Status,
-}
-
-fn trust(source: &reqwest::Error) -> &'static str {
-    if is_untrusted(source) {
-        ", whose certificate is not trusted: name its CA in `http_client.ca_file` (HTTP_CLIENT__CA_FILE)"
-    } else {
-        ""
-    }
-}
-
-fn wait(retry_after: Option<Duration>) -> String {
-    retry_after.map_or_else(String::new, |wait| format!(" and asks to wait {} s", wait.as_secs()))
+/// Rounded up: whoever waits this long has waited long enough.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }

@@ -39,7 +39,9 @@ mod access_token;
 mod cache;
 mod credential;
 mod error;
+mod life;
 mod managed_identity;
+mod patience;
 mod request;
 mod response;
 mod retriever;
@@ -51,7 +53,9 @@ pub use credential::{
     Credential, CredentialError, CredentialProblem, Credentials, Expiry, FederatedCredential, Proof,
     SecretCredential,
 };
-pub use error::{Malformed, Refusal, TokenError};
+pub use error::{
+    ConfigurationFault, CredentialFault, Malformed, Outage, OutageCause, Refusal, RequestIds, TokenError,
+};
 pub use managed_identity::{IdentityEndpoint, ManagedIdentity, ManagedIdentityError, UserAssigned};
 pub use request::TokenRequest;
 pub use retriever::TokenRetriever;

@@ -1,19 +1,24 @@
 //! The token request on the wire.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderValue, header};
-use reqwest::Client;
+use reqwest::{Client, RequestBuilder};
 use shared::azure_ad::{Authority, Version};
-use shared::http_client;
+use shared::http_client::{self, BodyError};
 use shared::ids::{AppIdUri, ClientId};
 use shared::token_endpoint::CLIENT_CREDENTIALS;
 use tokio::time::Instant;
 use url::Position;
 use uuid::Uuid;
 
+use super::cache::Ask;
+use super::patience::Patience;
 use super::response::{Answer, Asked};
-use super::{Claimant, Credentials, Proof, Token, TokenError};
+use super::{
+    Claimant, ConfigurationFault, Credentials, Outage, OutageCause, Proof, RequestIds, Token, TokenError,
+};
 
 /// The largest answer that is read, in bytes; real ones have a few thousand.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -41,12 +46,13 @@ pub struct TokenRequest {
 
 impl TokenRequest {
     /// Asks with one credential after another, until the authority takes one.
-    pub(super) async fn send(&self, http: &Client) -> Result<Token, TokenError> {
+    pub(super) async fn send(&self, ask: &Ask, http: &Client) -> Result<Token, TokenError> {
         let claimant = Claimant { client_id: self.client_id, authority: &self.authority };
         let mut attempts = self.credentials.attempts(claimant).await;
+        let mut patience = Patience::new(ask);
         loop {
             let outcome = match attempts.proof().await {
-                Ok(proof) => self.send_with(&proof, http).await,
+                Ok(proof) => self.send_with(&proof, ask, http, patience.one_try()).await,
                 Err(error) => Err(error.into()),
             };
             match outcome {
@@ -54,32 +60,40 @@ impl TokenRequest {
                     attempts.succeeded();
                     return Ok(token);
                 }
-                Err(error) => attempts.failed(error).await?,
+                Err(error) => match patience.wait(&error) {
+                    Some(wait) => {
+                        tracing::debug!(%error, ?wait, "asking the authority again");
+                        tokio::time::sleep(wait).await;
+                    }
+                    None => attempts.failed(error).await?,
+                },
             }
         }
     }
 
     /// Sends the request and checks the answer.
-    async fn send_with(&self, proof: &Proof, http: &Client) -> Result<Token, TokenError> {
+    async fn send_with(
+        &self,
+        proof: &Proof,
+        ask: &Ask,
+        http: &Client,
+        limit: Duration,
+    ) -> Result<Token, TokenError> {
         let asked = Asked { at: Instant::now(), correlation_id: Uuid::new_v4(), proof };
         let endpoint = self.authority.token_endpoint(self.version);
         let host = endpoint[Position::BeforeHost..Position::AfterPort].to_owned();
-        let sent = http
+        let request = http
             .post(endpoint)
             .header(header::ACCEPT, HeaderValue::from_static("application/json"))
             .header(CLIENT_REQUEST_ID, asked.correlation_id.to_string())
             .header(RETURN_CLIENT_REQUEST_ID, HeaderValue::from_static("true"))
-            .form(&self.form(proof))
-            .send()
-            .await;
-        let response = sent.map_err(|error| TokenError::Unreachable {
-            host,
-            correlation_id: asked.correlation_id,
-            source: Arc::new(error.without_url()),
-        })?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = http_client::read_body(response, MAX_BODY_BYTES).await;
-        let token = Answer { status, headers, body }.token(&asked)?;
+            .form(&self.form(proof, ask));
+        let answer = match tokio::time::timeout(limit, exchange(request)).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return Err(no_answer(error, host, asked.correlation_id)),
+            Err(_) => return Err(outage(OutageCause::TimedOut { host }, asked.correlation_id)),
+        };
+        let token = answer.token(&asked)?;
         tracing::info!(
             client_id = %self.client_id,
             resource = %self.resource,
@@ -94,7 +108,7 @@ impl TokenRequest {
     /// The fields of the form: RFC 6749 section 4.4.2, with Entra's way to name the resource.
     ///
     /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#get-a-token>
-    fn form(&self, proof: &Proof) -> Vec<(&'static str, String)> {
+    fn form(&self, proof: &Proof, ask: &Ask) -> Vec<(&'static str, String)> {
         let mut form =
             vec![("grant_type", CLIENT_CREDENTIALS.to_owned()), ("client_id", self.client_id.to_string())];
         form.push(match self.version {
@@ -102,7 +116,36 @@ impl TokenRequest {
             // To the letter, even after an App ID URI that ends in a slash: the audience keeps that slash.
             Version::V2 => ("scope", format!("{}/.default", self.resource)),
         });
+        form.extend(ask.claims().map(|claims| ("claims", claims.to_owned())));
         form.extend(proof.fields());
         form
     }
+}
+
+/// Sends the request and reads the answer to its end.
+async fn exchange(request: RequestBuilder) -> Result<Answer, reqwest::Error> {
+    let response = request.send().await?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = match http_client::read_body(response, MAX_BODY_BYTES).await {
+        Err(BodyError::BrokenOff(error)) if error.is_timeout() => return Err(error),
+        body => body,
+    };
+    Ok(Answer { status, headers, body })
+}
+
+fn no_answer(error: reqwest::Error, host: String, correlation_id: Uuid) -> TokenError {
+    let (is_untrusted, is_timeout) = (http_client::is_untrusted(&error), error.is_timeout());
+    let source = Arc::new(error.without_url());
+    if is_untrusted {
+        TokenError::Configuration(ConfigurationFault::Untrusted { host, source })
+    } else if is_timeout {
+        outage(OutageCause::TimedOut { host }, correlation_id)
+    } else {
+        outage(OutageCause::Unreachable { host, source }, correlation_id)
+    }
+}
+
+fn outage(cause: OutageCause, correlation_id: Uuid) -> TokenError {
+    let ids = RequestIds { correlation_id, trace_id: None };
+    TokenError::Unavailable(Outage { cause, retry_after: None, ids })
 }

@@ -10,7 +10,8 @@ use shared::token_endpoint::{TokenErrorResponse, TokenResponse};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Malformed, Proof, Refusal, Token, TokenError};
+use super::life::Life;
+use super::{Malformed, Outage, OutageCause, Proof, Refusal, RequestIds, Token, TokenError};
 
 /// The most characters of the authority's text that an error keeps.
 const MAX_DESCRIPTION: usize = 300;
@@ -20,6 +21,9 @@ const MAX_ERROR: usize = 64;
 
 /// The longest wait that is believed: an hour, as in Microsoft's own libraries.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
+
+/// The wait of a throttled client that is not told how long, as in Microsoft's own libraries.
+const UNNAMED_WAIT: Duration = Duration::from_mins(1);
 
 /// The question that an answer belongs to.
 pub(super) struct Asked<'a> {
@@ -43,7 +47,8 @@ impl Answer {
             return Err(self.error(asked));
         }
         let response = self.token_response().map_err(|problem| self.malformed(problem, asked))?;
-        Ok(Token::new(response.access_token, Duration::from_secs(response.expires_in), asked.at))
+        let life = Life::new(response.expires_in.map(whole_seconds), response.refresh_in.map(whole_seconds));
+        Ok(Token::new(response.access_token, life, asked.at))
     }
 
     /// RFC 6749 section 5.1, strictly: some SDKs take `{}` for a token.
@@ -58,7 +63,8 @@ impl Answer {
         if !response.token_type.eq_ignore_ascii_case("Bearer") {
             return Err(Malformed::TokenType);
         }
-        if response.expires_in == 0 {
+        // Of zero or less: the resource would refuse it, and nobody may keep it.
+        if response.expires_in.is_some_and(|seconds| seconds < 1.0) {
             return Err(Malformed::Lifetime);
         }
         Ok(response)
@@ -70,21 +76,20 @@ impl Answer {
         let envelope = self.body().and_then(|body| {
             serde_json::from_slice::<TokenErrorResponse>(body).map_err(|_| Malformed::Status)
         });
-        let id = envelope.as_ref().ok().and_then(|envelope| envelope.correlation_id.parse().ok());
-        let correlation_id = id.unwrap_or(asked.correlation_id);
+        let ids = self.ids(asked, envelope.as_ref().ok());
         if status == StatusCode::TOO_MANY_REQUESTS {
-            return TokenError::Throttled { retry_after, correlation_id };
+            return TokenError::Throttled { retry_after: retry_after.unwrap_or(UNNAMED_WAIT), ids };
         }
+        let outage =
+            || TokenError::Unavailable(Outage { cause: OutageCause::Status(status), retry_after, ids });
         if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
-            return TokenError::Unavailable { status, retry_after, correlation_id };
+            return outage();
         }
         match envelope {
             // RFC 6749 has this code for redirects; Entra sends it with a 400 when it wants to be asked again.
-            Ok(envelope) if envelope.error == "temporarily_unavailable" => {
-                TokenError::Unavailable { status, retry_after, correlation_id }
-            }
+            Ok(envelope) if envelope.error == "temporarily_unavailable" => outage(),
             Ok(envelope) if status.is_client_error() && !envelope.error.is_empty() => {
-                TokenError::Refused(refusal(status, &envelope, correlation_id, asked.proof))
+                refusal(status, &envelope, ids, asked.proof).into()
             }
             Ok(_) => self.malformed(Malformed::Status, asked),
             Err(problem) => self.malformed(problem, asked),
@@ -92,11 +97,17 @@ impl Answer {
     }
 
     fn malformed(&self, problem: Malformed, asked: &Asked<'_>) -> TokenError {
-        TokenError::Malformed {
-            status: self.status,
-            problem,
-            retry_after: self.retry_after(),
-            correlation_id: asked.correlation_id,
+        TokenError::Protocol { status: self.status, problem, ids: self.ids(asked, None) }
+    }
+
+    /// The ids that the answer names, in its body or its headers, or else the one that was sent.
+    fn ids(&self, asked: &Asked<'_>, envelope: Option<&TokenErrorResponse>) -> RequestIds {
+        let header = |name| self.headers.get(name)?.to_str().ok()?.parse().ok();
+        let correlation_id = envelope.and_then(|envelope| envelope.correlation_id.parse().ok());
+        let trace_id = envelope.and_then(|envelope| envelope.trace_id.parse().ok());
+        RequestIds {
+            correlation_id: correlation_id.unwrap_or(asked.correlation_id),
+            trace_id: trace_id.or_else(|| header("x-ms-request-id")),
         }
     }
 
@@ -138,19 +149,22 @@ impl Answer {
     }
 }
 
-fn refusal(
-    status: StatusCode,
-    envelope: &TokenErrorResponse,
-    correlation_id: Uuid,
-    proof: &Proof,
-) -> Refusal {
+/// However many seconds an answer names; whoever reads it as a life has a limit.
+fn whole_seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.floor()).unwrap_or(if seconds > 0.0 {
+        Duration::MAX
+    } else {
+        Duration::ZERO
+    })
+}
+
+fn refusal(status: StatusCode, envelope: &TokenErrorResponse, ids: RequestIds, proof: &Proof) -> Refusal {
     Refusal {
         status,
         error: one_line(&proof.redact(&envelope.error), MAX_ERROR),
         aadsts: envelope.error_codes.first().copied().or_else(|| aadsts(&envelope.error_description)),
         description: one_line(first_part(&proof.redact(&envelope.error_description)), MAX_DESCRIPTION),
-        correlation_id,
-        trace_id: envelope.trace_id.parse().ok(),
+        ids,
     }
 }
 
@@ -191,8 +205,8 @@ mod tests {
 
     fn refused(status: u16, body: &str) -> Refusal {
         match answer(status, &[], body) {
-            Err(TokenError::Refused(refusal)) => refusal,
-            other => panic!("{other:?}"),
+            Err(error) => error.refusal().cloned().unwrap_or_else(|| panic!("{error:?}")),
+            Ok(token) => panic!("{token:?}"),
         }
     }
 
@@ -214,7 +228,7 @@ mod tests {
         }
         for text in ["-5", "abc", "1.5", "", "1e9"] {
             let error = answer(429, &[(header::RETRY_AFTER, text)], "").unwrap_err();
-            assert_eq!(error.retry_after(), None, "{text}");
+            assert_eq!(error.retry_after(), Some(UNNAMED_WAIT), "{text}");
         }
     }
 
@@ -265,7 +279,7 @@ mod tests {
         let envelope = r#"{"error":"temporarily_unavailable"}"#;
         for (status, body) in [(500, ""), (503, "<html>"), (504, envelope), (408, ""), (400, envelope)] {
             let error = answer(status, &[], body).unwrap_err();
-            assert!(matches!(error, TokenError::Unavailable { .. }), "{status}: {error:?}");
+            assert!(matches!(error, TokenError::Unavailable(_)), "{status}: {error:?}");
             assert_eq!(error.status().unwrap().as_u16(), status);
         }
     }

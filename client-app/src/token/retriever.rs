@@ -1,32 +1,53 @@
 //! The way to a token.
 
+mod caches;
+
 use std::fmt;
 use std::sync::Arc;
 
 use reqwest::Client;
+use shared::ids::AppIdUri;
 
-use super::cache::Cache;
+use self::caches::Caches;
+use super::cache::{Ask, Cache};
 use super::{Token, TokenError, TokenSource};
 
 /// Retrieves the token of one client for one resource; clones share what they hold.
 ///
-/// While a usable token is at hand a caller gets it at once, without a lock. Otherwise all callers share one
-/// request, and its failure too. The request belongs to none of them: a caller may go away at any time.
+/// While a usable token is at hand a caller gets it at once, without a lock; when it is time, the next one is asked
+/// for behind its back. Otherwise all callers share one request, and its failure too. The request belongs to none of
+/// them: a caller may go away at any time.
 #[derive(Clone)]
 pub struct TokenRetriever {
     source: Arc<TokenSource>,
     http: Client,
     cache: Arc<Cache>,
+    caches: Arc<Caches>,
 }
 
 impl TokenRetriever {
     /// A retriever that holds no token yet and asks for one when it is needed.
     ///
-    /// The client must not follow redirects, and should limit how long a request takes;
-    /// [`shared::http_client::http_client`] does both.
+    /// The client must not follow redirects; [`shared::http_client::http_client`] makes one that does not.
     #[must_use]
     pub fn new(source: impl Into<TokenSource>, http: Client) -> Self {
-        Self { source: Arc::new(source.into()), http, cache: Arc::default() }
+        let (source, caches) = (source.into(), Arc::<Caches>::default());
+        Self { cache: caches.of(&source), source: Arc::new(source), http, caches }
+    }
+
+    /// The same client's retriever for another resource; what one of them holds is there for the other.
+    #[must_use]
+    pub fn for_resource(&self, resource: AppIdUri) -> Self {
+        self.for_source(self.source.for_resource(resource))
+    }
+
+    /// A retriever for another client, tenant or resource. Tokens are kept by authority, tenant, client and resource:
+    /// whoever asks for the same of each shares a token, and one key's renewal holds up no other.
+    #[must_use]
+    pub fn for_source(&self, source: impl Into<TokenSource>) -> Self {
+        let source = source.into();
+        let cache = self.caches.of(&source);
+        Self { source: Arc::new(source), cache, http: self.http.clone(), caches: Arc::clone(&self.caches) }
     }
 
     /// What is asked for, and of whom.
@@ -38,13 +59,40 @@ impl TokenRetriever {
     /// A usable token.
     ///
     /// # Errors
-    /// No usable token is at hand, and the authority gave none. The next call asks again.
+    /// No usable token is at hand, and the authority gave none.
     pub async fn token(&self) -> Result<Arc<Token>, TokenError> {
-        let acquire = || {
-            let (source, http) = (Arc::clone(&self.source), self.http.clone());
-            async move { source.token(&http).await }
-        };
-        self.cache.token(acquire).await
+        self.cache.token(|ask| self.request(ask)).await
+    }
+
+    /// Drops a token that the resource rejected, and tells whether [`token`](Self::token) brings another one.
+    ///
+    /// Where another one is there by now, nothing happens: a thousand callers whose token was rejected cost one
+    /// request. Tokens that are rejected one after the other, as they come, are dropped once in 30 seconds.
+    pub fn reject(&self, token: &Token) -> bool {
+        self.cache.reject(token)
+    }
+
+    /// A token in answer to a claims challenge: `claims`, as JSON, go to the token endpoint, and the token takes the
+    /// place of the one that was challenged.
+    ///
+    /// Callers who were challenged alike share one request. The next renewal asks without the claims.
+    /// <https://learn.microsoft.com/entra/identity-platform/claims-challenge>
+    ///
+    /// # Errors
+    /// The authority gave no such token.
+    pub async fn token_with_claims(&self, claims: &str) -> Result<Arc<Token>, TokenError> {
+        self.cache.token_with_claims(claims, |ask| self.request(ask)).await
+    }
+
+    /// The token that is kept, usable or not, without asking for one.
+    #[must_use]
+    pub fn kept_token(&self) -> Option<Arc<Token>> {
+        self.cache.current()
+    }
+
+    fn request(&self, ask: Ask) -> impl Future<Output = Result<Token, TokenError>> + Send + use<> {
+        let (source, http) = (Arc::clone(&self.source), self.http.clone());
+        async move { source.token(&ask, &http).await }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Where tokens come from.
 
 use reqwest::Client;
+use shared::ids::AppIdUri;
 
+use super::cache::Ask;
 use super::{Credentials, ManagedIdentity, Token, TokenError, TokenRequest};
 
 /// Where a retriever's tokens come from.
@@ -23,10 +25,30 @@ impl TokenSource {
         }
     }
 
-    /// Asks for a token; `http` is for the authority alone.
-    pub(super) async fn token(&self, http: &Client) -> Result<Token, TokenError> {
+    /// The resource that tokens are for.
+    #[must_use]
+    pub fn resource(&self) -> &AppIdUri {
         match self {
-            Self::TokenEndpoint(request) => request.send(http).await,
+            Self::TokenEndpoint(request) => &request.resource,
+            Self::ManagedIdentity(identity) => &identity.resource,
+        }
+    }
+
+    /// The same client's way to tokens for another resource.
+    #[must_use]
+    pub fn for_resource(&self, resource: AppIdUri) -> Self {
+        match self.clone() {
+            Self::TokenEndpoint(request) => TokenRequest { resource, ..request }.into(),
+            Self::ManagedIdentity(identity) => ManagedIdentity { resource, ..identity }.into(),
+        }
+    }
+
+    /// Asks for a token; `http` is for the authority alone.
+    ///
+    /// A managed identity's endpoint takes no claims: it answers a challenge with what it has.
+    pub(super) async fn token(&self, ask: &Ask, http: &Client) -> Result<Token, TokenError> {
+        match self {
+            Self::TokenEndpoint(request) => request.send(ask, http).await,
             Self::ManagedIdentity(identity) => Ok(identity.token().await?),
         }
     }

@@ -3,6 +3,8 @@
 //! What the caller can mend is passed on. What only whoever runs this service can mend is 502, and what may pass by
 //! itself is 503. Neither says more than a code and a correlation id: the rest is in the log.
 
+use std::time::Duration;
+
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -10,7 +12,10 @@ use shared::problem::Problem;
 use shared::process::one_line;
 
 use crate::resource_client::{Refused, ResourceError};
-use crate::token::TokenError;
+use crate::token::{CredentialFault, TokenError};
+
+/// What rounds a wait up to whole seconds.
+const ALMOST_A_SECOND: Duration = Duration::from_nanos(999_999_999);
 
 /// A failure as this service answers it.
 #[derive(Debug)]
@@ -34,22 +39,27 @@ impl From<Problem> for Failure {
 impl From<&TokenError> for Failure {
     fn from(error: &TokenError) -> Self {
         let (status, code) = match error {
-            TokenError::Refused(_) => (StatusCode::BAD_GATEWAY, "token_refused"),
+            TokenError::Credential(CredentialFault::Unusable(_)) => {
+                (StatusCode::BAD_GATEWAY, "credential_unusable")
+            }
+            TokenError::Credential(_) | TokenError::Configuration(_) => {
+                (StatusCode::BAD_GATEWAY, "token_refused")
+            }
             TokenError::ManagedIdentity(error) if error.is_retryable() => {
                 (StatusCode::SERVICE_UNAVAILABLE, "authority_unavailable")
             }
             TokenError::ManagedIdentity(_) => (StatusCode::BAD_GATEWAY, "managed_identity_unusable"),
-            TokenError::Credential(_) => (StatusCode::BAD_GATEWAY, "credential_unusable"),
-            TokenError::Malformed { .. } => (StatusCode::BAD_GATEWAY, "authority_malformed"),
-            TokenError::Throttled { .. }
-            | TokenError::Unavailable { .. }
-            | TokenError::Unreachable { .. }
-            | TokenError::Abandoned => (StatusCode::SERVICE_UNAVAILABLE, "authority_unavailable"),
+            TokenError::Protocol { .. } => (StatusCode::BAD_GATEWAY, "authority_malformed"),
+            TokenError::Throttled { .. } | TokenError::Unavailable(_) | TokenError::Abandoned => {
+                (StatusCode::SERVICE_UNAVAILABLE, "authority_unavailable")
+            }
         };
         tracing::warn!(code, error = one_line(error), "no access token");
         let id = error.correlation_id().map(|id| format!(" Correlation id {id}.")).unwrap_or_default();
         let problem = Problem::new(status, code).detail(format!("This service got no access token.{id}"));
-        let retry_after = error.retry_after().map(|wait| HeaderValue::from(wait.as_secs()));
+        // Rounded up: whoever comes back sooner comes in vain.
+        let retry_after =
+            error.retry_after().map(|wait| HeaderValue::from((wait + ALMOST_A_SECOND).as_secs()));
         Self { problem: Box::new(problem), retry_after }
     }
 }

@@ -166,7 +166,7 @@ async fn a_health_check_asks_the_running_service() {
         variables.push(("SERVER__LISTEN", format!("127.0.0.1:{port}")));
         ended(&command(variables, &["healthcheck"]).output().await.unwrap()).0
     };
-    peers.authority.answers(Scripted::new(503, ""));
+    peers.authority.answers(Scripted::new(503, "")).answers(Scripted::new(503, ""));
     assert_eq!(check().await, 1);
     assert_eq!(check().await, 0);
     shutdown.cancel();

@@ -136,7 +136,7 @@ async fn a_redirect_of_the_resource_is_not_followed() {
 #[tokio::test]
 async fn without_a_token_the_resource_is_not_called() {
     let peers = Peers::start().await;
-    peers.authority.answers(Scripted::new(503, ""));
+    peers.authority.answers(Scripted::new(503, "").header("retry-after", "60"));
     let error = client(&peers).read(Uuid::nil()).await.unwrap_err();
     assert!(matches!(error, ResourceError::Token(_)), "{error:?}");
     assert!(peers.resource.asked().is_empty());

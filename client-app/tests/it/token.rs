@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use client_app::Settings;
-use client_app::token::{Malformed, TokenError, TokenRetriever};
+use client_app::token::{
+    ConfigurationFault, CredentialFault, Malformed, OutageCause, TokenError, TokenRetriever,
+};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -74,11 +76,11 @@ async fn a_malformed_answer_is_a_typed_error_and_never_kept() {
         (token(&good.replace("Bearer", "DPoP")), Malformed::TokenType),
         (token(&good.replace("Bearer", "mac")), Malformed::TokenType),
         (token(&good.replace("3599", "0")), Malformed::Lifetime),
-        (token(&good.replace("3599", "-1")), Malformed::NotATokenResponse),
-        (token(&good.replace("3599", "3599.5")), Malformed::NotATokenResponse),
+        (token(&good.replace("3599", "-1")), Malformed::Lifetime),
+        (token(&good.replace("3599", "0.5")), Malformed::Lifetime),
+        (token(&good.replace("3599", "-1e400")), Malformed::NotJson),
+        (token(&good.replace("3599", "[3599]")), Malformed::NotATokenResponse),
         (token(&good.replace("3599", "\"abc\"")), Malformed::NotATokenResponse),
-        (token(&good.replace("3599", "1e12")), Malformed::NotATokenResponse),
-        (token(&good.replace("\"expires_in\":3599,", "")), Malformed::NotATokenResponse),
         (Scripted::json(200, r#""canary""#), Malformed::NotATokenResponse),
         (Scripted::json(200, "[]"), Malformed::NotATokenResponse),
         (Scripted::json(200, format!("{{{good}")), Malformed::NotJson),
@@ -105,7 +107,7 @@ async fn a_malformed_answer_is_a_typed_error_and_never_kept() {
         let status = scripted.status;
         peers.authority.answers(scripted);
         let error = retriever.token().await.expect_err(&shown);
-        let TokenError::Malformed { problem, .. } = &error else { panic!("{error:?} for {shown}") };
+        let TokenError::Protocol { problem, .. } = &error else { panic!("{error:?} for {shown}") };
         assert_eq!((*problem, error.status().unwrap().as_u16()), (expected, status), "{shown}");
         assert!(error.correlation_id().is_some());
         shows_no_canary(&format!("{error} {error:?}"));
@@ -125,7 +127,7 @@ async fn throttling_in_plain_text_keeps_the_status_and_the_wait() {
     assert!(matches!(error, TokenError::Throttled { .. }), "{error:?}");
     assert_eq!(error.status().unwrap().as_u16(), 429);
     assert_eq!(error.retry_after(), Some(Duration::from_mins(1)));
-    assert!(error.to_string().contains("asks to wait 60 s"), "{error}");
+    assert!(error.is_retryable() && error.to_string().contains("ask again in 60 s"), "{error}");
 }
 
 #[tokio::test]
@@ -136,7 +138,7 @@ async fn a_refusal_names_the_request_that_was_sent() {
         format!(r#"{{"error":"invalid_client","error_description":"AADSTS7000222: {SECRET}","error_codes":[7000222]}}"#),
     ));
     let error = retriever(&peers.settings()).token().await.unwrap_err();
-    let TokenError::Refused(refusal) = &error else { panic!("{error:?}") };
+    let TokenError::Credential(CredentialFault::Refused(refusal)) = &error else { panic!("{error:?}") };
     assert_eq!((refusal.error.as_str(), refusal.aadsts), ("invalid_client", Some(7000222)));
     let sent = peers.authority.asked()[0].headers["client-request-id"].to_str().unwrap().to_owned();
     assert!(error.to_string().contains(&format!("Correlation id {sent}")), "{error}");
@@ -152,7 +154,7 @@ async fn a_redirect_is_not_followed() {
             .authority
             .answers(Scripted::new(status, "").header("location", format!("{}/token", elsewhere.url)));
         let error = retriever(&peers.settings()).token().await.unwrap_err();
-        assert!(matches!(error, TokenError::Malformed { problem: Malformed::Status, .. }), "{error:?}");
+        assert!(matches!(error, TokenError::Protocol { problem: Malformed::Status, .. }), "{error:?}");
     }
     assert!(elsewhere.asked().is_empty());
 }
@@ -165,7 +167,8 @@ async fn an_untrusted_authority_gets_no_request_and_the_error_says_what_to_trust
     let other = peers.folder().join("other.pem").display().to_string();
     let settings = peers.settings_with(&[("HTTP_CLIENT__CA_FILE", &other)]);
     let error = retriever(&settings).token().await.unwrap_err();
-    assert!(matches!(error, TokenError::Unreachable { .. }), "{error:?}");
+    let untrusted = matches!(error, TokenError::Configuration(ConfigurationFault::Untrusted { .. }));
+    assert!(untrusted && !error.is_retryable(), "{error:?}");
     assert!(error.to_string().contains("HTTP_CLIENT__CA_FILE"), "{error}");
     assert!(peers.authority.asked().is_empty());
 }
@@ -173,10 +176,13 @@ async fn an_untrusted_authority_gets_no_request_and_the_error_says_what_to_trust
 #[tokio::test]
 async fn a_silent_authority_costs_the_time_limit_and_no_more() {
     let peers = Peers::start().await;
-    peers.authority.answers(Scripted::token(3599).after(Duration::from_mins(1)));
+    let silent = || Scripted::token(3599).after(Duration::from_mins(1));
+    peers.authority.answers(silent()).answers(silent());
     let settings = peers.settings_with(&[("HTTP_CLIENT__TIMEOUT_SECONDS", "1")]);
     let error = retriever(&settings).token().await.unwrap_err();
-    assert!(matches!(error, TokenError::Unreachable { .. }), "{error:?}");
+    let TokenError::Unavailable(outage) = &error else { panic!("{error:?}") };
+    assert!(matches!(outage.cause, OutageCause::TimedOut { .. }) && error.is_retryable(), "{error:?}");
+    assert_eq!(peers.authority.asked().len(), 2);
     shows_no_canary(&format!("{error:?} {}", shared::process::one_line(&error)));
 }
 

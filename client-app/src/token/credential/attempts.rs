@@ -40,7 +40,7 @@ impl<'a> Attempts<'a> {
     /// A file that was rewritten in the meantime gets a second turn first. When no credential is left, the first
     /// one's error is the one to end with.
     pub(in crate::token) async fn failed(&mut self, error: TokenError) -> Result<(), TokenError> {
-        if !blames_credential(&error) {
+        if !matches!(error, TokenError::Credential(_)) {
             return Err(error);
         }
         let generation = self.turn.credential().generation(Look::Read).await;
@@ -60,22 +60,5 @@ impl<'a> Attempts<'a> {
         self.first_error = Some(first_error);
         (self.turn, self.has_second_turn) = (next, false);
         Ok(())
-    }
-}
-
-/// Whether another credential could fare better.
-///
-/// By the OAuth error code, which says that the client could not be authenticated (RFC 6749 section 5.2). Entra uses
-/// it for two faults of the registration as well, which every credential shares.
-fn blames_credential(error: &TokenError) -> bool {
-    /// A public client, which may present no credential; a client without a service principal in the tenant.
-    const REGISTRATION: [u32; 2] = [700025, 7000229];
-    match error {
-        TokenError::Credential(_) => true,
-        TokenError::Refused(refusal) => {
-            refusal.error == "invalid_client"
-                && refusal.aadsts.is_none_or(|code| !REGISTRATION.contains(&code))
-        }
-        _ => false,
     }
 }

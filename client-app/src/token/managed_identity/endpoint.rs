@@ -25,7 +25,7 @@ pub enum IdentityEndpoint {
 
 impl IdentityEndpoint {
     /// The URL that asks for a token.
-    pub(super) fn url(&self, resource: &AppIdUri, identity: Option<&UserAssigned>) -> Url {
+    pub(in crate::token) fn url(&self, resource: &AppIdUri, identity: Option<&UserAssigned>) -> Url {
         let (mut url, version, resource_id) = match self {
             Self::Imds(base) => {
                 let mut url = base.clone();

@@ -1,0 +1,36 @@
+//! What a request for a token is to bring, and for whom.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How a token is asked for: for callers who wait, or ahead of time for nobody yet.
+#[derive(Debug, Clone, Default)]
+pub(in crate::token) struct Ask {
+    claims: Option<Arc<str>>,
+    is_worth_a_retry: Arc<AtomicBool>,
+}
+
+impl Ask {
+    pub(super) fn new(claims: Option<Arc<str>>) -> Self {
+        Self { claims, ..Self::default() }
+    }
+
+    /// The claims that a resource challenged for, as JSON.
+    pub(in crate::token) fn claims(&self) -> Option<&str> {
+        self.claims.as_deref()
+    }
+
+    pub(super) fn shared_claims(&self) -> Option<Arc<str>> {
+        self.claims.clone()
+    }
+
+    /// Whether a failure is worth a second try at once: somebody waits, and the try before this one did not fail.
+    pub(in crate::token) fn is_worth_a_retry(&self) -> bool {
+        self.is_worth_a_retry.load(Ordering::Relaxed)
+    }
+
+    /// Somebody waits for it; that may come after the start.
+    pub(super) fn make_worth_a_retry(&self) {
+        self.is_worth_a_retry.store(true, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,21 @@
+//! The ids by which whoever runs the authority finds a request.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+/// The ids of a token request: this client's own, and the authority's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestIds {
+    /// The `client-request-id` that was sent, or the one that the authority answered with in its place.
+    pub correlation_id: Uuid,
+    /// The authority's own id for the request, where it answered.
+    pub trace_id: Option<Uuid>,
+}
+
+impl fmt::Display for RequestIds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Correlation id {}", self.correlation_id)?;
+        self.trace_id.map_or(Ok(()), |id| write!(f, ", trace id {id}"))
+    }
+}

@@ -1,0 +1,138 @@
+//! The caches of retrievers that belong together, one for each key.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use shared::ids::{AppIdUri, ClientId};
+use url::Url;
+
+use crate::token::TokenSource;
+use crate::token::cache::Cache;
+
+/// The most keys that are kept: enough for every resource and tenant of a service, and no more than a few megabytes.
+const MOST_KEYS: usize = 1000;
+
+/// What tells tokens apart.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Key {
+    /// The endpoint's URL names the authority, the tenant and the version.
+    TokenEndpoint(Url, ClientId, AppIdUri),
+    /// The machine has several identities; what tells them apart is written as the endpoint is asked.
+    ManagedIdentity(Url),
+}
+
+impl Key {
+    fn of(source: &TokenSource) -> Self {
+        match source {
+            TokenSource::TokenEndpoint(request) => Self::TokenEndpoint(
+                request.authority.token_endpoint(request.version),
+                request.client_id,
+                request.resource.clone(),
+            ),
+            TokenSource::ManagedIdentity(identity) => Self::ManagedIdentity(
+                identity.endpoint.url(&identity.resource, identity.user_assigned.as_ref()),
+            ),
+        }
+    }
+}
+
+/// The caches by key. It is locked where a retriever is made, and nowhere else.
+#[derive(Debug, Default)]
+pub(super) struct Caches(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    by_key: HashMap<Key, Entry>,
+    uses: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    cache: Arc<Cache>,
+    last_use: u64,
+}
+
+impl Caches {
+    /// The cache of this source's key. Beyond the limit, the key that was asked for least recently is forgotten; the
+    /// retrievers that are there keep their token.
+    pub(super) fn of(&self, source: &TokenSource) -> Arc<Cache> {
+        let key = Key::of(source);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.uses += 1;
+        let last_use = kept.uses;
+        if kept.by_key.len() >= MOST_KEYS && !kept.by_key.contains_key(&key) {
+            kept.forget_one();
+        }
+        let entry = kept.by_key.entry(key).or_insert_with(|| Entry { cache: Arc::default(), last_use });
+        entry.last_use = last_use;
+        Arc::clone(&entry.cache)
+    }
+}
+
+impl Kept {
+    fn forget_one(&mut self) {
+        let oldest = self.by_key.iter().min_by_key(|(_, entry)| entry.last_use).map(|(key, _)| key.clone());
+        if let Some(oldest) = oldest {
+            self.by_key.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::azure_ad::{Authority, Instance, Version};
+    use shared::secret::ClientSecret;
+
+    use super::*;
+    use crate::token::TokenRequest;
+
+    const IDS: [&str; 2] = ["8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20", "3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813"];
+
+    fn source(instance: &str, tenant: &str, client: &str, resource: &str) -> TokenSource {
+        let instance = Instance::parse(instance).unwrap();
+        TokenRequest {
+            authority: Authority::new(instance, tenant.parse().unwrap(), None),
+            client_id: client.parse().unwrap(),
+            credentials: ClientSecret::parse("canary").unwrap().into(),
+            resource: AppIdUri::parse(resource).unwrap(),
+            version: Version::V2,
+        }
+        .into()
+    }
+
+    #[test]
+    fn authorities_tenants_clients_and_resources_have_caches_of_their_own() {
+        let (caches, mut seen) = (Caches::default(), Vec::new());
+        for instance in ["https://login.microsoftonline.com", "https://login.microsoftonline.us"] {
+            for tenant in IDS {
+                for client in IDS {
+                    for resource in ["api://a", "api://b", "api://b/"] {
+                        let source = source(instance, tenant, client, resource);
+                        let cache = caches.of(&source);
+                        assert!(Arc::ptr_eq(&cache, &caches.of(&source)));
+                        seen.push(cache);
+                    }
+                }
+            }
+        }
+        for (i, cache) in seen.iter().enumerate() {
+            assert!(seen[i + 1..].iter().all(|other| !Arc::ptr_eq(cache, other)));
+        }
+        assert_eq!(seen.len(), 24);
+    }
+
+    #[test]
+    fn the_key_that_was_used_least_recently_is_forgotten_first() {
+        let caches = Caches::default();
+        let source = |i: usize| source("https://localhost", IDS[0], IDS[1], &format!("api://{i}"));
+        let first = caches.of(&source(0));
+        let second = caches.of(&source(1));
+        for i in 2..MOST_KEYS {
+            caches.of(&source(i));
+        }
+        assert!(Arc::ptr_eq(&first, &caches.of(&source(0))));
+        caches.of(&source(MOST_KEYS));
+        assert!(Arc::ptr_eq(&first, &caches.of(&source(0))));
+        assert!(!Arc::ptr_eq(&second, &caches.of(&source(1))));
+    }
+}
