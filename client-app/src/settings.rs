@@ -193,6 +193,11 @@ impl Check for Settings {
         if let Choice::ManagedIdentity(_) = self.azure_ad.choice()? {
             self.azure_ad.identity_endpoint()?;
         }
+        if self.resource.app_id_uri.as_str().ends_with("/.default") {
+            let problem =
+                "ends in `/.default`; keep what stands before it, since requests add that themselves";
+            return Err(KeyProblem::new("resource.app_id_uri", problem));
+        }
         self.resource.base_url.check_transport(self.resource.allow_plain_http)
     }
 }
@@ -248,6 +253,9 @@ mod tests {
                 "`resource.allow_plain_http` = true",
             ),
             (&[SECRET, ("RESOURCE__APP_ID_URI", "resource")], "`resource.app_id_uri`"),
+            (&[SECRET, ("RESOURCE__APP_ID_URI", "api://x/.default")], "keep what stands before it"),
+            (&[SECRET, ("AZURE_TENANT_ID", "organizations")], "set the Directory (tenant) ID"),
+            (&[SECRET, ("AZURE_TENANT_ID", "../x")], "set the Directory (tenant) ID"),
             (&[SECRET, ("SERVER__LISTEN", "localhost")], "`server.listen`"),
             (&[SECRET, ("HTTP_CLIENT__TIMEOUT_SECONDS", "0")], "`http_client.timeout_seconds`"),
         ];

@@ -42,12 +42,16 @@ catalogue! {
         "Ask for one resource at a time: exactly one `{App ID URI}/.default`.";
     50027: "The client assertion is not a well-formed JWT.",
         "Send a compact JWS as `client_assertion`; check that no line break or quote got into it.";
+    50048: "The assertion's `sub` is not its `iss`.",
+        "Set both claims of the assertion to the client id.";
     50049: "The instance is not one that Entra knows.",
         "Correct `azure_ad.instance`, or switch instance discovery off for a host of your own.";
     50059: "The request names no tenant.",
         "Use the tenant's id or domain in the URL; client credentials cannot use `common` or `organizations`.";
     50166: "The issuer of the federated assertion could not be asked for its keys.",
         "Check that the issuer's discovery document and key set can be reached over https.";
+    50196: "The client asks for the same token in a loop.",
+        "Keep the token while it is usable, in one retriever for the whole process; then wait some minutes.";
     53003: "A Conditional Access policy blocks the client.",
         "Ask the tenant's administrator which workload identity policy applies to it.";
     70003: "The grant type is not supported.",
@@ -60,6 +64,8 @@ catalogue! {
         "Correct `azure_ad.tenant_id`, and check that `azure_ad.instance` is the tenant's cloud.";
     90014: "A required field is missing.",
         "Send the field that the message names.";
+    90055: "The tenant gets too many requests.",
+        "Wait as long as Retry-After says, and keep tokens while they are usable.";
     500011: "The tenant has no service principal for the resource.",
         "Correct the App ID URI, or have an administrator consent to the resource in this tenant.";
     500014: "The resource's service principal is disabled.",
@@ -70,6 +76,8 @@ catalogue! {
         "Correct `azure_ad.client_id` and `azure_ad.tenant_id`; they must belong together.";
     700021: "The assertion's `iss` or `sub` is not the client id.",
         "Set both claims of the assertion to the client id.";
+    700022: "The scope names more than one resource, in the words of the documentation.",
+        "Ask for one resource at a time: exactly one `{App ID URI}/.default`.";
     700023: "The assertion's audience is not this tenant's token endpoint.",
         "Set `aud` of the assertion to the token endpoint's URL.";
     700024: "The client assertion is outside its time of validity.",
@@ -118,6 +126,10 @@ catalogue! {
         "Add a new secret to the app registration and put it into use.";
     7000229: "The app has no service principal in this tenant.",
         "Have an administrator of the tenant consent to the app.";
+    7000274: "The client assertion names a certificate that the app registration does not have.",
+        "Upload the certificate that the client signs with, or sign with the one that is registered.";
+    7000277: "The certificate of the client assertion has been revoked.",
+        "Upload a new certificate and sign with it.";
     7002138: "A federated credential matches the subject but for upper and lower case.",
         "Correct the case of the federated credential's subject.";
     9001023: "The grant type cannot be used at `common`, `organizations` or `consumers`.",

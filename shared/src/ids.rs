@@ -16,7 +16,7 @@ pub struct InvalidId {
 }
 
 macro_rules! guid {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident $(, $note:literal)?) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -28,7 +28,8 @@ macro_rules! guid {
             /// # Errors
             /// The text is not 36 characters of hyphenated hexadecimal.
             pub fn parse(text: &str) -> Result<Self, InvalidId> {
-                parse_guid(text).map(Self)
+                let expected = concat!("a GUID like 00000000-0000-0000-0000-000000000000" $(, $note)?);
+                parse_guid(text).map(Self).ok_or(InvalidId { expected })
             }
 
             /// The same identifier as a number.
@@ -82,7 +83,7 @@ macro_rules! guid {
 
 guid! {
     /// A directory ("tenant") of Entra ID: the `tid` claim.
-    TenantId
+    TenantId, "; set the Directory (tenant) ID, since `common`, `organizations` and `consumers` name no tenant"
 }
 guid! {
     /// An app registration's Application (client) ID: the `appid` and `azp` claims, and the `aud` of v2.0 tokens.
@@ -93,13 +94,9 @@ guid! {
     ObjectId
 }
 
-fn parse_guid(text: &str) -> Result<Uuid, InvalidId> {
-    let invalid = InvalidId { expected: "a GUID like 00000000-0000-0000-0000-000000000000" };
+fn parse_guid(text: &str) -> Option<Uuid> {
     // `Uuid` reads braces, URNs and the form without hyphens too.
-    if text.len() != uuid::fmt::Hyphenated::LENGTH {
-        return Err(invalid);
-    }
-    Uuid::try_parse(text).map_err(|_| invalid)
+    (text.len() == uuid::fmt::Hyphenated::LENGTH).then(|| Uuid::try_parse(text).ok()).flatten()
 }
 
 macro_rules! text {

@@ -209,7 +209,7 @@ mod tests {
             (
                 "AZURE_AD__TENANT_ID",
                 "canary",
-                "`azure_ad.tenant_id` (variable AZURE_AD__TENANT_ID): not a GUID like 00000000-0000-0000-0000-000000000000",
+                "`azure_ad.tenant_id` (variable AZURE_AD__TENANT_ID): not a GUID like 00000000-0000-0000-0000-000000000000; set the Directory (tenant) ID, since `common`, `organizations` and `consumers` name no tenant",
             ),
             ("SERVER__PORT", "canary", "`server.port` (variable SERVER__PORT): expected an integer"),
             (

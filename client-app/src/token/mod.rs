@@ -1,25 +1,49 @@
 //! Access tokens by the client credentials grant (RFC 6749 section 4.4), acquired once and kept while usable.
 //!
-//! ```no_run
+//! ```
 //! use client_app::token::{TokenRequest, TokenRetriever};
-//! use shared::azure_ad::{Authority, Instance, Version};
-//! use shared::secret::ClientSecret;
+//! use shared::azure_ad::Version;
+//! # use shared::ids::AppIdUri;
 //!
-//! # async fn example(http: reqwest::Client) -> Result<(), Box<dyn std::error::Error>> {
-//! let instance = Instance::parse("https://login.microsoftonline.com")?;
-//! let request = TokenRequest {
-//!     authority: Authority::new(instance, "8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20".parse()?, None),
-//!     client_id: "3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813".parse()?,
-//!     credentials: ClientSecret::parse(std::env::var("AZURE_CLIENT_SECRET")?)?.into(),
-//!     resource: "api://b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4".parse()?,
-//!     version: Version::V2,
-//! };
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! # let stand_in = authority_app::Authority::builder().spawn().await?;
+//! # let tenant = stand_in.tenant().await?;
+//! # let orders = tenant.application("orders")?.role("Orders.Read")?;
+//! # let registration = tenant.client("caller")?.grant(&orders, "Orders.Read")?;
+//! # let (authority, client_id, secret) =
+//! #     (tenant.authority(), registration.client_id(), registration.secret().clone());
+//! # let resource = AppIdUri::parse(orders.app_id_uri())?;
+//! # let ca = reqwest::Certificate::from_pem(stand_in.ca_certificate_pem().as_bytes())?;
+//! # let http = reqwest::Client::builder().no_proxy().tls_certs_merge([ca]).build()?;
+//! let credentials = secret.into();
+//! let request = TokenRequest { authority, client_id, credentials, resource, version: Version::V2 };
 //! let retriever = TokenRetriever::new(request, http.clone());
 //!
 //! let token = retriever.token().await?;
-//! let answer = http.get("https://api.contoso.com/").header("authorization", token.authorization()).send().await?;
-//! # Ok(())
-//! # }
+//! let request = http.get("https://api.contoso.com/orders").header("authorization", token.authorization());
+//! # assert!(token.is_usable() && request.build()?.headers().contains_key("authorization"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The authority is `Authority::new(Instance::parse("https://login.microsoftonline.com")?, tenant_id, None)`, or another
+//! cloud's instance; [`Credentials`] are made from a secret, certificates, a federated token, or several of these.
+//!
+//! A caller that wants to know what to do about an error matches on it:
+//!
+//! ```
+//! use client_app::token::TokenError;
+//!
+//! fn advice(error: &TokenError) -> String {
+//!     match error {
+//!         TokenError::Credential(_) => format!("renew the credential: {error}"),
+//!         TokenError::Configuration(_) => format!("correct the registration or the settings: {error}"),
+//!         TokenError::Throttled { retry_after, .. } => format!("wait {} s", retry_after.as_secs()),
+//!         other if other.is_retryable() => "try again soon".to_owned(),
+//!         other => other.to_string(),
+//!     }
+//! }
 //! ```
 //!
 //! # Layout
@@ -29,9 +53,10 @@
 //! - `credential/`: what the client proves itself with. [`Credentials`] are tried in turn, each [`Credential`] makes a
 //!   [`Proof`] for each request.
 //! - `managed_identity`: where Azure vouches for the program, and no credential is needed; [`TokenSource`] is either way.
-//! - `response`: what an authority may answer, checked strictly.
-//! - `cache`: one token, one request at a time, shared by all who wait.
-//! - [`Token`] knows how long it is usable; [`TokenError`] who is at fault and what mends it.
+//! - `response`: what an authority may answer, checked strictly; `patience`: how long a request goes on, and its retry.
+//! - `cache/`: one token, one request at a time, shared by all who wait; `spacing` says how often a renewal is tried and
+//!   `pause` how long a failure stands. A retriever keeps one cache for each authority, tenant, client and resource.
+//! - [`Token`] knows how long it is usable, and `life` why so long; [`TokenError`] who is at fault and what mends it.
 //!
 //! Dependency rule: nothing here knows the rest of the crate, so that the folder can be lifted out.
 

@@ -8,8 +8,11 @@
 
 mod certificate;
 mod managed_identity;
+mod faults;
 mod peer;
 mod program;
+mod raw_peer;
+mod renewal;
 mod resource_client;
 mod token;
 mod web;

@@ -1,0 +1,136 @@
+//! Peers that speak TCP and TLS by hand, to misbehave as no HTTP server would.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    date_time_ymd,
+};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+/// What is wrong with the certificate of a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Certificate {
+    Good,
+    Expired,
+    NotYetValid,
+    ForAnotherHost,
+    ForClients,
+}
+
+/// What a peer does with a connection.
+#[derive(Debug, Clone)]
+pub(crate) enum Behaviour {
+    /// Reads the request, sends this, and ends the connection.
+    Sends(Vec<u8>),
+    /// Reads the request, sends this and then one byte a time for ever.
+    Drips(Vec<u8>),
+    /// Reads the request, sends this and then as much as the other side takes.
+    Pours(Vec<u8>),
+    /// Resets the connection after the request.
+    Resets,
+    /// Accepts the connection and never says a word.
+    IsSilent,
+    /// Speaks http where https is expected.
+    SpeaksPlainly,
+}
+
+/// A peer, and how many bytes of requests it has seen.
+pub(crate) struct RawPeer {
+    pub(crate) url: String,
+    pub(crate) ca_pem: String,
+    pub(crate) connections: Arc<AtomicUsize>,
+    pub(crate) bytes_seen: Arc<AtomicUsize>,
+}
+
+impl RawPeer {
+    pub(crate) async fn start(behaviour: Behaviour, certificate: Certificate) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let (acceptor, ca_pem) = acceptor(certificate);
+        let (connections, bytes_seen) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let (count, seen) = (Arc::clone(&connections), Arc::clone(&bytes_seen));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(serve(stream, acceptor.clone(), behaviour.clone(), Arc::clone(&seen)));
+            }
+        });
+        Self { url, ca_pem, connections, bytes_seen }
+    }
+}
+
+fn acceptor(certificate: Certificate) -> (TlsAcceptor, String) {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let host = if certificate == Certificate::ForAnotherHost { "elsewhere.example" } else { "localhost" };
+    let mut params = CertificateParams::new([host.to_owned()]).unwrap();
+    match certificate {
+        Certificate::Expired => params.not_after = date_time_ymd(2020, 1, 1),
+        Certificate::NotYetValid => params.not_before = date_time_ymd(4000, 1, 1),
+        Certificate::ForClients => params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth],
+        Certificate::Good | Certificate::ForAnotherHost => (),
+    }
+    let key = KeyPair::generate().unwrap();
+    let chain = vec![params.signed_by(&key, &ca).unwrap().der().clone()];
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap();
+    (TlsAcceptor::from(Arc::new(config)), ca.pem())
+}
+
+async fn serve(mut stream: TcpStream, acceptor: TlsAcceptor, behaviour: Behaviour, seen: Arc<AtomicUsize>) {
+    match behaviour {
+        Behaviour::IsSilent => std::future::pending().await,
+        Behaviour::SpeaksPlainly => {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
+        }
+        Behaviour::Resets => {
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            read_request(&mut stream, &seen).await;
+            // With no time to linger the connection is reset rather than closed.
+            stream.get_ref().0.set_zero_linger().unwrap();
+        }
+        Behaviour::Sends(bytes) => {
+            let Ok(mut stream) = acceptor.accept(stream).await else { return };
+            read_request(&mut stream, &seen).await;
+            let _ = stream.write_all(&bytes).await;
+            let _ = stream.shutdown().await;
+        }
+        Behaviour::Drips(bytes) => {
+            let Ok(mut stream) = acceptor.accept(stream).await else { return };
+            read_request(&mut stream, &seen).await;
+            let _ = stream.write_all(&bytes).await;
+            while stream.write_all(b"x").await.is_ok() && stream.flush().await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+        Behaviour::Pours(bytes) => {
+            let Ok(mut stream) = acceptor.accept(stream).await else { return };
+            read_request(&mut stream, &seen).await;
+            let _ = stream.write_all(&bytes).await;
+            while stream.write_all(&[b' '; 16 * 1024]).await.is_ok() {}
+        }
+    }
+}
+
+/// Reads until the form is there: its last field is the secret.
+async fn read_request(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), seen: &AtomicUsize) {
+    let (mut request, mut buffer) = (Vec::new(), [0; 4096]);
+    while !String::from_utf8_lossy(&request).contains("client_secret=") {
+        match stream.read(&mut buffer).await {
+            Ok(0) | Err(_) => return,
+            Ok(read) => {
+                seen.fetch_add(read, Ordering::Relaxed);
+                request.extend_from_slice(&buffer[..read]);
+            }
+        }
+    }
+}
