@@ -1,0 +1,116 @@
+//! A cached token with the value of its `Authorization` header: this client beside azure_identity, on one task and on
+//! two that contend. `cargo bench` in this folder.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use authority_app::Authority;
+use azure_core::credentials::{Secret, TokenCredential};
+use azure_core::http::headers::Headers;
+use azure_core::http::{AsyncRawResponse, ClientOptions, HttpClient, Request, StatusCode, Transport};
+use azure_identity::{ClientSecretCredential, ClientSecretCredentialOptions};
+use client_app::token::{TokenRequest, TokenRetriever};
+use criterion::{Criterion, criterion_group, criterion_main};
+use http::HeaderValue;
+use shared::azure_ad::Version;
+use tokio::runtime::Runtime;
+
+const SCOPE: &str = "api://b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4/.default";
+
+/// Answers azure_identity with a token, without a network.
+#[derive(Debug)]
+struct Answering;
+
+#[async_trait::async_trait]
+impl HttpClient for Answering {
+    async fn execute_request(&self, _: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let token = "x".repeat(1500);
+        let body = format!(r#"{{"token_type":"Bearer","expires_in":86399,"access_token":"{token}"}}"#);
+        Ok(AsyncRawResponse::from_bytes(StatusCode::Ok, Headers::new(), body))
+    }
+}
+
+fn azure() -> Arc<ClientSecretCredential> {
+    let transport = Some(Transport::new(Arc::new(Answering)));
+    let options = ClientSecretCredentialOptions {
+        client_options: ClientOptions { transport, ..ClientOptions::default() },
+    };
+    let tenant = "8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20";
+    ClientSecretCredential::new(tenant, tenant.to_owned(), Secret::new("secret"), Some(options)).unwrap()
+}
+
+async fn azure_header(credential: &ClientSecretCredential) -> HeaderValue {
+    let token = credential.get_token(&[SCOPE], None).await.unwrap();
+    HeaderValue::try_from(format!("Bearer {}", token.token.secret())).unwrap()
+}
+
+/// A retriever before the stand-in, which is asked once.
+async fn retriever() -> (TokenRetriever, Authority) {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::builder().data_folder(folder.path()).spawn().await.unwrap();
+    let tenant = authority.tenant().await.unwrap();
+    let api = tenant.application("api").unwrap().role("Read").unwrap();
+    let client = tenant.client("caller").unwrap().grant(&api, "Read").unwrap();
+    let ca = reqwest::Certificate::from_pem(authority.ca_certificate_pem().as_bytes()).unwrap();
+    let http = reqwest::Client::builder().tls_certs_merge([ca]).build().unwrap();
+    let request = TokenRequest {
+        authority: tenant.authority(),
+        client_id: client.client_id(),
+        credentials: client.secret().clone().into(),
+        resource: api.app_id_uri().parse().unwrap(),
+        version: Version::V2,
+    };
+    (TokenRetriever::new(request, http), authority)
+}
+
+async fn our_header(retriever: &TokenRetriever) -> HeaderValue {
+    retriever.token().await.unwrap().authorization().clone()
+}
+
+async fn azure_rounds(credential: Arc<ClientSecretCredential>, rounds: u64) {
+    for _ in 0..rounds {
+        black_box(azure_header(&credential).await);
+    }
+}
+
+async fn our_rounds(retriever: Arc<TokenRetriever>, rounds: u64) {
+    for _ in 0..rounds {
+        black_box(our_header(&retriever).await);
+    }
+}
+
+/// How long two tasks at once take.
+async fn both<F: Future<Output = ()> + Send + 'static>(tasks: [F; 2]) -> Duration {
+    let start = Instant::now();
+    for task in tasks.map(tokio::spawn) {
+        task.await.unwrap();
+    }
+    start.elapsed()
+}
+
+fn cached_token(criterion: &mut Criterion) {
+    let runtime = Runtime::new().unwrap();
+    let (retriever, _authority) = runtime.block_on(retriever());
+    let credential = azure();
+
+    let mut one = criterion.benchmark_group("one task");
+    one.bench_function("client_app", |b| b.to_async(&runtime).iter(|| our_header(&retriever)));
+    one.bench_function("azure_identity", |b| b.to_async(&runtime).iter(|| azure_header(&credential)));
+    one.finish();
+
+    let retriever = Arc::new(retriever);
+    let mut two = criterion.benchmark_group("two tasks");
+    two.bench_function("client_app", |b| {
+        b.to_async(&runtime)
+            .iter_custom(|rounds| both([(); 2].map(|()| our_rounds(Arc::clone(&retriever), rounds))));
+    });
+    two.bench_function("azure_identity", |b| {
+        b.to_async(&runtime)
+            .iter_custom(|rounds| both([(); 2].map(|()| azure_rounds(Arc::clone(&credential), rounds))));
+    });
+    two.finish();
+}
+
+criterion_group!(benches, cached_token);
+criterion_main!(benches);
