@@ -65,7 +65,7 @@ async fn retriever() -> (TokenRetriever, Authority) {
 }
 
 async fn our_header(retriever: &TokenRetriever) -> HeaderValue {
-    retriever.token().await.unwrap().authorization().clone()
+    retriever.authorization().await.unwrap()
 }
 
 async fn azure_rounds(credential: Arc<ClientSecretCredential>, rounds: u64) {

@@ -43,18 +43,25 @@ struct Desk {
 }
 
 impl Cache {
-    /// The usable token, renewed behind its callers when it is time; or else the outcome of the one request that
-    /// `acquire` makes for everybody who waits.
-    pub(super) async fn token<F>(self: &Arc<Self>, acquire: impl FnOnce(Ask) -> F) -> Outcome
+    /// What `take` takes of the usable token, which is renewed behind its callers when it is time; or else of the
+    /// outcome of the one request that `acquire` makes for everybody who waits.
+    pub(super) async fn token<T, F>(
+        self: &Arc<Self>,
+        acquire: impl FnOnce(Ask) -> F,
+        take: impl Fn(&Arc<Token>) -> T,
+    ) -> Result<T, TokenError>
     where
         F: Future<Output = Result<Token, TokenError>> + Send + 'static,
     {
         let now = Instant::now();
-        let Some(token) = self.usable(now) else { return self.wait(None, acquire).await };
-        if token.is_due_at(now) && self.renewals.claim(now) {
+        let taken = self.usable(now, |token| (take(token), token.is_due_at(now)));
+        let Some((taken, is_due)) = taken else {
+            return self.wait(None, acquire).await.map(|token| take(&token));
+        };
+        if is_due && self.renewals.claim(now) {
             self.renew(acquire);
         }
-        Ok(token)
+        Ok(taken)
     }
 
     /// A token that was asked for with these claims; it takes the current one's place.
@@ -91,9 +98,11 @@ impl Cache {
         self.current.load_full()
     }
 
-    fn usable(&self, now: Instant) -> Option<Arc<Token>> {
+    /// What `take` takes of the usable token. The token itself is borrowed: counting its owners would make callers on
+    /// several processors wait for each other.
+    fn usable<T>(&self, now: Instant, take: impl FnOnce(&Arc<Token>) -> T) -> Option<T> {
         let current = self.current.load();
-        current.as_ref().filter(|token| token.is_usable_at(now, SystemTime::now())).map(Arc::clone)
+        current.as_ref().filter(|token| token.is_usable_at(now, SystemTime::now)).map(take)
     }
 
     async fn wait<F>(self: &Arc<Self>, claims: Option<Arc<str>>, acquire: impl FnOnce(Ask) -> F) -> Outcome
@@ -121,7 +130,7 @@ impl Cache {
         }
         let now = Instant::now();
         // Another caller's request may have ended between the first look and the lock.
-        if let Some(token) = self.usable(now).filter(|_| desk.is_answered(claims.as_ref(), now)) {
+        if let Some(token) = self.usable(now, Arc::clone).filter(|_| desk.is_answered(claims.as_ref(), now)) {
             return Boarded::Arrived(Ok(token));
         }
         if let Some(error) = desk.pause.standing(now) {
@@ -179,8 +188,7 @@ impl Cache {
             }
             Err(error) => {
                 self.renewals.postpone(desk.pause.failed(error, now));
-                if let Some(token) = self.usable(now) {
-                    let expires_at = token.expires_at();
+                if let Some(expires_at) = self.usable(now, |token| token.expires_at()) {
                     tracing::warn!(%error, %expires_at, "no new access token yet; the one at hand serves on");
                 }
             }

@@ -5,6 +5,7 @@ mod caches;
 use std::fmt;
 use std::sync::Arc;
 
+use http::HeaderValue;
 use reqwest::Client;
 use shared::ids::AppIdUri;
 
@@ -61,7 +62,16 @@ impl TokenRetriever {
     /// # Errors
     /// No usable token is at hand, and the authority gave none.
     pub async fn token(&self) -> Result<Arc<Token>, TokenError> {
-        self.cache.token(|ask| self.request(ask)).await
+        self.cache.token(|ask| self.request(ask), Arc::clone).await
+    }
+
+    /// The value of the `Authorization` header of a usable token, ready-made and marked sensitive: for whoever needs
+    /// no more of the token than that.
+    ///
+    /// # Errors
+    /// As for [`token`](Self::token).
+    pub async fn authorization(&self) -> Result<HeaderValue, TokenError> {
+        self.cache.token(|ask| self.request(ask), |token| token.authorization().clone()).await
     }
 
     /// Drops a token that the resource rejected, and tells whether [`token`](Self::token) brings another one.

@@ -198,8 +198,10 @@ async fn callers_of_a_retriever_and_its_clones_share_one_request_and_one_token()
     }
     assert!(callers.join_all().await.into_iter().all(|had_a_token| had_a_token));
     assert!(retriever.token().await.is_ok());
+    let authorization = retriever.authorization().await.unwrap();
+    assert_eq!(authorization, format!("Bearer {TOKEN}").as_str());
     assert_eq!(peers.authority.asked().len(), 1);
-    shows_no_canary(&format!("{retriever:?}"));
+    shows_no_canary(&format!("{retriever:?} {authorization:?}"));
 }
 
 #[tokio::test]

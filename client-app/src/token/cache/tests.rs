@@ -68,7 +68,7 @@ impl Authority {
     }
 
     async fn ask(&self, answer: Answer) -> Outcome {
-        self.cache.token(self.answering(answer)).await
+        self.cache.token(self.answering(answer), Arc::clone).await
     }
 
     async fn ask_with(&self, claims: &str) -> Outcome {
@@ -369,6 +369,6 @@ async fn ten_thousand_leaders_that_leave_block_nobody() {
 async fn a_request_that_panics_is_an_error_and_the_next_call_asks_again() {
     let authority = Authority::new();
     let panicking = async |_: Ask| panic!("as the test wants");
-    assert!(matches!(authority.cache.token(panicking).await, Err(TokenError::Abandoned)));
+    assert!(matches!(authority.cache.token(panicking, Arc::clone).await, Err(TokenError::Abandoned)));
     assert_eq!(text(&authority.ask(Life(3599)).await), "token-1");
 }
