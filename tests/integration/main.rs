@@ -3,8 +3,8 @@
 
 mod authorization;
 mod catalogue;
-mod decisions;
 mod credentials;
+mod decisions;
 mod demo_program;
 mod durability;
 mod explain;

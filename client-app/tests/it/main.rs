@@ -7,8 +7,8 @@
 )]
 
 mod certificate;
-mod managed_identity;
 mod faults;
+mod managed_identity;
 mod peer;
 mod program;
 mod raw_peer;

@@ -85,8 +85,14 @@ impl KeySource {
         })
     }
 
+    /// Where a discovery document says the keys are.
+    #[cfg(fuzzing)]
+    pub(in crate::authentication) fn key_set_url(&self, document: &[u8]) -> Result<Url, FetchError> {
+        Ok(self.discovery(document)?.jwks_uri)
+    }
+
     /// OpenID Connect Discovery section 4.3: the issuer must be the very one that was asked for.
-    pub(in crate::authentication) fn discovery(&self, document: &[u8]) -> Result<Discovery, FetchError> {
+    fn discovery(&self, document: &[u8]) -> Result<Discovery, FetchError> {
         let discovery: Discovery = serde_json::from_slice(document).map_err(|_| FetchError::Discovery)?;
         if discovery.issuer != self.tenancy.metadata_issuer() {
             return Err(FetchError::Issuer);
