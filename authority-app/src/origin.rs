@@ -30,6 +30,8 @@ const MICROSOFT: [&str; 12] = [
 pub(crate) struct Origin {
     names: Vec<String>,
     canonical: Instance,
+    /// The host and port of the canonical URL, as they stand in a `Host`.
+    authority: String,
     pinned: bool,
 }
 
@@ -54,7 +56,8 @@ impl Origin {
                 .map_err(|error| KeyProblem::new("server.names", error.to_string()))?,
         };
         known.extend(addresses(address.ip()).into_iter().map(in_url));
-        Ok(Self { names: known, canonical, pinned: public_url.is_some() })
+        let authority = canonical.url().authority().to_owned();
+        Ok(Self { names: known, canonical, authority, pinned: public_url.is_some() })
     }
 
     /// The base URL for whoever knows no better one.
@@ -66,6 +69,8 @@ impl Origin {
     pub(crate) fn of(&self, headers: &HeaderMap) -> Instance {
         let mut hosts = headers.get_all(HOST).iter();
         let host = match (self.pinned, hosts.next(), hosts.next()) {
+            // What most clients use, and what need not be read.
+            (false, Some(host), None) if host == self.authority.as_str() => None,
             (false, Some(host), None) => Authority::try_from(host.as_bytes()).ok(),
             _ => None,
         };

@@ -102,7 +102,10 @@ impl SigningKey {
             Version::V1 => format!(r#"{{"typ":"JWT","alg":"RS256","x5t":"{kid}","kid":"{kid}"}}"#),
             Version::V2 => format!(r#"{{"typ":"JWT","alg":"RS256","kid":"{kid}"}}"#),
         };
-        let mut token = BASE64_URL_SAFE_NO_PAD.encode(header);
+        // Base64 makes four characters of three bytes.
+        let bytes = header.len() + claims.len() + self.pair.public_modulus_len();
+        let mut token = String::with_capacity(bytes * 4 / 3 + 8);
+        BASE64_URL_SAFE_NO_PAD.encode_string(header, &mut token);
         token.push('.');
         BASE64_URL_SAFE_NO_PAD.encode_string(claims, &mut token);
         let signature = self.signature(&RSA_PKCS1_SHA256, token.as_bytes())?;

@@ -8,16 +8,17 @@
     reason = "a measurement that cannot be made ends with where it stopped"
 )]
 
+mod load;
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use load::Load;
 use reqwest::{Certificate, Client};
 use tokio::runtime::Runtime;
 
@@ -40,7 +41,7 @@ const ROUNDS: usize = 7;
 const TURN: Duration = Duration::from_secs(1);
 
 /// The most tokens that are asked for in a round.
-const MOST_TOKENS: u64 = 50_000;
+const MOST_TOKENS: u32 = 50_000;
 
 /// Clock ticks a second in Linux's account of processor time.
 const TICKS: f64 = 100.0;
@@ -72,12 +73,18 @@ fn main() {
 
     let cores = std::thread::available_parallelism().unwrap().get();
     let one = signatures_a_second(1);
-    let mut rounds: Vec<Round> =
-        (0..ROUNDS).map(|_| Round::measure(&runtime, &http, &stand_in, cores)).collect();
+    let path = format!("/{TENANT}/oauth2/v2.0/token");
+    let mut load = Load::connect(&stand_in.base, &ca_file, CONNECTIONS, &path, &FORM);
+    let mut rounds: Vec<Round> = (0..ROUNDS).map(|_| Round::measure(&mut load, &stand_in, cores)).collect();
     rounds.sort_by(|a, b| a.ratio().total_cmp(&b.ratio()));
     let median = &rounds[ROUNDS / 2];
     let total = |of: fn(&Round) -> f64| rounds.iter().map(of).sum::<f64>();
-    let processor = 1e6 * total(|round| round.processor) / total(|round| round.tokens * TURN.as_secs_f64());
+    let tokens = total(|round| round.tokens * TURN.as_secs_f64());
+    let signatures = total(|round| round.signatures * TURN.as_secs_f64());
+    let micros = |seconds: f64, number: f64| 1e6 * seconds / number;
+    let signing = micros(total(|round| round.processor.signing), signatures);
+    let standing_in = micros(total(|round| round.processor.stand_in), tokens);
+    let loading = micros(total(|round| round.processor.load), tokens);
 
     println!("start to first answer   {:>7.0} ms (median of {STARTS})", millis(starts[STARTS / 2]));
     println!("memory, idle            {idle:>7.1} MB");
@@ -93,23 +100,46 @@ fn main() {
         median.tokens
     );
     println!("tokens / signatures     {:>7.0} % (median of {ROUNDS})", 100.0 * median.ratio());
-    println!("the stand-in's part     {processor:>7.0} us of a core for a token, signing included");
+    println!("processor time          {signing:>7.0} us for a signature");
+    println!(
+        "                        {standing_in:>7.0} us for a token in the stand-in, its signature included"
+    );
+    println!("                        {loading:>7.0} us for a token in the load");
+    println!(
+        "signature / token       {:>7.0} % of the stand-in's processor time, {:.0} % with the load's",
+        100.0 * signing / standing_in,
+        100.0 * signing / (standing_in + loading)
+    );
 }
 
 /// Signatures and tokens a second, one right after the other.
 struct Round {
     signatures: f64,
     tokens: f64,
-    /// The stand-in's processor time for the tokens, in seconds.
-    processor: f64,
+    processor: Processor,
+}
+
+/// Processor time in seconds. Unlike the rates, it hardly depends on what else the machine does.
+struct Processor {
+    /// For the signatures.
+    signing: f64,
+    /// For the tokens, in the stand-in.
+    stand_in: f64,
+    /// For the tokens, in this process.
+    load: f64,
 }
 
 impl Round {
-    fn measure(runtime: &Runtime, http: &Client, stand_in: &StandIn, cores: usize) -> Self {
+    fn measure(load: &mut Load, stand_in: &StandIn, cores: usize) -> Self {
+        let used = || (processor("self"), processor(&stand_in.child.id().to_string()));
+        let (start, _) = used();
         let signatures = signatures_a_second(cores);
-        let before = stand_in.processor();
-        let tokens = runtime.block_on(tokens_a_second(http, &stand_in.base));
-        Self { signatures, tokens, processor: stand_in.processor() - before }
+        let (signed, before) = used();
+        let tokens = load.tokens_a_second(TURN, MOST_TOKENS);
+        let (loaded, after) = used();
+        let processor =
+            Processor { signing: signed - start, stand_in: after - before, load: loaded - signed };
+        Self { signatures, tokens, processor }
     }
 
     fn ratio(&self) -> f64 {
@@ -136,15 +166,6 @@ impl StandIn {
         Self { child, base: base.unwrap() }
     }
 
-    /// The processor time that it has used, in seconds.
-    fn processor(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        // The name, in parentheses, comes second; user and system time are 14th and 15th.
-        let after_name = stat.rsplit(')').next().unwrap_or_default();
-        let times = after_name.split_whitespace().skip(11).take(2);
-        times.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS
-    }
-
     /// A row of Linux's account of the process, in MB.
     fn memory(&self, row: &str) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
@@ -160,6 +181,15 @@ impl Drop for StandIn {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The processor time that a process has used, in seconds.
+fn processor(process: &str) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The name, in parentheses, comes second; user and system time are 14th and 15th.
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let times = after_name.split_whitespace().skip(11).take(2);
+    times.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS
 }
 
 fn client(ca_file: &Path) -> Client {
@@ -184,32 +214,6 @@ fn signatures_a_second(threads: usize) -> f64 {
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(|| count(&pair))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
-    f64::from(total) / begin.elapsed().as_secs_f64()
-}
-
-async fn tokens_a_second(http: &Client, base: &str) -> f64 {
-    let url = format!("{base}/{TENANT}/oauth2/v2.0/token");
-    let asked = Arc::new(AtomicU64::new(0));
-    let begin = Instant::now();
-    let tasks: Vec<_> = (0..CONNECTIONS)
-        .map(|_| {
-            let (http, url, asked) = (http.clone(), url.clone(), Arc::clone(&asked));
-            tokio::spawn(async move {
-                let mut count = 0_u32;
-                while begin.elapsed() < TURN && asked.fetch_add(1, Ordering::Relaxed) < MOST_TOKENS {
-                    let answer = http.post(&url).form(&FORM).send().await.unwrap();
-                    assert!(answer.status().is_success());
-                    answer.bytes().await.unwrap();
-                    count += 1;
-                }
-                count
-            })
-        })
-        .collect();
-    let mut total = 0;
-    for task in tasks {
-        total += task.await.unwrap();
-    }
     f64::from(total) / begin.elapsed().as_secs_f64()
 }
 

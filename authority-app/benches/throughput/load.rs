@@ -1,0 +1,120 @@
+//! The load: token requests over https, from as little of the processor as a client can do with.
+//!
+//! What it uses the stand-in lacks, since both share the machine. So the request is written once and sent as it is, and
+//! of an answer only what tells its end and its outcome is read. One thread serves all connections in turn, each with
+//! a request under way.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use url::{Url, form_urlencoded};
+
+/// Connections to a stand-in, each kept alive.
+pub(crate) struct Load {
+    connections: Vec<Connection>,
+    request: Vec<u8>,
+}
+
+/// One connection and what it has received of the next answer.
+struct Connection {
+    stream: StreamOwned<ClientConnection, TcpStream>,
+    received: Vec<u8>,
+}
+
+impl Load {
+    /// Connects; only who has a certificate of this authority is the stand-in.
+    pub(crate) fn connect(
+        base: &str,
+        ca_file: &Path,
+        connections: usize,
+        path: &str,
+        form: &[(&str, &str)],
+    ) -> Self {
+        let url = Url::parse(base).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(ca_file).unwrap()).unwrap();
+        let config = Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth());
+        let (host, port) = (url.host_str().unwrap().to_owned(), url.port().unwrap());
+        let connect = |_| {
+            let socket = TcpStream::connect((host.as_str(), port)).unwrap();
+            socket.set_nodelay(true).unwrap();
+            let name = ServerName::try_from(host.clone()).unwrap();
+            let tls = ClientConnection::new(Arc::clone(&config), name).unwrap();
+            Connection { stream: StreamOwned::new(tls, socket), received: Vec::new() }
+        };
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: {host}:{port}\r\n\
+             content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        Self { connections: (0..connections).map(connect).collect(), request: request.into_bytes() }
+    }
+
+    /// Asks for tokens as fast as they come, for so long or up to so many; returns how many came a second.
+    pub(crate) fn tokens_a_second(&mut self, time: Duration, most: u32) -> f64 {
+        let begin = Instant::now();
+        for connection in &mut self.connections {
+            connection.ask(&self.request).unwrap();
+        }
+        let mut tokens = 0_u32;
+        'asking: loop {
+            for connection in &mut self.connections {
+                connection.expect_token();
+                tokens += 1;
+                if begin.elapsed() >= time || tokens >= most {
+                    connection.ask(&self.request).unwrap();
+                    break 'asking;
+                }
+                connection.ask(&self.request).unwrap();
+            }
+        }
+        let rate = f64::from(tokens) / begin.elapsed().as_secs_f64();
+        // What is still under way is not counted.
+        self.connections.iter_mut().for_each(Connection::expect_token);
+        rate
+    }
+}
+
+impl Connection {
+    fn ask(&mut self, request: &[u8]) -> io::Result<()> {
+        self.stream.write_all(request)?;
+        self.stream.flush()
+    }
+
+    /// Reads one answer, which has to be a token.
+    fn expect_token(&mut self) {
+        let head = loop {
+            if let Some(place) = find(&self.received, b"\r\n\r\n") {
+                break place + 4;
+            }
+            self.receive();
+        };
+        let fields = std::str::from_utf8(&self.received[..head]).unwrap();
+        assert!(fields.starts_with("HTTP/1.1 200 "), "{fields}");
+        let length = fields.lines().find_map(|field| field.strip_prefix("content-length: ")).unwrap();
+        let end = head + length.parse::<usize>().unwrap();
+        while self.received.len() < end {
+            self.receive();
+        }
+        assert!(find(&self.received[head..end], br#""access_token":"eyJ"#).is_some(), "no token");
+        self.received.drain(..end);
+    }
+
+    fn receive(&mut self) {
+        let mut buffer = [0; 8192];
+        let read = self.stream.read(&mut buffer).unwrap();
+        assert!(read > 0, "the stand-in closed the connection");
+        self.received.extend_from_slice(&buffer[..read]);
+    }
+}
+
+fn find(text: &[u8], part: &[u8]) -> Option<usize> {
+    text.windows(part.len()).position(|window| window == part)
+}
