@@ -93,7 +93,7 @@ async fn the_admin_listener_refuses_what_a_web_page_could_send() {
                 "{kind}"
             );
         }
-        for host in ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io:80", "user@evil.example"] {
+        for host in ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io:80"] {
             let answer = send(http.post(url.clone()).header("host", host).json(&json!({}))).await;
             assert_eq!((answer.status.as_u16(), answer.json().text("code")), (403, "host_refused"), "{host}");
             assert_eq!(answer.header("content-type"), "application/problem+json");
