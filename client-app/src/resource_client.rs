@@ -3,21 +3,30 @@
 //! A token goes to the configured origin alone: every URL is made by [`BaseUrl`], redirects are not followed,
 //! and nothing that the resource answers is ever used as an address.
 
+//!
+//! A refused token is replaced, and a call that is asked to wait is made again where that does no harm: see [`call`].
+
 mod base_url;
+mod call;
+mod challenge;
+mod correlation;
 mod error;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use reqwest::{Client, RequestBuilder};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use shared::http_client;
+use shared::correlation::RequestId;
 use shared::resource::{NewResource, Resource, ResourcePage};
 use shared::settings::SettingsError;
 use url::Url;
 use uuid::Uuid;
 
 pub use base_url::{BaseUrl, InvalidBaseUrl};
+pub use correlation::Correlation;
 pub use error::{Refused, ResourceError};
+
+use call::Call;
 
 use crate::settings::ResourceSettings;
 use crate::token::TokenRetriever;
@@ -36,6 +45,8 @@ pub struct ResourceClient {
     base_url: BaseUrl,
     retriever: TokenRetriever,
     http: Client,
+    /// On whose behalf the calls are made; each is its own where it is absent.
+    correlation: Option<Correlation>,
 }
 
 /// Which page of a list is wanted.
@@ -70,7 +81,13 @@ impl ResourceClient {
         http: Client,
     ) -> Result<Self, SettingsError> {
         settings.base_url.check_transport(settings.allow_plain_http)?;
-        Ok(Self { base_url: settings.base_url.clone(), retriever, http })
+        Ok(Self { base_url: settings.base_url.clone(), retriever, http, correlation: None })
+    }
+
+    /// A client whose calls belong to this request and its trace.
+    #[must_use]
+    pub fn on_behalf_of(&self, correlation: Correlation) -> Self {
+        Self { correlation: Some(correlation), ..self.clone() }
     }
 
     /// The retriever whose tokens this client sends.
@@ -147,21 +164,14 @@ impl ResourceClient {
         self.http.request(method, url)
     }
 
-    /// The one place that attaches the token.
     async fn send(&self, request: RequestBuilder) -> Result<Answer, ResourceError> {
-        let token = self.retriever.token().await?;
-        let request = request.header(header::AUTHORIZATION, token.authorization());
-        let response =
-            request.send().await.map_err(|error| ResourceError::Unreachable(error.without_url()))?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = http_client::read_body(response, MAX_BODY_BYTES)
-            .await
-            .map_err(|source| ResourceError::Body { status, source })?;
-        if status.is_success() {
-            Ok(Answer { status, headers, body })
-        } else {
-            Err(ResourceError::Refused(Box::new(Refused::new(status, &headers, &body))))
-        }
+        let correlation = self.correlation.clone().unwrap_or_default();
+        let request = request.build().map_err(|error| ResourceError::Unreachable {
+            request_id: correlation.request_id().clone(),
+            source: error.without_url(),
+        })?;
+        let call = Call { http: &self.http, retriever: &self.retriever, correlation: &correlation };
+        call.send(&request).await
     }
 }
 
@@ -170,16 +180,21 @@ struct Answer {
     status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
+    request_id: RequestId,
 }
 
 impl Answer {
     fn expect(&self, status: StatusCode) -> Result<(), ResourceError> {
-        if self.status == status { Ok(()) } else { Err(ResourceError::Malformed { status: self.status }) }
+        if self.status == status { Ok(()) } else { Err(self.malformed()) }
+    }
+
+    fn malformed(&self) -> ResourceError {
+        ResourceError::Malformed { status: self.status, request_id: self.request_id.clone() }
     }
 
     fn json<T: DeserializeOwned>(&self, status: StatusCode) -> Result<T, ResourceError> {
         self.expect(status)?;
-        serde_json::from_slice(&self.body).map_err(|_| ResourceError::Malformed { status })
+        serde_json::from_slice(&self.body).map_err(|_| self.malformed())
     }
 
     fn tagged(&self, status: StatusCode) -> Result<Tagged, ResourceError> {

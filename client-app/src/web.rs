@@ -1,5 +1,6 @@
 //! The routes of the web service, and what holds for all of them.
 
+mod client;
 mod failure;
 mod health;
 mod resources;
@@ -12,13 +13,14 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use shared::correlation::REQUEST_ID;
 use shared::loopback::has_loopback_host;
 use shared::problem::Problem;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 
 use self::failure::Failure;
-use crate::resource_client::ResourceClient;
+use crate::resource_client::{Correlation, ResourceClient};
 
 /// The largest body of a request, in bytes: a resource's content of 64 KiB, however its JSON is spelled.
 const MAX_BODY_BYTES: usize = 512 * 1024;
@@ -33,7 +35,7 @@ pub(crate) fn routes(client: ResourceClient, local: bool) -> Router {
         .route("/api/resources/{id}", get(resources::read).put(resources::replace).delete(resources::delete))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
-        .fallback(async || Failure::new(StatusCode::NOT_FOUND, "not_found"))
+        .fallback(async || Failure::new(StatusCode::NOT_FOUND, "route_not_found"))
         .method_not_allowed_fallback(async || {
             Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed")
         })
@@ -66,15 +68,21 @@ async fn within_time(request: Request, next: Next) -> Response {
     tokio::time::timeout(TIME_LIMIT, next.run(request)).await.unwrap_or_else(|_| timed_out())
 }
 
-/// One record for each request, and no store for any answer.
-async fn recorded(request: Request, next: Next) -> Response {
+/// One record for each request, its id in the answer, and no store for any answer.
+async fn recorded(mut request: Request, next: Next) -> Response {
     // The route and not the path: a path may hold anything.
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
     let is_probe = route.starts_with("/health/");
-    let span = tracing::info_span!("request", method = %request.method(), route);
+    let correlation = Correlation::of(request.headers());
+    let request_id = correlation.request_id().clone();
+    let span = tracing::info_span!(
+        "request", method = %request.method(), route, %request_id, trace_id = correlation.trace_id()
+    );
+    request.extensions_mut().insert(correlation);
     let started = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(REQUEST_ID, request_id.header_value());
     let (status, milliseconds) = (response.status().as_u16(), started.elapsed().as_secs_f64() * 1000.0);
     span.in_scope(|| {
         // Probes come every few seconds, for ever.

@@ -6,6 +6,9 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::{HeaderMap, header};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy, Response, redirect};
 use serde::Deserialize;
 
@@ -70,16 +73,44 @@ pub fn metadata_client() -> Result<Client, KeyProblem> {
 /// Whether a request failed because the peer's certificate is not trusted: the CA is unknown, the name or time wrong.
 #[must_use]
 pub fn is_untrusted(error: &reqwest::Error) -> bool {
-    let mut next: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = next {
-        if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
-            return true;
-        }
+    causes(error).any(|error| matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))))
+}
+
+/// Whether a request failed because the peer seems to speak http where https was spoken, or the other way round.
+#[must_use]
+pub fn is_other_scheme(error: &reqwest::Error) -> bool {
+    causes(error).any(|error| {
+        let not_tls = matches!(error.downcast_ref(), Some(rustls::Error::InvalidMessage(_)));
+        not_tls || error.downcast_ref().is_some_and(hyper::Error::is_parse)
+    })
+}
+
+/// An error and what caused it.
+fn causes<'e>(error: &'e reqwest::Error) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    let first: &'e (dyn Error + 'static) = error;
+    std::iter::successors(Some(first), |error: &&'e (dyn Error + 'static)| {
+        let error: &'e (dyn Error + 'static) = *error;
         // An `io::Error` names the source of what it holds, and not what it holds.
         let held = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        next = held.map_or_else(|| error.source(), |held| Some(held));
-    }
-    false
+        held.map_or_else(|| error.source(), |held| Some(held))
+    })
+}
+
+/// The longest wait that is believed: an hour, as in Microsoft's own libraries.
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
+
+/// How long an answer asks to wait: a number of seconds or a date (RFC 9110 section 10.2.3). Anything else counts as
+/// absent.
+#[must_use]
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = if let Ok(seconds) = text.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let date = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Duration::try_from(date.duration_since(Timestamp::now())).unwrap_or_default()
+    };
+    Some(wait.min(LONGEST_WAIT))
 }
 
 /// Why an answer's body could not be had.

@@ -1,11 +1,14 @@
 //! Why a call of the resource failed.
 
 use std::fmt;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use shared::http_client::{BodyError, is_untrusted};
+use shared::correlation::RequestId;
+use shared::http_client::{BodyError, is_other_scheme, is_untrusted, retry_after};
 use shared::problem::Problem;
 
+use super::Correlation;
 use crate::token::TokenError;
 
 /// The most characters of the resource's own words that a message shows.
@@ -21,21 +24,31 @@ pub enum ResourceError {
     #[error("the resource answered {0}")]
     Refused(Box<Refused>),
     /// The network, or the settings: the resource did not answer.
-    #[error("no answer from the resource{}", trust(.0))]
-    Unreachable(#[source] reqwest::Error),
+    #[error("no answer from the resource{}; request id {request_id}", hint(source))]
+    Unreachable {
+        /// The call's id.
+        request_id: RequestId,
+        /// What the HTTP client says.
+        #[source]
+        source: reqwest::Error,
+    },
     /// The resource: its answer does not come to an end within the limits.
-    #[error("the resource answered {status}, but its body cannot be read")]
+    #[error("the resource answered {status}, but its body cannot be read; request id {request_id}")]
     Body {
         /// The answer's status.
         status: StatusCode,
+        /// The call's id.
+        request_id: RequestId,
         /// What is wrong with the body.
         source: BodyError,
     },
     /// The resource, or something in its place: the answer is not what the API promises.
-    #[error("the resource answered {status}, but not with what its API promises")]
+    #[error("the resource answered {status}, but not with what its API promises; request id {request_id}")]
     Malformed {
         /// The answer's status.
         status: StatusCode,
+        /// The call's id.
+        request_id: RequestId,
     },
     /// The caller: a value that cannot stand in a header.
     #[error("the {0} cannot be sent in a header")]
@@ -51,17 +64,28 @@ pub struct Refused {
     pub problem: Option<Problem>,
     /// The challenge in `WWW-Authenticate` (RFC 6750 section 3).
     pub challenge: Option<HeaderValue>,
-    /// How long the resource asks to wait, as it wrote it.
-    pub retry_after: Option<HeaderValue>,
+    /// How long the resource asks to wait; an hour at most.
+    pub retry_after: Option<Duration>,
+    /// The call's id, by which the resource's log knows it.
+    pub request_id: RequestId,
+    /// The id of the trace that the call is part of, 32 hexadecimal digits.
+    pub trace_id: String,
 }
 
 impl Refused {
-    pub(super) fn new(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+    pub(super) fn new(
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+        correlation: &Correlation,
+    ) -> Self {
         Self {
             status,
             problem: serde_json::from_slice(body).ok(),
             challenge: headers.get(header::WWW_AUTHENTICATE).cloned(),
-            retry_after: headers.get(header::RETRY_AFTER).cloned(),
+            retry_after: retry_after(headers),
+            request_id: correlation.request_id().clone(),
+            trace_id: correlation.trace_id(),
         }
     }
 
@@ -94,13 +118,20 @@ impl fmt::Display for Refused {
         if let Some(Ok(challenge)) = self.challenge.as_ref().map(HeaderValue::to_str) {
             write!(f, " ({})", one_line(challenge))?;
         }
+        if let Some(wait) = self.retry_after {
+            write!(f, "; it asks to wait {} s", wait.as_secs())?;
+        }
+        write!(f, "; request id {}, trace id {}", self.request_id, self.trace_id)?;
         self.remedy().map_or(Ok(()), |remedy| write!(f, ". {remedy}"))
     }
 }
 
-fn trust(source: &reqwest::Error) -> &'static str {
+fn hint(source: &reqwest::Error) -> &'static str {
     if is_untrusted(source) {
         ", whose certificate is not trusted: name its CA in `http_client.ca_file` (HTTP_CLIENT__CA_FILE)"
+    } else if is_other_scheme(source) {
+        ", which seems to speak the other one of http and https: check the scheme of `resource.base_url` \
+         (RESOURCE__BASE_URL)"
     } else {
         ""
     }

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode, header};
-use jiff::Timestamp;
-use jiff::fmt::rfc2822;
-use shared::http_client::BodyError;
+use shared::http_client::{self, BodyError};
 use shared::token_endpoint::{TokenErrorResponse, TokenResponse};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -18,9 +16,6 @@ const MAX_DESCRIPTION: usize = 300;
 
 /// The most characters of an OAuth error code that an error keeps; the longest registered one has 25.
 const MAX_ERROR: usize = 64;
-
-/// The longest wait that is believed: an hour, as in Microsoft's own libraries.
-const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 /// The wait of a throttled client that is not told how long, as in Microsoft's own libraries.
 const UNNAMED_WAIT: Duration = Duration::from_mins(1);
@@ -124,16 +119,8 @@ impl Answer {
         media_type.trim().eq_ignore_ascii_case("application/json")
     }
 
-    /// A number of seconds or a date (RFC 9110 section 10.2.3); anything else counts as absent.
     fn retry_after(&self) -> Option<Duration> {
-        let text = self.headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-        let wait = if let Ok(seconds) = text.parse() {
-            Duration::from_secs(seconds)
-        } else {
-            let date = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-            Duration::try_from(date.duration_since(Timestamp::now())).unwrap_or_default()
-        };
-        Some(wait.min(LONGEST_WAIT))
+        http_client::retry_after(&self.headers)
     }
 
     /// An answer with another request's id hints at a proxy that mixes answers up.
@@ -188,6 +175,7 @@ fn one_line(text: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use http::{HeaderName, HeaderValue};
+    use jiff::Timestamp;
     use shared::secret::ClientSecret;
 
     use super::*;

@@ -1,7 +1,8 @@
 //! The one place that turns failures into HTTP answers.
 //!
 //! What the caller can mend is passed on. What only whoever runs this service can mend is 502, and what may pass by
-//! itself is 503. Neither says more than a code and a correlation id: the rest is in the log.
+//! itself is 503. The codes are the resource's own where both say
+//! the same. Neither says more than a code and a correlation id: the rest is in the log.
 
 use std::time::Duration;
 
@@ -13,9 +14,6 @@ use shared::process::one_line;
 
 use crate::resource_client::{Refused, ResourceError};
 use crate::token::{CredentialFault, TokenError};
-
-/// What rounds a wait up to whole seconds.
-const ALMOST_A_SECOND: Duration = Duration::from_nanos(999_999_999);
 
 /// A failure as this service answers it.
 #[derive(Debug)]
@@ -57,9 +55,7 @@ impl From<&TokenError> for Failure {
         tracing::warn!(code, error = one_line(error), "no access token");
         let id = error.correlation_id().map(|id| format!(" Correlation id {id}.")).unwrap_or_default();
         let problem = Problem::new(status, code).detail(format!("This service got no access token.{id}"));
-        // Rounded up: whoever comes back sooner comes in vain.
-        let retry_after =
-            error.retry_after().map(|wait| HeaderValue::from((wait + ALMOST_A_SECOND).as_secs()));
+        let retry_after = error.retry_after().map(seconds);
         Self { problem: Box::new(problem), retry_after }
     }
 }
@@ -70,7 +66,7 @@ impl From<ResourceError> for Failure {
             ResourceError::Token(error) => return Self::from(error),
             ResourceError::Refused(refused) => return Self::from(refused.as_ref()),
             ResourceError::NotAHeaderValue(_) => (StatusCode::BAD_REQUEST, "invalid_header"),
-            ResourceError::Unreachable(_) => (StatusCode::SERVICE_UNAVAILABLE, "resource_unavailable"),
+            ResourceError::Unreachable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "resource_unavailable"),
             ResourceError::Body { .. } | ResourceError::Malformed { .. } => {
                 (StatusCode::BAD_GATEWAY, "resource_malformed")
             }
@@ -95,9 +91,15 @@ impl From<&Refused> for Failure {
             _ => (StatusCode::BAD_GATEWAY, "resource_failed"),
         };
         tracing::warn!(code, %refused, "the resource refused this client");
-        let retry_after = refused.retry_after.clone().filter(|_| status == StatusCode::SERVICE_UNAVAILABLE);
+        let retry_after =
+            refused.retry_after.filter(|_| status == StatusCode::SERVICE_UNAVAILABLE).map(seconds);
         Self { retry_after, ..Self::new(status, code) }
     }
+}
+
+/// Rounded up: who comes back too early is refused again.
+fn seconds(wait: Duration) -> HeaderValue {
+    HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
 }
 
 /// Whether the status is about what this service's caller sent, and not about this service.
@@ -119,8 +121,9 @@ impl From<JsonRejection> for Failure {
     fn from(rejection: JsonRejection) -> Self {
         let code = match rejection.status() {
             StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported_media_type",
-            StatusCode::PAYLOAD_TOO_LARGE => "body_too_large",
-            _ => "invalid_body",
+            StatusCode::PAYLOAD_TOO_LARGE => "content_too_large",
+            StatusCode::UNPROCESSABLE_ENTITY => "invalid_resource",
+            _ => "malformed_json",
         };
         // Not the rejection's own text: it quotes the body, at any length.
         Problem::new(rejection.status(), code)
@@ -131,7 +134,9 @@ impl From<JsonRejection> for Failure {
 
 impl From<PathRejection> for Failure {
     fn from(_: PathRejection) -> Self {
-        Problem::new(StatusCode::BAD_REQUEST, "invalid_id").detail("A resource's id is a UUID.").into()
+        Problem::new(StatusCode::NOT_FOUND, "resource_not_found")
+            .detail("There is no such resource: an id is a UUID.")
+            .into()
     }
 }
 

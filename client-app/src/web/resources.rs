@@ -2,33 +2,34 @@
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use shared::resource::{NewResource, ResourcePage};
 use uuid::Uuid;
 
+use super::client::Client;
 use super::failure::Failure;
-use crate::resource_client::{IDEMPOTENCY_KEY, Paging, ResourceClient, Tagged};
+use crate::resource_client::{IDEMPOTENCY_KEY, Paging, Tagged};
 
 type PathId = Result<Path<Uuid>, PathRejection>;
 type Body = Result<Json<NewResource>, JsonRejection>;
 
 pub(super) async fn list(
-    State(client): State<ResourceClient>,
+    Client(client): Client,
     paging: Result<Query<Paging>, QueryRejection>,
 ) -> Result<Json<ResourcePage>, Failure> {
     let Query(paging) = paging?;
     Ok(Json(client.list(&paging).await?))
 }
 
-pub(super) async fn read(State(client): State<ResourceClient>, id: PathId) -> Result<Response, Failure> {
+pub(super) async fn read(Client(client): Client, id: PathId) -> Result<Response, Failure> {
     let Path(id) = id?;
     Ok(tagged(StatusCode::OK, client.read(id).await?))
 }
 
 pub(super) async fn create(
-    State(client): State<ResourceClient>,
+    Client(client): Client,
     headers: HeaderMap,
     new: Body,
 ) -> Result<Response, Failure> {
@@ -42,7 +43,7 @@ pub(super) async fn create(
 }
 
 pub(super) async fn replace(
-    State(client): State<ResourceClient>,
+    Client(client): Client,
     id: PathId,
     headers: HeaderMap,
     new: Body,
@@ -53,7 +54,7 @@ pub(super) async fn replace(
 }
 
 pub(super) async fn delete(
-    State(client): State<ResourceClient>,
+    Client(client): Client,
     id: PathId,
     headers: HeaderMap,
 ) -> Result<StatusCode, Failure> {

@@ -1,6 +1,8 @@
 //! What the resource is sent, and what of its answers is believed.
 
-use client_app::resource_client::{Paging, ResourceClient, ResourceError};
+use std::time::Duration;
+
+use client_app::resource_client::{Correlation, Paging, ResourceClient, ResourceError};
 use serde_json::{Value, json};
 use shared::resource::NewResource;
 use uuid::Uuid;
@@ -79,7 +81,7 @@ async fn a_refusal_keeps_the_status_the_problem_the_challenge_and_the_wait() {
     let ResourceError::Refused(refused) = &error else { panic!("{error:?}") };
     assert_eq!(refused.status.as_u16(), 403);
     assert_eq!(refused.problem.as_ref().unwrap().code, "role_missing");
-    assert_eq!(refused.retry_after.as_ref().unwrap(), "7");
+    assert_eq!(refused.retry_after, Some(Duration::from_secs(7)));
     let text = error.to_string();
     for expected in ["403 Forbidden, role_missing", "scope=\"Resource.Read\"", "admin consent"] {
         assert!(text.contains(expected), "{text}");
@@ -114,7 +116,7 @@ async fn an_answer_that_the_api_does_not_promise_is_an_error() {
         let status = scripted.status;
         peers.resource.answers(scripted);
         match client_of(&peers).list(&Paging::default()).await {
-            Err(ResourceError::Malformed { status: came } | ResourceError::Body { status: came, .. }) => {
+            Err(ResourceError::Malformed { status: came, .. } | ResourceError::Body { status: came, .. }) => {
                 assert_eq!(came.as_u16(), status);
             }
             other => panic!("{other:?}"),
@@ -149,4 +151,105 @@ async fn a_text_that_would_break_a_header_is_not_sent() {
     let error = client(&peers).create(&new(), Some("a\r\nX: y")).await.unwrap_err();
     assert!(matches!(error, ResourceError::NotAHeaderValue(_)), "{error:?}");
     assert!(peers.resource.asked().is_empty());
+}
+
+fn page() -> Scripted {
+    Scripted::json(200, r#"{"items":[],"next":null}"#)
+}
+
+fn refused(status: u16, challenge: &str) -> Scripted {
+    Scripted::new(status, "").header("www-authenticate", challenge)
+}
+
+const INVALID_TOKEN: &str = r#"Basic realm="x", Bearer error="invalid_token", error_description="expired""#;
+
+#[tokio::test]
+async fn a_refused_token_is_replaced_once() {
+    let peers = Peers::start().await;
+    peers.resource.answers(refused(401, INVALID_TOKEN)).answers(page());
+    let client = client(&peers);
+    client.list(&Paging::default()).await.unwrap();
+    assert_eq!((peers.authority.asked().len(), peers.resource.asked().len()), (2, 2));
+
+    peers.resource.answers(refused(401, "Bearer")).answers(refused(403, INVALID_TOKEN));
+    for status in [401, 403] {
+        let error = client.list(&Paging::default()).await.unwrap_err();
+        assert!(matches!(&error, ResourceError::Refused(refused) if refused.status == status), "{error:?}");
+    }
+    assert_eq!((peers.authority.asked().len(), peers.resource.asked().len()), (2, 4));
+}
+
+#[tokio::test]
+async fn a_second_refusal_is_no_matter_of_the_token() {
+    let peers = Peers::start().await;
+    peers.resource.answers(refused(401, INVALID_TOKEN)).answers(refused(401, INVALID_TOKEN));
+    let error = client(&peers).list(&Paging::default()).await.unwrap_err();
+    assert!(matches!(error, ResourceError::Refused(_)), "{error:?}");
+    assert_eq!((peers.authority.asked().len(), peers.resource.asked().len()), (2, 2));
+}
+
+#[tokio::test]
+async fn a_claims_challenge_is_answered_with_the_claims() {
+    let peers = Peers::start().await;
+    // {"access_token":{"nbf":{"essential":true}}}
+    let claims = "eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7ImVzc2VudGlhbCI6dHJ1ZX19fQ==";
+    let challenge = format!(r#"Bearer realm="", error="insufficient_claims", claims="{claims}""#);
+    peers.resource.answers(refused(401, &challenge)).answers(page());
+    client(&peers).list(&Paging::default()).await.unwrap();
+    let asked = peers.authority.asked();
+    assert_eq!(asked.len(), 2);
+    assert!(
+        !asked[0].body.contains("claims=") && asked[1].body.contains("claims=%7B%22access_token%22"),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_call_waits_only_where_repeating_it_does_no_harm() {
+    let peers = Peers::start().await;
+    let busy = |status| Scripted::new(status, "").header("retry-after", "0");
+    let client = client(&peers);
+    peers.resource.answers(busy(503)).answers(busy(429)).answers(page());
+    client.list(&Paging::default()).await.unwrap();
+    let id = Uuid::now_v7();
+    let created = || Scripted { status: 201, ..Scripted::json(200, resource(id).to_string()) };
+    peers.resource.answers(busy(503)).answers(created());
+    client.create(&new(), Some("key")).await.unwrap();
+    peers.resource.answers(busy(503));
+    assert!(matches!(client.create(&new(), None).await, Err(ResourceError::Refused(_))));
+    // Longer than a call may take in all, and not said at all: the caller decides.
+    peers
+        .resource
+        .answers(Scripted::new(503, "").header("retry-after", "3600"))
+        .answers(Scripted::new(503, ""));
+    let error = client.list(&Paging::default()).await.unwrap_err().to_string();
+    assert!(error.contains("3600 s"), "{error}");
+    assert!(matches!(client.list(&Paging::default()).await, Err(ResourceError::Refused(_))));
+    assert_eq!((peers.authority.asked().len(), peers.resource.asked().len()), (1, 8));
+}
+
+#[tokio::test]
+async fn a_call_names_its_request_and_its_trace_and_so_does_its_error() {
+    let peers = Peers::start().await;
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let mut headers = http::HeaderMap::new();
+    headers.insert("x-request-id", "r-4711".parse().unwrap());
+    headers.insert("traceparent", format!("00-{trace}-00f067aa0ba902b7-01").parse().unwrap());
+    let client = client(&peers).on_behalf_of(Correlation::of(&headers));
+    peers.resource.answers(Scripted::new(500, ""));
+    let error = client.list(&Paging::default()).await.unwrap_err().to_string();
+    assert!(error.contains("r-4711") && error.contains(trace), "{error}");
+    let asked = &peers.resource.asked()[0].headers;
+    assert_eq!(asked["x-request-id"], "r-4711");
+    let parent = asked["traceparent"].to_str().unwrap();
+    assert!(parent.starts_with(&format!("00-{trace}-")) && !parent.contains("00f067aa0ba902b7"), "{parent}");
+}
+
+#[tokio::test]
+async fn the_wrong_scheme_is_named() {
+    let peers = Peers::start().await;
+    let url = peers.resource.url.replace("http://", "https://");
+    let client = peers.settings_with(&[("RESOURCE__BASE_URL", url.as_str())]).resource_client().unwrap();
+    let error = client.list(&Paging::default()).await.unwrap_err().to_string();
+    assert!(error.contains("resource.base_url"), "{error}");
 }

