@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue, header};
 use url::Url;
 
-use super::credential;
+use super::credential::Credential;
 use super::keys::KeySource;
 use super::token::UnverifiedToken;
 
@@ -11,7 +11,7 @@ use super::token::UnverifiedToken;
 #[must_use]
 pub fn bearer_token(value: HeaderValue) -> Option<String> {
     let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value)]);
-    credential::bearer_token(&headers, None).ok().map(str::to_owned)
+    Credential::find(&headers, None).ok()?.token().ok().map(str::to_owned)
 }
 
 /// Whether this is a well-formed token, and if so the `kid` it names.
