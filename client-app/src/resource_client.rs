@@ -4,7 +4,7 @@
 //! and nothing that the resource answers is ever used as an address.
 
 //!
-//! A refused token is replaced, and a call that is asked to wait is made again where that does no harm: see [`call`].
+//! A refused token is replaced, and a call that is asked to wait is made again where that does no harm (`call`).
 
 mod base_url;
 mod call;
