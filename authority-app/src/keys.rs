@@ -1,18 +1,19 @@
 //! The keys that sign tokens: which one signs now, and which are published.
 
 mod kept;
+mod key_set;
 mod signing_key;
 mod spare;
 mod spki;
 
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
-use serde::Serialize;
 use shared::settings::KeyProblem;
 
 use kept::KeptKeys;
+pub(crate) use key_set::KeySet;
+pub use key_set::KeyState;
 pub(crate) use signing_key::{Encoding, SigningFailed, SigningKey};
 pub(crate) use spare::SpareKeys;
 
@@ -44,29 +45,6 @@ enum Source {
     Kept(KeptKeys),
     /// They were made ahead, and are the tenant's for as long as it lives.
     Spare(Arc<SpareKeys>),
-}
-
-/// A set of keys, at least one.
-#[derive(Debug, Clone)]
-pub(crate) struct KeySet {
-    current: Arc<SigningKey>,
-    others: Vec<(Arc<SigningKey>, KeyState)>,
-}
-
-/// What a key is at the moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum KeyState {
-    /// Published, and has signed nothing yet.
-    Announced,
-    /// Published; signs every token.
-    Signing,
-    /// Published; has signed, and can be promoted again.
-    Published,
-    /// Published for the tokens it has signed; signs no more.
-    Retired,
-    /// No longer published.
-    Removed,
 }
 
 /// Why the keys stay as they are.
@@ -281,45 +259,6 @@ impl Source {
             Self::Kept(kept) => kept.forget(kid),
             Self::Spare(_) => Ok(()),
         }
-    }
-}
-
-impl KeySet {
-    /// The key that signs.
-    pub(crate) fn current(&self) -> &SigningKey {
-        &self.current
-    }
-
-    /// Every key that a resource has to accept, the current one first.
-    pub(crate) fn published(&self) -> impl Iterator<Item = &Arc<SigningKey>> {
-        self.all().filter(|(_, state)| *state != KeyState::Removed).map(|(key, _)| key)
-    }
-
-    fn all(&self) -> impl Iterator<Item = (&Arc<SigningKey>, KeyState)> {
-        let others = self.others.iter().map(|(key, state)| (key, *state));
-        std::iter::once((&self.current, KeyState::Signing)).chain(others)
-    }
-
-    /// Takes out a key that is in one of these states; says where it stood.
-    fn take(&mut self, kid: &str, states: &[KeyState]) -> Result<(Arc<SigningKey>, usize), RollError> {
-        if self.current.kid() == kid {
-            return Err(RollError::WrongState(KeyState::Signing));
-        }
-        let place = self.others.iter().position(|(key, _)| key.kid() == kid).ok_or(RollError::UnknownKey)?;
-        let (key, state) = self.others.remove(place);
-        if states.contains(&state) { Ok((key, place)) } else { Err(RollError::WrongState(state)) }
-    }
-}
-
-impl fmt::Display for KeyState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Announced => "announced",
-            Self::Signing => "the signing one",
-            Self::Published => "published",
-            Self::Retired => "retired",
-            Self::Removed => "removed",
-        })
     }
 }
 

@@ -13,13 +13,8 @@ use crate::http::{Connection, get};
 use crate::process::pin_self;
 use crate::system::{Place, System};
 use crate::tokens;
-use crate::valid::Traffic;
+use crate::valid::{PATH, REMEMBERED, Traffic};
 use stream::Answers;
-
-/// How many verified tokens the resource-app may remember; its own traffic has one.
-const REMEMBERED: usize = 10_000;
-
-const PATH: &str = "/api/caller";
 
 /// How the flood is sent.
 #[derive(Debug, clap::Args)]
@@ -45,10 +40,7 @@ pub(crate) fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<()> {
     pin_self(&place.load_core)?;
     let server = system.resource_app(REMEMBERED, false)?;
 
-    let traffic = Traffic::start(server.address, PATH, good, arguments.valid_rate);
-    std::thread::sleep(Duration::from_secs(arguments.alone_seconds));
-    let alone = traffic.stop()?;
-    println!("valid alone      {}", alone.line());
+    let alone = Traffic::alone(server.address, good, arguments.valid_rate, arguments.alone_seconds)?;
 
     let fetches = system.key_fetches()?;
     let (memory, cpu) = (server.process.resident_mib()?, server.process.cpu()?);

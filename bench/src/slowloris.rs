@@ -9,18 +9,13 @@ use anyhow::{Context, bail};
 use crate::process::pin_self;
 use crate::system::{Place, System};
 use crate::tokens;
-use crate::valid::Traffic;
+use crate::valid::{PATH, REMEMBERED, Traffic};
 
 /// What is sent of a request.
 const HALF: &[u8] = b"GET /api/caller HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bea";
 
 /// How long the server gets to close them all.
 const PATIENCE: Duration = Duration::from_mins(1);
-
-/// How many verified tokens the resource-app may remember; its own traffic has one.
-const REMEMBERED: usize = 10_000;
-
-const PATH: &str = "/api/caller";
 
 /// How the halves are sent.
 #[derive(Debug, clap::Args)]
@@ -43,10 +38,7 @@ pub(crate) fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<()> {
     pin_self(&place.load_core)?;
     let mut server = system.resource_app(REMEMBERED, false)?;
 
-    let traffic = Traffic::start(server.address, PATH, good, arguments.valid_rate);
-    std::thread::sleep(Duration::from_secs(arguments.alone_seconds));
-    let alone = traffic.stop()?;
-    println!("valid alone      {}", alone.line());
+    let alone = Traffic::alone(server.address, good, arguments.valid_rate, arguments.alone_seconds)?;
 
     let memory = server.process.resident_mib()?;
     let traffic = Traffic::start(server.address, PATH, good, arguments.valid_rate);

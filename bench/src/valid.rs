@@ -13,6 +13,12 @@ use crate::http::{Connection, get};
 /// Connections that share the rate; each sends its next request when it is due, and not when an answer has come.
 const CONNECTIONS: u32 = 8;
 
+/// How many verified tokens the resource-app may remember while it is attacked; its valid traffic has one.
+pub(crate) const REMEMBERED: usize = 10_000;
+
+/// What valid traffic asks for.
+pub(crate) const PATH: &str = "/api/caller";
+
 /// Valid requests that go on until they are stopped.
 #[derive(Debug)]
 pub(crate) struct Traffic {
@@ -41,6 +47,20 @@ impl Traffic {
             std::thread::spawn(move || send(address, &request, (due, interval), &stop))
         });
         Self { threads: threads.collect(), stop }
+    }
+
+    /// Asks for so long, with nothing beside it, and says how it fared.
+    pub(crate) fn alone(
+        address: SocketAddr,
+        token: &str,
+        rate: u32,
+        seconds: u64,
+    ) -> anyhow::Result<Outcome> {
+        let traffic = Self::start(address, PATH, token, rate);
+        std::thread::sleep(Duration::from_secs(seconds));
+        let alone = traffic.stop()?;
+        println!("valid alone      {}", alone.line());
+        Ok(alone)
     }
 
     /// Lets the requests in flight finish, and says how all fared.

@@ -11,12 +11,13 @@ use std::time::Instant;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use shared::correlation::REQUEST_ID;
 use tracing::Instrument;
 
 use crate::error::{Code, Failure};
 use crate::metrics::{Answer, Metrics};
+use request_name::RequestIds;
 pub(crate) use request_name::RequestName;
-use request_name::{REQUEST_ID, RequestIds};
 
 /// Names requests and counts them. Clones count together.
 #[derive(Debug, Clone)]

@@ -35,11 +35,17 @@ impl RequestId {
     /// The id that a request came with, if it is a plain word; a new one otherwise.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
+        Self::named_in(headers).unwrap_or_default()
+    }
+
+    /// The id that a request came with, if it is a plain word.
+    #[must_use]
+    pub fn named_in(headers: &HeaderMap) -> Option<Self> {
         let plain = |value: &&HeaderValue| {
             (1..=MAX_REQUEST_ID).contains(&value.len())
                 && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
         };
-        headers.get(REQUEST_ID).filter(plain).cloned().map_or_else(Self::new, Self)
+        headers.get(REQUEST_ID).filter(plain).cloned().map(Self)
     }
 
     /// The id as it stands in a header.

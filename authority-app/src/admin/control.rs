@@ -60,7 +60,7 @@ enum Turn {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Whose {
-    tenant: Option<TenantId>,
+    pub(super) tenant: Option<TenantId>,
 }
 
 /// The entries that are asked for; those of the time just past go by the machine's clock, which no test moves.

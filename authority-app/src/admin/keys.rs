@@ -9,15 +9,10 @@ use serde_json::json;
 use shared::ids::TenantId;
 
 use super::body::Body;
+use super::control::Whose;
 use super::{failed, invalid, tenant};
 use crate::endpoints::AppState;
 use crate::keys::{RollError, SigningKeys};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Whose {
-    tenant: Option<TenantId>,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode};
 use reqwest::{Client, Request};
+use shared::http_client;
 use tokio::time::Instant;
 
 use super::challenge::Challenge;
 use super::{Answer, Correlation, IDEMPOTENCY_KEY, MAX_BODY_BYTES, Refused, ResourceError};
 use crate::token::{Token, TokenRetriever};
-use shared::http_client;
 
 /// How long a call may take in all, its repetitions and what it waits before them included.
 ///
@@ -20,7 +20,7 @@ const TOTAL: Duration = Duration::from_secs(25);
 /// How often a call is made again because the resource asked to wait.
 const MOST_WAITS: u32 = 3;
 
-/// A call: what is sent, and what has been tried already.
+/// What a call is made with.
 pub(super) struct Call<'c> {
     pub(super) http: &'c Client,
     pub(super) retriever: &'c TokenRetriever,
@@ -143,7 +143,8 @@ impl Attempts {
     }
 }
 
-/// The same request again: bodies are held in memory, so there is always a copy.
+/// The same request again.
+#[expect(clippy::expect_used, reason = "the only bodies are JSON in memory, which can always be copied")]
 fn copy(request: &Request) -> Request {
-    request.try_clone().unwrap_or_else(|| Request::new(request.method().clone(), request.url().clone()))
+    request.try_clone().expect("a body in memory")
 }

@@ -21,6 +21,7 @@ mod key_set;
 mod refresh;
 mod roca;
 mod settings;
+mod signing_key;
 mod snapshot;
 mod source;
 mod state;
@@ -31,8 +32,9 @@ use std::time::Duration;
 
 use tokio_util::task::AbortOnDropHandle;
 
-pub use key_set::{KeySet, SigningKey};
+pub use key_set::KeySet;
 pub use settings::KeySettings;
+pub use signing_key::SigningKey;
 use snapshot::Snapshot;
 pub use source::KeySource;
 use state::{Fetches, Shared};

@@ -4,13 +4,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::{MatchedPath, Request};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method};
+use shared::correlation::RequestId;
 use uuid::{Builder, Uuid};
-
-pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// The longest request id that is taken over from a caller, in characters.
-const MAX_REQUEST_ID: usize = 128;
 
 /// What logs and metrics call a request by: nothing that a caller makes up, except for an id that is a plain word.
 #[derive(Debug, Clone)]
@@ -76,11 +72,8 @@ impl RequestIds {
 
 /// The caller's id for the request if it is a plain word, so that logs of several services can be joined.
 fn request_id(headers: &HeaderMap, ids: &RequestIds) -> HeaderValue {
-    let plain = |value: &&HeaderValue| {
-        (1..=MAX_REQUEST_ID).contains(&value.len())
-            && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
-    };
-    headers.get(REQUEST_ID).filter(plain).cloned().unwrap_or_else(|| {
+    let named = RequestId::named_in(headers).map(|id| id.header_value());
+    named.unwrap_or_else(|| {
         let mut text = Uuid::encode_buffer();
         let text = ids.next().hyphenated().encode_lower(&mut text);
         HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("unknown"))
@@ -90,6 +83,8 @@ fn request_id(headers: &HeaderMap, ids: &RequestIds) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+
+    use shared::correlation::REQUEST_ID;
 
     use super::*;
 
@@ -101,7 +96,7 @@ mod tests {
             request_id(&headers, &RequestIds::default()).to_str().unwrap().to_owned()
         };
         assert_eq!(id_for(b"01-ab_C.d"), "01-ab_C.d");
-        for wrong in [&b""[..], b"a b", b"a;b", b"\x9b31m", b"a\"b", &[b'a'; MAX_REQUEST_ID + 1]] {
+        for wrong in [&b""[..], b"a b", b"a;b", b"\x9b31m", b"a\"b", &[b'a'; 129]] {
             assert!(Uuid::try_parse(&id_for(wrong)).is_ok());
         }
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::key_set::{KeySet, MAX_KEYS, SigningKey};
+use super::SigningKey;
+use super::key_set::{KeySet, MAX_KEYS};
 
 /// One state of the keys. Never changed: the next fetch makes the next one.
 ///

@@ -1,0 +1,74 @@
+//! The keys of a tenant at one moment, and what each of them is.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{RollError, SigningKey};
+
+/// A set of keys, at least one.
+#[derive(Debug, Clone)]
+pub(crate) struct KeySet {
+    pub(super) current: Arc<SigningKey>,
+    pub(super) others: Vec<(Arc<SigningKey>, KeyState)>,
+}
+
+/// What a key is at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyState {
+    /// Published, and has signed nothing yet.
+    Announced,
+    /// Published; signs every token.
+    Signing,
+    /// Published; has signed, and can be promoted again.
+    Published,
+    /// Published for the tokens it has signed; signs no more.
+    Retired,
+    /// No longer published.
+    Removed,
+}
+
+impl KeySet {
+    /// The key that signs.
+    pub(crate) fn current(&self) -> &SigningKey {
+        &self.current
+    }
+
+    /// Every key that a resource has to accept, the current one first.
+    pub(crate) fn published(&self) -> impl Iterator<Item = &Arc<SigningKey>> {
+        self.all().filter(|(_, state)| *state != KeyState::Removed).map(|(key, _)| key)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = (&Arc<SigningKey>, KeyState)> {
+        let others = self.others.iter().map(|(key, state)| (key, *state));
+        std::iter::once((&self.current, KeyState::Signing)).chain(others)
+    }
+
+    /// Takes out a key that is in one of these states; says where it stood.
+    pub(super) fn take(
+        &mut self,
+        kid: &str,
+        states: &[KeyState],
+    ) -> Result<(Arc<SigningKey>, usize), RollError> {
+        if self.current.kid() == kid {
+            return Err(RollError::WrongState(KeyState::Signing));
+        }
+        let place = self.others.iter().position(|(key, _)| key.kid() == kid).ok_or(RollError::UnknownKey)?;
+        let (key, state) = self.others.remove(place);
+        if states.contains(&state) { Ok((key, place)) } else { Err(RollError::WrongState(state)) }
+    }
+}
+
+impl fmt::Display for KeyState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Announced => "announced",
+            Self::Signing => "the signing one",
+            Self::Published => "published",
+            Self::Retired => "retired",
+            Self::Removed => "removed",
+        })
+    }
+}
