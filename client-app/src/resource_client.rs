@@ -2,7 +2,6 @@
 //!
 //! A token goes to the configured origin alone: every URL is made by [`BaseUrl`], redirects are not followed,
 //! and nothing that the resource answers is ever used as an address.
-
 //!
 //! A refused token is replaced, and a call that is asked to wait is made again where that does no harm (`call`).
 
@@ -17,6 +16,7 @@ use reqwest::{Client, RequestBuilder};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::correlation::RequestId;
+use shared::json::Object;
 use shared::resource::{NewResource, Resource, ResourcePage};
 use shared::settings::SettingsError;
 use url::Url;
@@ -194,7 +194,8 @@ impl Answer {
 
     fn json<T: DeserializeOwned>(&self, status: StatusCode) -> Result<T, ResourceError> {
         self.expect(status)?;
-        serde_json::from_slice(&self.body).map_err(|_| self.malformed())
+        let read: Result<Object<T>, _> = serde_json::from_slice(&self.body);
+        read.map(|Object(body)| body).map_err(|_| self.malformed())
     }
 
     fn tagged(&self, status: StatusCode) -> Result<Tagged, ResourceError> {

@@ -4,7 +4,7 @@
 //!
 //! - Settings: [`settings`] loads them in layers and names what is wrong with them.
 //! - The domain's words: [`ids`], [`secret`], [`azure_ad`] (instances, authorities, versions).
-//! - What travels: [`claims`] (access tokens), [`token_endpoint`], [`aadsts`] (Entra's error codes),
+//! - What travels: [`json`], [`claims`] (access tokens), [`token_endpoint`], [`aadsts`] (Entra's error codes),
 //!   [`resource`] (the API's wire types), [`problem`] (RFC 9457).
 //! - What every binary stands on: [`correlation`], [`http_client`], [`server`], [`loopback`], [`telemetry`], [`process`].
 //!
@@ -17,6 +17,7 @@ pub mod claims;
 pub mod correlation;
 pub mod http_client;
 pub mod ids;
+pub mod json;
 pub mod loopback;
 pub mod problem;
 pub mod process;

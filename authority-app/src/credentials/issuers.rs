@@ -10,6 +10,7 @@ use reqwest::Client;
 use serde::Deserialize;
 use serde_json::Value;
 use shared::http_client::{HttpClientSettings, http_client, read_body};
+use shared::json::Object;
 use shared::settings::KeyProblem;
 use tokio::time::Instant;
 use url::Url;
@@ -103,14 +104,16 @@ impl Issuers {
         }
         let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
         let url = Url::parse(&url).map_err(|_| "the issuer is not a URL")?;
-        let document: Document = serde_json::from_slice(&self.document(&url, url.clone()).await?)
-            .map_err(|_| "the discovery document is malformed")?;
+        let Object(document): Object<Document> =
+            serde_json::from_slice(&self.document(&url, url.clone()).await?)
+                .map_err(|_| "the discovery document is malformed")?;
         // OpenID Connect Discovery 1.0 section 4.3.
         if document.issuer != issuer {
             return Err("the discovery document is another issuer's");
         }
-        let set: KeySet = serde_json::from_slice(&self.document(&url, document.jwks_uri).await?)
-            .map_err(|_| "the key set is malformed")?;
+        let Object(set): Object<KeySet> =
+            serde_json::from_slice(&self.document(&url, document.jwks_uri).await?)
+                .map_err(|_| "the key set is malformed")?;
         Ok(set.keys.iter().take(MAX_KEYS).filter_map(rsa_key).collect())
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use shared::correlation::RequestId;
 use shared::http_client::{BodyError, is_other_scheme, is_untrusted, retry_after};
+use shared::json::Object;
 use shared::problem::Problem;
 
 use super::Correlation;
@@ -81,7 +82,7 @@ impl Refused {
     ) -> Self {
         Self {
             status,
-            problem: serde_json::from_slice(body).ok(),
+            problem: serde_json::from_slice(body).ok().map(|Object(problem)| problem),
             challenge: headers.get(header::WWW_AUTHENTICATE).cloned(),
             retry_after: retry_after(headers),
             request_id: correlation.request_id().clone(),

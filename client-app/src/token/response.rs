@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode, header};
 use shared::http_client::{self, BodyError};
+use shared::json::Object;
 use shared::token_endpoint::{TokenErrorResponse, TokenResponse};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -52,7 +53,7 @@ impl Answer {
         if !self.is_json() {
             return Err(Malformed::ContentType);
         }
-        let response: TokenResponse = serde_json::from_slice(body).map_err(|error| {
+        let Object(response): Object<TokenResponse> = serde_json::from_slice(body).map_err(|error| {
             if error.is_data() { Malformed::NotATokenResponse } else { Malformed::NotJson }
         })?;
         if !response.token_type.eq_ignore_ascii_case("Bearer") {
@@ -69,7 +70,9 @@ impl Answer {
     fn error(&self, asked: &Asked<'_>) -> TokenError {
         let (status, retry_after) = (self.status, self.retry_after());
         let envelope = self.body().and_then(|body| {
-            serde_json::from_slice::<TokenErrorResponse>(body).map_err(|_| Malformed::Status)
+            serde_json::from_slice(body)
+                .map(|Object(envelope): Object<TokenErrorResponse>| envelope)
+                .map_err(|_| Malformed::Status)
         });
         let ids = self.ids(asked, envelope.as_ref().ok());
         if status == StatusCode::TOO_MANY_REQUESTS {

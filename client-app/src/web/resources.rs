@@ -5,6 +5,7 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use shared::json::Object;
 use shared::resource::{NewResource, ResourcePage};
 use uuid::Uuid;
 
@@ -13,7 +14,7 @@ use super::failure::Failure;
 use crate::resource_client::{IDEMPOTENCY_KEY, Paging, Tagged};
 
 type PathId = Result<Path<Uuid>, PathRejection>;
-type Body = Result<Json<NewResource>, JsonRejection>;
+type Body = Result<Json<Object<NewResource>>, JsonRejection>;
 
 pub(super) async fn list(
     Client(client): Client,
@@ -33,7 +34,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     new: Body,
 ) -> Result<Response, Failure> {
-    let Json(new) = new?;
+    let Json(Object(new)) = new?;
     let created = client.create(&new, text(&headers, &HeaderName::from_static(IDEMPOTENCY_KEY))?).await?;
     // Of this service, and not the resource's own: it is here that the caller can read it again.
     let location = HeaderValue::try_from(format!("/api/resources/{}", created.resource.id));
@@ -48,7 +49,7 @@ pub(super) async fn replace(
     headers: HeaderMap,
     new: Body,
 ) -> Result<Response, Failure> {
-    let (Path(id), Json(new)) = (id?, new?);
+    let (Path(id), Json(Object(new))) = (id?, new?);
     let replaced = client.replace(id, &new, text(&headers, &header::IF_MATCH)?).await?;
     Ok(tagged(StatusCode::OK, replaced))
 }

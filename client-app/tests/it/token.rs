@@ -83,6 +83,7 @@ async fn a_malformed_answer_is_a_typed_error_and_never_kept() {
         (token(&good.replace("3599", "\"abc\"")), Malformed::NotATokenResponse),
         (Scripted::json(200, r#""canary""#), Malformed::NotATokenResponse),
         (Scripted::json(200, "[]"), Malformed::NotATokenResponse),
+        (Scripted::json(200, r#"["Bearer",3599,null,"canary"]"#), Malformed::NotATokenResponse),
         (Scripted::json(200, format!("{{{good}")), Malformed::NotJson),
         (Scripted::json(200, format!("\u{feff}{{{good}}}")), Malformed::NotJson),
         (Scripted::json(200, b"{\"access_token\":\"\xff\"}".to_vec()), Malformed::NotJson),

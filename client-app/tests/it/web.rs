@@ -201,6 +201,7 @@ async fn what_cannot_be_meant_is_refused_before_a_call() {
         (post("{"), 400, "malformed_json"),
         (post(&nested), 400, "malformed_json"),
         (post(r#"{"name":"x"}"#), 422, "invalid_resource"),
+        (post(r#"["x",1]"#), 422, "invalid_resource"),
         (post(r#"{"name":"x","content":1,"canary":1}"#), 422, "invalid_resource"),
         (post(&" ".repeat(512 * 1024 + 1)), 413, "content_too_large"),
         (web.request(Method::POST, "/api/resources").body("{}"), 415, "unsupported_media_type"),

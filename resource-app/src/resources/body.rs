@@ -3,6 +3,7 @@
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody, JsonRejection};
 use axum::extract::{FromRequest, Json, Request};
 use serde_json::Value;
+use shared::json::Object;
 use shared::resource::NewResource;
 
 use crate::error::RequestError;
@@ -25,7 +26,7 @@ impl FromRequest<AppState> for Body {
     type Rejection = RequestError;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, RequestError> {
-        let Json(new) = Json::<NewResource>::from_request(request, state)
+        let Json(Object(new)) = Json::<Object<NewResource>>::from_request(request, state)
             .await
             .map_err(|rejection| refusal(&rejection))?;
         check(&new)?;

@@ -205,6 +205,7 @@ async fn bodies_that_are_no_resource_are_refused() {
         (r#"{"name":"n","content":NaN}"#, 400, "malformed_json"),
         (deep.as_str(), 400, "malformed_json"),
         ("[]", 422, "invalid_resource"),
+        (r#"["n",1]"#, 422, "invalid_resource"),
         ("null", 422, "invalid_resource"),
         (r#"{"name":"n"}"#, 422, "invalid_resource"),
         (r#"{"content":1}"#, 422, "invalid_resource"),

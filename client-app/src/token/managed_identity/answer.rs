@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::Value;
 use shared::http_client::BodyError;
+use shared::json::Object;
 use shared::secret::AccessToken;
 use tokio::time::Instant;
 
@@ -57,7 +58,7 @@ impl Answer {
     }
 
     fn success(&self, asked_at: Instant) -> Result<Token, Malformed> {
-        let success: Success = serde_json::from_slice(self.body()?).map_err(|error| {
+        let Object(success): Object<Success> = serde_json::from_slice(self.body()?).map_err(|error| {
             if error.is_data() { Malformed::NotATokenResponse } else { Malformed::NotJson }
         })?;
         if success.token_type.as_ref().is_some_and(|kind| !kind.eq_ignore_ascii_case("Bearer")) {
@@ -100,8 +101,8 @@ impl Answer {
     /// The endpoint's words made fit for a log: one line of bounded length.
     fn description(&self) -> String {
         let body = self.body().unwrap_or_default();
-        let failure: Option<Failure> = serde_json::from_slice(body).ok();
-        let told = failure.and_then(|failure| failure.error_description.or(failure.message));
+        let failure: Option<Object<Failure>> = serde_json::from_slice(body).ok();
+        let told = failure.and_then(|Object(failure)| failure.error_description.or(failure.message));
         let text = told.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
         text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_DESCRIPTION).collect()
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use shared::json::Object;
 use tokio::time::Instant;
 
 use super::signing_key::{SigningKey, admit, name};
@@ -45,7 +46,7 @@ impl KeySet {
     /// # Errors
     /// The document is malformed, or no key is left.
     pub fn parse(document: &[u8]) -> Result<Self, InvalidKeySet> {
-        let document: Document<'_> =
+        let Object(document): Object<Document<'_>> =
             serde_json::from_slice(document).map_err(|_| InvalidKeySet::Malformed)?;
         if document.keys.0.len() > MAX_KEYS {
             return Err(InvalidKeySet::TooMany);
@@ -185,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_document_without_usable_keys_is_refused() {
-        for document in ["", "[]", "null", "{}", r#"{"keys":null}"#, r#"{"keys":{}}"#, "<html>"] {
+        for document in ["", "[]", "[[]]", "null", "{}", r#"{"keys":null}"#, r#"{"keys":{}}"#, "<html>"] {
             assert_eq!(
                 KeySet::parse(document.as_bytes()).unwrap_err(),
                 InvalidKeySet::Malformed,
@@ -212,6 +213,7 @@ mod tests {
         let bad = [
             json!(null),
             json!("key"),
+            json!(["RSA", "sig", null, null, "bad", good["n"], "AQAB", null, null, null]),
             json!({ "kty": "EC", "crv": "P-256", "kid": "bad", "use": "sig" }),
             json!({ "kty": "unheard-of", "kid": "bad" }),
             with("use", json!("enc")),
@@ -278,9 +280,12 @@ mod tests {
             assert_eq!(keys.len(), 1);
             assert!(keys.find("good").is_some());
         }
-        // A member that nobody reads may be as deep as it likes.
-        let deep = bad.replacen('{', &format!(r#"{{"x":{}1{},"#, "[".repeat(10_000), "]".repeat(10_000)), 1);
-        assert_eq!(KeySet::parse(format!(r#"{{"keys":[{deep},{good}]}}"#).as_bytes()).unwrap().len(), 2);
+        // A member that nobody reads may be as deep as it likes, or half of a surrogate pair.
+        let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
+        for unread in [&deep, r#""\ud800""#] {
+            let odd = bad.replacen('{', &format!(r#"{{"x":{unread},"#), 1);
+            assert_eq!(KeySet::parse(format!(r#"{{"keys":[{odd},{good}]}}"#).as_bytes()).unwrap().len(), 2);
+        }
         for document in [
             format!(r#"{{"keys":[{good}],"keys":[{good}]}}"#),
             format!(r#"{{"keys":[{good}"#),

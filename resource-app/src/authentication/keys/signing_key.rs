@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::Value;
+use shared::json::Object;
 
 use super::roca;
 
@@ -86,7 +87,7 @@ struct Jwk {
 
 /// The key that an entry of a key set publishes, with its name; or why it is not admitted.
 pub(super) fn admit(jwk: &str) -> Result<(String, SigningKey), &'static str> {
-    let jwk: Jwk = serde_json::from_str(jwk).map_err(|_| "malformed")?;
+    let Object(jwk): Object<Jwk> = serde_json::from_str(jwk).map_err(|_| "malformed")?;
     if jwk.kty != "RSA" {
         return Err("not an RSA key");
     }
@@ -122,7 +123,7 @@ pub(super) fn name(jwk: &str) -> Option<String> {
     struct Named {
         kid: String,
     }
-    let Named { kid } = serde_json::from_str(jwk).ok()?;
+    let Object(Named { kid }) = serde_json::from_str(jwk).ok()?;
     (kid.len() <= MAX_KEY_ID_BYTES).then_some(kid)
 }
 

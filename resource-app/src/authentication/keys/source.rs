@@ -3,6 +3,7 @@
 use reqwest::{Client, StatusCode, header};
 use serde::Deserialize;
 use shared::http_client::{BodyError, is_untrusted, read_body};
+use shared::json::Object;
 use url::Url;
 
 use super::key_set::{InvalidKeySet, KeySet};
@@ -93,7 +94,8 @@ impl KeySource {
 
     /// OpenID Connect Discovery section 4.3: the issuer must be the very one that was asked for.
     fn discovery(&self, document: &[u8]) -> Result<Discovery, FetchError> {
-        let discovery: Discovery = serde_json::from_slice(document).map_err(|_| FetchError::Discovery)?;
+        let Object(discovery): Object<Discovery> =
+            serde_json::from_slice(document).map_err(|_| FetchError::Discovery)?;
         if discovery.issuer != self.tenancy.metadata_issuer() {
             return Err(FetchError::Issuer);
         }
@@ -213,6 +215,7 @@ mod tests {
         for document in [
             String::new(),
             "[]".into(),
+            json!([issuer, keys, null]).to_string(),
             "null".into(),
             json!({ "issuer": issuer }).to_string(),
             json!({ "jwks_uri": keys }).to_string(),

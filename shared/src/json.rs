@@ -1,0 +1,62 @@
+//! JSON as protocols mean it.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+
+/// A value that is written as a JSON object, and as nothing else.
+///
+/// What serde derives for a struct also reads a list of the members' values, in the order in which the struct happens
+/// to name them: `["Bearer", 3599, …]` for a token response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Object<T>(
+    /// What the object says.
+    pub T,
+);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Members(PhantomData)).map(Self)
+    }
+}
+
+struct Members<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(members))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Names<'d> {
+        #[serde(borrow)]
+        first: &'d RawValue,
+        last: Option<&'d str>,
+    }
+
+    #[test]
+    fn an_object_is_read_and_a_list_is_not() {
+        let Object(names) = serde_json::from_str::<Object<Names<'_>>>(r#" {"first": [1], "x": 2}"#).unwrap();
+        assert_eq!((names.first.get(), names.last), ("[1]", None));
+        for other in [r#"["a", "b"]"#, "[]", "null", "1", r#""a""#] {
+            let error = serde_json::from_str::<Object<Names<'_>>>(other).unwrap_err();
+            assert!(error.is_data() && error.to_string().contains("expected a JSON object"), "{error}");
+        }
+        assert!(serde_json::from_str::<Object<Names<'_>>>("<html>").unwrap_err().is_syntax());
+    }
+}
