@@ -4,6 +4,7 @@
 mod app;
 mod authority;
 mod commands;
+mod content;
 mod description;
 mod development;
 mod explain;
