@@ -146,13 +146,16 @@ impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
             Self::Authentication(AuthenticationError::KeysUnavailable)
-            | Self::Store(_)
+            | Self::Store(StoreError::Database(_))
             | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Authentication(AuthenticationError::MalformedRequest(_)) => StatusCode::BAD_REQUEST,
             Self::Authentication(_) => StatusCode::UNAUTHORIZED,
             Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::Request(error) => error.status(),
-            Self::Unguarded | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+            // No later try is going to succeed.
+            Self::Store(StoreError::Unreadable { .. }) | Self::Unguarded | Self::Panicked => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 
@@ -161,7 +164,8 @@ impl ApiError {
             Self::Authentication(error) => error.code(),
             Self::Denied(denial) => denial.reason(),
             Self::Request(error) => error.code(),
-            Self::Store(_) => "store_unavailable",
+            Self::Store(StoreError::Database(_)) => "store_unavailable",
+            Self::Store(StoreError::Unreadable { .. }) => "resource_unreadable",
             Self::NotReady(_) => "not_ready",
             Self::Unguarded | Self::Panicked => "internal_error",
         }

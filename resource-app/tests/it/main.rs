@@ -13,4 +13,5 @@ mod program;
 mod refusals;
 mod resources;
 mod settings;
+mod store;
 mod without_authority;
