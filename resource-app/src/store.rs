@@ -3,7 +3,7 @@
 //! **Invariant:** a write that was acknowledged survives `kill -9` and a power cut: every transaction is on disk
 //! (`synchronous = FULL`) before its answer is sent.
 //!
-//! **Invariant:** every statement about resources or keys names the tenant whose they are. An app id names an app only
+//! **Invariant:** every statement that is made for a caller names the caller's tenant. An app id names an app only
 //! together with a tenant, so that nobody reads, changes or replays what belongs to another one.
 //!
 //! **Invariant:** one process writes the file; a second one does not start ([`lock`]).
