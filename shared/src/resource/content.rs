@@ -46,9 +46,9 @@ impl Content {
         // As a whole and without recursion, so that what follows may rely on the form.
         let raw: &RawValue = serde_json::from_str(text).map_err(|_| InvalidContent::NotJson)?;
         scan(raw.get())?;
-        let Strict(value) = serde_json::from_str(raw.get()).map_err(|error| match error.is_data() {
-            true => InvalidContent::RepeatedMember,
-            false => InvalidContent::NotJson,
+        let Strict(value) = serde_json::from_str(raw.get()).map_err(|error| {
+            // What has the form of JSON and is not read: a member, or half of a character.
+            if error.is_data() { InvalidContent::RepeatedMember } else { InvalidContent::NotJson }
         })?;
         Self::from_own(value.to_string()).ok_or(InvalidContent::NotJson)
     }
