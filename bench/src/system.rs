@@ -15,7 +15,7 @@ use crate::log::Log;
 use crate::process::{Process, pinned};
 
 /// The tenant of the stand-in's seeded directory.
-const TENANT: &str = "8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20";
+pub(crate) const TENANT: &str = "8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20";
 /// `DemoResourceApp`: the API that is measured.
 pub(crate) const RESOURCE: &str = "b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4";
 /// `DemoClientApp`, granted both roles.

@@ -148,6 +148,7 @@ fn decide(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decide");
     for (name, roles) in [("grant", some), ("deny", none)] {
         let subject = Subject {
+            tenant: TenantId::parse(TENANT).unwrap(),
             client_id: ClientId::parse(API).unwrap(),
             app_only: true,
             client_authentication: Some(ClientAuthentication::Secret),

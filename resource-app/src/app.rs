@@ -79,12 +79,15 @@ impl ResourceApp {
         let development = settings.development_handler()?;
         let client = http_client(&settings.http_client)?;
         let server = Server::bind(&settings.server).await?;
-        let store = Store::open(&settings.store).await?;
+        let store = Store::open(&settings).await?;
         let policies = azure_ad::authorization(api.policies().clone(), &settings, development.as_ref());
         let authenticator = Arc::new(azure_ad::authentication(&settings, client));
         let metrics = Metrics::new();
         let metrics_server = match settings.metrics.listen {
-            Some(address) => Some((bind_metrics(address).await?, metrics.routes(Arc::clone(&authenticator)))),
+            Some(address) => {
+                let routes = metrics.routes(Arc::clone(&authenticator), store.clone());
+                Some((bind_metrics(address).await?, routes))
+            }
             None => None,
         };
         let records = Arc::new(Records::new(&settings.authorization, metrics.clone()));

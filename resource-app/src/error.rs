@@ -98,8 +98,16 @@ request_errors! {
     /// JSON, but no resource.
     InvalidResource = UNPROCESSABLE_ENTITY, "invalid_resource",
         "the body must be an object with `name`, a string, and `content`, any JSON, and nothing else";
-    /// A name that is empty or too long.
-    InvalidName = UNPROCESSABLE_ENTITY, "invalid_name", "`name` must have 1 to 200 characters";
+    /// A name that is empty, too long or not one line.
+    InvalidName = UNPROCESSABLE_ENTITY, "invalid_name",
+        "`name` must have 1 to 200 characters, none of them a control character";
+    /// Content that readers may give up at.
+    ContentTooDeep = UNPROCESSABLE_ENTITY, "content_too_deep", "`content` may be nested 64 levels deep";
+    /// Content that readers may understand differently (RFC 8259 section 4).
+    RepeatedMember = UNPROCESSABLE_ENTITY, "repeated_member", "an object in `content` has a member twice";
+    /// Content that would not come back as it was sent (RFC 8259 section 6).
+    NumberOutOfRange = UNPROCESSABLE_ENTITY, "number_out_of_range",
+        "integers in `content` must fit in 64 bits, other numbers in an IEEE 754 double";
     /// More than a resource may hold.
     ContentTooLarge = PAYLOAD_TOO_LARGE, "content_too_large", "`content` may have 64 KiB";
     /// A body that broke off.
@@ -138,13 +146,16 @@ impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
             Self::Authentication(AuthenticationError::KeysUnavailable)
-            | Self::Store(_)
+            | Self::Store(StoreError::Database(_))
             | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Authentication(AuthenticationError::MalformedRequest(_)) => StatusCode::BAD_REQUEST,
             Self::Authentication(_) => StatusCode::UNAUTHORIZED,
             Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::Request(error) => error.status(),
-            Self::Unguarded | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+            // No later try is going to succeed.
+            Self::Store(StoreError::Unreadable { .. }) | Self::Unguarded | Self::Panicked => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 
@@ -153,7 +164,8 @@ impl ApiError {
             Self::Authentication(error) => error.code(),
             Self::Denied(denial) => denial.reason(),
             Self::Request(error) => error.code(),
-            Self::Store(_) => "store_unavailable",
+            Self::Store(StoreError::Database(_)) => "store_unavailable",
+            Self::Store(StoreError::Unreadable { .. }) => "resource_unreadable",
             Self::NotReady(_) => "not_ready",
             Self::Unguarded | Self::Panicked => "internal_error",
         }

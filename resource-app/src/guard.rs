@@ -107,7 +107,7 @@ mod tests {
             authenticator: Arc::new(crate::azure_ad::authentication(&settings, Client::new())),
             policies: Arc::new(api().unwrap().policies().clone()),
             development: None,
-            store: Store::open(&settings.store).await.unwrap(),
+            store: Store::open(&settings).await.unwrap(),
         })
     }
 

@@ -19,6 +19,7 @@ use crate::authentication::keys::KeyStatus;
 use crate::authentication::{Authenticator, VerifiedTokenStatus};
 use crate::error::Code;
 use crate::observation::RequestName;
+use crate::store::Store;
 use known::Known;
 
 /// The bounds of the histogram's buckets, in seconds.
@@ -95,12 +96,13 @@ impl Metrics {
     }
 
     /// `GET /metrics`.
-    pub(crate) fn routes(&self, authenticator: Arc<Authenticator>) -> Router {
+    pub(crate) fn routes(&self, authenticator: Arc<Authenticator>, store: Store) -> Router {
         let metrics = self.clone();
         let render = async move || {
             metrics.record(|| {
                 report_keys(authenticator.keys().status());
                 report_verified_tokens(authenticator.verified_tokens());
+                counter!("unreadable_resources_total").absolute(store.unreadable());
             });
             ([(header::CONTENT_TYPE, MEDIA_TYPE)], metrics.handle.render())
         };
@@ -146,6 +148,7 @@ fn describe() {
     describe_counter!("signing_key_fetches_total", "Fetches of the keys, by their outcome.");
     describe_gauge!("verified_tokens", "Tokens that are kept as verified.");
     describe_counter!("verified_token_lookups_total", "Tokens looked up among the verified, by the outcome.");
+    describe_counter!("unreadable_resources_total", "Damaged rows that were met in the store.");
 }
 
 fn report_keys(status: KeyStatus) {

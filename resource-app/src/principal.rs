@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use shared::ids::ClientId;
+use shared::ids::{ClientId, TenantId};
 use uuid::Uuid;
 
 use crate::authentication::Caller;
@@ -44,10 +44,17 @@ impl Principal {
         self.caller().map_or_else(|| ClientId::from(Uuid::nil()), Caller::client_id)
     }
 
+    /// The tenant of the app; all zeros, which is no tenant of Entra's, where there was no token.
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        self.caller().map_or_else(|| TenantId::from(Uuid::nil()), Caller::tenant)
+    }
+
     /// What policies may know.
     pub(crate) fn subject(&self) -> Subject<'_> {
         match &self.0 {
             Kind::Caller(caller) => Subject {
+                tenant: caller.tenant(),
                 client_id: caller.client_id(),
                 app_only: caller.is_app_only(),
                 client_authentication: caller.client_authentication(),
@@ -55,6 +62,7 @@ impl Principal {
                 development: false,
             },
             Kind::Development => Subject {
+                tenant: self.tenant(),
                 client_id: self.client_id(),
                 app_only: false,
                 client_authentication: None,

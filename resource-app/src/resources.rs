@@ -12,40 +12,44 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use shared::problem::Problem;
 use shared::resource::{NewResource, Resource, ResourcePage};
+use uuid::Uuid;
 
 use crate::authorization::{OwnerPolicy, ReadPolicy, WritePolicy};
 use crate::error::{ApiError, RequestError};
 use crate::guard::{Authorized, AuthorizedOn};
-use crate::store::{Change, Created, IdempotencyKey, Store, Versioned};
+use crate::principal::Principal;
+use crate::store::{Change, Created, IdempotencyKey, Owner, Page, ResourceKey, Store, Versioned};
 use body::Body;
 pub(crate) use body::MAX_BODY_BYTES;
 use etag::IfMatch;
 use query::{ListQuery, ResourceId};
 
-/// Lists resources, oldest first.
+/// Lists resources of the caller's tenant, oldest first.
 #[utoipa::path(
     get,
     path = "/resources",
     operation_id = "listResources",
     tag = "resources",
     params(
-        ("limit" = Option<u8>, Query, minimum = 1, maximum = 100, description = "How many at most; 50 if absent."),
+        (
+            "limit" = Option<u8>, Query, minimum = 1, maximum = 100,
+            description = "How many at most; 50 if absent. A page ends earlier where it has 1 MiB of content.",
+        ),
         ("after" = Option<String>, Query, description = "The `next` of the page before."),
     ),
     responses(
         (status = 200, body = ResourcePage),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn list(
-    _: Authorized<ReadPolicy>,
+    authorized: Authorized<ReadPolicy>,
     State(store): State<Store>,
     ListQuery { limit, after }: ListQuery,
 ) -> Result<Json<ResourcePage>, ApiError> {
-    let page = store.list(limit, after).await?;
-    let next = page.resources.last().filter(|_| page.more).map(|last| cursor::after(last.id));
-    Ok(Json(ResourcePage { items: page.resources, next }))
+    let Page { resources, next } = store.list(authorized.principal().tenant(), limit, after).await?;
+    Ok(Json(ResourcePage { items: resources, next: next.map(cursor::after) }))
 }
 
 /// Reads one resource.
@@ -58,16 +62,16 @@ pub(crate) async fn list(
     responses(
         (status = 200, body = Resource, headers(("ETag", description = "The version."))),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn read(
-    _: Authorized<ReadPolicy>,
+    authorized: Authorized<ReadPolicy>,
     State(store): State<Store>,
     ResourceId(id): ResourceId,
 ) -> Result<Response, ApiError> {
-    let found = store.find(id).await?.ok_or(RequestError::ResourceNotFound)?;
-    Ok(shown(StatusCode::OK, found))
+    let found = store.find(key(authorized.principal(), id)).await?;
+    Ok(shown(StatusCode::OK, found.ok_or(RequestError::ResourceNotFound)?))
 }
 
 /// Creates a resource.
@@ -86,7 +90,7 @@ pub(crate) async fn read(
             ("ETag", description = "The version."), ("Location", description = "The path of the resource."),
         )),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn create(
@@ -95,7 +99,7 @@ pub(crate) async fn create(
     key: Option<IdempotencyKey>,
     Body(new): Body,
 ) -> Result<Response, ApiError> {
-    match store.create(new, authorized.principal().client_id(), key.as_ref()).await? {
+    match store.create(new, owner(authorized.principal()), key.as_ref()).await? {
         Created::KeyReused => Err(RequestError::IdempotencyKeyReused.into()),
         Created::Done(created) => {
             let location = format!("/api/resources/{}", created.resource.id);
@@ -119,7 +123,7 @@ pub(crate) async fn create(
     responses(
         (status = 200, body = Resource, headers(("ETag", description = "The version."))),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn replace(
@@ -129,7 +133,11 @@ pub(crate) async fn replace(
     if_match: IfMatch,
     Body(new): Body,
 ) -> Result<Response, ApiError> {
-    let replaced = done(store.replace(id, new, |resource| authorized.on(resource), &if_match).await?)?;
+    let replaced = done(
+        store
+            .replace(key(authorized.principal(), id), new, |target| authorized.on(target), &if_match)
+            .await?,
+    )?;
     Ok(shown(StatusCode::OK, *replaced))
 }
 
@@ -143,7 +151,7 @@ pub(crate) async fn replace(
     responses(
         (status = 204),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn delete(
@@ -152,8 +160,18 @@ pub(crate) async fn delete(
     ResourceId(id): ResourceId,
     if_match: IfMatch,
 ) -> Result<StatusCode, ApiError> {
-    done(store.delete(id, |resource| authorized.on(resource), &if_match).await?)?;
+    done(store.delete(key(authorized.principal(), id), |target| authorized.on(target), &if_match).await?)?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whatever the app creates is its own.
+fn owner(principal: &Principal) -> Owner {
+    Owner { tenant: principal.tenant(), client_id: principal.client_id() }
+}
+
+/// What is looked for is looked for in the app's tenant alone.
+fn key(principal: &Principal, id: Uuid) -> ResourceKey {
+    ResourceKey { tenant: principal.tenant(), id }
 }
 
 fn done<T>(change: Change<T>) -> Result<T, ApiError> {

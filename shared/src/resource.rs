@@ -1,8 +1,12 @@
 //! The wire types of the resource's API.
 
+mod content;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+pub use content::{Content, InvalidContent, MAX_CONTENT_DEPTH};
 
 use crate::ids::ClientId;
 
@@ -12,11 +16,12 @@ use crate::ids::ClientId;
 pub struct Resource {
     /// A `UUIDv7`, made by the API; sorts by time of creation.
     pub id: Uuid,
-    /// 1 to 200 characters.
+    /// 1 to 200 characters, none of them a control character.
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 200))]
     pub name: String,
-    /// Any JSON of at most 64 KiB.
-    pub content: serde_json::Value,
+    /// Any JSON of at most 64 KiB and 64 levels, in which no member is repeated and every integer fits in 64 bits.
+    #[cfg_attr(feature = "openapi", schema(value_type = Value))]
+    pub content: Content,
     /// The app that created it, from its access token.
     #[cfg_attr(feature = "openapi", schema(value_type = uuid::Uuid))]
     pub created_by: ClientId,
@@ -33,11 +38,12 @@ pub struct Resource {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewResource {
-    /// 1 to 200 characters.
+    /// 1 to 200 characters, none of them a control character.
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 200))]
     pub name: String,
-    /// Any JSON of at most 64 KiB.
-    pub content: serde_json::Value,
+    /// Any JSON of at most 64 KiB and 64 levels, in which no member is repeated and every integer fits in 64 bits.
+    #[cfg_attr(feature = "openapi", schema(value_type = Value))]
+    pub content: Content,
 }
 
 /// One page of resources, oldest first.

@@ -1,12 +1,21 @@
 //! A write that was acknowledged survives the end of the process, however it ends.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+#[cfg(target_os = "linux")]
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use demo::system::System;
-use reqwest::{StatusCode, header};
+use reqwest::{Client, StatusCode, header};
 use serde_json::{Value, json};
+use shared::secret::AccessToken;
 use tests::World;
+#[cfg(target_os = "linux")]
+use tests::guarded_api::outcome;
 use tests::program::Server;
+use tokio::task::JoinSet;
 
 /// The resource-app as a process of its own, with this folder for its data.
 pub(crate) async fn resource_app(system: &System, folder: &Path) -> Server {
@@ -22,36 +31,155 @@ pub(crate) async fn resource_app(system: &System, folder: &Path) -> Server {
     server
 }
 
+/// The writers that are at work when the process is killed.
+const WRITERS: usize = 16;
+
+/// What became of the requests of all writers.
+#[derive(Default)]
+struct Requests {
+    /// The bodies that were sent, by their names.
+    sent: BTreeMap<String, Value>,
+    /// What was answered to them.
+    acknowledged: BTreeMap<String, Value>,
+}
+
+/// A body that tells by its name what its content must be.
+fn body(name: &str) -> Value {
+    json!({ "name": name, "content": { "of": name, "filler": name.repeat(50) } })
+}
+
+/// Talks to a server that may end at any time.
+#[derive(Clone)]
+struct Writer {
+    http: Client,
+    url: String,
+    token: AccessToken,
+    requests: Arc<Mutex<Requests>>,
+}
+
+impl Writer {
+    fn new(world: &World, server: &Server, token: &AccessToken, requests: &Arc<Mutex<Requests>>) -> Self {
+        let url = format!("{}/api/resources", server.url());
+        Self { http: world.http.clone(), url, token: token.clone(), requests: Arc::clone(requests) }
+    }
+
+    /// Creates a resource, under a key that is its name.
+    async fn create(&self, name: &str) -> reqwest::Result<Value> {
+        let request = self.http.post(&self.url).header(header::AUTHORIZATION, self.token.authorization());
+        let response = request.header("idempotency-key", name).json(&body(name)).send().await?;
+        assert_eq!(response.status(), StatusCode::CREATED);
+        response.json().await
+    }
+
+    /// Creates one resource after the other, until the server is gone.
+    async fn create_until_the_end(self, prefix: String) {
+        for number in 0.. {
+            let name = format!("{prefix}-{number}");
+            self.requests.lock().unwrap().sent.insert(name.clone(), body(&name));
+            let Ok(created) = self.create(&name).await else { return };
+            self.requests.lock().unwrap().acknowledged.insert(name, created);
+        }
+    }
+
+    /// All resources, oldest first.
+    async fn list(&self) -> Vec<Value> {
+        let (mut items, mut query) = (Vec::new(), "?limit=100".to_owned());
+        loop {
+            let request = self.http.get(format!("{}{query}", self.url));
+            let request = request.header(header::AUTHORIZATION, self.token.authorization());
+            let page: Value = request.send().await.unwrap().json().await.unwrap();
+            items.extend(page["items"].as_array().unwrap().iter().cloned());
+            let Some(next) = page["next"].as_str() else { return items };
+            query = format!("?limit=100&after={next}");
+        }
+    }
+}
+
 #[tokio::test]
-async fn acknowledged_writes_survive_a_kill() {
+async fn acknowledged_writes_survive_a_kill_in_the_middle_of_others() {
     let world = World::start().await;
     let token = world.token(json!({})).await;
     let folder = tempfile::tempdir().unwrap();
-    let mut acknowledged = Vec::new();
-    for round in 0..3 {
+    let requests = Arc::<Mutex<Requests>>::default();
+    for round in 1..=3 {
         let server = resource_app(&world.system, folder.path()).await;
-        let url = format!("{}/api/resources", server.url());
-        let create = async |name: String| {
-            let request = world.http.post(&url).header(header::AUTHORIZATION, token.authorization());
-            request.json(&json!({ "name": name, "content": round })).send().await.unwrap()
-        };
-        for number in 0..10 {
-            let created = create(format!("{round}-{number}")).await;
-            assert_eq!(created.status(), StatusCode::CREATED);
-            let resource: Value = created.json().await.unwrap();
-            acknowledged.push(resource);
+        let writer = Writer::new(&world, &server, &token, &requests);
+        let mut writers = JoinSet::new();
+        for number in 0..WRITERS {
+            writers.spawn(writer.clone().create_until_the_end(format!("{round}-{number}")));
+        }
+        while requests.lock().unwrap().acknowledged.len() < round * 60 {
+            assert!(writers.try_join_next().is_none(), "a writer ended before the server did");
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
         server.kill();
+        writers.join_all().await;
     }
+
     let server = resource_app(&world.system, folder.path()).await;
-    let request = world.http.get(format!("{}/api/resources", server.url()));
-    let page: Value = request
-        .header(header::AUTHORIZATION, token.authorization())
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
-    assert_eq!(page["items"], Value::Array(acknowledged));
+    let writer = Writer::new(&world, &server, &token, &requests);
+    let stored = writer.list().await;
+    let Requests { sent, acknowledged } = std::mem::take(&mut *requests.lock().unwrap());
+    // Every writer was cut off once in each round.
+    assert_eq!(sent.len() - acknowledged.len(), 3 * WRITERS);
+    let ids: Vec<_> = stored.iter().map(|resource| resource["id"].as_str().unwrap()).collect();
+    assert!(ids.is_sorted_by(|one, next| one < next), "in the order of their creation, and each once");
+    let mut by_name = BTreeMap::new();
+    for resource in &stored {
+        let name = resource["name"].as_str().unwrap();
+        assert_eq!(resource["content"], sent[name]["content"], "neither torn nor invented");
+        assert!(by_name.insert(name, resource).is_none(), "{name} is there twice");
+    }
+    for (name, resource) in &acknowledged {
+        assert_eq!(by_name.get(name.as_str()), Some(&resource), "{name} was acknowledged");
+    }
+
+    // Whoever was cut off, or forgot the answer, sends the same again: there is one of each.
+    for name in sent.keys() {
+        let again = writer.create(name).await.unwrap();
+        match by_name.get(name.as_str()) {
+            Some(stored) => assert_eq!(&&again, stored),
+            None => assert_eq!(again["content"], sent[name]["content"]),
+        }
+    }
+    assert_eq!(writer.list().await.len(), sent.len());
+}
+
+/// Limits how large a file of the process may get; the limit can be lifted again.
+#[cfg(target_os = "linux")]
+fn limit_file_size(server: &Server, limit: &str) {
+    let process = server.id().to_string();
+    let limit = format!("--fsize={limit}:unlimited");
+    let status = Command::new("prlimit").args(["--pid", &process, &limit]).status().unwrap();
+    assert!(status.success());
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn writes_that_find_no_room_are_refused_and_work_again_once_there_is_some() {
+    let world = World::start().await;
+    let token = world.token(json!({})).await;
+    let folder = tempfile::tempdir().unwrap();
+    let server = resource_app(&world.system, folder.path()).await;
+    let writer = Writer::new(&world, &server, &token, &Arc::default());
+    let ready = async || {
+        let answer = world.http.get(format!("{}/health/ready", server.url())).send().await.unwrap();
+        answer.status()
+    };
+    let first = writer.create("first").await.unwrap();
+    limit_file_size(&server, "4096");
+    for name in ["second", "third"] {
+        let request = world.http.post(&writer.url).header(header::AUTHORIZATION, token.authorization());
+        let refused = request.json(&body(name)).send().await.unwrap();
+        assert_eq!(outcome(refused).await, (503, "store_unavailable".into()));
+        assert_eq!(writer.list().await, std::slice::from_ref(&first));
+        assert_eq!(ready().await, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    limit_file_size(&server, "unlimited");
+    let second = writer.create("second").await.unwrap();
+    assert_eq!(ready().await, StatusCode::OK);
+    server.kill();
+    let server = resource_app(&world.system, folder.path()).await;
+    let writer = Writer::new(&world, &server, &token, &Arc::default());
+    assert_eq!(writer.list().await, [first, second]);
 }

@@ -1,11 +1,12 @@
 //! An API that apps of several tenants call, and tokens of tenants that may and that may not.
 
 use demo::system::Options;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use shared::secret::AccessToken;
 use tests::World;
-use tests::world::TENANT;
+use tests::guarded_api::{GuardedApi, Place, outcome};
+use tests::world::{CLIENT, TENANT};
 
 const LISTED: &str = "14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41";
 const UNLISTED: &str = "5d0f6b52-3c1e-4a87-9f0e-7d2c8b41a6e3";
@@ -26,7 +27,8 @@ async fn token(world: &World, version: &str, tenant: &str, issuing_tenant: &str)
         "1.0" => format!("{instance}/{issuing_tenant}/"),
         _ => format!("{instance}/{issuing_tenant}/v2.0"),
     };
-    let mut claims = json!({ "ver": version, "tid": tenant, "iss": issuer });
+    let roles = ["Resource.Read", "Resource.Write"];
+    let mut claims = json!({ "ver": version, "tid": tenant, "iss": issuer, "roles": roles });
     if version == "1.0" {
         claims["appid"] = json!(tests::world::CLIENT);
         claims["appidacr"] = json!("1");
@@ -63,4 +65,70 @@ async fn tokens_of_listed_tenants_are_accepted_and_of_no_other() {
         let token = world.token(json!({})).await;
         assert_eq!(world.get("/api/caller", &token).await.status(), StatusCode::OK, "after a rollover");
     }
+}
+
+/// An API of both tenants, and for each a token of the app with the same id and with both roles.
+async fn two_tenants(settings: &str) -> (World, GuardedApi, [AccessToken; 2]) {
+    let world = world("organizations").await;
+    let place = Place::new(&world, settings)
+        .with("AZURE_AD__TENANT_ID", "organizations")
+        .with("AZURE_AD__ACCEPTED_TENANTS", &format!("{TENANT},{LISTED}"));
+    let api = place.start().await;
+    let tokens = [token(&world, "2.0", TENANT, TENANT).await, token(&world, "2.0", LISTED, LISTED).await];
+    (world, api, tokens)
+}
+
+async fn list(api: &GuardedApi, token: &AccessToken) -> Value {
+    api.read(token).await.json::<Value>().await.unwrap()["items"].clone()
+}
+
+#[tokio::test]
+async fn a_resource_is_there_for_its_own_tenant_alone() {
+    let (_world, api, [ours, theirs]) = two_tenants("").await;
+    let created = api.write(&ours).await;
+    assert_eq!(created.status(), StatusCode::CREATED);
+    let path = created.headers()[header::LOCATION].to_str().unwrap().to_owned();
+    let created: Value = created.json().await.unwrap();
+    // The list first: it tells which ids there are.
+    assert_eq!(list(&api, &theirs).await, json!([]));
+    let absent = (404, "resource_not_found".to_owned());
+    for method in [Method::GET, Method::PUT, Method::DELETE] {
+        for if_match in ["\"1\"", "*", "\"999\""] {
+            let request = api.request(method.clone(), &path, &theirs).header(header::IF_MATCH, if_match);
+            let request = request.json(&json!({ "name": "theirs", "content": 2 }));
+            assert_eq!(outcome(request.send().await.unwrap()).await, absent, "{method} {if_match}");
+        }
+    }
+    assert_eq!(list(&api, &ours).await, json!([created]));
+    assert_eq!(api.write(&theirs).await.status(), StatusCode::CREATED);
+    assert_eq!(list(&api, &ours).await, json!([created]));
+    assert_eq!(list(&api, &theirs).await[0]["created_by"], CLIENT);
+}
+
+#[tokio::test]
+async fn a_key_replays_nothing_of_another_tenant() {
+    let (_world, api, [ours, theirs]) = two_tenants("").await;
+    let post = async |token: &AccessToken, name: &str| {
+        let request = api.request(Method::POST, "/api/resources", token).header("idempotency-key", "k");
+        let response = request.json(&json!({ "name": name, "content": 1 })).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::CREATED);
+        response.json::<Value>().await.unwrap()
+    };
+    let first = post(&ours, "n").await;
+    let second = post(&theirs, "n").await;
+    assert_ne!(first["id"], second["id"]);
+    assert_eq!(post(&ours, "n").await, first);
+    assert_eq!(post(&theirs, "n").await, second);
+    assert_eq!((list(&api, &ours).await, list(&api, &theirs).await), (json!([first]), json!([second])));
+}
+
+#[tokio::test]
+async fn a_client_can_be_listed_for_one_tenant() {
+    let listed = format!(
+        "[[authorization.clients]]\nclient_id = \"{CLIENT}\"\ntenant_id = \"{LISTED}\"\nname = \"Theirs\"\n\
+         policies = [\"ReadPolicy\"]"
+    );
+    let (_world, api, [ours, theirs]) = two_tenants(&listed).await;
+    assert_eq!(outcome(api.read(&theirs).await).await, (200, String::new()));
+    assert_eq!(outcome(api.read(&ours).await).await, (403, "client_not_allowed".into()));
 }

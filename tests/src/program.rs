@@ -144,6 +144,12 @@ impl Server {
         &self.url
     }
 
+    /// The id of its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until it says that it is ready, within half a minute.
     pub async fn wait_until_ready(&self) {
         let url = format!("{}/health/ready", self.url);

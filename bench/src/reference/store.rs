@@ -15,6 +15,8 @@ use sqlx::pool::PoolOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use uuid::Uuid;
 
+use crate::system::TENANT;
+
 /// How many requests can read at a time; the resource-app's number.
 const READERS: u32 = 4;
 
@@ -54,7 +56,8 @@ impl Store {
 
     /// The answer for one resource.
     pub(super) async fn answer(&self, id: Uuid) -> Response {
-        let row: Result<Option<Row>, sqlx::Error> = sqlx::query_as("SELECT * FROM resources WHERE id = ?")
+        let row: Result<Option<Row>, sqlx::Error> = sqlx::query_as("SELECT * FROM resources WHERE tenant = ? AND id = ?")
+            .bind(TENANT)
             .bind(id.to_string())
             .fetch_optional(&*self.readers)
             .await;

@@ -2,7 +2,8 @@
 
 use std::io::Read;
 
-use serde_json::Value;
+use serde::de::IgnoredAny;
+use shared::resource::{Content, InvalidContent};
 use shared::settings::{KeyProblem, SettingsError};
 
 /// The most bytes that are read; the API takes 64 KiB.
@@ -11,8 +12,8 @@ const MAX_BYTES: u64 = 1024 * 1024;
 /// Reads `--content`: JSON, `@` and the name of a file that holds it, or `-` for standard input.
 ///
 /// # Errors
-/// There is nothing to read, or it is not JSON.
-pub fn content(argument: &str) -> Result<Value, SettingsError> {
+/// There is nothing to read, it is not JSON, or not JSON that the API takes.
+pub fn content(argument: &str) -> Result<Content, SettingsError> {
     let problem = |text: String| KeyProblem::new("--content", text);
     let text = match argument.strip_prefix('@') {
         Some(path) => {
@@ -24,9 +25,15 @@ pub fn content(argument: &str) -> Result<Value, SettingsError> {
         }
         None => argument.to_owned(),
     };
-    serde_json::from_str(&text).map_err(|error| {
-        problem(format!("not JSON (line {}, column {})", error.line(), error.column())).into()
-    })
+    Content::parse(&text).map_err(|error| problem(with_place(error, &text)).into())
+}
+
+/// Where it stops being JSON, if it does.
+fn with_place(error: InvalidContent, text: &str) -> String {
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Err(json) => format!("{error} (line {}, column {})", json.line(), json.column()),
+        Ok(_) => error.to_string(),
+    }
 }
 
 fn read(source: impl Read) -> std::io::Result<String> {
@@ -37,16 +44,14 @@ fn read(source: impl Read) -> std::io::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
     fn content_is_json_or_in_a_file() {
-        assert_eq!(content(r#"{"answer": 42}"#).unwrap(), json!({"answer": 42}));
+        assert_eq!(content(r#"{"answer": 42}"#).unwrap().as_str(), r#"{"answer":42}"#);
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "[1, 2]\n").unwrap();
-        assert_eq!(content(&format!("@{}", file.path().display())).unwrap(), json!([1, 2]));
+        assert_eq!(content(&format!("@{}", file.path().display())).unwrap().as_str(), "[1,2]");
     }
 
     #[test]
@@ -54,6 +59,7 @@ mod tests {
         for (argument, expected) in [
             ("{canary", "`--content`: not JSON (line 1, column 2)"),
             ("", "`--content`: not JSON"),
+            (r#"{"a": 1, "a": 2}"#, "`--content`: a member is repeated"),
             ("@/nowhere", "`--content`: /nowhere: "),
         ] {
             let error = content(argument).unwrap_err().to_string();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use client_app::resource_client::{Correlation, Paging, ResourceClient, ResourceError};
 use serde_json::{Value, json};
-use shared::resource::NewResource;
+use shared::resource::{Content, NewResource};
 use uuid::Uuid;
 
 use crate::peer::{Peer, Peers, Scripted, TOKEN, shows_no_canary};
@@ -21,7 +21,7 @@ pub(crate) fn resource(id: Uuid) -> Value {
 }
 
 fn new() -> NewResource {
-    NewResource { name: "first".into(), content: json!({"answer": 42}) }
+    NewResource { name: "first".into(), content: Content::parse(r#"{"answer": 42}"#).unwrap() }
 }
 
 fn client(peers: &Peers) -> ResourceClient {

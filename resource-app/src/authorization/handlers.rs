@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use shared::claims::ClientAuthentication;
-use shared::ids::ClientId;
 
 use super::requirement::{Handler, Outcome};
-use super::{Role, Subject, Target};
+use super::{ClientKey, Role, Subject, Target};
 
 /// Looks for a role among those granted, exactly as it is written.
 #[derive(Debug)]
@@ -38,23 +37,25 @@ impl Handler for CredentialHandler {
     }
 }
 
-/// Looks for the app on a list.
+/// Looks for the app on a list, with its tenant or with none.
 #[derive(Debug)]
-pub(super) struct ListedClientHandler(pub(super) BTreeSet<ClientId>);
+pub(super) struct ListedClientHandler(pub(super) BTreeSet<ClientKey>);
 
 impl Handler for ListedClientHandler {
     fn handle(&self, subject: &Subject<'_>, _: Option<&Target>) -> Outcome {
-        met(self.0.contains(&subject.client_id))
+        met(ClientKey::of(subject).iter().any(|key| self.0.contains(key)))
     }
 }
 
-/// Looks at whether the app created the resource; where there is none, it did not.
+/// Looks at whether the app, of the same tenant, created the resource; where there is none, it did not.
 #[derive(Debug)]
 pub(super) struct CreatorHandler;
 
 impl Handler for CreatorHandler {
     fn handle(&self, subject: &Subject<'_>, target: Option<&Target>) -> Outcome {
-        met(target.is_some_and(|target| target.created_by == subject.client_id))
+        let is_creator =
+            |target: &Target| (target.tenant, target.created_by) == (subject.tenant, subject.client_id);
+        met(target.is_some_and(is_creator))
     }
 }
 

@@ -34,5 +34,5 @@ pub use policies::{CALLER_POLICIES, DefaultPolicy, OwnerPolicy, RESOURCE_POLICIE
 pub use policy::{Denial, NamedPolicy, Permit, Policy, PolicyError, Proof, ResourcePolicy};
 pub use requirement::{Handler, Outcome, Requirement};
 pub use role::Role;
-pub use settings::{AuthorizationSettings, ClientName, ListedClient};
+pub use settings::{AuthorizationSettings, ClientKey, ClientName, ListedClient};
 pub use subject::{Subject, Target};

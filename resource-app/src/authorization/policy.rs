@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use shared::ids::TenantId;
 use uuid::Uuid;
 
 use super::requirement::{Handler, Requirement};
@@ -64,7 +65,7 @@ pub struct Proof<P> {
 /// A policy's yes about one resource: only evaluating `P` on that resource makes one.
 #[derive(Debug)]
 pub struct Permit<P> {
-    resource: Uuid,
+    target: Target,
     proof: Proof<P>,
 }
 
@@ -166,13 +167,19 @@ impl<P> Proof<P> {
 
 impl<P> Permit<P> {
     pub(super) fn new(target: &Target, proof: Proof<P>) -> Self {
-        Self { resource: target.id, proof }
+        Self { target: *target, proof }
     }
 
     /// The resource that it is about.
     #[must_use]
     pub fn resource(&self) -> Uuid {
-        self.resource
+        self.target.id
+    }
+
+    /// The tenant that the resource belongs to.
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        self.target.tenant
     }
 
     /// What [`Proof::would_deny`] says.

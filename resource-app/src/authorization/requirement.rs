@@ -5,12 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use shared::claims::ClientAuthentication;
-use shared::ids::ClientId;
 
 use super::handlers::{
     AppOnlyHandler, CreatorHandler, CredentialHandler, ListedClientHandler, RoleHandler, TargetHandler,
 };
-use super::{Role, Subject, Target};
+use super::{ClientKey, Role, Subject, Target};
 
 /// What a handler says about a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +76,7 @@ impl Requirement {
 
     /// The app is one of these.
     #[must_use]
-    pub fn listed_client(clients: BTreeSet<ClientId>) -> Self {
+    pub fn listed_client(clients: BTreeSet<ClientKey>) -> Self {
         Self::new("ListedClient", "client_not_allowed", ListedClientHandler(clients))
     }
 

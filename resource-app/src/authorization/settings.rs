@@ -5,12 +5,12 @@ use std::fmt;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
-use shared::ids::ClientId;
+use shared::ids::{ClientId, TenantId};
 use shared::settings::KeyProblem;
 
 use super::policies::{CALLER_POLICIES, OwnerPolicy, WritePolicy};
 use super::policy::NamedPolicy;
-use super::{Policies, Requirement};
+use super::{Policies, Requirement, Subject};
 
 /// Section `[authorization]`.
 #[derive(Debug, Clone, Deserialize)]
@@ -35,10 +35,20 @@ pub struct AuthorizationSettings {
 pub struct ListedClient {
     /// The app.
     pub client_id: ClientId,
+    /// Its tenant, where it matters which: the app of this id in any tenant that is accepted, if it is absent.
+    #[serde(default)]
+    pub tenant_id: Option<TenantId>,
     /// How the log calls it.
     pub name: ClientName,
     /// The policies that it may pass.
     pub policies: Vec<PolicyName>,
+}
+
+/// What a [`ListedClient`] is found by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClientKey {
+    client_id: ClientId,
+    tenant_id: Option<TenantId>,
 }
 
 /// How the log calls an app.
@@ -84,8 +94,14 @@ impl AuthorizationSettings {
                 let problem = format!("number {position} must name a policy, or be left out");
                 return Err(KeyProblem::new(CLIENTS, problem));
             }
-            if !seen.insert(client.client_id) {
+            if !seen.insert(client.key()) {
                 return Err(KeyProblem::new(CLIENTS, format!("number {position} is listed before")));
+            }
+            // Two names for one app, and twice as many policies as either says.
+            let of_any_tenant = ClientKey { tenant_id: None, ..client.key() };
+            if client.tenant_id.is_some() && self.clients.iter().any(|other| other.key() == of_any_tenant) {
+                let problem = format!("number {position} is listed for all tenants as well");
+                return Err(KeyProblem::new(CLIENTS, problem));
             }
         }
         match self.report_only.iter().find(|demand| !self.demands(**demand)) {
@@ -119,12 +135,6 @@ impl AuthorizationSettings {
         policies
     }
 
-    /// How the log calls an app, where it is listed.
-    #[must_use]
-    pub fn name_of(&self, client_id: ClientId) -> Option<&ClientName> {
-        self.clients.iter().find(|client| client.client_id == client_id).map(|client| &client.name)
-    }
-
     fn demands(&self, demand: Demand) -> bool {
         match demand {
             Demand::Clients => !self.clients.is_empty(),
@@ -137,9 +147,26 @@ impl AuthorizationSettings {
         if self.report_only.contains(&demand) { requirement.report_only() } else { requirement }
     }
 
-    fn clients_of(&self, policy: &str) -> BTreeSet<ClientId> {
+    fn clients_of(&self, policy: &str) -> BTreeSet<ClientKey> {
         let may_pass = |client: &&ListedClient| client.policies.iter().any(|name| name.0 == policy);
-        self.clients.iter().filter(may_pass).map(|client| client.client_id).collect()
+        self.clients.iter().filter(may_pass).map(ListedClient::key).collect()
+    }
+}
+
+impl ListedClient {
+    /// What it is found by.
+    #[must_use]
+    pub fn key(&self) -> ClientKey {
+        ClientKey { client_id: self.client_id, tenant_id: self.tenant_id }
+    }
+}
+
+impl ClientKey {
+    /// What whoever calls may be listed by: their app in their tenant, and in any.
+    #[must_use]
+    pub fn of(subject: &Subject<'_>) -> [Self; 2] {
+        let client_id = subject.client_id;
+        [Some(subject.tenant), None].map(|tenant_id| Self { client_id, tenant_id })
     }
 }
 
@@ -205,7 +232,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::authorization::{ReadPolicy, Subject, Target};
+    use crate::authorization::{ReadPolicy, Target};
 
     fn id(number: u128) -> ClientId {
         ClientId::from(Uuid::from_u128(number))
@@ -213,7 +240,7 @@ mod tests {
 
     fn listed(number: u128, policies: &[&'static str]) -> ListedClient {
         let policies = policies.iter().map(|name| PolicyName(name)).collect();
-        ListedClient { client_id: id(number), name: ClientName("n".to_owned()), policies }
+        ListedClient { client_id: id(number), tenant_id: None, name: ClientName("n".to_owned()), policies }
     }
 
     fn settings() -> AuthorizationSettings {
@@ -251,6 +278,26 @@ mod tests {
     }
 
     #[test]
+    fn a_client_can_be_listed_for_one_tenant() {
+        let tenant = |number| TenantId::from(Uuid::from_u128(number));
+        let in_tenant =
+            |number, policy| ListedClient { tenant_id: Some(tenant(number)), ..listed(1, &[policy]) };
+        let clients = vec![in_tenant(7, "ReadPolicy"), in_tenant(8, "WritePolicy")];
+        let settings = AuthorizationSettings { clients, ..settings() };
+        assert_eq!(settings.check(), Ok(()));
+        let policies = policies(&settings);
+        let roles = ["Resource.Read".to_owned(), "Resource.Write".to_owned()];
+        for (number, may_read, may_write) in [(7, true, false), (8, false, true), (9, false, false)] {
+            let subject = Subject { tenant: tenant(number), ..Subject::app(&roles) };
+            assert_eq!(policies.authorize::<ReadPolicy>(&subject).is_ok(), may_read, "{number}");
+            assert_eq!(policies.authorize::<WritePolicy>(&subject).is_ok(), may_write, "{number}");
+        }
+        let both = vec![in_tenant(7, "ReadPolicy"), listed(1, &["WritePolicy"])];
+        let problem = AuthorizationSettings { clients: both, ..settings }.check().unwrap_err().to_string();
+        assert!(problem.contains("number 1 is listed for all tenants as well"), "{problem}");
+    }
+
+    #[test]
     fn writing_can_demand_a_certificate_and_reading_does_not() {
         let policies = policies(&AuthorizationSettings { write_requires_certificate: true, ..settings() });
         let roles = ["Resource.Read".to_owned(), "Resource.Write".to_owned()];
@@ -265,8 +312,9 @@ mod tests {
 
     #[test]
     fn who_created_a_resource_matters_where_the_settings_say_so() {
-        let target = |number| Target { id: Uuid::from_u128(9), created_by: id(number) };
         let subject = Subject::app(&[]);
+        let target =
+            |number| Target { id: Uuid::from_u128(9), tenant: subject.tenant, created_by: id(number) };
         let (anybody, creator) =
             (policies(&settings()), AuthorizationSettings { only_creator_changes: true, ..settings() });
         let permit = anybody.authorize_on::<OwnerPolicy>(&subject, &target(2)).unwrap();
@@ -275,6 +323,9 @@ mod tests {
         assert!(creator.authorize_on::<OwnerPolicy>(&subject, &target(1)).is_ok());
         let denial = creator.authorize_on::<OwnerPolicy>(&subject, &target(2)).unwrap_err();
         assert_eq!(denial.reasons, ["not_creator"]);
+        // The same id in another tenant is another app.
+        let foreign = Target { tenant: TenantId::from(Uuid::from_u128(8)), ..target(1) };
+        assert!(creator.authorize_on::<OwnerPolicy>(&subject, &foreign).is_err());
         // Nothing to decide about is no permission for everything.
         assert!(anybody.authorize::<OwnerPolicy>(&subject).is_err());
     }
@@ -291,8 +342,9 @@ mod tests {
         let roles = ["Resource.Read".to_owned()];
         let proof = policies.authorize::<ReadPolicy>(&Subject::app(&roles)).unwrap();
         assert_eq!(proof.would_deny(), ["client_not_allowed"]);
-        let target = Target { id: Uuid::nil(), created_by: id(2) };
-        let permit = policies.authorize_on::<OwnerPolicy>(&Subject::app(&roles), &target).unwrap();
+        let subject = Subject::app(&roles);
+        let target = Target { id: Uuid::nil(), tenant: subject.tenant, created_by: id(2) };
+        let permit = policies.authorize_on::<OwnerPolicy>(&subject, &target).unwrap();
         assert_eq!(permit.would_deny(), ["not_creator"]);
     }
 

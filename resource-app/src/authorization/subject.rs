@@ -1,12 +1,14 @@
 //! Whoever calls, and what they call for, as policies see them.
 
 use shared::claims::ClientAuthentication;
-use shared::ids::ClientId;
+use shared::ids::{ClientId, TenantId};
 use uuid::Uuid;
 
 /// What a policy may know about whoever calls.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
+    /// The tenant of the app: an app id names an app only together with it.
+    pub tenant: TenantId,
     /// The app that calls, or that a user calls through.
     pub client_id: ClientId,
     /// Whether an app calls for itself, with no user behind it.
@@ -24,7 +26,9 @@ pub struct Subject<'a> {
 pub struct Target {
     /// The resource.
     pub id: Uuid,
-    /// The app that created it; never changes.
+    /// The tenant that it belongs to.
+    pub tenant: TenantId,
+    /// The app of that tenant that created it; never changes.
     pub created_by: ClientId,
 }
 
@@ -33,6 +37,7 @@ impl<'a> Subject<'a> {
     /// An app with these roles that proved itself with a secret.
     pub(super) fn app(roles: &'a [String]) -> Self {
         Self {
+            tenant: TenantId::from(Uuid::from_u128(7)),
             client_id: ClientId::from(Uuid::from_u128(1)),
             app_only: true,
             client_authentication: Some(ClientAuthentication::Secret),

@@ -111,6 +111,8 @@ decisions! {
 
     // Not the caller's doing.
     "store_unavailable", "The database did not answer.", "The client tries again later; the operator reads the log.";
+    "resource_unreadable", "What is stored of the resource is damaged.",
+        "The operator restores it, or a client that may deletes it; the log names it.";
     "not_ready", "The app is starting, or waiting for what it needs.", "The client tries again later.";
     "internal_error", "This API failed.", "The operator reads the log by the request's id.";
 }
@@ -137,7 +139,7 @@ mod tests {
             Requirement::target(),
         ];
         let fixed = ["granted", "abandoned", "not_authenticated", "vetoed", "policy_not_in_use", "no_policy"];
-        let failures = ["store_unavailable", "not_ready", "internal_error"];
+        let failures = ["store_unavailable", "resource_unreadable", "not_ready", "internal_error"];
         let mut expected: Vec<&str> = token.chain(request).collect();
         expected.extend(others.map(AuthenticationError::code));
         expected.extend(requirements.iter().map(Requirement::reason));

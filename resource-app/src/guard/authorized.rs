@@ -7,7 +7,6 @@ use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use http::Extensions;
 use http::request::Parts;
-use shared::resource::Resource;
 
 use super::verdict::Identified;
 use crate::authorization::{Denial, NamedPolicy, Permit, Policies, Proof, ResourcePolicy, Target};
@@ -51,9 +50,8 @@ impl<P: ResourcePolicy> AuthorizedOn<P> {
     ///
     /// # Errors
     /// The policy said no.
-    pub fn on(&self, resource: &Resource) -> Result<Permit<P>, Denial> {
-        let target = Target { id: resource.id, created_by: resource.created_by };
-        let decision = self.policies.authorize_on::<P>(&self.principal().subject(), &target);
+    pub fn on(&self, target: &Target) -> Result<Permit<P>, Denial> {
+        let decision = self.policies.authorize_on::<P>(&self.principal().subject(), target);
         match &decision {
             Ok(permit) => self.identified.granted(P::NAME, permit.would_deny()),
             Err(denial) => self.identified.denied(denial),

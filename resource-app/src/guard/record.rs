@@ -96,6 +96,7 @@ impl Record {
         let (principal, verdict) = verified.unzip();
         let would_deny = verdict.map(|verdict| &verdict.would_deny).filter(|them| !them.is_empty());
         let (client_id, name) = (principal.map(Principal::client_id), self.name.as_ref());
+        let listed_name = principal.and_then(|it| self.state.records.name_of(&it.subject()));
         macro_rules! event {
             ($level:expr) => {
                 tracing::event!(
@@ -108,7 +109,7 @@ impl Record {
                     status = self.answer.map(|(status, _)| status.as_u16()),
                     code = self.code().filter(|code| *code != reason),
                     client_id = client_id.map(tracing::field::display),
-                    client = client_id.and_then(|id| self.state.records.name_of(id)).map(tracing::field::display),
+                    client = listed_name.map(tracing::field::display),
                     tenant_id = caller.map(Caller::tenant).map(tracing::field::display),
                     uti = caller.and_then(Caller::token_id).map(plain),
                     key_id = caller.map(Caller::key_id).map(plain),

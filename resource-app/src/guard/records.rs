@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use shared::ids::ClientId;
-
 use super::flood::{Admission, FloodLimit};
-use crate::authorization::{AuthorizationSettings, ClientName, ListedClient};
+use crate::authorization::{AuthorizationSettings, ClientKey, ClientName, ListedClient, Subject};
 use crate::metrics::Metrics;
 
 /// What the records of all requests share.
 #[derive(Debug)]
 pub(crate) struct Records {
-    names: BTreeMap<ClientId, ClientName>,
+    names: BTreeMap<ClientKey, ClientName>,
     metrics: Metrics,
     flood: FloodLimit,
 }
@@ -19,7 +17,7 @@ pub(crate) struct Records {
 impl Records {
     /// Records that call apps as the settings do, and are counted in these metrics.
     pub(crate) fn new(settings: &AuthorizationSettings, metrics: Metrics) -> Self {
-        let name = |client: &ListedClient| (client.client_id, client.name.clone());
+        let name = |client: &ListedClient| (client.key(), client.name.clone());
         Self { names: settings.clients.iter().map(name).collect(), metrics, flood: FloodLimit::default() }
     }
 
@@ -30,8 +28,8 @@ impl Records {
         }
     }
 
-    pub(super) fn name_of(&self, client_id: ClientId) -> Option<&ClientName> {
-        self.names.get(&client_id)
+    pub(super) fn name_of(&self, subject: &Subject<'_>) -> Option<&ClientName> {
+        ClientKey::of(subject).iter().find_map(|key| self.names.get(key))
     }
 
     pub(super) fn admit(&self, reason: &'static str) -> Admission {

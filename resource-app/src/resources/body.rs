@@ -2,9 +2,10 @@
 
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody, JsonRejection};
 use axum::extract::{FromRequest, Json, Request};
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use shared::json::Object;
-use shared::resource::NewResource;
+use shared::resource::{Content, InvalidContent, NewResource};
 
 use crate::error::RequestError;
 use crate::state::AppState;
@@ -22,30 +23,41 @@ pub(crate) const MAX_BODY_BYTES: usize = 128 * 1024;
 #[derive(Debug)]
 pub(crate) struct Body(pub(crate) NewResource);
 
+/// The body with its content as it was sent: what is wrong with that has answers of its own.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawBody {
+    name: String,
+    content: Box<RawValue>,
+}
+
 impl FromRequest<AppState> for Body {
     type Rejection = RequestError;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, RequestError> {
-        let Json(Object(new)) = Json::<Object<NewResource>>::from_request(request, state)
+        let Json(Object(body)) = Json::<Object<RawBody>>::from_request(request, state)
             .await
             .map_err(|rejection| refusal(&rejection))?;
-        check(&new)?;
-        Ok(Self(new))
+        check(body).map(Self)
     }
 }
 
-fn check(new: &NewResource) -> Result<(), RequestError> {
-    if !(1..=MAX_NAME_CHARACTERS).contains(&new.name.chars().count()) {
+fn check(RawBody { name, content }: RawBody) -> Result<NewResource, RequestError> {
+    let has_length = (1..=MAX_NAME_CHARACTERS).contains(&name.chars().count());
+    // They break lines, logs and terminals, wherever a name is shown.
+    if !has_length || name.contains(char::is_control) {
         return Err(RequestError::InvalidName);
     }
-    if size(&new.content) > MAX_CONTENT_BYTES {
+    let content = Content::parse(content.get()).map_err(|error| match error {
+        InvalidContent::NotJson => RequestError::MalformedJson,
+        InvalidContent::TooDeep => RequestError::ContentTooDeep,
+        InvalidContent::RepeatedMember => RequestError::RepeatedMember,
+        InvalidContent::NumberOutOfRange => RequestError::NumberOutOfRange,
+    })?;
+    if content.as_str().len() > MAX_CONTENT_BYTES {
         return Err(RequestError::ContentTooLarge);
     }
-    Ok(())
-}
-
-fn size(content: &Value) -> usize {
-    serde_json::to_vec(content).map_or(usize::MAX, |json| json.len())
+    Ok(NewResource { name, content })
 }
 
 fn refusal(rejection: &JsonRejection) -> RequestError {
@@ -65,7 +77,8 @@ mod tests {
     use super::*;
 
     fn checked(name: &str, content: &str) -> Result<(), RequestError> {
-        check(&NewResource { name: name.into(), content: Value::String(content.into()) })
+        let content = serde_json::value::to_raw_value(content).unwrap();
+        check(RawBody { name: name.into(), content }).map(|_| ())
     }
 
     #[test]

@@ -4,11 +4,13 @@
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use shared::ids::ClientId;
+use shared::ids::TenantId;
 use shared::resource::{NewResource, Resource};
-use sqlx::SqliteConnection;
+use sqlx::{FromRow, SqliteConnection};
+use uuid::Uuid;
 
-use super::{StoreError, write};
+use super::time::text;
+use super::{Owner, StoreError, checksum};
 
 /// A client's name for one request, however often it sends it: 1 to 255 visible ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,48 +34,106 @@ pub(super) enum Seen {
 
 /// What two requests have in common only if they ask for the same.
 pub(super) fn fingerprint(new: &NewResource) -> Result<Vec<u8>, StoreError> {
-    // Parsed JSON in its one compact form: white space and the order of members do not count.
-    let body = serde_json::to_vec(new).map_err(|_| StoreError::Unreadable("request"))?;
+    // JSON in its one compact form: white space and the order of members do not count.
+    let unwritable = |_| StoreError::Unreadable { what: "request", id: Uuid::nil() };
+    let body = serde_json::to_vec(new).map_err(unwritable)?;
     Ok(Sha256::digest(body).to_vec())
+}
+
+/// The columns of a key.
+#[derive(Debug, FromRow)]
+pub(super) struct KeyRow {
+    tenant: String,
+    client_id: String,
+    key: String,
+    fingerprint: Vec<u8>,
+    answer: String,
+    created_at: String,
+    checksum: Vec<u8>,
 }
 
 pub(super) async fn look_up(
     connection: &mut SqliteConnection,
-    client: ClientId,
+    owner: Owner,
     key: &IdempotencyKey,
     fingerprint: &[u8],
 ) -> Result<Option<Seen>, StoreError> {
-    let row: Option<(Vec<u8>, String)> =
-        sqlx::query_as("SELECT fingerprint, answer FROM idempotency_keys WHERE client_id = ? AND key = ?")
-            .bind(client.to_string())
-            .bind(&key.0)
-            .fetch_optional(connection)
-            .await?;
-    let Some((known, answer)) = row else { return Ok(None) };
-    if known != fingerprint {
+    let row = sqlx::query("SELECT * FROM idempotency_keys WHERE tenant = ? AND client_id = ? AND key = ?")
+        .bind(owner.tenant.to_string())
+        .bind(owner.client_id.to_string())
+        .bind(&key.0)
+        .fetch_optional(connection)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    // Rather no answer than a second resource.
+    let unreadable = |what| StoreError::Unreadable { what, id: Uuid::nil() };
+    let row = KeyRow::from_row(&row).map_err(|_| unreadable("key"))?;
+    if row.checksum() != row.checksum {
+        return Err(unreadable("checksum of a key"));
+    }
+    if row.fingerprint != fingerprint {
         return Ok(Some(Seen::Other));
     }
-    let answer = serde_json::from_str(&answer).map_err(|_| StoreError::Unreadable("stored answer"))?;
+    let answer = serde_json::from_str(&row.answer).map_err(|_| unreadable("answer to a key"))?;
     Ok(Some(Seen::Same(answer)))
 }
 
+/// Remembers what a request asked for, by its fingerprint, and what was answered.
 pub(super) async fn remember(
     connection: &mut SqliteConnection,
+    owner: Owner,
     key: &IdempotencyKey,
-    fingerprint: &[u8],
-    answer: &Resource,
+    (fingerprint, answer): (&[u8], &Resource),
 ) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO idempotency_keys (client_id, key, fingerprint, answer, created_at) VALUES (?, ?, ?, ?, ?)",
-    )
-    .bind(answer.created_by.to_string())
-    .bind(&key.0)
-    .bind(fingerprint)
-    .bind(write::json(answer)?)
-    .bind(write::text(answer.created_at))
-    .execute(connection)
-    .await?;
-    Ok(())
+    let unwritable = |_| StoreError::Unreadable { what: "answer", id: answer.id };
+    let mut row = KeyRow {
+        tenant: owner.tenant.to_string(),
+        client_id: owner.client_id.to_string(),
+        key: key.0.clone(),
+        fingerprint: fingerprint.to_vec(),
+        answer: serde_json::to_string(answer).map_err(unwritable)?,
+        created_at: text(answer.created_at),
+        checksum: Vec::new(),
+    };
+    row.checksum = row.checksum();
+    Ok(row.insert(connection).await?)
+}
+
+impl KeyRow {
+    fn checksum(&self) -> Vec<u8> {
+        checksum::of(&[
+            self.tenant.as_bytes(),
+            self.client_id.as_bytes(),
+            self.key.as_bytes(),
+            &self.fingerprint,
+            self.answer.as_bytes(),
+            self.created_at.as_bytes(),
+        ])
+    }
+
+    /// Gives a row from before there were tenants to one.
+    pub(super) fn adopted_by(mut self, tenant: TenantId) -> Self {
+        self.tenant = tenant.to_string();
+        self.checksum = self.checksum();
+        self
+    }
+
+    pub(super) async fn insert(self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "INSERT INTO idempotency_keys (tenant, client_id, key, fingerprint, answer, created_at, checksum)
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(self.tenant)
+        .bind(self.client_id)
+        .bind(self.key)
+        .bind(self.fingerprint)
+        .bind(self.answer)
+        .bind(self.created_at)
+        .bind(self.checksum)
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
 }
 
 /// Forgets what was stored before `time`.
@@ -82,7 +142,7 @@ pub(super) async fn forget_before(
     time: Timestamp,
 ) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM idempotency_keys WHERE created_at < ?")
-        .bind(write::text(time))
+        .bind(text(time))
         .execute(connection)
         .await?;
     Ok(())

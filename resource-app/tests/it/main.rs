@@ -4,6 +4,7 @@
 mod app;
 mod authority;
 mod commands;
+mod content;
 mod description;
 mod development;
 mod explain;
@@ -12,4 +13,5 @@ mod program;
 mod refusals;
 mod resources;
 mod settings;
+mod store;
 mod without_authority;

@@ -203,7 +203,7 @@ async fn bodies_that_are_no_resource_are_refused() {
         ("", 400, "malformed_json"),
         ("{", 400, "malformed_json"),
         (r#"{"name":"n","content":NaN}"#, 400, "malformed_json"),
-        (deep.as_str(), 400, "malformed_json"),
+        (deep.as_str(), 422, "content_too_deep"),
         ("[]", 422, "invalid_resource"),
         (r#"["n",1]"#, 422, "invalid_resource"),
         ("null", 422, "invalid_resource"),

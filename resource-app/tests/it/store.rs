@@ -1,0 +1,160 @@
+//! What becomes of the database's file, seen from outside.
+
+use std::path::{Path, PathBuf};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, SqliteConnection};
+
+use crate::app::{App, DEVELOPMENT, assert_problem, settings};
+use crate::program::{run, stderr};
+
+fn database(folder: &Path) -> PathBuf {
+    folder.join("new/resources.db")
+}
+
+async fn open(folder: &Path) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(database(folder)).connect().await.unwrap()
+}
+
+async fn create(app: &App, content: Value) -> String {
+    let request = app.request(Method::POST, "/api/resources");
+    let response = request.json(&json!({ "name": "n", "content": content })).send().await.unwrap();
+    assert_eq!(response.status(), 201);
+    response.headers()["location"].to_str().unwrap().to_owned()
+}
+
+async fn list(app: &App, query: &str) -> Value {
+    let response = app.get(&format!("/api/resources{query}")).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    response.json().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_damaged_resource_is_not_served_and_costs_itself_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = App::start_in(folder.path(), &DEVELOPMENT).await;
+    let mut disk = open(folder.path()).await;
+    for damage in [
+        "name = 'm'",
+        "content = '[2]'",
+        "content = '[1'",
+        "content = CAST(x'5bff5d' AS TEXT)",
+        "created_at = replace(created_at, '2', '3')",
+        "updated_at = 'x'",
+        "version = 2",
+        "checksum = zeroblob(32)",
+    ] {
+        let (before, path, after) =
+            (create(&app, json!(0)).await, create(&app, json!([1])).await, create(&app, json!(2)).await);
+        let id = path.rsplit('/').next().unwrap();
+        let update = sqlx::AssertSqlSafe(format!("UPDATE resources SET {damage} WHERE id = ?"));
+        assert_eq!(sqlx::query(update).bind(id).execute(&mut disk).await.unwrap().rows_affected(), 1);
+
+        let change = |method| app.request(method, &path).header("if-match", "*");
+        assert_problem(app.get(&path).send().await.unwrap(), 500, "resource_unreadable").await;
+        let put = change(Method::PUT).json(&json!({ "name": "n", "content": 1 }));
+        assert_problem(put.send().await.unwrap(), 500, "resource_unreadable").await;
+        let page = list(&app, "").await;
+        assert_eq!(page["items"].as_array().unwrap().len(), 2, "{damage}");
+        // Pages end where they would, and lead on.
+        let first = list(&app, "?limit=1").await;
+        let second = list(&app, &format!("?limit=1&after={}", first["next"].as_str().unwrap())).await;
+        assert_eq!(second["items"], json!([]), "{damage}");
+        let third = list(&app, &format!("?limit=1&after={}", second["next"].as_str().unwrap())).await;
+        assert_eq!(third["items"], json!([page["items"][1]]), "{damage}");
+
+        for path in [&before, &path, &after] {
+            let delete = app.request(Method::DELETE, path).header("if-match", "*");
+            assert_eq!(delete.send().await.unwrap().status(), 204, "{damage}");
+        }
+    }
+    let metrics = format!("http://{}/metrics", app.metrics);
+    let metrics = app.client().get(metrics).send().await.unwrap().text().await.unwrap();
+    let (_, count) = metrics.split_once("\nunreadable_resources_total ").unwrap();
+    // Each was met by a GET, a PUT and two lists.
+    assert!(count.starts_with("32\n"), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_damaged_answer_to_a_key_is_not_replayed_and_creates_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = App::start_in(folder.path(), &DEVELOPMENT).await;
+    let post = || {
+        let request = app.request(Method::POST, "/api/resources").header("idempotency-key", "k");
+        request.json(&json!({ "name": "n", "content": 1 })).send()
+    };
+    assert_eq!(post().await.unwrap().status(), 201);
+    let mut disk = open(folder.path()).await;
+    let damage = "UPDATE idempotency_keys SET answer = replace(answer, '\"n\"', '\"o\"')";
+    sqlx::query(damage).execute(&mut disk).await.unwrap();
+    assert_problem(post().await.unwrap(), 500, "resource_unreadable").await;
+    assert_eq!(list(&app, "").await["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_page_ends_after_a_mebibyte_of_content_and_leads_on() {
+    let app = App::start_for_development().await;
+    let large = "x".repeat(60 * 1024);
+    for _ in 0..40 {
+        create(&app, json!(large)).await;
+    }
+    let (mut seen, mut query) = (0, "?limit=100".to_owned());
+    loop {
+        let response = app.get(&format!("/api/resources{query}")).send().await.unwrap();
+        let text = response.text().await.unwrap();
+        assert!(text.len() < 1200 * 1024, "{}", text.len());
+        let page: Value = serde_json::from_str(&text).unwrap();
+        seen += page["items"].as_array().unwrap().len();
+        let Some(next) = page["next"].as_str() else { break };
+        assert!(text.len() > 1024 * 1024, "{}", text.len());
+        query = format!("?limit=100&after={next}");
+    }
+    assert_eq!(seen, 40);
+}
+
+#[tokio::test]
+async fn a_second_process_does_not_open_the_database_of_a_running_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = App::start_in(folder.path(), &DEVELOPMENT).await;
+    let url = format!("sqlite://{}", database(folder.path()).display());
+    let second = |arguments: &[&str]| {
+        run(
+            arguments,
+            &[("STORE__URL", &url), ("SERVER__LISTEN", "127.0.0.1:0"), ("METRICS__LISTEN", "127.0.0.1:0")],
+        )
+    };
+    let refused = second(&["serve"]);
+    let text = stderr(&refused);
+    assert_eq!(refused.status.code(), Some(2), "{text}");
+    assert!(text.contains("`store.url`") && text.contains("another process has it open"), "{text}");
+    for arguments in [&["routes"][..], &["manifest"]] {
+        assert_eq!(second(arguments).status.code(), Some(0));
+    }
+    // The first one is none the worse for it, and lets go at its end.
+    create(&app, json!(1)).await;
+    app.stop().await;
+    let app = App::start_in(folder.path(), &DEVELOPMENT).await;
+    assert_eq!(list(&app, "").await["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = App::start_in(folder.path(), &DEVELOPMENT).await;
+    create(&app, json!(1)).await;
+    app.stop().await;
+    let mut disk = open(folder.path()).await;
+    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                 VALUES (9999, 'x', TRUE, x'00', 0)";
+    sqlx::query(newer).execute(&mut disk).await.unwrap();
+    let before = std::fs::read(database(folder.path())).unwrap();
+    let url = format!("sqlite://{}", database(folder.path()).display());
+    let refused = run(&["serve"], &[("STORE__URL", &url), ("SERVER__LISTEN", "127.0.0.1:0")]);
+    let text = stderr(&refused);
+    assert_eq!(refused.status.code(), Some(2), "{text}");
+    assert!(text.lines().count() == 1 && text.contains("a newer version of this program"), "{text}");
+    assert_eq!(std::fs::read(database(folder.path())).unwrap(), before);
+    assert!(resource_app::ResourceApp::bind(settings(folder.path(), &DEVELOPMENT).unwrap()).await.is_err());
+}
