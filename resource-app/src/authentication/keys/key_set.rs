@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use shared::json::Object;
 use tokio::time::Instant;
 
+use super::moment::Moment;
 use super::signing_key::{SigningKey, admit, name};
 
 /// The most keys that a set may hold: a hundred times what Entra publishes.
@@ -23,7 +24,7 @@ pub struct KeySet {
     keys: HashMap<String, Arc<SigningKey>>,
     /// Names that are published without a key of use: it was not admitted, or two different keys claim the name.
     unusable: HashSet<String>,
-    fetched_at: Instant,
+    fetched_at: Moment,
 }
 
 /// A document that is no key set, or holds no key of use. Whoever published it is at fault.
@@ -74,7 +75,7 @@ impl KeySet {
         if keys.is_empty() {
             return Err(InvalidKeySet::Empty);
         }
-        Ok(Self { keys, unusable, fetched_at: Instant::now() })
+        Ok(Self { keys, unusable, fetched_at: Moment::now() })
     }
 
     /// Leaves out the keys that are published for another cloud of Entra's than `cloud`, the metadata's.
@@ -115,13 +116,26 @@ impl KeySet {
 
     /// When the set was read.
     pub(super) fn fetched_at(&self) -> Instant {
-        self.fetched_at
+        self.fetched_at.monotonic()
+    }
+
+    /// Whether the set was read at most so long ago.
+    pub(super) fn is_within(&self, max_age: Duration) -> bool {
+        self.fetched_at.is_within(max_age)
     }
 
     /// How long ago the set was read.
     #[must_use]
     pub fn age(&self) -> Duration {
         self.fetched_at.elapsed()
+    }
+}
+
+#[cfg(test)]
+impl KeySet {
+    /// As if the machine had slept since the set was read.
+    pub(super) fn before_a_sleep_of(self, time: Duration) -> Self {
+        Self { fetched_at: Moment::before_a_sleep_of(time), ..self }
     }
 }
 
