@@ -224,6 +224,7 @@ mod tests {
             *n.last_mut().unwrap() &= 0xfe;
             json!(segment(&n))
         };
+        let private = ["d", "p", "q", "dp", "dq", "qi", "k"].map(|member| with(member, json!("AQAB")));
         let bad = [
             json!(null),
             json!("key"),
@@ -234,7 +235,8 @@ mod tests {
             with("use", json!(null)),
             with("key_ops", json!(["encrypt"])),
             with("alg", json!("PS256")),
-            with("d", json!("AQAB")),
+            with("oth", json!([{ "r": "AQAB", "d": "AQAB", "t": "AQAB" }])),
+            with("oth", json!([])),
             with("kid", json!(null)),
             with("kid", json!("")),
             with("kid", json!("x".repeat(MAX_KEY_ID_BYTES + 1))),
@@ -257,7 +259,7 @@ mod tests {
             with("e", json!([1, 0, 1])),
             with("n", json!("A".repeat(1024 * 1024))),
         ];
-        for bad in bad {
+        for bad in bad.into_iter().chain(private) {
             let keys = parse(&[bad.clone(), good.clone(), bad.clone()]).unwrap();
             assert!(keys.find("bad").is_none(), "{bad}");
             assert_eq!(keys.len(), 1, "{bad}");
