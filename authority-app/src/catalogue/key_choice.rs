@@ -19,7 +19,7 @@ fn key_ids(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
         .chars()
         .map(|c| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() })
         .collect();
-    let escaped = kid.replacen(|_: char| true, "%4B", 1);
+    let escaped: String = kid.bytes().map(|byte| format!("%{byte:02X}")).collect();
     let wrong_ids: Vec<(&str, Value)> = vec![
         ("missing", Value::Null),
         ("number", json!(1)),
