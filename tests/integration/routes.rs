@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use tests::World;
-use tests::connection::Connection;
+use tests::guarded_api::Place;
 
 /// Method, path with an id filled in, and the path as documented.
 async fn documented(world: &World) -> Vec<(Method, String, String)> {
@@ -85,7 +85,8 @@ async fn no_trick_with_method_or_path_gets_past_the_guard() {
         assert!(!status.is_success(), "{method}: {status}");
     }
     // As they are written: an HTTP library would put some of them in order before it sends them.
-    let mut connection = Connection::open(world.system.resource_url().as_str()).await;
+    let api = Place::new(&world, "").start().await;
+    let mut connection = api.connection().await;
     for target in [
         "/api",
         "/api/",
@@ -115,7 +116,7 @@ async fn no_trick_with_method_or_path_gets_past_the_guard() {
         let answer = connection.get(target, None).await;
         assert!((400..500).contains(&answer.status), "{target}: {}", answer.status);
         if answer.closes() {
-            connection = Connection::open(world.system.resource_url().as_str()).await;
+            connection = api.connection().await;
         }
     }
 }
