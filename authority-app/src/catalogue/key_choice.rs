@@ -19,7 +19,8 @@ fn key_ids(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
         .chars()
         .map(|c| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() })
         .collect();
-    let escaped: String = kid.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let first = kid.as_bytes().first().copied().unwrap_or_default();
+    let escaped = format!("%{first:02X}{}", kid.get(1..).unwrap_or_default());
     let wrong_ids: Vec<(&str, Value)> = vec![
         ("missing", Value::Null),
         ("number", json!(1)),

@@ -83,6 +83,37 @@ fn encodings(message: &[u8]) -> (Vec<u8>, Vec<(String, Vec<u8>)>) {
         ),
         ("the hash alone".into(), encoded(&[0, 1], &[&[0], hash].concat())),
         ("a hash cut short".into(), encoded(&[0, 1], &info(&SHA256_INFO, &hash[..31]))),
+    ];
+    wrong.extend(other_digests(message));
+    for (what, digest_info) in misspelt(hash) {
+        wrong.push((what, encoded(&[0, 1], &[&[0], digest_info.as_slice()].concat())));
+    }
+    for length in [1, 8, 64, 200] {
+        // Less padding than fits, and whatever one likes behind it: how signatures were forged for an exponent of 3.
+        let rest = LENGTH - 2 - 2 - right.len() - length;
+        let garbage = [&[0, 1, 0xff, 0xff], right.as_slice(), &vec![0xa5; length], &vec![0; rest]].concat();
+        wrong.push((format!("{length} bytes behind the hash"), garbage));
+    }
+    for place in (2..LENGTH - right.len()).step_by(16) {
+        for byte in [0x00, 0xfe, 0x7f] {
+            let mut changed = good.clone();
+            changed[place] = byte;
+            wrong.push((format!("{byte:#x} in the padding at {place}"), changed));
+        }
+    }
+    for place in LENGTH - right.len()..LENGTH {
+        let mut changed = good.clone();
+        changed[place] ^= 0x01;
+        wrong.push((format!("a bit at {place}"), changed));
+    }
+    (good, wrong)
+}
+
+/// What a key that signs with RS256 alone never signs.
+fn other_digests(message: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let hash = digest(&SHA256, message);
+    let hash = hash.as_ref();
+    vec![
         (
             "SHA-1".into(),
             encoded(
@@ -121,29 +152,7 @@ fn encodings(message: &[u8]) -> (Vec<u8>, Vec<(String, Vec<u8>)>) {
             ),
         ),
         ("another message".into(), encoded(&[0, 1], &info(&SHA256_INFO, digest(&SHA256, b"x").as_ref()))),
-    ];
-    for (what, digest_info) in misspelt(hash) {
-        wrong.push((what, encoded(&[0, 1], &[&[0], digest_info.as_slice()].concat())));
-    }
-    for length in [1, 8, 64, 200] {
-        // Less padding than fits, and whatever one likes behind it: how signatures were forged for an exponent of 3.
-        let rest = LENGTH - 2 - 2 - right.len() - length;
-        let garbage = [&[0, 1, 0xff, 0xff], right.as_slice(), &vec![0xa5; length], &vec![0; rest]].concat();
-        wrong.push((format!("{length} bytes behind the hash"), garbage));
-    }
-    for place in (2..LENGTH - right.len()).step_by(16) {
-        for byte in [0x00, 0xfe, 0x7f] {
-            let mut changed = good.clone();
-            changed[place] = byte;
-            wrong.push((format!("{byte:#x} in the padding at {place}"), changed));
-        }
-    }
-    for place in LENGTH - right.len()..LENGTH {
-        let mut changed = good.clone();
-        changed[place] ^= 0x01;
-        wrong.push((format!("a bit at {place}"), changed));
-    }
-    (good, wrong)
+    ]
 }
 
 /// An element of DER, or what somebody writes in its place.
