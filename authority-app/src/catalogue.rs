@@ -23,6 +23,7 @@ mod key_choice;
 mod padding;
 mod roles;
 mod structure;
+mod weak_secrets;
 
 use std::fmt;
 

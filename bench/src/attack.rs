@@ -54,6 +54,7 @@ struct Counts {
     forbidden: AtomicU64,
     too_large: AtomicU64,
     other: AtomicU64,
+    unavailable: AtomicU64,
     server_error: AtomicU64,
     no_answer: AtomicU64,
 }
@@ -157,6 +158,8 @@ impl Counts {
             Some(401) => &self.unauthorized,
             Some(403) => &self.forbidden,
             Some(413 | 431) => &self.too_large,
+            // Of made-up keys, once no more fetches are allowed for them.
+            Some(503) => &self.unavailable,
             Some(500..) => &self.server_error,
             Some(_) => &self.other,
             None => &self.no_answer,
@@ -164,7 +167,7 @@ impl Counts {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn rows(&self) -> [(&'static str, u64); 8] {
+    fn rows(&self) -> [(&'static str, u64); 9] {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         [
             ("accepted (limit 0)", of(&self.accepted)),
@@ -172,7 +175,8 @@ impl Counts {
             ("401", of(&self.unauthorized)),
             ("403", of(&self.forbidden)),
             ("413 or 431", of(&self.too_large)),
-            ("5xx (limit 0)", of(&self.server_error)),
+            ("503", of(&self.unavailable)),
+            ("other 5xx (limit 0)", of(&self.server_error)),
             ("other statuses", of(&self.other)),
             ("no answer", of(&self.no_answer)),
         ]

@@ -6,9 +6,10 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use resource_app::authentication::fuzzing::key_set_url;
 use resource_app::authentication::keys::KeySource;
-use serde_json::Value;
+use serde::Deserialize;
 use shared::azure_ad::{Authority, Instance};
 use shared::ids::TenantId;
+use shared::json::Object;
 
 static SOURCE: LazyLock<KeySource> = LazyLock::new(|| {
     let instance = Instance::parse("https://login.example").expect("an instance");
@@ -20,7 +21,12 @@ fuzz_target!(|bytes: &[u8]| {
     let Some(url) = key_set_url(&SOURCE, bytes) else { return };
     assert_eq!(url.origin().ascii_serialization(), "https://login.example");
     assert!(url.username().is_empty() && url.password().is_none(), "{url}");
-    // Members that are not needed are passed over unread, so the document as a whole may still be no JSON.
-    let Ok(document) = serde_json::from_slice::<Value>(bytes) else { return };
-    assert_eq!(document["issuer"], "https://login.example/8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20/v2.0");
+    // Members that are not needed are passed over unread, here as there: as a whole, it may be no JSON.
+    let Object(document): Object<Document> = serde_json::from_slice(bytes).expect("an object");
+    assert_eq!(document.issuer, "https://login.example/8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20/v2.0");
 });
+
+#[derive(Deserialize)]
+struct Document {
+    issuer: String,
+}

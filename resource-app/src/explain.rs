@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use shared::claims::Claims;
 use shared::http_client::http_client;
 
 use crate::app::StartError;
 use crate::authentication::keys::Keys;
-use crate::authentication::{AuthenticationError, CheckOutcome, ExplainedCheck, Explanation};
+use crate::authentication::{AuthenticationError, CheckOutcome, Claims, ExplainedCheck, Explanation};
 use crate::authorization::Policies;
 use crate::principal::Principal;
 use crate::settings::Settings;

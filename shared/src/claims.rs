@@ -5,9 +5,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::azure_ad::Version;
 use crate::ids::{ClientId, ObjectId, TenantId};
 
-/// The claims of an access token, as the stand-in mints them and the resource reads them.
+/// The claims of an access token, as the stand-in mints them.
 ///
-/// Having a `Claims` says nothing about a signature: the resource makes its own type of the ones it verified.
+/// What a resource reads of them is its own business, and less: Entra changes the opaque ones without notice.
 /// Members stand in the order in which Entra writes them; claims not named here are tolerated and dropped.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>
@@ -69,27 +69,6 @@ pub struct Claims {
     pub xms_ftd: Option<String>,
 }
 
-impl Claims {
-    /// The client's application id, from the claim that this version of the token has.
-    #[must_use]
-    pub fn client_id(&self) -> Option<ClientId> {
-        match self.ver {
-            Version::V1 => self.appid,
-            Version::V2 => self.azp,
-        }
-    }
-
-    /// How the client proved who it is, from the claim that this version of the token has.
-    #[must_use]
-    pub fn client_authentication(&self) -> Option<ClientAuthentication> {
-        let class = match self.ver {
-            Version::V1 => self.appidacr.as_deref(),
-            Version::V2 => self.azpacr.as_deref(),
-        };
-        ClientAuthentication::from_class(class?)
-    }
-}
-
 /// How a client proved who it is at the token endpoint: the `azpacr` and `appidacr` claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -147,13 +126,6 @@ mod tests {
         let mut claims = serde_json::from_str(V2).unwrap();
         edit(&mut claims);
         serde_json::from_value(claims.into())
-    }
-
-    #[test]
-    fn a_v2_token_names_its_client_and_how_it_proved_itself() {
-        let claims = v2_with(|_| ()).unwrap();
-        assert_eq!(claims.client_id().unwrap().to_string(), "f2b24498-3c66-46cd-9a61-92acb473b959");
-        assert_eq!(claims.client_authentication(), Some(ClientAuthentication::Secret));
     }
 
     #[test]

@@ -3,11 +3,15 @@
 
 use std::time::{Duration, Instant};
 
+use authority_app::catalogue::Expected;
 use authority_app::{Application, Authority, Client, MintRequest, Tenant};
 use reqwest::{Response, StatusCode, header};
 use resource_app::ResourceApp;
+use serde_json::json;
 use shared::azure_ad::Version;
 use tempfile::TempDir;
+use tests::connection::{Answer, Connection};
+use tests::world::base64url;
 use tokio_util::sync::CancellationToken;
 
 /// The resource-app as the API of a tenant of its own.
@@ -40,6 +44,9 @@ impl Api {
             ("SERVER__LISTEN", "127.0.0.1:0".into()),
             ("METRICS__LISTEN", "127.0.0.1:0".into()),
             ("STORE__URL", format!("sqlite://{}", folder.path().join("resources.db").display())),
+            // However long it takes under load: unknown keys are known to be unknown.
+            ("KEYS__UNKNOWN_KEY_FETCHES", "1000".into()),
+            ("KEYS__UNKNOWN_KEY_WAIT_MILLISECONDS", "10000".into()),
         ];
         let settings = resource_app::Settings::load(None, variables.into_iter().collect()).unwrap();
         let app = ResourceApp::bind(settings).await.unwrap();
@@ -64,31 +71,68 @@ impl Api {
     }
 }
 
+/// What is wrong with the answer to a bad token, if anything is.
+fn fault(answer: &Answer, expected: Expected) -> Option<String> {
+    let challenges: Vec<_> = answer.headers.iter().filter(|(name, _)| name == "www-authenticate").collect();
+    let is_problem = answer.header("content-type") == Some("application/problem+json")
+        && answer.header("cache-control") == Some("no-store");
+    let fits = match challenges.as_slice() {
+        [(_, challenge)] => {
+            let error = if answer.status == expected.status() { expected.error() } else { "" };
+            challenge.contains(&format!("error=\"{error}"))
+        }
+        _ => false,
+    };
+    let is_right = expected.allows(answer.status) && is_problem && fits;
+    (!is_right).then(|| format!("{} {challenges:?}", answer.status))
+}
+
 #[tokio::test]
-async fn every_bad_token_of_the_catalogue_is_refused_as_it_should_be() {
+async fn every_bad_token_of_the_catalogue_is_refused_as_it_should_be_and_spoils_no_connection() {
     let api = Api::start().await;
-    let good = api.client.token(&api.application).await.unwrap();
-    assert_eq!(api.get(good.authorization()).await.status(), StatusCode::OK);
+    let good = api.client.token(&api.application).await.unwrap().authorization();
     let (tenant, client, application) = (api.tenant.clone(), api.client.clone(), api.application.clone());
     let list = move || tenant.bad_tokens(&client, &application).unwrap();
     let tokens = tokio::task::spawn_blocking(list).await.unwrap();
-    assert!(tokens.len() > 250, "{}", tokens.len());
+    assert!(tokens.len() > 350, "{}", tokens.len());
+    let mut connection = Connection::open(&api.url).await;
     let mut wrong = Vec::new();
     for bad in &tokens {
-        let response = api.get(bad.authorization()).await;
-        let status = response.status().as_u16();
-        let challenge = response.headers().get(header::WWW_AUTHENTICATE).map(|value| value.to_str().unwrap());
-        let named = challenge.is_some_and(|challenge| challenge.contains("error="));
-        let fits = status != bad.expected().status()
-            || challenge.is_some_and(|challenge| challenge.contains(bad.expected().error()));
-        if !(bad.expected().allows(status) && named && fits) {
-            wrong.push(format!("{} ({}): {status} {challenge:?}", bad.name(), bad.wrong()));
+        let answer = connection.get("/api/resources", Some(bad.authorization().as_bytes())).await;
+        if let Some(fault) = fault(&answer, bad.expected()) {
+            wrong.push(format!("{} ({}): {fault}", bad.name(), bad.wrong()));
         }
+        assert!(!answer.closes(), "{}", bad.name());
+        let status = connection.get("/api/resources", Some(good.as_bytes())).await.status;
+        assert_eq!(status, 200, "a good token after {}", bad.name());
     }
     assert!(wrong.is_empty(), "{} of {} tokens:\n{}", wrong.len(), tokens.len(), wrong.join("\n"));
-    // Whatever was sent, a good token is still a good one, and the flood cost no more than the allowed fetches.
-    assert_eq!(api.get(good.authorization()).await.status(), StatusCode::OK);
-    api.tenant.journal().expect_key_set_fetches(1..=3);
+}
+
+#[tokio::test]
+async fn no_address_in_a_token_is_asked_for_anything() {
+    let api = Api::start().await;
+    let canary = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let good = api.client.token(&api.application).await.unwrap();
+    let (address, host) = (canary.local_addr().unwrap(), api.authority.instance().to_string());
+    let (_, rest) = good.expose().split_once('.').unwrap();
+    for member in ["jku", "x5u"] {
+        for url in [
+            format!("http://{address}/keys"),
+            format!("https://{address}/keys"),
+            format!("{host}@{address}/keys"),
+            format!("{host}/redirect?to=http://{address}/keys"),
+        ] {
+            for kid in [api.tenant.keys().signing(), "made up".to_owned()] {
+                let header = json!({ "typ": "JWT", "alg": "RS256", "kid": kid, member: url });
+                let token = format!("Bearer {}.{rest}", base64url(&header.to_string()));
+                let status = api.get(token.parse().unwrap()).await.status();
+                assert_eq!(status, StatusCode::UNAUTHORIZED, "{header}");
+            }
+        }
+    }
+    let asked = tokio::time::timeout(Duration::from_millis(200), canary.accept()).await;
+    assert!(asked.is_err(), "{asked:?}");
 }
 
 #[tokio::test]

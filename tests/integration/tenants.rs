@@ -15,6 +15,8 @@ async fn world(endpoint: &str) -> World {
     let variables = [
         ("AZURE_AD__TENANT_ID", endpoint.to_owned()),
         ("AZURE_AD__ACCEPTED_TENANTS", format!("{TENANT},{LISTED}")),
+        // For the fetch after a rollover on a machine under load.
+        ("KEYS__UNKNOWN_KEY_WAIT_MILLISECONDS", "10000".to_owned()),
     ];
     let resource_variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     World::start_with(Options { resource_variables, ..Options::default() }).await

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::World;
+use crate::connection::Connection;
 use crate::program::{self, Server};
 
 /// The settings that a resource-app has by default.
@@ -100,6 +101,11 @@ impl GuardedApi {
     pub async fn write(&self, token: &AccessToken) -> Response {
         let body = json!({ "name": "x", "content": 1 });
         self.request(Method::POST, "/api/resources", token).json(&body).send().await.unwrap()
+    }
+
+    /// A connection to it, over which requests go as they are written.
+    pub async fn connection(&self) -> Connection {
+        Connection::open(&self.url).await
     }
 
     /// What a path answers to whoever has no token.

@@ -4,6 +4,7 @@
 //!
 //! - [`World`]: the three services in one process, a client that trusts them, and a token for every case.
 //! - [`guarded_api`]: a resource-app with settings of its own, beside them.
+//! - [`connection`]: one connection to them, over which requests go as they are written.
 //! - [`program`]: the programs as a person starts them, with their exit codes and logs.
 //!
 //! Dependency rule: nothing depends on this crate.
@@ -15,6 +16,7 @@
     reason = "a harness fails by panicking, with the reason"
 )]
 
+pub mod connection;
 pub mod guarded_api;
 pub mod program;
 pub mod world;

@@ -8,24 +8,9 @@ use serde_json::{Value, json};
 
 use super::Expected::InvalidToken;
 use super::forge::{Forge, Rows, join, message, parts, row};
+use super::weak_secrets::WEAK_SECRETS;
 use crate::MintError;
 use crate::keys::Encoding;
-
-/// Secrets that people leave in place.
-const WEAK_SECRETS: [&str; 12] = [
-    "",
-    "secret",
-    "password",
-    "changeme",
-    "key",
-    "123456",
-    "jwt",
-    "test",
-    "your-256-bit-secret",
-    "secretkey",
-    "supersecret",
-    "default",
-];
 
 pub(super) fn add(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
     unsigned(forge, rows)?;

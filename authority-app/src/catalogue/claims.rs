@@ -166,26 +166,21 @@ fn identities(forge: &Forge) -> Cases {
 fn versions(forge: &Forge) -> Cases {
     let (base, tenant) = (&forge.instance, forge.text("tid"));
     let (v1, v2) = (format!("{base}/{tenant}/"), format!("{base}/{tenant}/v2.0"));
-    let (own, other) = match forge.version {
-        Version::V1 => ("1.0", "2.0"),
-        Version::V2 => ("2.0", "1.0"),
+    // Of Azure China, and of the US government.
+    let (other, other_issuer, other_cloud, client) = match forge.version {
+        Version::V1 => ("2.0", &v2, format!("https://sts.chinacloudapi.cn/{tenant}/"), "appid"),
+        Version::V2 => ("1.0", &v1, format!("https://login.microsoftonline.us/{tenant}/v2.0"), "azp"),
     };
-    let (own_issuer, other_issuer) = if own == "1.0" { (&v1, &v2) } else { (&v2, &v1) };
+    let v1_of_client = json!({
+        "ver": "1.0", "iss": v1.trim_end_matches('/'), "azp": null, "appid": forge.text(client),
+    });
     let mixed = "of one version, under the issuer of the other";
     let mut cases = vec![
         ("other-issuer", mixed, json!({ "iss": other_issuer })),
         ("other-ver", mixed, json!({ "ver": other })),
-        (
-            "v1-issuer-without-slash",
-            "no issuer of either version",
-            json!({ "ver": "1.0", "iss": v1.trim_end_matches('/'), "appid": forge.text("azp"), "azp": null }),
-        ),
+        ("v1-issuer-without-slash", "no issuer of either version", v1_of_client),
         ("v1-issuer-with-v2-path", "no issuer of either version", json!({ "iss": format!("{v2}/") })),
-        (
-            "other-cloud",
-            "the issuer of another cloud",
-            json!({ "iss": own_issuer.replacen("https://", "https://cloud.invalid/", 1) }),
-        ),
+        ("other-cloud", "the issuer of another cloud", json!({ "iss": other_cloud })),
     ];
     if forge.version == Version::V2 {
         let aud = format!("api://{}", forge.text("aud"));

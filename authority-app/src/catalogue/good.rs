@@ -2,6 +2,7 @@
 
 use aws_lc_rs::signature::RSA_PKCS1_SHA256;
 use serde_json::{Value, json};
+use shared::azure_ad::Version;
 
 use super::GoodToken;
 use super::forge::{Forge, join, message};
@@ -50,6 +51,10 @@ fn claims(forge: &Forge) -> Cases {
     let repeated: Vec<&String> = forge.roles.iter().chain(&forge.roles).collect();
     let mut many: Vec<String> = (0..200).map(|number| format!("Some.Other.Role.{number:03}")).collect();
     many.extend(forge.roles.iter().cloned());
+    let other_version = match forge.version {
+        Version::V1 => json!({ "azp": 7, "azpacr": ["2"] }),
+        Version::V2 => json!({ "appid": { "x": 1 }, "appidacr": 2 }),
+    };
     vec![
         ("unknown", "claims that nobody has heard of", json!({ "xms_new": { "a": [1, null] }, "é": "ü" })),
         (
@@ -57,6 +62,12 @@ fn claims(forge: &Forge) -> Cases {
             "without the claims that mean nothing",
             json!({ "aio": null, "rh": null, "uti": null, "xms_ftd": null }),
         ),
+        (
+            "opaque-of-other-types",
+            "the claims that mean nothing, of other types",
+            json!({ "aio": ["x"], "rh": { "x": 1 }, "xms_ftd": 7, "idp": { "x": [1] } }),
+        ),
+        ("other-version", "odd claims that only the other version of tokens has", other_version),
         ("idtyp", "with the optional claim `idtyp`", json!({ "idtyp": "app" })),
         ("actor", "with an actor, who has no say here", json!({ "act": { "sub": "another" } })),
         ("certificate", "from a client that used a certificate", json!({ "azpacr": "2" })),

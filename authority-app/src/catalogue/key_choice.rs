@@ -19,7 +19,8 @@ fn key_ids(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
         .chars()
         .map(|c| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() })
         .collect();
-    let escaped = kid.replacen(|_: char| true, "%4B", 1);
+    let first = kid.as_bytes().first().copied().unwrap_or_default();
+    let escaped = format!("%{first:02X}{}", kid.get(1..).unwrap_or_default());
     let wrong_ids: Vec<(&str, Value)> = vec![
         ("missing", Value::Null),
         ("number", json!(1)),

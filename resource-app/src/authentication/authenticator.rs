@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use jiff::Timestamp;
-use shared::claims::Claims;
 
+use super::claims::Claims;
 use super::credential::Credential;
 use super::error::{AuthenticationError, TokenFault};
 use super::keys::{KeyError, Keys, SigningKey};

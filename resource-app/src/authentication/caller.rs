@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use shared::azure_ad::Version;
-use shared::claims::{Claims, ClientAuthentication};
+use shared::claims::ClientAuthentication;
 use shared::ids::{ClientId, ObjectId, TenantId};
 
 use super::check::Check;
+use super::claims::Claims;
 use super::error::TokenFault;
 use super::token::VerifiedClaims;
 

@@ -60,7 +60,7 @@ faults! {
         SeveralCredentials = "several_credentials", "only one Authorization header may be sent";
         /// A token in the header and another in the query (RFC 6750 section 2).
         TokenInQuery = "token_in_query", "an access token belongs in the Authorization header and nowhere else";
-        /// Not `Bearer`, one space and a `b64token`.
+        /// Not `Bearer`, at least one space (RFC 9110 section 11.4) and a `b64token`.
         CredentialSyntax = "credential_syntax", "the Authorization header is not of the form `Bearer <token>`";
     }
 }

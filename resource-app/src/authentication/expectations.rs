@@ -6,11 +6,11 @@ use std::ops::Range;
 use std::time::Duration;
 
 use shared::azure_ad::Version;
-use shared::claims::Claims;
 use shared::ids::{AppIdUri, ClientId};
 
 use super::Tenancy;
 use super::check::{Check, pass_all};
+use super::claims::Claims;
 use super::error::TokenFault;
 
 /// How far the clocks of Entra and of this machine may be apart, unless something else is said.

@@ -8,9 +8,9 @@ mod remedy;
 use std::sync::Arc;
 
 use serde::Serialize;
-use shared::claims::Claims;
 
 use super::check::Check;
+use super::claims::Claims;
 use super::error::{AuthenticationError, TokenFault};
 use super::expectations::Expectations;
 use super::keys::KeyError;

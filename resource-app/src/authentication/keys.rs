@@ -6,9 +6,10 @@
 //!
 //! **How soon a new key is known.** The first token that names it causes a fetch and is accepted after it. Whoever
 //! knows the tenant and the API can write unsigned tokens that name keys they made up, and nothing tells these from
-//! the first token of a new key before the fetch. So such fetches come out of a bucket; one that brings a new key is
-//! put back. A flood empties the bucket, and then a new key is known with the next fetch that the flood itself is
-//! allowed: at the latest when the bucket refills (`unknown_key_refill_seconds`), or the hourly refresh comes. Entra
+//! the first token of a new key before the fetch. So such fetches come out of a bucket; one that brings a key that has
+//! not been seen within the hour is put back. A flood empties the bucket, and then a new key is known with the next fetch
+//! that the flood itself is allowed: at the latest when the bucket refills (`unknown_key_refill_seconds`), or the hourly
+//! refresh comes. Until then, half a minute after the last fetch, nobody can say that a key is unknown. Entra
 //! publishes a key well before it signs with it, so in a planned rollover the refresh has brought it long before.
 //!
 //! **How soon a removed key is refused.** At the latest `removed_key_grace_seconds` after the last fetch that brought
@@ -17,7 +18,10 @@
 //! <https://learn.microsoft.com/entra/identity-platform/signing-key-rollover>
 
 mod bucket;
+mod demand;
+mod familiar;
 mod key_set;
+mod moment;
 mod refresh;
 mod roca;
 mod settings;
@@ -49,7 +53,7 @@ pub struct Keys {
 /// Why there is no key for a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyError {
-    /// Entra publishes no key of that name, as far as is known.
+    /// Entra publishes no key of that name, or none of use, as far as is known.
     Unknown,
     /// There is no usable key set, or none that is new enough to say that there is no such key.
     Unavailable,

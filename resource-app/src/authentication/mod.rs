@@ -5,6 +5,7 @@
 //! A request passes through these in order, and each refuses with an [`AuthenticationError`]:
 //! - `credential`: the header's syntax; finds the token.
 //! - `token`: the token's own form; an `UnverifiedToken` is all it gives.
+//! - `claims`: what of its claims is read at all; the others may be what they like.
 //! - `expectations`: what the claims must be for a token to be meant for this API, now.
 //! - [`Tenancy`]: the tenants that may have issued it.
 //! - [`keys`]: the key that the token names, from the key set that Entra publishes.
@@ -17,6 +18,7 @@
 mod authenticator;
 mod caller;
 mod check;
+mod claims;
 mod credential;
 mod error;
 mod expectations;
@@ -41,6 +43,7 @@ mod test_token;
 
 pub use authenticator::Authenticator;
 pub use caller::Caller;
+pub use claims::Claims;
 pub use error::{AuthenticationError, RequestFault, TokenFault};
 pub use expectations::Expectations;
 pub use explanation::{CheckOutcome, ExplainedCheck, Explanation};

@@ -178,7 +178,7 @@ impl<'de> Deserialize<'de> for Name<'de> {
 /// Any value, read to its end and kept nowhere.
 ///
 /// Unlike [`serde::de::IgnoredAny`] it is read as a value, of which texts, numbers and depth are checked.
-struct Anything;
+pub(super) struct Anything;
 
 impl<'de> Deserialize<'de> for Anything {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -4,6 +4,7 @@
 //! for keys with small exponents, and cannot say what was signed for any.
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512, digest};
+use md5::{Digest, Md5};
 use num_bigint::BigUint;
 use serde_json::json;
 
@@ -82,35 +83,11 @@ fn encodings(message: &[u8]) -> (Vec<u8>, Vec<(String, Vec<u8>)>) {
         ),
         ("the hash alone".into(), encoded(&[0, 1], &[&[0], hash].concat())),
         ("a hash cut short".into(), encoded(&[0, 1], &info(&SHA256_INFO, &hash[..31]))),
-        (
-            "SHA-1".into(),
-            encoded(
-                &[0, 1],
-                &info(
-                    b"\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14",
-                    digest(&SHA1_FOR_LEGACY_USE_ONLY, message).as_ref(),
-                ),
-            ),
-        ),
-        (
-            "SHA-512".into(),
-            encoded(
-                &[0, 1],
-                &info(
-                    b"\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40",
-                    digest(&SHA512, message).as_ref(),
-                ),
-            ),
-        ),
-        (
-            "the name of SHA-512".into(),
-            encoded(
-                &[0, 1],
-                &info(b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x20", hash),
-            ),
-        ),
-        ("another message".into(), encoded(&[0, 1], &info(&SHA256_INFO, digest(&SHA256, b"x").as_ref()))),
     ];
+    wrong.extend(other_digests(message));
+    for (what, digest_info) in misspelt(hash) {
+        wrong.push((what, encoded(&[0, 1], &[&[0], digest_info.as_slice()].concat())));
+    }
     for length in [1, 8, 64, 200] {
         // Less padding than fits, and whatever one likes behind it: how signatures were forged for an exponent of 3.
         let rest = LENGTH - 2 - 2 - right.len() - length;
@@ -132,6 +109,118 @@ fn encodings(message: &[u8]) -> (Vec<u8>, Vec<(String, Vec<u8>)>) {
     (good, wrong)
 }
 
+/// What a key that signs with RS256 alone never signs.
+fn other_digests(message: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let hash = digest(&SHA256, message);
+    let hash = hash.as_ref();
+    vec![
+        (
+            "SHA-1".into(),
+            encoded(
+                &[0, 1],
+                &info(
+                    b"\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14",
+                    digest(&SHA1_FOR_LEGACY_USE_ONLY, message).as_ref(),
+                ),
+            ),
+        ),
+        (
+            "MD5".into(),
+            encoded(
+                &[0, 1],
+                &info(
+                    b"\x30\x20\x30\x0c\x06\x08\x2a\x86\x48\x86\xf7\x0d\x02\x05\x05\x00\x04\x10",
+                    &Md5::digest(message),
+                ),
+            ),
+        ),
+        (
+            "SHA-512".into(),
+            encoded(
+                &[0, 1],
+                &info(
+                    b"\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40",
+                    digest(&SHA512, message).as_ref(),
+                ),
+            ),
+        ),
+        (
+            "the name of SHA-512".into(),
+            encoded(
+                &[0, 1],
+                &info(b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x20", hash),
+            ),
+        ),
+        ("another message".into(), encoded(&[0, 1], &info(&SHA256_INFO, digest(&SHA256, b"x").as_ref()))),
+    ]
+}
+
+/// An element of DER, or what somebody writes in its place.
+type Spelling = fn(u8, &[u8]) -> Vec<u8>;
+
+fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+    [&[tag, len(content)], content].concat()
+}
+
+/// The `DigestInfo` of a SHA-256, with one of its five elements in another spelling.
+fn digest_info(hash: &[u8], place: usize, spelling: Spelling) -> Vec<u8> {
+    let element = |at, tag, content: &[u8]| {
+        let spelling = if at == place { spelling } else { der };
+        spelling(tag, content)
+    };
+    let algorithm = [element(2, 0x06, &SHA256_INFO[6..15]), element(3, 0x05, &[])].concat();
+    let content = [element(1, 0x30, &algorithm), element(4, 0x04, hash)].concat();
+    element(0, 0x30, &content)
+}
+
+/// Each element of the `DigestInfo` in every way that lax readers of BER take for it, or that is just wrong.
+fn misspelt(hash: &[u8]) -> Vec<(String, Vec<u8>)> {
+    const ELEMENTS: [&str; 5] = ["DigestInfo", "algorithm", "identifier", "parameters", "digest"];
+    let spellings: [(&str, Spelling); 27] = [
+        ("length in two bytes", |tag, content| [&[tag, 0x81, len(content)], content].concat()),
+        ("length in three bytes", |tag, content| [&[tag, 0x82, 0, len(content)], content].concat()),
+        ("length in four bytes", |tag, content| [&[tag, 0x83, 0, 0, len(content)], content].concat()),
+        ("length in nine bytes", |tag, content| {
+            [&[tag, 0x88, 0, 0, 0, 0, 0, 0, 0, len(content)], content].concat()
+        }),
+        ("length that overflows", |tag, content| {
+            [&[tag, 0x89, 1, 0, 0, 0, 0, 0, 0, 0, len(content)], content].concat()
+        }),
+        ("indefinite length", |tag, content| [&[tag, 0x80], content, &[0, 0]].concat()),
+        ("indefinite length without an end", |tag, content| [&[tag, 0x80], content].concat()),
+        ("length too long", |tag, content| [&[tag, len(content) + 1], content].concat()),
+        ("length too short", |tag, content| [&[tag, len(content).wrapping_sub(1)], content].concat()),
+        ("length of 255", |tag, content| [&[tag, 0xff], content].concat()),
+        ("no length", |tag, content| [&[tag], content].concat()),
+        ("nothing at all", |_, _| Vec::new()),
+        ("twice", |tag, content| [der(tag, content), der(tag, content)].concat()),
+        ("constructed", |tag, content| der(tag ^ 0x20, content)),
+        ("tag of an application", |tag, content| der(tag | 0x40, content)),
+        ("tag of a context", |tag, content| der(tag | 0x80, content)),
+        ("tag of zero", |_, content| der(0, content)),
+        ("tag of a number", |_, content| der(0x02, content)),
+        ("tag in two bytes", |tag, content| [&[tag | 0x1f, 0x1f], &der(tag, content)[1..]].concat()),
+        ("content missing", |tag, _| der(tag, &[])),
+        ("byte behind the content", |tag, content| der(tag, &[content, &[0]].concat())),
+        ("byte before the content", |tag, content| der(tag, &[&[0], content].concat())),
+        ("NULL behind the content", |tag, content| der(tag, &[content, &[0x05, 0]].concat())),
+        ("NULL before the content", |tag, content| der(tag, &[&[0x05, 0], content].concat())),
+        ("NULL behind it", |tag, content| [der(tag, content), vec![0x05, 0]].concat()),
+        ("zeros behind it", |tag, content| [der(tag, content), vec![0, 0]].concat()),
+        ("in a list", |tag, content| der(0x30, &der(tag, content))),
+    ];
+    let right = digest_info(hash, usize::MAX, der);
+    assert_eq!(right, [&SHA256_INFO[..], hash].concat(), "the test itself writes it rightly");
+    let all = ELEMENTS.iter().enumerate().flat_map(|(place, element)| {
+        spellings.map(|(what, spelling)| (format!("{element}: {what}"), digest_info(hash, place, spelling)))
+    });
+    all.filter(|(_, misspelt)| *misspelt != right).collect()
+}
+
+fn len(content: &[u8]) -> u8 {
+    u8::try_from(content.len()).unwrap()
+}
+
 #[test]
 fn only_the_one_padding_is_taken() {
     let key = TestKey::new();
@@ -144,6 +233,7 @@ fn only_the_one_padding_is_taken() {
         UnverifiedToken::parse(&token).unwrap().verify(&signing_key).err()
     };
     let (good, wrong) = encodings(message.as_bytes());
+    assert!(wrong.len() >= 213, "{}", wrong.len());
     assert_eq!(fault(&key.sign_raw(&good)), None, "the test itself signs rightly");
     for (what, encoded) in wrong {
         assert_eq!(encoded.len(), LENGTH, "{what}");

@@ -10,9 +10,8 @@ mod payload;
 use std::fmt;
 use std::sync::Arc;
 
-use shared::claims::Claims;
-
 use super::check::pass_all;
+use super::claims::Claims;
 use super::error::TokenFault;
 use super::keys::SigningKey;
 use compact::Compact;

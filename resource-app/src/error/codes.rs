@@ -89,7 +89,7 @@ decisions! {
         "The client asks the tenant of this API.";
     "signature_invalid", "The access token was not signed by the key that it names.",
         "The client sends the token as it was issued. Whoever reads this often is looking at forged tokens.";
-    "keys_unavailable", "There is no key set to judge the access token by.",
+    "keys_unavailable", "There is no key set to judge the access token by, or none that is new enough.",
         "The client tries again later, with the same token; the operator looks at this API's way to the authority.";
     "abandoned", "The client went away before it was judged.", "Nothing.";
     "not_authenticated", "The request was refused before it was judged.", "The operator looks at the request's log.";

@@ -1,9 +1,9 @@
 //! What was found, and what to do about it.
 
 use shared::azure_ad::Version;
-use shared::claims::Claims;
 
 use super::Facts;
+use crate::authentication::claims::Claims;
 use crate::authentication::error::TokenFault;
 
 /// What is looked at, and the remedy for its failing.

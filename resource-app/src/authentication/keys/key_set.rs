@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use shared::json::Object;
 use tokio::time::Instant;
 
+use super::moment::Moment;
 use super::signing_key::{SigningKey, admit, name};
 
 /// The most keys that a set may hold: a hundred times what Entra publishes.
@@ -23,7 +24,7 @@ pub struct KeySet {
     keys: HashMap<String, Arc<SigningKey>>,
     /// Names that are published without a key of use: it was not admitted, or two different keys claim the name.
     unusable: HashSet<String>,
-    fetched_at: Instant,
+    fetched_at: Moment,
 }
 
 /// A document that is no key set, or holds no key of use. Whoever published it is at fault.
@@ -74,7 +75,7 @@ impl KeySet {
         if keys.is_empty() {
             return Err(InvalidKeySet::Empty);
         }
-        Ok(Self { keys, unusable, fetched_at: Instant::now() })
+        Ok(Self { keys, unusable, fetched_at: Moment::now() })
     }
 
     /// Leaves out the keys that are published for another cloud of Entra's than `cloud`, the metadata's.
@@ -115,13 +116,26 @@ impl KeySet {
 
     /// When the set was read.
     pub(super) fn fetched_at(&self) -> Instant {
-        self.fetched_at
+        self.fetched_at.monotonic()
+    }
+
+    /// Whether the set was read at most so long ago.
+    pub(super) fn is_within(&self, max_age: Duration) -> bool {
+        self.fetched_at.is_within(max_age)
     }
 
     /// How long ago the set was read.
     #[must_use]
     pub fn age(&self) -> Duration {
         self.fetched_at.elapsed()
+    }
+}
+
+#[cfg(test)]
+impl KeySet {
+    /// As if the machine had slept since the set was read.
+    pub(super) fn before_a_sleep_of(self, time: Duration) -> Self {
+        Self { fetched_at: Moment::before_a_sleep_of(time), ..self }
     }
 }
 
@@ -210,6 +224,7 @@ mod tests {
             *n.last_mut().unwrap() &= 0xfe;
             json!(segment(&n))
         };
+        let private = ["d", "p", "q", "dp", "dq", "qi", "k"].map(|member| with(member, json!("AQAB")));
         let bad = [
             json!(null),
             json!("key"),
@@ -220,7 +235,8 @@ mod tests {
             with("use", json!(null)),
             with("key_ops", json!(["encrypt"])),
             with("alg", json!("PS256")),
-            with("d", json!("AQAB")),
+            with("oth", json!([{ "r": "AQAB", "d": "AQAB", "t": "AQAB" }])),
+            with("oth", json!([])),
             with("kid", json!(null)),
             with("kid", json!("")),
             with("kid", json!("x".repeat(MAX_KEY_ID_BYTES + 1))),
@@ -243,7 +259,7 @@ mod tests {
             with("e", json!([1, 0, 1])),
             with("n", json!("A".repeat(1024 * 1024))),
         ];
-        for bad in bad {
+        for bad in bad.into_iter().chain(private) {
             let keys = parse(&[bad.clone(), good.clone(), bad.clone()]).unwrap();
             assert!(keys.find("bad").is_none(), "{bad}");
             assert_eq!(keys.len(), 1, "{bad}");

@@ -7,7 +7,7 @@ use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPubli
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
-use serde_json::Value;
+use serde::de::IgnoredAny;
 use shared::json::Object;
 
 use super::roca;
@@ -80,9 +80,25 @@ struct Jwk {
     kid: Option<String>,
     n: Option<String>,
     e: Option<String>,
-    d: Option<Value>,
     issuer: Option<String>,
     cloud_instance_name: Option<String>,
+    d: Option<IgnoredAny>,
+    p: Option<IgnoredAny>,
+    q: Option<IgnoredAny>,
+    dp: Option<IgnoredAny>,
+    dq: Option<IgnoredAny>,
+    qi: Option<IgnoredAny>,
+    oth: Option<IgnoredAny>,
+    k: Option<IgnoredAny>,
+}
+
+impl Jwk {
+    /// Whether something is published that only the key's owner may know (RFC 7518 sections 6.3.2 and 6.4.1): from any
+    /// of it the rest can be worked out, or the key is one for other uses as well.
+    fn is_private(&self) -> bool {
+        let Self { d, p, q, dp, dq, qi, oth, k, .. } = self;
+        [d, p, q, dp, dq, qi, oth, k].into_iter().any(Option::is_some)
+    }
 }
 
 /// The key that an entry of a key set publishes, with its name; or why it is not admitted.
@@ -90,6 +106,9 @@ pub(super) fn admit(jwk: &str) -> Result<(String, SigningKey), &'static str> {
     let Object(jwk): Object<Jwk> = serde_json::from_str(jwk).map_err(|_| "malformed")?;
     if jwk.kty != "RSA" {
         return Err("not an RSA key");
+    }
+    if jwk.is_private() {
+        return Err("published with its private half");
     }
     if jwk.usage.as_deref() != Some("sig")
         || jwk.key_ops.is_some_and(|ops| ops.iter().all(|op| op != "verify"))
@@ -99,9 +118,6 @@ pub(super) fn admit(jwk: &str) -> Result<(String, SigningKey), &'static str> {
     // Entra writes no `alg`; where somebody does, it must be the one algorithm in use.
     if jwk.alg.is_some_and(|alg| alg != "RS256") {
         return Err("for another algorithm");
-    }
-    if jwk.d.is_some() {
-        return Err("published with its private half");
     }
     let key_id =
         jwk.kid.filter(|id| (1..=MAX_KEY_ID_BYTES).contains(&id.len())).ok_or("without a usable kid")?;

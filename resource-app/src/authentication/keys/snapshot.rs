@@ -68,6 +68,16 @@ impl Snapshot {
         self.generation + self.removed.values().filter(|removed| removed.has_ended()).count() as u64
     }
 
+    /// Whether the newest set says anything about this name, be it that its key is of no use.
+    pub(super) fn names(&self, key_id: &str) -> bool {
+        self.published.names(key_id)
+    }
+
+    /// The names that keys are published under.
+    pub(super) fn published_names(&self) -> impl Iterator<Item = &String> {
+        self.published.iter().map(|(name, _)| name)
+    }
+
     /// How many keys are published.
     pub(super) fn len(&self) -> usize {
         self.published.len()
@@ -83,9 +93,9 @@ impl Snapshot {
         self.published.age()
     }
 
-    /// Whether a key is published here under a name that `earlier` had no key for.
-    pub(super) fn has_key_unknown_to(&self, earlier: &Self) -> bool {
-        self.published.iter().any(|(name, _)| earlier.find(name).is_none())
+    /// Whether the keys were fetched at most so long ago.
+    pub(super) fn is_within(&self, max_age: Duration) -> bool {
+        self.published.is_within(max_age)
     }
 
     /// What [`Self::generation`] will have reached once every removed key has ended.

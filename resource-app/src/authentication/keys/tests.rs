@@ -1,5 +1,6 @@
 //! The keys over hours of a paused clock, against an authority that is told what to answer.
 
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex};
 
@@ -21,6 +22,10 @@ const HOUR: Duration = Duration::from_hours(1);
 #[derive(Debug, Clone)]
 enum Answer {
     Publish(&'static [&'static str]),
+    /// What each of several servers publishes, of which another answers each time.
+    InTurn([&'static [&'static str]; 2]),
+    /// `K1`, and another key each time.
+    AlwaysAnother,
     Fail,
     Hang,
     Panic,
@@ -50,11 +55,13 @@ impl Authority {
     }
 
     async fn fetch(self: Arc<Self>) -> Outcome {
-        self.asked.fetch_add(1, Ordering::SeqCst);
+        let number = self.asked.fetch_add(1, Ordering::SeqCst);
         let (answer, latency) = self.answer.lock().unwrap().clone();
         sleep(latency).await;
         match answer {
             Answer::Publish(names) => Ok(key_set(names)),
+            Answer::InTurn(servers) => Ok(key_set(servers[usize::try_from(number).unwrap() % 2])),
+            Answer::AlwaysAnother => Ok(key_set(&["K1", &format!("another {number}")])),
             Answer::Fail => Err(FetchError::Discovery),
             Answer::Hang => std::future::pending().await,
             Answer::Panic => panic!("as told"),
@@ -62,14 +69,22 @@ impl Authority {
     }
 
     fn keys(self: &Arc<Self>) -> Arc<Keys> {
+        self.keys_with(&KeySettings::of_tests())
+    }
+
+    fn keys_with(self: &Arc<Self>, settings: &KeySettings) -> Arc<Keys> {
         let authority = Arc::clone(self);
         let fetch = move || Arc::clone(&authority).fetch();
-        Arc::new(Keys::start_fetching(fetch, &KeySettings::of_tests()))
+        Arc::new(Keys::start_fetching(fetch, settings))
     }
 
     /// Keys that have been fetched once.
     async fn warm_keys(self: &Arc<Self>) -> Arc<Keys> {
-        let keys = self.keys();
+        self.warm_keys_with(&KeySettings::of_tests()).await
+    }
+
+    async fn warm_keys_with(self: &Arc<Self>, settings: &KeySettings) -> Arc<Keys> {
+        let keys = self.keys_with(settings);
         assert!(keys.find("K1").await.is_ok());
         keys
     }
@@ -85,6 +100,13 @@ async fn find(keys: &Keys, name: &str) -> (Option<KeyError>, Duration) {
     let start = Instant::now();
     let error = keys.find(name).await.err();
     (error, start.elapsed())
+}
+
+/// Looks for this many keys that nobody has, one after the other.
+async fn flood(keys: &Keys, number: usize) {
+    for number in 0..number {
+        assert!(keys.find(&format!("made up {number}")).await.is_err());
+    }
 }
 
 const AT_ONCE: (Option<KeyError>, Duration) = (None, Duration::ZERO);
@@ -128,6 +150,47 @@ async fn a_start_without_the_authority_heals_within_5_seconds_of_its_return() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_start_while_the_authority_hangs_heals_as_fast_and_costs_bounded_fetches() {
+    for away in [SECOND / 10, SECOND, 3 * SECOND, MINUTE, HOUR] {
+        let authority = Authority::new(Answer::Hang);
+        let keys = authority.keys();
+        sleep(away).await;
+        assert!(!keys.are_usable());
+        assert!(authority.asked() <= away.as_secs() / 2 + 2, "{}", authority.asked());
+        authority.now(Answer::Publish(&["K1"]));
+        sleep(Duration::from_secs(5)).await;
+        assert_eq!(find(&keys, "K1").await, AT_ONCE, "hung for {away:?}");
+        let asked = authority.asked();
+        sleep(MINUTE).await;
+        assert_eq!((authority.asked(), keys.status().fetched), (asked, 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_with_a_slow_authority_waits_for_it() {
+    let authority = Authority::new(Answer::Fail);
+    authority.after(9 * SECOND, Answer::Publish(&["K1"]));
+    let keys = authority.keys();
+    sleep(9 * SECOND + SECOND / 10).await;
+    assert_eq!(find(&keys, "K1").await, AT_ONCE);
+    assert_eq!((authority.asked(), keys.status().failed), (4, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_that_fails_beside_another_is_told_and_counted() {
+    let authority = Authority::new(Answer::Hang);
+    let keys = authority.keys();
+    sleep(SECOND).await;
+    authority.after(SECOND, Answer::Fail);
+    sleep(9 * SECOND).await;
+    // Begun after 2.5, 5 and 7.5 seconds.
+    assert_eq!((authority.asked(), keys.status().failed), (4, 3));
+    authority.now(Answer::Publish(&["K1"]));
+    sleep(5 * SECOND).await;
+    assert_eq!(find(&keys, "K1").await, AT_ONCE);
+}
+
+#[tokio::test(start_paused = true)]
 async fn requests_without_a_key_set_neither_hasten_the_task_nor_use_up_the_fetches() {
     let authority = Authority::new(Answer::Fail);
     let keys = authority.keys();
@@ -142,6 +205,17 @@ async fn requests_without_a_key_set_neither_hasten_the_task_nor_use_up_the_fetch
         authority.now(Answer::Publish(names));
         assert_eq!(find(&keys, names[1]).await, AT_ONCE);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_became_too_old_while_the_machine_slept_are_not_trusted() {
+    let keys = Authority::new(Answer::Publish(&["K1"])).warm_keys().await;
+    keys.replace(key_set(&["K1"]).before_a_sleep_of(23 * HOUR));
+    assert_eq!(find(&keys, "K1").await, AT_ONCE);
+    keys.replace(key_set(&["K1"]).before_a_sleep_of(24 * HOUR + MINUTE));
+    assert_eq!(find(&keys, "K1").await.0, Some(KeyError::Unavailable));
+    assert_eq!((keys.are_usable(), keys.generation()), (false, None));
+    assert!(keys.status().age.unwrap() > 24 * HOUR);
 }
 
 #[tokio::test(start_paused = true)]
@@ -249,12 +323,99 @@ async fn a_flood_of_unknown_keys_costs_a_bounded_number_of_fetches() {
         if start.elapsed() < MINUTE {
             fetches_after_a_minute = authority.asked() - 1;
         }
-        assert_eq!(find(&keys, &format!("made up {number}")).await.0, Some(KeyError::Unknown));
+        let found = find(&keys, &format!("made up {number}")).await;
+        // Half a minute after the last fetch, a key may be published that it did not bring.
+        let can_tell = keys.status().age.unwrap() <= 30 * SECOND;
+        let expected = if can_tell { KeyError::Unknown } else { KeyError::Unavailable };
+        assert_eq!(found, (Some(expected), Duration::ZERO));
         assert_eq!(find(&keys, "K1").await, AT_ONCE);
         advance(Duration::from_millis(20)).await;
     }
     // Two at once, and one for every 5 minutes since.
     assert_eq!((fetches_after_a_minute, authority.asked() - 1), (2, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn servers_that_publish_different_keys_in_turn_do_not_lengthen_a_flood() {
+    let settings = KeySettings { removed_key_grace_seconds: 0, ..KeySettings::of_tests() };
+    let authority = Authority::new(Answer::InTurn([&["K1", "A"], &["K1", "B"]]));
+    let keys = authority.warm_keys_with(&settings).await;
+    flood(&keys, 40).await;
+    // Two at once, and one more for the first that brought `B`.
+    assert_eq!(authority.asked() - 1, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_authority_that_always_publishes_another_key_does_not_make_a_flood_endless() {
+    let authority = Authority::new(Answer::AlwaysAnother);
+    let keys = authority.warm_keys().await;
+    flood(&keys, 1000).await;
+    assert_eq!(authority.asked() - 1, 2 + 8);
+    sleep(6 * MINUTE).await;
+    flood(&keys, 1000).await;
+    assert!((1..=2).contains(&(authority.asked() - 1 - 10)), "{}", authority.asked());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_that_brings_a_new_key_allows_no_fetch_more() {
+    let refill = NonZeroU64::new(7 * 86_400).unwrap();
+    let settings = KeySettings { unknown_key_refill_seconds: refill, ..KeySettings::of_tests() };
+    let authority = Authority::new(Answer::Publish(&["K1"]));
+    let keys = authority.warm_keys_with(&settings).await;
+    flood(&keys, 3).await;
+    authority.now(Answer::Publish(&["K1", "K2"]));
+    sleep(HOUR).await;
+    assert_eq!(find(&keys, "K2").await, AT_ONCE);
+    let asked = authority.asked();
+    flood(&keys, 3).await;
+    assert_eq!(authority.asked(), asked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_no_fetch_is_allowed_nobody_can_say_for_long_that_a_key_is_unknown() {
+    let authority = Authority::new(Answer::Publish(&["K1"]));
+    let keys = authority.warm_keys().await;
+    flood(&keys, 3).await;
+    authority.now(Answer::Publish(&["K1", "K2"]));
+    let asked = authority.asked();
+    assert_eq!(find(&keys, "K2").await, (Some(KeyError::Unknown), Duration::ZERO));
+    sleep(31 * SECOND).await;
+    assert_eq!(find(&keys, "K2").await, (Some(KeyError::Unavailable), Duration::ZERO));
+    assert_eq!((authority.asked(), find(&keys, "K1").await), (asked, AT_ONCE));
+    sleep(5 * MINUTE).await;
+    assert_eq!(find(&keys, "K2").await, AT_ONCE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_are_never_fetched_tell_for_ever_what_is_unknown() {
+    let keys = Keys::fixed(key_set(&["K1"]));
+    sleep(HOUR).await;
+    assert_eq!(find(&keys, "K2").await, (Some(KeyError::Unknown), Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_published_with_a_key_of_no_use_costs_no_fetch() {
+    let keys = Authority::new(Answer::Publish(&["K1"])).warm_keys().await;
+    let mut for_encryption = KEY.jwk("K2");
+    for_encryption["use"] = json!("enc");
+    let document = json!({ "keys": [KEY.jwk("K1"), for_encryption] }).to_string();
+    keys.replace(KeySet::parse(document.as_bytes()).unwrap());
+    let fetched = keys.status().fetched;
+    for _ in 0..2 {
+        assert_eq!(find(&keys, "K2").await, (Some(KeyError::Unknown), Duration::ZERO));
+        sleep(MINUTE).await;
+    }
+    assert_eq!(keys.status().fetched, fetched);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_a_fetch_brought_just_before_it_was_asked_for_costs_no_other() {
+    let authority = Authority::new(Answer::Publish(&["K1"]));
+    let keys = authority.warm_keys().await;
+    // As if the fetch had ended after the request had missed the key.
+    assert!(keys.shared.await_key("K1").await.is_ok());
+    sleep(SECOND).await;
+    assert_eq!(authority.asked(), 1);
 }
 
 #[tokio::test(start_paused = true)]

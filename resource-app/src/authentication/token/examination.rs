@@ -1,12 +1,11 @@
 //! A token looked at part by part, so that its first fault does not hide the others.
 
-use shared::claims::Claims;
-
 use super::compact::Compact;
 use super::header::Header;
 use super::payload::{self, Payload};
 use super::{TokenFault, UnverifiedToken};
 use crate::authentication::check::{Check, pass_all};
+use crate::authentication::claims::Claims;
 
 /// What there is to say about the form of a token. Made of the parts that [`UnverifiedToken::parse`] is made of.
 #[derive(Debug, Default)]

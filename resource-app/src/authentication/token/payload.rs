@@ -1,8 +1,7 @@
 //! The payload of a token.
 
-use shared::claims::Claims;
-
 use crate::authentication::check::Check;
+use crate::authentication::claims::Claims;
 use crate::authentication::error::TokenFault;
 use crate::authentication::object::{self, Unreadable};
 

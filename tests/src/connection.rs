@@ -1,0 +1,73 @@
+//! One connection, over which requests go byte by byte as they are written.
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+
+/// A connection that is kept, and that changes nothing of what is sent over it.
+#[derive(Debug)]
+pub struct Connection(BufReader<TcpStream>);
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The names and values of the headers, the names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Connection {
+    /// Opens one to the host of a URL without TLS.
+    pub async fn open(url: &str) -> Self {
+        let address = url.strip_prefix("http://").unwrap().split('/').next().unwrap();
+        Self(BufReader::new(TcpStream::connect(address).await.unwrap()))
+    }
+
+    /// Sends `GET` for this target, with this value of `Authorization`.
+    pub async fn get(&mut self, target: &str, authorization: Option<&[u8]>) -> Answer {
+        let mut request = format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n").into_bytes();
+        if let Some(authorization) = authorization {
+            request.extend([b"authorization: ", authorization, b"\r\n"].concat());
+        }
+        request.extend_from_slice(b"\r\n");
+        self.0.get_mut().write_all(&request).await.unwrap();
+        self.answer().await
+    }
+
+    async fn answer(&mut self) -> Answer {
+        let status_line = self.line().await;
+        let status = status_line.split(' ').nth(1).unwrap_or_else(|| panic!("{status_line:?}"));
+        let (status, mut headers) = (status.parse().unwrap(), Vec::new());
+        loop {
+            let line = self.line().await;
+            let Some((name, value)) = line.split_once(':') else { break };
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+        let length = headers.iter().find(|(name, _)| name == "content-length");
+        let mut body = vec![0; length.map_or(0, |(_, length)| length.parse().unwrap())];
+        self.0.read_exact(&mut body).await.unwrap();
+        Answer { status, headers, body }
+    }
+
+    async fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.0.read_line(&mut line).await.unwrap();
+        line.trim_end().to_owned()
+    }
+}
+
+impl Answer {
+    /// The value of a header, by its name in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(of, _)| of == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the connection ends with it.
+    #[must_use]
+    pub fn closes(&self) -> bool {
+        self.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
+    }
+}
