@@ -10,12 +10,19 @@ use client_app::{ClientApp, Settings, commands};
 use shared::resource::NewResource;
 use shared::settings::Environment;
 use shared::{process, telemetry};
+use tokio::runtime::Runtime;
 
 use arguments::{Arguments, Command};
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
+fn main() -> ExitCode {
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return process::report(&error),
+    };
+    let ended = runtime.block_on(run(Arguments::parse()));
+    // Without waiting for the thread that reads a credential's file, which may be on a mount that hangs.
+    runtime.shutdown_background();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => process::report(error.as_ref()),
     }

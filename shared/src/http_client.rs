@@ -4,11 +4,9 @@ use std::error::Error;
 use std::io;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, header};
-use jiff::Timestamp;
-use jiff::fmt::rfc2822;
 use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy, Response, redirect};
 use serde::Deserialize;
 
@@ -99,16 +97,16 @@ fn causes<'e>(error: &'e reqwest::Error) -> impl Iterator<Item = &'e (dyn Error 
 /// The longest wait that is believed: an hour, as in Microsoft's own libraries.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
-/// How long an answer asks to wait: a number of seconds or a date (RFC 9110 section 10.2.3). Anything else counts as
-/// absent.
+/// How long an answer asks to wait: a number of seconds or a date (RFC 9110 section 10.2.3), in any of the three forms
+/// that a date can have (section 5.6.7). Anything else counts as absent.
 #[must_use]
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = if let Ok(seconds) = text.parse() {
         Duration::from_secs(seconds)
     } else {
-        let date = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-        Duration::try_from(date.duration_since(Timestamp::now())).unwrap_or_default()
+        // An error: the date has passed.
+        httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::now()).unwrap_or_default()
     };
     Some(wait.min(LONGEST_WAIT))
 }
@@ -181,4 +179,33 @@ fn with_proxies(builder: ClientBuilder) -> Result<ClientBuilder, KeyProblem> {
         }
     }
     Ok(builder)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_wait_is_read_from_seconds_and_from_each_form_of_a_date() {
+        let wait = |text: &str| {
+            let value = HeaderValue::from_str(text).unwrap();
+            retry_after(&HeaderMap::from_iter([(header::RETRY_AFTER, value)])).map(|wait| wait.as_secs())
+        };
+        assert_eq!([wait("7"), wait("18446744073709551615")], [Some(7), Some(3600)]);
+        for date in
+            ["Fri, 06 Nov 2093 08:49:37 GMT", "Friday, 06-Nov-48 08:49:37 GMT", "Fri Nov  6 08:49:37 2093"]
+        {
+            assert_eq!(wait(date), Some(3600), "{date}");
+        }
+        for date in
+            ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"]
+        {
+            assert_eq!(wait(date), Some(0), "{date}");
+        }
+        for other in ["-5", "soon", "1.5", "", "18446744073709551616"] {
+            assert_eq!(wait(other), None, "{other}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::Value;
 
 use crate::secret::AccessToken;
 
@@ -79,29 +80,30 @@ impl fmt::Debug for TokenResponseV1<'_> {
 
 /// Entra's error envelope, at the token endpoint and at discovery.
 ///
-/// A client reacts to `error`; everything else is for humans and may change.
+/// A client reacts to `error`; everything else is for humans and may change. So nothing but `error` has to be there,
+/// and a member that is not what it should be counts as absent.
 /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TokenErrorResponse {
     /// The OAuth error code (RFC 6749 section 5.2).
     pub error: String,
     /// `AADSTS…: ` and a text, ending with the ids below.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_nothing")]
     pub error_description: String,
     /// The numbers of the AADSTS codes.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "codes")]
     pub error_codes: Vec<u32>,
     /// When it happened, as `YYYY-MM-DD HH:MM:SSZ`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_nothing")]
     pub timestamp: String,
     /// The request's id at Entra.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_nothing")]
     pub trace_id: String,
     /// The `client-request-id` that was sent, or one that Entra made.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_nothing")]
     pub correlation_id: String,
     /// A page about the code; only some errors have one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text_if_any", skip_serializing_if = "Option::is_none")]
     pub error_uri: Option<String>,
 }
 
@@ -128,13 +130,60 @@ fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f
 
 /// A hint, which is worth no error: what is no number counts as absent.
 fn number_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    let value = serde_json::Value::deserialize(deserializer)?;
+    let value = Value::deserialize(deserializer)?;
     Ok(value.as_f64().or_else(|| value.as_str()?.parse().ok()).filter(|seconds| seconds.is_finite()))
+}
+
+/// A text for people: what is none counts as absent.
+fn text_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    text_if_any(deserializer).map(Option::unwrap_or_default)
+}
+
+fn text_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => Some(text),
+        _ => None,
+    })
+}
+
+/// Those of the numbers that can be an AADSTS code, whether they are written as numbers or as texts.
+fn codes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {
+    let code = |value: &Value| match value {
+        Value::String(text) => text.parse().ok(),
+        value => value.as_u64().and_then(|code| u32::try_from(code).ok()),
+    };
+    let value = Value::deserialize(deserializer)?;
+    Ok(value.as_array().into_iter().flatten().filter_map(code).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_is_read_whatever_its_other_members_hold() {
+        for (members, codes) in [
+            ("", &[][..]),
+            (r#","error_description":null,"error_codes":null,"trace_id":null,"error_uri":null"#, &[]),
+            (r#","error_description":["x"],"timestamp":1,"correlation_id":{},"error_uri":false"#, &[]),
+            (r#","error_codes":[5000000000]"#, &[]),
+            (r#","error_codes":["7000222"]"#, &[7000222]),
+            (r#","error_codes":[null,-1,1.5,"x",7000215,{}]"#, &[7000215]),
+            (r#","error_codes":7000215"#, &[]),
+        ] {
+            let body = format!(r#"{{"error":"invalid_client"{members}}}"#);
+            let read: TokenErrorResponse = serde_json::from_str(&body).unwrap();
+            assert_eq!(
+                (read.error.as_str(), read.error_codes.as_slice()),
+                ("invalid_client", codes),
+                "{body}"
+            );
+            assert!(read.error_description.is_empty() && read.error_uri.is_none(), "{body}");
+        }
+        for wrong in ["{}", r#"{"error":null}"#, r#"{"error":["invalid_client"]}"#] {
+            assert!(serde_json::from_str::<TokenErrorResponse>(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn numbers_are_read_from_either_endpoint() {

@@ -70,7 +70,8 @@ impl Token {
         self.is_usable_at(Instant::now(), SystemTime::now)
     }
 
-    /// Looks at the wall clock once a second: reading two clocks would make up half of what a cached token costs.
+    /// Looks at the wall clock once a second: reading two clocks would make up half of what a cached token costs. So a
+    /// machine that slept may send an expired token for up to a second; the resource rejects it, and it is replaced.
     pub(super) fn is_usable_at(&self, now: Instant, wall: impl FnOnce() -> SystemTime) -> bool {
         if now >= self.usable_until {
             return false;

@@ -1,23 +1,31 @@
 //! One token, and one request at a time for the next.
 
 mod ask;
+mod challenges;
+mod desk;
 mod flight;
+mod origin;
 mod pause;
 mod spacing;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
-use tokio::time::Instant;
+use jiff::Timestamp;
+use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 pub(super) use ask::Ask;
+pub(super) use origin::Origin;
 
+use self::desk::{Boarded, Desk};
 use self::flight::Flight;
-use self::pause::Pause;
 use self::spacing::{BETWEEN_TRIES, Spacing};
 use super::{Token, TokenError};
+
+/// How often it is looked whether the file of a refused credential has been mended.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 type Outcome = Result<Arc<Token>, TokenError>;
 
@@ -28,52 +36,34 @@ type Outcome = Result<Arc<Token>, TokenError>;
 pub(super) struct Cache {
     current: ArcSwapOption<Token>,
     renewals: Spacing,
+    looks: Spacing,
     desk: Mutex<Desk>,
-}
-
-/// What is looked at only where there is no usable token, or a claim to be the one who renews it.
-#[derive(Debug, Default)]
-struct Desk {
-    flights: Vec<Flight>,
-    pause: Pause,
-    /// The claims that the current token was asked with, and when it came.
-    answered: Option<(Arc<str>, Instant)>,
-    /// When a token was rejected last.
-    rejected_at: Option<Instant>,
 }
 
 impl Cache {
     /// What `take` takes of the usable token, which is renewed behind its callers when it is time; or else of the
-    /// outcome of the one request that `acquire` makes for everybody who waits.
-    pub(super) async fn token<T, F>(
+    /// outcome of the one request that is made for everybody who waits.
+    pub(super) async fn token<T>(
         self: &Arc<Self>,
-        acquire: impl FnOnce(Ask) -> F,
+        origin: &impl Origin,
         take: impl Fn(&Arc<Token>) -> T,
-    ) -> Result<T, TokenError>
-    where
-        F: Future<Output = Result<Token, TokenError>> + Send + 'static,
-    {
+    ) -> Result<T, TokenError> {
         let now = Instant::now();
         let taken = self.usable(now, |token| (take(token), token.is_due_at(now)));
         let Some((taken, is_due)) = taken else {
-            return self.wait(None, acquire).await.map(|token| take(&token));
+            return self.wait(None, origin).await.map(|token| take(&token));
         };
-        if is_due && self.renewals.claim(now) {
-            self.renew(acquire);
+        if is_due && self.renewals.claim(now, BETWEEN_TRIES) {
+            self.renew(origin);
         }
         Ok(taken)
     }
 
     /// A token that was asked for with these claims; it takes the current one's place.
-    pub(super) async fn token_with_claims<F>(
-        self: &Arc<Self>,
-        claims: &str,
-        acquire: impl FnOnce(Ask) -> F,
-    ) -> Outcome
-    where
-        F: Future<Output = Result<Token, TokenError>> + Send + 'static,
-    {
-        self.wait(Some(claims.into()), acquire).await
+    ///
+    /// Where other claims were asked for too often of late, the token is the one at hand.
+    pub(super) async fn token_with_claims(self: &Arc<Self>, claims: &str, origin: &impl Origin) -> Outcome {
+        self.wait(Some(claims.into()), origin).await
     }
 
     /// Drops this token if it is the current one; whether the next call brings another one.
@@ -105,30 +95,26 @@ impl Cache {
         current.as_ref().filter(|token| token.is_usable_at(now, SystemTime::now)).map(take)
     }
 
-    async fn wait<F>(self: &Arc<Self>, claims: Option<Arc<str>>, acquire: impl FnOnce(Ask) -> F) -> Outcome
-    where
-        F: Future<Output = Result<Token, TokenError>> + Send + 'static,
-    {
-        match self.board(claims, acquire) {
+    async fn wait(self: &Arc<Self>, claims: Option<Arc<str>>, origin: &impl Origin) -> Outcome {
+        let mut boarded = self.board(claims.clone(), origin);
+        if matches!(boarded, Boarded::Arrived(Err(TokenError::Credential(_)))) && self.is_mended(origin).await
+        {
+            boarded = self.board(claims, origin);
+        }
+        match boarded {
             Boarded::Waiting(flight) => flight.end().await,
             Boarded::Arrived(outcome) => outcome,
         }
     }
 
     /// Joins the request under way, or starts one. The lock is never held across an await.
-    fn board<F>(self: &Arc<Self>, claims: Option<Arc<str>>, acquire: impl FnOnce(Ask) -> F) -> Boarded
-    where
-        F: Future<Output = Result<Token, TokenError>> + Send + 'static,
-    {
-        let mut desk = self.desk();
-        let is_after_success = !desk.pause.has_failed();
-        if let Some(flight) = desk.flight(claims.as_deref()) {
-            if is_after_success {
-                flight.ask().make_worth_a_retry();
-            }
-            return Boarded::Waiting(flight.clone());
+    ///
+    /// After repeated failures nobody joins: the request goes on behind those who come, and they get the failure.
+    fn board(self: &Arc<Self>, claims: Option<Arc<str>>, origin: &impl Origin) -> Boarded {
+        let (mut desk, now) = (self.desk(), Instant::now());
+        if let Some(boarded) = desk.join(claims.as_deref(), now) {
+            return boarded;
         }
-        let now = Instant::now();
         // Another caller's request may have ended between the first look and the lock.
         if let Some(token) = self.usable(now, Arc::clone).filter(|_| desk.is_answered(claims.as_ref(), now)) {
             return Boarded::Arrived(Ok(token));
@@ -136,61 +122,86 @@ impl Cache {
         if let Some(error) = desk.pause.standing(now) {
             return Boarded::Arrived(Err(error));
         }
-        let ask = Ask::new(claims);
-        if is_after_success {
-            ask.make_worth_a_retry();
+        if claims.is_some() && !desk.challenges.admit(now) {
+            drop(desk);
+            return self.board(None, origin);
         }
-        Boarded::Waiting(self.start(&mut desk, ask, acquire))
+        let (ask, boarded) = desk.ask(claims, now);
+        let flight = self.start(&mut desk, ask, origin);
+        boarded.unwrap_or(Boarded::Waiting(flight))
     }
 
     /// Asks for the next token while this one serves; nobody waits for it.
-    fn renew<F>(self: &Arc<Self>, acquire: impl FnOnce(Ask) -> F)
-    where
-        F: Future<Output = Result<Token, TokenError>> + Send + 'static,
-    {
+    fn renew(self: &Arc<Self>, origin: &impl Origin) {
         let mut desk = self.desk();
         if desk.flight(None).is_none() && desk.pause.standing(Instant::now()).is_none() {
-            drop(self.start(&mut desk, Ask::new(None), acquire));
+            drop(self.start(&mut desk, Ask::new(None), origin));
         }
     }
 
-    /// Runs the request in a task of its own, so that no caller takes it away by leaving.
-    fn start<F>(self: &Arc<Self>, desk: &mut Desk, ask: Ask, acquire: impl FnOnce(Ask) -> F) -> Flight
-    where
-        F: Future<Output = Result<Token, TokenError>> + Send + 'static,
-    {
-        let request = acquire(ask.clone());
+    /// Whether a credential that was refused is another one now; one caller in [`BETWEEN_LOOKS`] finds out.
+    async fn is_mended(&self, origin: &impl Origin) -> bool {
+        let refused = self.desk().pause.refused_generation();
+        let Some(refused) = refused.filter(|_| self.looks.claim(Instant::now(), BETWEEN_LOOKS)) else {
+            return false;
+        };
+        if origin.generation().await == refused {
+            return false;
+        }
+        self.desk().pause.lift();
+        true
+    }
+
+    /// Runs the request in a task of its own, so that no caller takes it away by leaving. It always comes to an end.
+    fn start(self: &Arc<Self>, desk: &mut Desk, ask: Ask, origin: &impl Origin) -> Flight {
+        let (generation, request, limit) = (origin.generation(), origin.ask(ask.clone()), origin.limit());
         let (arrival, flight) = Flight::new(ask.clone());
         let cache = Arc::clone(self);
         let run = async move {
-            let outcome = request.await.map(Arc::new);
+            let mut seen = None;
+            let outcome = timeout(limit, async {
+                seen = Some(generation.await);
+                request.await
+            });
+            let outcome = outcome.await.unwrap_or(Err(TokenError::Abandoned)).map(Arc::new);
             let mut desk = cache.desk();
-            cache.settle(&mut desk, &ask, &outcome);
+            let serving = cache.settle(&mut desk, &ask, &outcome, seen);
             // Under the lock: whoever rejects the token at once must not join this flight for the next one.
-            arrival.send_replace(Some(outcome));
+            arrival.send_replace(Some(outcome.clone()));
+            desk.clear();
+            drop(desk);
+            if let (Err(error), Some(expires_at)) = (outcome, serving) {
+                tracing::warn!(%error, %expires_at, "no new access token yet; the one at hand serves on");
+            }
         };
         tokio::spawn(run.in_current_span());
         desk.flights.push(flight.clone());
         flight
     }
 
-    fn settle(&self, desk: &mut Desk, ask: &Ask, outcome: &Outcome) {
+    /// Takes the outcome in. Where it is none, and there is a usable token: when that one expires.
+    fn settle(
+        &self,
+        desk: &mut Desk,
+        ask: &Ask,
+        outcome: &Outcome,
+        generation: Option<u64>,
+    ) -> Option<Timestamp> {
         let now = Instant::now();
         match outcome {
             Ok(token) => {
-                desk.pause.succeeded();
+                desk.pause.succeeded(now);
                 let current = self.current.load();
                 // Requests with and without claims may overtake each other.
                 if current.as_ref().is_none_or(|current| current.asked_at() <= token.asked_at()) {
                     self.current.store(Some(Arc::clone(token)));
                     desk.answered = ask.shared_claims().map(|claims| (claims, now));
                 }
+                None
             }
             Err(error) => {
-                self.renewals.postpone(desk.pause.failed(error, now));
-                if let Some(expires_at) = self.usable(now, |token| token.expires_at()) {
-                    tracing::warn!(%error, %expires_at, "no new access token yet; the one at hand serves on");
-                }
+                self.renewals.postpone(desk.pause.failed(error, generation, now));
+                self.usable(now, |token| token.expires_at())
             }
         }
     }
@@ -198,28 +209,6 @@ impl Cache {
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Desk {
-    /// The request under way with these claims.
-    fn flight(&mut self, claims: Option<&str>) -> Option<&Flight> {
-        self.flights.retain(Flight::is_under_way);
-        self.flights.iter().find(|flight| flight.ask().claims() == claims)
-    }
-
-    /// Whether the current token does for these claims: it came in answer to the same ones, and just now.
-    ///
-    /// So a thousand callers who were challenged alike cost one request, however late some of them are.
-    fn is_answered(&self, claims: Option<&Arc<str>>, now: Instant) -> bool {
-        claims.is_none_or(|claims| {
-            self.answered.as_ref().is_some_and(|(with, at)| with == claims && now - *at < BETWEEN_TRIES)
-        })
-    }
-}
-
-enum Boarded {
-    Waiting(Flight),
-    Arrived(Outcome),
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use shared::azure_ad::Authority;
 use shared::ids::ClientId;
 
+pub(super) use attempts::Attempts;
 pub use certificate::{
     Algorithm, AssertionAudience, AssertionOptions, CertificateCredential, CertificateFiles,
 };

@@ -16,9 +16,11 @@ pub use malformed::Malformed;
 pub use outage::{Outage, OutageCause};
 pub use refusal::Refusal;
 
-use super::{CredentialError, ManagedIdentityError};
+use super::{CredentialError, ManagedIdentityFault, Proof};
 
 /// Why no token could be had. It is cloned to everybody who waited, and holds no secret.
+///
+/// The authority is whoever gives tokens: for a managed identity, the endpoint of the machine.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TokenError {
     /// Whoever looks after the credential: it cannot be used, or the authority does not take it.
@@ -48,11 +50,9 @@ pub enum TokenError {
         /// The request's ids, for whoever runs the authority.
         ids: RequestIds,
     },
-    /// The machine that this program runs on: it gave no token for its identity.
-    #[error(transparent)]
-    ManagedIdentity(#[from] ManagedIdentityError),
-    /// This process: it ended before the answer came.
-    #[error("the token request was abandoned because the process is ending")]
+    /// This process: it gave the request up, because it came to no end in time, failed or was about to end itself. The
+    /// next call asks anew.
+    #[error("the token request was given up before it came to an end")]
     Abandoned,
 }
 
@@ -85,6 +85,9 @@ pub enum ConfigurationFault {
         #[source]
         source: Arc<reqwest::Error>,
     },
+    /// The machine that this program runs on gives no token for such an identity.
+    #[error(transparent)]
+    ManagedIdentity(ManagedIdentityFault),
 }
 
 impl TokenError {
@@ -92,10 +95,9 @@ impl TokenError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Throttled { .. } | Self::Unavailable(_) => true,
+            Self::Throttled { .. } | Self::Unavailable(_) | Self::Abandoned => true,
             Self::Protocol { problem, .. } => *problem == Malformed::BrokenOff,
-            Self::ManagedIdentity(error) => error.is_retryable(),
-            Self::Credential(_) | Self::Configuration(_) | Self::Abandoned => false,
+            Self::Credential(_) | Self::Configuration(_) => false,
         }
     }
 
@@ -105,7 +107,6 @@ impl TokenError {
         match self {
             Self::Throttled { retry_after, .. } => Some(*retry_after),
             Self::Unavailable(outage) => outage.retry_after,
-            Self::ManagedIdentity(error) => error.retry_after(),
             Self::Credential(_) | Self::Configuration(_) | Self::Protocol { .. } | Self::Abandoned => None,
         }
     }
@@ -133,7 +134,7 @@ impl TokenError {
             Self::Throttled { .. } => Some(StatusCode::TOO_MANY_REQUESTS),
             Self::Unavailable(Outage { cause: OutageCause::Status(status), .. })
             | Self::Protocol { status, .. } => Some(*status),
-            Self::ManagedIdentity(error) => error.status(),
+            Self::Configuration(ConfigurationFault::ManagedIdentity(fault)) => fault.status(),
             _ => self.refusal().map(|refusal| refusal.status),
         }
     }
@@ -144,6 +145,7 @@ impl TokenError {
         match self {
             Self::Throttled { ids, .. } | Self::Protocol { ids, .. } => Some(*ids),
             Self::Unavailable(outage) => Some(outage.ids),
+            Self::Configuration(ConfigurationFault::ManagedIdentity(fault)) => fault.ids(),
             _ => self.refusal().map(|refusal| refusal.ids),
         }
     }
@@ -152,6 +154,26 @@ impl TokenError {
     #[must_use]
     pub fn correlation_id(&self) -> Option<Uuid> {
         self.ids().map(|ids| ids.correlation_id)
+    }
+
+    /// Whether it lasts until somebody mends the credential, the registration or the settings, however often the
+    /// authority is asked.
+    pub(super) fn waits_for_people(&self) -> bool {
+        match self {
+            // Asking costs a handshake, and who mends it is the authority.
+            Self::Configuration(ConfigurationFault::Untrusted { .. }) => false,
+            Self::Credential(_) | Self::Configuration(_) => true,
+            _ => false,
+        }
+    }
+
+    /// The authority refused what this proof asked for.
+    pub(super) fn refused(refusal: Refusal, proof: &Proof) -> Self {
+        if refusal.blames_credential(proof.is_assertion()) {
+            Self::Credential(CredentialFault::Refused(refusal))
+        } else {
+            Self::Configuration(ConfigurationFault::Refused(refusal))
+        }
     }
 
     /// The same failure for somebody who comes later and has this long to wait.
@@ -170,13 +192,9 @@ impl From<CredentialError> for TokenError {
     }
 }
 
-impl From<Refusal> for TokenError {
-    fn from(refusal: Refusal) -> Self {
-        if refusal.blames_credential() {
-            Self::Credential(CredentialFault::Refused(refusal))
-        } else {
-            Self::Configuration(ConfigurationFault::Refused(refusal))
-        }
+impl From<ManagedIdentityFault> for TokenError {
+    fn from(fault: ManagedIdentityFault) -> Self {
+        Self::Configuration(ConfigurationFault::ManagedIdentity(fault))
     }
 }
 

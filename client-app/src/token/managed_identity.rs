@@ -7,21 +7,32 @@ mod endpoint;
 mod error;
 mod retry;
 
+use std::time::Duration;
+
 use http::header;
-use reqwest::Client;
-use shared::http_client::read_body;
+use reqwest::{Client, RequestBuilder};
+use shared::http_client::{BodyError, read_body};
 use shared::ids::{AppIdUri, ClientId, ObjectId};
 use tokio::time::Instant;
 use url::Position;
+use uuid::Uuid;
 
 pub use endpoint::IdentityEndpoint;
-pub use error::ManagedIdentityError;
+pub use error::ManagedIdentityFault;
 
-use super::Token;
-use answer::Answer;
+use super::{Token, TokenError};
+use answer::{Answer, Asked};
 
 /// The largest answer that is read, in bytes.
 const MAX_BODY: usize = 1024 * 1024;
+
+/// The request's own id, under the name by which Azure's services log it.
+///
+/// <https://github.com/microsoft/api-guidelines/blob/vNext/azure/Guidelines.md#distributed-tracing--telemetry>
+const CLIENT_REQUEST_ID: &str = "x-ms-client-request-id";
+
+/// How long everything for one token may take: the 70 seconds for which IMDS may be updated, and the tries.
+pub(super) const IN_ALL: Duration = Duration::from_mins(2);
 
 /// Which of the machine's identities is meant, where it is not the system-assigned one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,30 +61,47 @@ pub struct ManagedIdentity {
 
 impl ManagedIdentity {
     /// Asks for a token, again where the endpoint's documentation says so.
-    pub(super) async fn token(&self) -> Result<Token, ManagedIdentityError> {
+    pub(super) async fn token(&self) -> Result<Token, TokenError> {
         retry::asking(&self.endpoint, || self.ask()).await
     }
 
-    async fn ask(&self) -> Result<Token, ManagedIdentityError> {
-        let asked_at = Instant::now();
+    async fn ask(&self) -> Result<Token, TokenError> {
         let url = self.endpoint.url(&self.resource, self.user_assigned.as_ref());
-        let host = url[Position::BeforeHost..Position::AfterPort].to_owned();
-        let (name, value) = self.endpoint.header();
-        let sent =
-            self.http.get(url).header(header::ACCEPT, "application/json").header(name, value).send().await;
-        let response = match sent {
-            Ok(response) => response,
-            Err(error) => return Err(ManagedIdentityError::unreachable(host, error)),
+        let asked = Asked {
+            at: Instant::now(),
+            host: url[Position::BeforeHost..Position::AfterPort].to_owned(),
+            correlation_id: Uuid::new_v4(),
+            endpoint: &self.endpoint,
         };
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = read_body(response, MAX_BODY).await;
-        let token = Answer { host, status, headers, body }.token(asked_at)?;
+        let (name, value) = self.endpoint.header();
+        let request = self
+            .http
+            .get(url)
+            .header(header::ACCEPT, "application/json")
+            .header(CLIENT_REQUEST_ID, asked.correlation_id.to_string())
+            .header(name, value);
+        let token = match exchange(request).await {
+            Ok(answer) => answer.token(&asked)?,
+            Err(error) => return Err(asked.no_answer(error)),
+        };
         tracing::info!(
             resource = %self.resource,
             identity = ?self.user_assigned,
             expires_at = %token.expires_at(),
+            correlation_id = %asked.correlation_id,
             "acquired an access token of a managed identity"
         );
         Ok(token)
     }
+}
+
+/// Sends the request and reads the answer to its end.
+async fn exchange(request: RequestBuilder) -> Result<Answer, reqwest::Error> {
+    let response = request.send().await?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = match read_body(response, MAX_BODY).await {
+        Err(BodyError::BrokenOff(error)) if error.is_timeout() => return Err(error),
+        body => body,
+    };
+    Ok(Answer { status, headers, body })
 }

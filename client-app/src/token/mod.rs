@@ -53,9 +53,11 @@
 //! - `credential/`: what the client proves itself with. [`Credentials`] are tried in turn, each [`Credential`] makes a
 //!   [`Proof`] for each request.
 //! - `managed_identity`: where Azure vouches for the program, and no credential is needed; [`TokenSource`] is either way.
-//! - `response`: what an authority may answer, checked strictly; `patience`: how long a request goes on, and its retry.
-//! - `cache/`: one token, one request at a time, shared by all who wait; `spacing` says how often a renewal is tried and
-//!   `pause` how long a failure stands. A retriever keeps one cache for each authority, tenant, client and resource.
+//! - `response`: what an authority may answer, checked strictly; `redaction`: what of its words is shown; `patience`: how
+//!   long a request goes on, and its retry.
+//! - `cache/`: one token, one request at a time, shared by all who wait; `spacing` says how often a renewal is tried,
+//!   `challenges` how often claims are asked for and `pause` how long a failure stands. A retriever keeps one cache for
+//!   each authority, tenant, client and resource.
 //! - [`Token`] knows how long it is usable, and `life` why so long; [`TokenError`] who is at fault and what mends it.
 //!
 //! Dependency rule: nothing here knows the rest of the crate, so that the folder can be lifted out.
@@ -67,6 +69,7 @@ mod error;
 mod life;
 mod managed_identity;
 mod patience;
+mod redaction;
 mod request;
 mod response;
 mod retriever;
@@ -81,7 +84,7 @@ pub use credential::{
 pub use error::{
     ConfigurationFault, CredentialFault, Malformed, Outage, OutageCause, Refusal, RequestIds, TokenError,
 };
-pub use managed_identity::{IdentityEndpoint, ManagedIdentity, ManagedIdentityError, UserAssigned};
+pub use managed_identity::{IdentityEndpoint, ManagedIdentity, ManagedIdentityFault, UserAssigned};
 pub use request::TokenRequest;
 pub use retriever::TokenRetriever;
 pub use source::TokenSource;

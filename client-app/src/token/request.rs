@@ -1,5 +1,6 @@
 //! The token request on the wire.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +10,13 @@ use shared::azure_ad::{Authority, Version};
 use shared::http_client::{self, BodyError};
 use shared::ids::{AppIdUri, ClientId};
 use shared::token_endpoint::CLIENT_CREDENTIALS;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 use url::Position;
 use uuid::Uuid;
 
 use super::cache::Ask;
-use super::patience::Patience;
+use super::credential::Attempts;
+use super::patience::{Patience, SHORT_TRY};
 use super::response::{Answer, Asked};
 use super::{
     Claimant, ConfigurationFault, Credentials, Outage, OutageCause, Proof, RequestIds, Token, TokenError,
@@ -48,14 +50,10 @@ impl TokenRequest {
     /// Asks with one credential after another, until the authority takes one.
     pub(super) async fn send(&self, ask: &Ask, http: &Client) -> Result<Token, TokenError> {
         let claimant = Claimant { client_id: self.client_id, authority: &self.authority };
-        let mut attempts = self.credentials.attempts(claimant).await;
         let mut patience = Patience::new(ask);
+        let mut attempts = self.credentials.attempts(claimant).await;
         loop {
-            let outcome = match attempts.proof().await {
-                Ok(proof) => self.send_with(&proof, ask, http, patience.one_try()).await,
-                Err(error) => Err(error.into()),
-            };
-            match outcome {
+            match self.attempt(&mut attempts, ask, http, patience.one_try()).await {
                 Ok(token) => {
                     attempts.succeeded();
                     return Ok(token);
@@ -67,6 +65,36 @@ impl TokenRequest {
                     }
                     None => attempts.failed(error).await?,
                 },
+            }
+        }
+    }
+
+    /// One try. While it is a probe of an authority that has failed, a short one goes beside it each second: an answer
+    /// that hangs does not hide that the authority is back, and one that takes its time still counts.
+    async fn attempt(
+        &self,
+        attempts: &mut Attempts<'_>,
+        ask: &Ask,
+        http: &Client,
+        limit: Duration,
+    ) -> Result<Token, TokenError> {
+        let proof = attempts.proof().await?;
+        let mut patient = pin!(self.send_with(&proof, ask, http, limit));
+        let mut seconds = tokio::time::interval_at(Instant::now() + SHORT_TRY, SHORT_TRY);
+        seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let short = async {
+                seconds.tick().await;
+                if !ask.is_probe() {
+                    return None;
+                }
+                let proof = attempts.proof().await.ok()?;
+                let outcome = self.send_with(&proof, ask, http, SHORT_TRY).await;
+                (!matches!(outcome, Err(TokenError::Unavailable(_)))).then_some(outcome)
+            };
+            tokio::select! {
+                outcome = &mut patient => return outcome,
+                decided = short => if let Some(outcome) = decided { return outcome },
             }
         }
     }

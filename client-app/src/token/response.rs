@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::life::Life;
+use super::redaction::Redaction;
 use super::{Malformed, Outage, OutageCause, Proof, Refusal, RequestIds, Token, TokenError};
 
 /// The most characters of the authority's text that an error keeps.
@@ -20,6 +21,9 @@ const MAX_ERROR: usize = 64;
 
 /// The wait of a throttled client that is not told how long, as in Microsoft's own libraries.
 const UNNAMED_WAIT: Duration = Duration::from_mins(1);
+
+/// The OAuth errors that Entra sends, with a 400, when it wants to be asked again. RFC 6749 has the first for redirects.
+const PASSING: [&str; 2] = ["temporarily_unavailable", "request_timeout"];
 
 /// The question that an answer belongs to.
 pub(super) struct Asked<'a> {
@@ -84,10 +88,9 @@ impl Answer {
             return outage();
         }
         match envelope {
-            // RFC 6749 has this code for redirects; Entra sends it with a 400 when it wants to be asked again.
-            Ok(envelope) if envelope.error == "temporarily_unavailable" => outage(),
+            Ok(envelope) if PASSING.contains(&envelope.error.as_str()) => outage(),
             Ok(envelope) if status.is_client_error() && !envelope.error.is_empty() => {
-                refusal(status, &envelope, ids, asked.proof).into()
+                TokenError::refused(refusal(status, &envelope, ids, asked.proof), asked.proof)
             }
             Ok(_) => self.malformed(Malformed::Status, asked),
             Err(problem) => self.malformed(problem, asked),
@@ -149,11 +152,13 @@ fn whole_seconds(seconds: f64) -> Duration {
 }
 
 fn refusal(status: StatusCode, envelope: &TokenErrorResponse, ids: RequestIds, proof: &Proof) -> Refusal {
+    let secrets = proof.secrets();
+    let redaction = Redaction::of(&secrets);
     Refusal {
         status,
-        error: one_line(&proof.redact(&envelope.error), MAX_ERROR),
+        error: redaction.line(&envelope.error, MAX_ERROR),
         aadsts: envelope.error_codes.first().copied().or_else(|| aadsts(&envelope.error_description)),
-        description: one_line(first_part(&proof.redact(&envelope.error_description)), MAX_DESCRIPTION),
+        description: redaction.line(first_part(&envelope.error_description), MAX_DESCRIPTION),
         ids,
     }
 }
@@ -169,23 +174,26 @@ fn first_part(description: &str) -> &str {
     description.get(..end).unwrap_or_default().trim_end()
 }
 
-/// A text of the network made fit for a log: no control characters, no more than so many others.
-fn one_line(text: &str, most: usize) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most).collect();
-    if text.chars().nth(most).is_some() { line + "…" } else { line }
-}
-
 #[cfg(test)]
 mod tests {
     use http::{HeaderName, HeaderValue};
     use jiff::Timestamp;
-    use shared::secret::ClientSecret;
+    use shared::secret::{ClientAssertion, ClientSecret};
 
     use super::*;
 
     fn answer(status: u16, headers: &[(HeaderName, &str)], body: &str) -> Result<Token, TokenError> {
         let proof = Proof::secret("client secret", ClientSecret::parse("canary").unwrap());
-        let asked = Asked { at: Instant::now(), correlation_id: Uuid::nil(), proof: &proof };
+        answer_to(&proof, status, headers, body)
+    }
+
+    fn answer_to(
+        proof: &Proof,
+        status: u16,
+        headers: &[(HeaderName, &str)],
+        body: &str,
+    ) -> Result<Token, TokenError> {
+        let asked = Asked { at: Instant::now(), correlation_id: Uuid::nil(), proof };
         let headers = headers
             .iter()
             .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()))
@@ -253,6 +261,47 @@ mod tests {
     }
 
     #[test]
+    fn an_assertion_is_to_blame_for_what_entra_says_of_assertions_whatever_its_oauth_error() {
+        let secret = Proof::secret("client secret", ClientSecret::parse("canary").unwrap());
+        let text = ClientAssertion::parse("canary.canary.canary").unwrap();
+        let assertion = Proof::assertion("federated token", text);
+        for error in ["invalid_request", "unauthorized_client", "invalid_client"] {
+            for (code, is_assertions) in [
+                (70021, true),
+                (50027, true),
+                (700211, true),
+                (700212, true),
+                (700213, true),
+                (7002138, true),
+                (700024, true),
+                (700025, false),
+                (90014, error == "invalid_client"),
+                (700016, error == "invalid_client"),
+            ] {
+                let body = format!(r#"{{"error":"{error}","error_codes":[{code}]}}"#);
+                let refused = answer_to(&assertion, 400, &[], &body).unwrap_err();
+                assert_eq!(matches!(refused, TokenError::Credential(_)), is_assertions, "{body}");
+                let refused = answer_to(&secret, 400, &[], &body).unwrap_err();
+                let is_secrets = error == "invalid_client" && code != 700025;
+                assert_eq!(matches!(refused, TokenError::Credential(_)), is_secrets, "{body}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_whose_other_members_are_odd_is_still_an_error() {
+        for members in [
+            r#""error_description":null,"error_codes":null,"trace_id":null"#,
+            r#""error_codes":[5000000000]"#,
+            r#""error_codes":["7000222"],"correlation_id":7"#,
+        ] {
+            let refused =
+                answer(401, &[], &format!(r#"{{"error":"invalid_client",{members}}}"#)).unwrap_err();
+            assert!(matches!(refused, TokenError::Credential(_)), "{members}: {refused:?}");
+        }
+    }
+
+    #[test]
     fn the_authoritys_words_are_one_bounded_line_without_the_secret() {
         let body = serde_json::json!({
             "error": format!("canary{}", "e".repeat(10_000)),
@@ -268,7 +317,10 @@ mod tests {
     #[test]
     fn what_may_pass_by_itself_is_told_from_what_was_refused() {
         let envelope = r#"{"error":"temporarily_unavailable"}"#;
-        for (status, body) in [(500, ""), (503, "<html>"), (504, envelope), (408, ""), (400, envelope)] {
+        let timeout = r#"{"error":"request_timeout"}"#;
+        for (status, body) in
+            [(500, ""), (503, "<html>"), (504, envelope), (408, ""), (400, envelope), (400, timeout)]
+        {
             let error = answer(status, &[], body).unwrap_err();
             assert!(matches!(error, TokenError::Unavailable(_)), "{status}: {error:?}");
             assert_eq!(error.status().unwrap().as_u16(), status);

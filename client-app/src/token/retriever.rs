@@ -4,20 +4,22 @@ mod caches;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderValue;
 use reqwest::Client;
 use shared::ids::AppIdUri;
 
 use self::caches::Caches;
-use super::cache::{Ask, Cache};
+use super::cache::{Ask, Cache, Origin};
 use super::{Token, TokenError, TokenSource};
 
 /// Retrieves the token of one client for one resource; clones share what they hold.
 ///
 /// While a usable token is at hand a caller gets it at once, without a lock; when it is time, the next one is asked
 /// for behind its back. Otherwise all callers share one request, and its failure too. The request belongs to none of
-/// them: a caller may go away at any time.
+/// them: a caller may go away at any time. After two failures in a row nobody waits any more: callers get the failure at
+/// once, while one request at a time finds out whether it still holds.
 #[derive(Clone)]
 pub struct TokenRetriever {
     source: Arc<TokenSource>,
@@ -62,7 +64,7 @@ impl TokenRetriever {
     /// # Errors
     /// No usable token is at hand, and the authority gave none.
     pub async fn token(&self) -> Result<Arc<Token>, TokenError> {
-        self.cache.token(|ask| self.request(ask), Arc::clone).await
+        self.cache.token(self, Arc::clone).await
     }
 
     /// The value of the `Authorization` header of a usable token, ready-made and marked sensitive: for whoever needs
@@ -71,7 +73,7 @@ impl TokenRetriever {
     /// # Errors
     /// As for [`token`](Self::token).
     pub async fn authorization(&self) -> Result<HeaderValue, TokenError> {
-        self.cache.token(|ask| self.request(ask), |token| token.authorization().clone()).await
+        self.cache.token(self, |token| token.authorization().clone()).await
     }
 
     /// Drops a token that the resource rejected, and tells whether [`token`](Self::token) brings another one.
@@ -85,13 +87,14 @@ impl TokenRetriever {
     /// A token in answer to a claims challenge: `claims`, as JSON, go to the token endpoint, and the token takes the
     /// place of the one that was challenged.
     ///
-    /// Callers who were challenged alike share one request. The next renewal asks without the claims.
+    /// Callers who were challenged alike share one request. Two requests with claims are made in 30 seconds at most;
+    /// beyond them the token at hand is the answer. The next renewal asks without the claims.
     /// <https://learn.microsoft.com/entra/identity-platform/claims-challenge>
     ///
     /// # Errors
     /// The authority gave no such token.
     pub async fn token_with_claims(&self, claims: &str) -> Result<Arc<Token>, TokenError> {
-        self.cache.token_with_claims(claims, |ask| self.request(ask)).await
+        self.cache.token_with_claims(claims, self).await
     }
 
     /// The token that is kept, usable or not, without asking for one.
@@ -99,10 +102,26 @@ impl TokenRetriever {
     pub fn kept_token(&self) -> Option<Arc<Token>> {
         self.cache.current()
     }
+}
 
-    fn request(&self, ask: Ask) -> impl Future<Output = Result<Token, TokenError>> + Send + use<> {
+impl Origin for TokenRetriever {
+    fn ask(&self, ask: Ask) -> impl Future<Output = Result<Token, TokenError>> + Send + 'static {
         let (source, http) = (Arc::clone(&self.source), self.http.clone());
         async move { source.token(&ask, &http).await }
+    }
+
+    fn generation(&self) -> impl Future<Output = u64> + Send + 'static {
+        let source = Arc::clone(&self.source);
+        async move {
+            match source.credentials() {
+                Some(credentials) => credentials.generation().await,
+                None => 0,
+            }
+        }
+    }
+
+    fn limit(&self) -> Duration {
+        self.source.limit()
     }
 }
 

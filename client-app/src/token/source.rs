@@ -1,10 +1,12 @@
 //! Where tokens come from.
 
+use std::time::Duration;
+
 use reqwest::Client;
 use shared::ids::AppIdUri;
 
 use super::cache::Ask;
-use super::{Credentials, ManagedIdentity, Token, TokenError, TokenRequest};
+use super::{Credentials, ManagedIdentity, Token, TokenError, TokenRequest, managed_identity, patience};
 
 /// Where a retriever's tokens come from.
 #[derive(Debug, Clone)]
@@ -43,13 +45,23 @@ impl TokenSource {
         }
     }
 
+    /// How long a request may take, whatever holds it up: a little more than it gives itself.
+    pub(super) fn limit(&self) -> Duration {
+        const MARGIN: Duration = Duration::from_secs(5);
+        MARGIN
+            + match self {
+                Self::TokenEndpoint(_) => patience::IN_ALL,
+                Self::ManagedIdentity(_) => managed_identity::IN_ALL,
+            }
+    }
+
     /// Asks for a token; `http` is for the authority alone.
     ///
     /// A managed identity's endpoint takes no claims: it answers a challenge with what it has.
     pub(super) async fn token(&self, ask: &Ask, http: &Client) -> Result<Token, TokenError> {
         match self {
             Self::TokenEndpoint(request) => request.send(ask, http).await,
-            Self::ManagedIdentity(identity) => Ok(identity.token().await?),
+            Self::ManagedIdentity(identity) => identity.token().await,
         }
     }
 }

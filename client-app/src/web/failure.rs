@@ -13,7 +13,7 @@ use shared::problem::Problem;
 use shared::process::one_line;
 
 use crate::resource_client::{Refused, ResourceError};
-use crate::token::{CredentialFault, TokenError};
+use crate::token::{ConfigurationFault, CredentialFault, TokenError};
 
 /// A failure as this service answers it.
 #[derive(Debug)]
@@ -40,13 +40,12 @@ impl From<&TokenError> for Failure {
             TokenError::Credential(CredentialFault::Unusable(_)) => {
                 (StatusCode::BAD_GATEWAY, "credential_unusable")
             }
+            TokenError::Configuration(ConfigurationFault::ManagedIdentity(_)) => {
+                (StatusCode::BAD_GATEWAY, "managed_identity_unusable")
+            }
             TokenError::Credential(_) | TokenError::Configuration(_) => {
                 (StatusCode::BAD_GATEWAY, "token_refused")
             }
-            TokenError::ManagedIdentity(error) if error.is_retryable() => {
-                (StatusCode::SERVICE_UNAVAILABLE, "authority_unavailable")
-            }
-            TokenError::ManagedIdentity(_) => (StatusCode::BAD_GATEWAY, "managed_identity_unusable"),
             TokenError::Protocol { .. } => (StatusCode::BAD_GATEWAY, "authority_malformed"),
             TokenError::Throttled { .. } | TokenError::Unavailable(_) | TokenError::Abandoned => {
                 (StatusCode::SERVICE_UNAVAILABLE, "authority_unavailable")

@@ -85,10 +85,11 @@ async fn an_answer_that_breaks_http_is_a_typed_error_within_the_limit() {
             let before = Instant::now();
             let error = retriever.token().await.unwrap_err();
             assert_eq!(kind(&error), expected, "{behaviour:?}: {error:?}");
-            assert!(before.elapsed() < Duration::from_secs(8), "{behaviour:?}: {:?}", before.elapsed());
+            // Two tries of a second each, on a machine that has other things to do.
+            assert!(before.elapsed() < Duration::from_secs(20), "{behaviour:?}: {:?}", before.elapsed());
             assert!(retriever.kept_token().is_none());
-            // An outage has a second try, a malformed answer none.
-            let tries = if matches!(error, TokenError::Unavailable(_)) { 2 } else { 1 };
+            // An outage and an answer that breaks off have a second try, a malformed answer none.
+            let tries = if error.is_retryable() { 2 } else { 1 };
             assert_eq!(peer.connections.load(Ordering::Relaxed), tries, "{behaviour:?}");
             let text = format!("{error} {error:?} {}", one_line(&error));
             shows_no_canary(&text);
@@ -119,6 +120,45 @@ async fn an_authority_that_cannot_be_trusted_sees_no_byte_of_the_form() {
         assert_eq!(peer.bytes_seen.load(Ordering::Relaxed), 0, "{certificate:?}");
         assert_eq!(peer.connections.load(Ordering::Relaxed), 1, "{certificate:?}");
     }
+}
+
+#[tokio::test]
+async fn an_authority_that_speaks_no_tls_sees_no_byte_of_the_form() {
+    let folder = tempfile::tempdir().unwrap();
+    for behaviour in [Behaviour::SpeaksPlainly, Behaviour::IsSilent] {
+        let peer = RawPeer::start(behaviour.clone(), Certificate::Good).await;
+        retriever(&peer.url, Some(&peer.ca_pem), folder.path()).token().await.unwrap_err();
+        assert_eq!(peer.connections.load(Ordering::Relaxed), 2, "{behaviour:?}");
+        let raw = peer.raw.lock().unwrap().clone();
+        // A handshake record, if it came to that, and nothing that could be read.
+        assert!(raw.is_empty() || raw[0] == 0x16, "{behaviour:?}");
+        assert!(behaviour == Behaviour::SpeaksPlainly || !raw.is_empty());
+        let text = String::from_utf8_lossy(&raw).into_owned();
+        shows_no_canary(&text);
+        assert!(!["POST", "client_", "grant_type"].iter().any(|part| text.contains(part)), "{text}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_secrets_file_that_becomes_a_pipe_keeps_nobody_from_a_token() {
+    use crate::peer::Peers;
+    let peers = Peers::start().await;
+    let path = peers.folder().join("secret");
+    std::fs::write(&path, SECRET).unwrap();
+    let open = || {
+        let secret = ("AZURE_AD__CLIENT_SECRET_FILE", path.display().to_string());
+        let others = peers.variables().into_iter().filter(|(name, _)| *name != "AZURE_AD__CLIENT_SECRET");
+        let settings = Settings::load(None, others.chain([secret]).collect()).unwrap();
+        settings.token_retriever(settings.http_client().unwrap())
+    };
+    let retriever = open().unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let token = tokio::time::timeout(Duration::from_secs(20), retriever.token()).await.expect("it ends");
+    assert!(token.is_ok());
+    let error = open().unwrap_err().to_string();
+    assert!(error.contains("is not a regular file") && error.contains("secret"), "{error}");
 }
 
 #[tokio::test]

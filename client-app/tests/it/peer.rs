@@ -35,11 +35,20 @@ pub(crate) struct Scripted {
     pub(crate) delay: Duration,
     /// Whether the connection ends before the body does.
     pub(crate) breaks_off: bool,
+    /// Whether `ECHO` in the body becomes what was asked, as it would stand in a JSON text.
+    pub(crate) echoes: bool,
 }
 
 impl Scripted {
     pub(crate) fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, headers: Vec::new(), body: body.into(), delay: Duration::ZERO, breaks_off: false }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+            delay: Duration::ZERO,
+            breaks_off: false,
+            echoes: false,
+        }
     }
 
     pub(crate) fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
@@ -59,6 +68,11 @@ impl Scripted {
 
     pub(crate) fn breaking_off(mut self) -> Self {
         self.breaks_off = true;
+        self
+    }
+
+    pub(crate) fn echoing(mut self) -> Self {
+        self.echoes = true;
         self
     }
 
@@ -135,14 +149,18 @@ impl Peer {
 async fn answer(State(script): State<Arc<Script>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
-    script.asked.lock().unwrap().push(Asked {
+    let asked = Asked {
         method: parts.method,
         target: parts.uri.to_string(),
         headers: parts.headers,
         body: String::from_utf8(body.to_vec()).unwrap(),
-    });
+    };
+    script.asked.lock().unwrap().push(asked.clone());
     let next = script.answers.lock().unwrap().pop_front();
-    let scripted = next.or_else(|| script.otherwise.lock().unwrap().clone()).unwrap();
+    let mut scripted = next.or_else(|| script.otherwise.lock().unwrap().clone()).unwrap();
+    if scripted.echoes {
+        scripted.body = echoed(&scripted.body, &asked);
+    }
     tokio::time::sleep(scripted.delay).await;
     let mut response = Response::builder().status(scripted.status);
     for (name, value) in scripted.headers {
@@ -152,6 +170,13 @@ async fn answer(State(script): State<Arc<Script>>, request: Request) -> Response
     response
         .body(if scripted.breaks_off { Body::new(BreaksOff::Before(body)) } else { Body::from(body) })
         .unwrap()
+}
+
+/// The body with what was asked in it: its form, and a header that proves something.
+fn echoed(body: &[u8], asked: &Asked) -> Vec<u8> {
+    let header = asked.headers.get("x-identity-header").map(|value| value.to_str().unwrap());
+    let text = serde_json::to_string(&format!("{}{}", asked.body, header.unwrap_or_default())).unwrap();
+    String::from_utf8_lossy(body).replace("ECHO", &text[1..text.len() - 1]).into_bytes()
 }
 
 /// A body that sends something, lets it reach the peer, and fails.

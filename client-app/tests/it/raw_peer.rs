@@ -1,8 +1,8 @@
 //! Peers that speak TCP and TLS by hand, to misbehave as no HTTP server would.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rcgen::{
@@ -26,7 +26,7 @@ pub(crate) enum Certificate {
 }
 
 /// What a peer does with a connection.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Behaviour {
     /// Reads the request, sends this, and ends the connection.
     Sends(Vec<u8>),
@@ -42,12 +42,16 @@ pub(crate) enum Behaviour {
     SpeaksPlainly,
 }
 
+/// What came over the connections of a peer that never gets as far as TLS.
+type Raw = Arc<Mutex<Vec<u8>>>;
+
 /// A peer, and how many bytes of requests it has seen.
 pub(crate) struct RawPeer {
     pub(crate) url: String,
     pub(crate) ca_pem: String,
     pub(crate) connections: Arc<AtomicUsize>,
     pub(crate) bytes_seen: Arc<AtomicUsize>,
+    pub(crate) raw: Raw,
 }
 
 impl RawPeer {
@@ -57,13 +61,23 @@ impl RawPeer {
         let (acceptor, ca_pem) = acceptor(certificate);
         let (connections, bytes_seen) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
         let (count, seen) = (Arc::clone(&connections), Arc::clone(&bytes_seen));
+        let raw = Raw::default();
+        let taken = Arc::clone(&raw);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 count.fetch_add(1, Ordering::Relaxed);
-                tokio::spawn(serve(stream, acceptor.clone(), behaviour.clone(), Arc::clone(&seen)));
+                let taken = Arc::clone(&taken);
+                match behaviour {
+                    Behaviour::IsSilent => drop(tokio::spawn(take(stream, taken))),
+                    Behaviour::SpeaksPlainly => drop(tokio::spawn(speak_plainly(stream, taken))),
+                    _ => {
+                        let seen = Arc::clone(&seen);
+                        drop(tokio::spawn(serve(stream, acceptor.clone(), behaviour.clone(), seen)));
+                    }
+                }
             }
         });
-        Self { url, ca_pem, connections, bytes_seen }
+        Self { url, ca_pem, connections, bytes_seen, raw }
     }
 }
 
@@ -86,12 +100,23 @@ fn acceptor(certificate: Certificate) -> (TlsAcceptor, String) {
     (TlsAcceptor::from(Arc::new(config)), ca.pem())
 }
 
-async fn serve(mut stream: TcpStream, acceptor: TlsAcceptor, behaviour: Behaviour, seen: Arc<AtomicUsize>) {
+/// Says nothing, and takes what comes.
+async fn take(mut stream: TcpStream, taken: Raw) {
+    let mut buffer = [0; 4096];
+    while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+        taken.lock().unwrap().extend_from_slice(&buffer[..read]);
+    }
+}
+
+async fn speak_plainly(mut stream: TcpStream, taken: Raw) {
+    let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
+    let _ = stream.shutdown().await;
+    take(stream, taken).await;
+}
+
+async fn serve(stream: TcpStream, acceptor: TlsAcceptor, behaviour: Behaviour, seen: Arc<AtomicUsize>) {
     match behaviour {
-        Behaviour::IsSilent => std::future::pending().await,
-        Behaviour::SpeaksPlainly => {
-            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
-        }
+        Behaviour::IsSilent | Behaviour::SpeaksPlainly => unreachable!("has no TLS"),
         Behaviour::Resets => {
             let mut stream = acceptor.accept(stream).await.unwrap();
             read_request(&mut stream, &seen).await;

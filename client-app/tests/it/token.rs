@@ -1,6 +1,6 @@
 //! What is sent to the token endpoint, and what of its answers is believed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use client_app::Settings;
 use client_app::token::{
@@ -106,7 +106,10 @@ async fn a_malformed_answer_is_a_typed_error_and_never_kept() {
         let retriever = retriever(&peers.settings());
         let shown = format!("{scripted:?}");
         let status = scripted.status;
-        peers.authority.answers(scripted);
+        // What broke off is asked for once more.
+        for _ in 0..if scripted.breaks_off { 2 } else { 1 } {
+            peers.authority.answers(scripted.clone());
+        }
         let error = retriever.token().await.expect_err(&shown);
         let TokenError::Protocol { problem, .. } = &error else { panic!("{error:?} for {shown}") };
         assert_eq!((*problem, error.status().unwrap().as_u16()), (expected, status), "{shown}");
@@ -206,12 +209,45 @@ async fn callers_of_a_retriever_and_its_clones_share_one_request_and_one_token()
 }
 
 #[tokio::test]
-async fn a_token_of_one_second_is_not_asked_for_in_a_loop() {
+async fn an_authority_that_repeats_the_form_makes_no_error_show_what_proves_the_client() {
+    let answer = || {
+        Scripted::json(400, r#"{"error":"invalid_request","error_description":"AADSTS90014: ECHO"}"#)
+            .echoing()
+    };
     let peers = Peers::start().await;
-    peers.authority.answers(Scripted::token(1)).answers(Scripted::token(1));
-    let retriever = retriever(&peers.settings());
-    for _ in 0..50 {
-        retriever.token().await.unwrap();
+    peers.authority.answers(answer());
+    let by_secret = retriever(&peers.settings()).token().await.unwrap_err();
+
+    let path = peers.folder().join("token");
+    std::fs::write(&path, "canary-canary-canary.canary_canary_canary.canarycanarycanary").unwrap();
+    let file = ("AZURE_FEDERATED_TOKEN_FILE", path.display().to_string());
+    let others = peers.variables().into_iter().filter(|(name, _)| *name != "AZURE_AD__CLIENT_SECRET");
+    let settings = Settings::load(None, others.chain([file]).collect()).unwrap();
+    peers.authority.answers(answer());
+    let by_assertion = retriever(&settings).token().await.unwrap_err();
+
+    for (error, field) in [(by_secret, "client_secret"), (by_assertion, "client_assertion")] {
+        let description = &error.refusal().unwrap().description;
+        assert!(description.contains(&format!("{field}=[redacted]")), "{description}");
+        shows_no_canary(&format!("{error} {error:?}"));
     }
-    assert!(peers.authority.asked().len() <= 2);
+}
+
+#[tokio::test]
+async fn a_token_of_one_second_is_asked_for_no_more_often_than_it_ends() {
+    let peers = Peers::start().await;
+    for _ in 0..1000 {
+        peers.authority.answers(Scripted::token(1));
+    }
+    let retriever = retriever(&peers.settings());
+    let (start, mut calls) = (Instant::now(), 0);
+    while start.elapsed() < Duration::from_millis(2500) {
+        retriever.token().await.unwrap();
+        calls += 1;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // It serves nine tenths of its life, and one renewal ahead of time falls into these seconds.
+    let most = start.elapsed().as_secs_f64() / 0.9 + 2.0;
+    let asked = u32::try_from(peers.authority.asked().len()).unwrap();
+    assert!(f64::from(asked) <= most && calls > asked, "{asked} requests for {calls} calls, {most} at most");
 }

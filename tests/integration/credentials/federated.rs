@@ -76,6 +76,32 @@ async fn a_token_in_a_file_gets_a_token_and_its_successor_is_picked_up() {
 }
 
 #[tokio::test]
+async fn an_assertion_that_is_called_a_malformed_request_gives_its_turn_to_the_secret_and_is_read_again() {
+    let (stage, issuer) = (Stage::strict().await, Issuer::start().await);
+    let untrusted = stage.client();
+    // No federated credential at all, and then one that other text than a JWT is sent for.
+    for (text, expected) in [(issuer.token(3600), 70021), ("canary.canary.canary".to_owned(), 50027)] {
+        stage.tenant.journal().clear();
+        let files = [stage.file("token", text), stage.file("secret", untrusted.secret().expose())];
+        let list = [("federated", files[0].as_str()), ("secret", files[1].as_str())];
+        let settings = super::list::settings_with(&stage, &untrusted, &list);
+        assert!(super::list::retriever(&settings).token().await.is_ok(), "{expected}");
+        let refused: Vec<Option<u32>> =
+            stage.tenant.journal().entries().iter().map(|entry| entry.aadsts).collect();
+        assert_eq!(refused, [Some(expected), None]);
+    }
+    let trusting = issuer.trusted_by(untrusted);
+    let file = stage.file("token", "canary.canary.canary");
+    let retriever = retriever(stage.variables(&trusting, &[("AZURE_FEDERATED_TOKEN_FILE", &file)]));
+    for _ in 0..2 {
+        let error = retriever.token().await.unwrap_err();
+        assert!(error.to_string().contains("AADSTS50027"), "{error}");
+    }
+    stage.file("token", issuer.token(3600));
+    assert!(retriever.token().await.is_ok());
+}
+
+#[tokio::test]
 async fn an_unknown_subject_is_explained_and_the_token_stands_in_no_output() {
     let (stage, issuer) = (Stage::strict().await, Issuer::start().await);
     let client = stage.client().with_federated(&issuer.url, "canary-subject", AUDIENCE).unwrap();

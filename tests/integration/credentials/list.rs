@@ -9,7 +9,7 @@ use shared::settings::Environment;
 use super::{Stage, Variables, client_app, signer};
 
 /// A settings file that lists credentials, each a kind and a file.
-fn settings_with(stage: &Stage, client: &Client, list: &[(&str, &str)]) -> (String, Variables) {
+pub(super) fn settings_with(stage: &Stage, client: &Client, list: &[(&str, &str)]) -> (String, Variables) {
     let mut settings = include_str!("../../../client-app/settings.toml").to_owned();
     for (kind, file) in list {
         write!(settings, "\n[[azure_ad.credentials]]\nkind = \"{kind}\"\nfile = {file:?}\n").unwrap();
@@ -23,7 +23,7 @@ fn listed(stage: &Stage, client: &Client, first: &str, second: &str) -> (String,
     settings_with(stage, client, &[("secret", &files[0]), ("secret", &files[1])])
 }
 
-fn retriever((file, variables): &(String, Variables)) -> client_app::token::TokenRetriever {
+pub(super) fn retriever((file, variables): &(String, Variables)) -> client_app::token::TokenRetriever {
     let environment: Environment = variables.iter().cloned().collect();
     let settings = client_app::Settings::load(Some(file.as_ref()), environment).unwrap();
     settings.token_retriever(settings.http_client().unwrap()).unwrap()

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use authority_app::{Authority, DEVELOPMENT_IDENTITY_HEADER, Endpoint, Fault};
-use client_app::token::{ManagedIdentityError, TokenError};
+use client_app::token::{ConfigurationFault, ManagedIdentityFault, TokenError};
 use tests::world::{RESOURCE, TENANT};
 
 use super::{Variables, claim, client_app, token};
@@ -71,16 +71,18 @@ async fn a_passing_failure_is_asked_about_again_and_a_refusal_is_not() {
     tenant.journal().clear();
     tenant.faults().on(Endpoint::ManagedIdentity, [Fault::too_many_requests(3600)]);
     let error = token(imds(&authority, &[])).await.unwrap_err();
+    assert!(matches!(error, TokenError::Throttled { .. }), "{error:?}");
     assert_eq!(error.retry_after(), Some(Duration::from_hours(1)));
     tenant.journal().entries().expect(Endpoint::ManagedIdentity, 1);
 
     let unknown = "00000000-0000-0000-0000-000000000001";
     let error = token(imds(&authority, &[("AZURE_AD__CREDENTIAL__CLIENT_ID", unknown)])).await.unwrap_err();
     assert!(error.to_string().contains("Identity not found"), "{error}");
-    let TokenError::ManagedIdentity(ManagedIdentityError::Refused { status, .. }) = error else {
+    let TokenError::Configuration(ConfigurationFault::ManagedIdentity(fault)) = error else {
         panic!("{error:?}")
     };
-    assert_eq!(status, 400);
+    assert!(matches!(fault, ManagedIdentityFault::Refused { .. }), "{fault:?}");
+    assert_eq!(fault.status().unwrap(), 400);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(in crate::token) struct Ask {
     claims: Option<Arc<str>>,
     is_worth_a_retry: Arc<AtomicBool>,
+    is_probe: Arc<AtomicBool>,
 }
 
 impl Ask {
@@ -30,7 +31,17 @@ impl Ask {
     }
 
     /// Somebody waits for it; that may come after the start.
-    pub(super) fn make_worth_a_retry(&self) {
+    pub(in crate::token) fn make_worth_a_retry(&self) {
         self.is_worth_a_retry.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is to find out if an authority is back that has failed again and again. Nobody waits for it.
+    pub(in crate::token) fn is_probe(&self) -> bool {
+        self.is_probe.load(Ordering::Relaxed)
+    }
+
+    /// Somebody would need its token; that may come after the start.
+    pub(super) fn make_a_probe(&self) {
+        self.is_probe.store(true, Ordering::Relaxed);
     }
 }

@@ -28,7 +28,7 @@ impl Flight {
 
     /// Waits for its end; whoever stops waiting takes it from nobody.
     pub(super) async fn end(mut self) -> Outcome {
-        // An error: the request's task is gone without an outcome, as happens when the runtime shuts down.
+        // An error: the request's task is gone without an outcome, by a panic or as the runtime shuts down.
         let outcome = self.outcome.wait_for(Option::is_some).await.map_err(|_| TokenError::Abandoned)?;
         outcome.clone().unwrap_or(Err(TokenError::Abandoned))
     }

@@ -23,19 +23,12 @@ impl Default for Spacing {
 }
 
 impl Spacing {
-    /// Whether the try is this caller's.
-    pub(super) fn claim(&self, now: Instant) -> bool {
+    /// Whether the try is this caller's; the next one is so long after it.
+    pub(super) fn claim(&self, now: Instant, between: Duration) -> bool {
         let next = self.next.load(Ordering::Relaxed);
+        let after = self.since_start(now + between);
         self.since_start(now) >= next
-            && self
-                .next
-                .compare_exchange(
-                    next,
-                    self.since_start(now + BETWEEN_TRIES),
-                    Ordering::Relaxed,
-                    Ordering::Relaxed,
-                )
-                .is_ok()
+            && self.next.compare_exchange(next, after, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// No try before `until`.

@@ -15,12 +15,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use shared::secret::CertificatePassword;
 
-use super::file::WatchedFile;
+use super::file::{Files, WatchedFile};
 use super::{Claimant, CredentialError, Look, Proof};
 
 pub use assertion::{Algorithm, AssertionAudience, AssertionOptions};
 
-use key_file::read;
+use key_file::{holds_key, read};
 use signing_certificate::SigningCertificate;
 
 /// The largest file of a key and its certificates, in bytes.
@@ -52,9 +52,9 @@ impl CertificateCredential {
     /// A file cannot be read, or does not hold one RSA key and its certificate.
     pub fn open(files: CertificateFiles, options: AssertionOptions) -> Result<Self, CredentialError> {
         let CertificateFiles { certificate, private_key, password } = files;
-        let paths: Vec<PathBuf> = std::iter::once(certificate).chain(private_key).collect();
-        warn_of_readers(&paths);
-        let file = WatchedFile::open(paths, MAX_FILE, move |bytes| read(bytes, password.as_ref()))?;
+        let paths = std::iter::once(certificate).chain(private_key).collect();
+        let files = Files { paths, limit: MAX_FILE, is_secret: holds_key };
+        let file = WatchedFile::open(files, move |bytes| read(bytes, password.as_ref()))?;
         Ok(Self { name: format!("certificate in {}", file.name()), file, options })
     }
 
@@ -80,6 +80,7 @@ impl CertificateCredential {
     pub(super) async fn proof(&self, claimant: Claimant<'_>) -> Result<Proof, CredentialError> {
         let content = self.file.look(Look::Glance).await;
         let now = Timestamp::now();
+        // On this thread: some two milliseconds, once for each request for a token, are no reason to hand it over.
         let signed = content
             .value
             .check_validity(now)
@@ -93,18 +94,35 @@ impl CertificateCredential {
     }
 }
 
-/// A private key that every user of the machine can read is worth a word, though a container may have but one user.
-#[cfg(unix)]
-fn warn_of_readers(paths: &[PathBuf]) {
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
-    const READ_BY_OTHERS: u32 = 0o004;
-    for path in paths {
-        let mode = std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());
-        if mode & READ_BY_OTHERS != 0 {
-            tracing::warn!(file = %path.display(), "every user of this machine can read the private key; chmod it to 0600");
-        }
+    use std::path::Path;
+
+    use super::*;
+    use crate::token::credential::test_log::logged;
+
+    #[test]
+    fn the_file_that_holds_the_private_key_is_the_one_to_keep_from_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = |name: &str, mode| {
+            let path = folder.path().join(name);
+            let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/certificates").join(name);
+            std::fs::copy(from, &path).unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            path
+        };
+        let log = |certificate_mode, key_mode| {
+            let files = CertificateFiles {
+                certificate: copy("certificate.pem", certificate_mode),
+                private_key: Some(copy("private-key.pem", key_mode)),
+                password: None,
+            };
+            logged(|| drop(CertificateCredential::open(files, AssertionOptions::default()).unwrap()))
+        };
+        assert_eq!(log(0o644, 0o600), "");
+        let warning = log(0o600, 0o644);
+        assert!(warning.contains("private-key.pem") && !warning.contains("/certificate.pem"), "{warning}");
     }
 }
-
-#[cfg(not(unix))]
-fn warn_of_readers(_: &[PathBuf]) {}

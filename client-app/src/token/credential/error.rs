@@ -1,5 +1,7 @@
 //! Why a credential cannot be used.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 /// Whoever looks after the credential: it cannot prove anything. One line, and nothing secret.
@@ -18,6 +20,12 @@ pub enum CredentialProblem {
     /// It is not there, or may not be read.
     #[error("{0}")]
     Unreadable(String),
+    /// Reading it could wait for ever.
+    #[error("is not a regular file but a directory, a pipe or a device")]
+    NotAFile,
+    /// It was not read in time.
+    #[error("did not answer within {} s; is it on a mount that hangs?", .0.as_secs())]
+    Unanswered(Duration),
     /// It is larger than such a file can be.
     #[error("is larger than {0} bytes; is it the right file?")]
     TooLarge(u64),

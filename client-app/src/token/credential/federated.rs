@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use shared::secret::ClientAssertion;
 
-use super::file::WatchedFile;
+use super::file::{Files, WatchedFile};
 use super::{CredentialError, CredentialProblem, Look, Proof};
 
 /// The largest token that is read, in bytes; Microsoft's own libraries have the same limit.
@@ -29,7 +29,8 @@ impl FederatedCredential {
     /// # Errors
     /// The file cannot be read, or holds no JWT.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, CredentialError> {
-        let file = WatchedFile::open(vec![path.into()], MAX_FILE, assertion)?;
+        let files = Files { paths: vec![path.into()], limit: MAX_FILE, is_secret: |_| true };
+        let file = WatchedFile::open(files, assertion)?;
         Ok(Self { name: format!("federated token in {}", file.name()), file })
     }
 

@@ -8,7 +8,7 @@ use shared::secret::ClientSecret;
 
 use super::attempts::Attempts;
 use super::slot::{Expiry, Slot};
-use super::{Claimant, Credential, SecretCredential};
+use super::{Claimant, Credential, Look, SecretCredential};
 
 /// What a client proves itself with: one credential, or several that are tried in turn.
 ///
@@ -47,6 +47,15 @@ impl Credentials {
     /// Says in the log which of them expire within 30 days; once a day, however often it is called.
     pub fn warn_of_expiry(&self) {
         self.slots().for_each(Slot::warn_of_expiry);
+    }
+
+    /// A number that changes with what the credentials' files hold.
+    pub(in crate::token) async fn generation(&self) -> u64 {
+        let mut sum = 0;
+        for slot in self.slots() {
+            sum += slot.credential().generation(Look::Glance).await;
+        }
+        sum
     }
 
     /// The credentials to try for one token: first those that are not known to be refused, then the others.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use shared::secret::ClientSecret;
 
-use super::file::WatchedFile;
+use super::file::{Files, WatchedFile};
 use super::{CredentialError, CredentialProblem, Look, Proof};
 
 /// The largest file of a secret, in bytes; Entra's secrets have 40 characters.
@@ -39,7 +39,8 @@ impl SecretCredential {
     /// # Errors
     /// The file cannot be read, or holds no secret.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, CredentialError> {
-        let file = WatchedFile::open(vec![path.into()], MAX_FILE, secret)?;
+        let files = Files { paths: vec![path.into()], limit: MAX_FILE, is_secret: |_| true };
+        let file = WatchedFile::open(files, secret)?;
         let name = format!("client secret in {}", file.name());
         Ok(Self { name, source: Source::File(file), expires_at: None })
     }

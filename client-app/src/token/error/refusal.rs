@@ -11,6 +11,13 @@ use super::RequestIds;
 /// present no credential; a client without a service principal in the tenant.
 const REGISTRATION: [u32; 2] = [700025, 7000229];
 
+/// What Entra says of an assertion that it does not take: malformed, outside its time, of a signer, issuer, subject or
+/// audience that the registration does not name. For some of them it has the OAuth error of a malformed request.
+const ASSERTION: [u32; 20] = [
+    50027, 50048, 50166, 70021, 700021, 700023, 700024, 700027, 700211, 700212, 700213, 700222, 700229,
+    1000502, 5002723, 5002738, 7000214, 7000274, 7000277, 7002138,
+];
+
 /// What the authority's error envelope says; its texts are bounded, in one line and free of the credential.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
@@ -37,8 +44,12 @@ impl Refusal {
 
     /// Whether another credential could fare better.
     ///
-    /// By the OAuth error code, which says that the client could not be authenticated (RFC 6749 section 5.2).
-    pub(in crate::token) fn blames_credential(&self) -> bool {
+    /// By the OAuth error code, which says that the client could not be authenticated (RFC 6749 section 5.2); of an
+    /// assertion also by Entra's own, since its OAuth error may be another one.
+    pub(super) fn blames_credential(&self, is_assertion: bool) -> bool {
+        if is_assertion && self.aadsts.is_some_and(|code| ASSERTION.contains(&code)) {
+            return true;
+        }
         self.error == "invalid_client" && self.aadsts.is_none_or(|code| !REGISTRATION.contains(&code))
     }
 }

@@ -1,27 +1,39 @@
 //! What the endpoint may answer, and what of it is believed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::Value;
-use shared::http_client::BodyError;
+use shared::http_client::{self, BodyError};
 use shared::json::Object;
 use shared::secret::AccessToken;
 use tokio::time::Instant;
+use uuid::Uuid;
 
-use super::{ManagedIdentityError, retry};
-use crate::token::{Malformed, Token};
+use super::{IdentityEndpoint, ManagedIdentityFault, retry};
+use crate::token::life::Life;
+use crate::token::redaction::Redaction;
+use crate::token::{Malformed, Outage, OutageCause, RequestIds, Token, TokenError};
 
 /// The most characters of the endpoint's words that an error keeps.
 const MAX_DESCRIPTION: usize = 300;
 
+/// The question that an answer belongs to.
+pub(super) struct Asked<'a> {
+    pub(super) at: Instant,
+    /// Host and port.
+    pub(super) host: String,
+    pub(super) correlation_id: Uuid,
+    pub(super) endpoint: &'a IdentityEndpoint,
+}
+
 /// An answer as it came from the network.
 pub(super) struct Answer {
-    pub(super) host: String,
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Result<Vec<u8>, BodyError>,
@@ -37,24 +49,54 @@ struct Success {
     expires_in: Option<Value>,
     #[serde(default)]
     expires_on: Option<Value>,
+    #[serde(default)]
+    refresh_in: Option<Value>,
 }
 
 /// A failure, in the words of either shape.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Failure {
     #[serde(default)]
     error_description: Option<String>,
     #[serde(default)]
     message: Option<String>,
+    #[serde(default, rename = "correlationId")]
+    correlation_id: Option<String>,
+}
+
+impl Asked<'_> {
+    /// No answer came. That nothing is there to answer shows when the connection is made; whatever fails later may pass.
+    pub(super) fn no_answer(&self, error: reqwest::Error) -> TokenError {
+        let (is_connect, is_timeout) = (error.is_connect(), error.is_timeout());
+        let host = self.host.clone();
+        // The URL has nothing secret, but repeats what the text says.
+        let source = Arc::new(error.without_url());
+        if is_connect {
+            return ManagedIdentityFault::NoEndpoint { host, source: Some(source) }.into();
+        }
+        let cause = if is_timeout {
+            OutageCause::TimedOut { host }
+        } else {
+            OutageCause::Unreachable { host, source }
+        };
+        let ids = RequestIds { correlation_id: self.correlation_id, trace_id: None };
+        TokenError::Unavailable(Outage { cause, retry_after: None, ids })
+    }
+
+    /// The endpoint's words made fit for a log.
+    fn one_line(&self, text: &str) -> String {
+        let secrets: Vec<&str> = self.endpoint.secret().into_iter().collect();
+        Redaction::of(&secrets).line(text, MAX_DESCRIPTION)
+    }
 }
 
 impl Answer {
     /// The token of the answer, or why there is none.
-    pub(super) fn token(self, asked_at: Instant) -> Result<Token, ManagedIdentityError> {
+    pub(super) fn token(self, asked: &Asked<'_>) -> Result<Token, TokenError> {
         if self.status != StatusCode::OK {
-            return Err(self.error());
+            return Err(self.error(asked));
         }
-        self.success(asked_at).map_err(|problem| self.malformed(problem))
+        self.success(asked.at).map_err(|problem| self.malformed(problem, self.ids(asked, None)))
     }
 
     fn success(&self, asked_at: Instant) -> Result<Token, Malformed> {
@@ -64,31 +106,48 @@ impl Answer {
         if success.token_type.as_ref().is_some_and(|kind| !kind.eq_ignore_ascii_case("Bearer")) {
             return Err(Malformed::TokenType);
         }
-        let life = success.life(Timestamp::now()).ok_or(Malformed::NotATokenResponse)?;
-        if life.is_zero() {
+        let expires_in = success.expires_in(Timestamp::now()).ok_or(Malformed::NotATokenResponse)?;
+        if expires_in.is_zero() {
             return Err(Malformed::Lifetime);
         }
+        let life = Life::new(Some(expires_in), success.refresh_in.as_ref().and_then(seconds));
         Ok(Token::new(success.access_token, life, asked_at))
     }
 
-    fn error(self) -> ManagedIdentityError {
-        let (status, retry_after) = (self.status, self.retry_after());
-        let description = self.description();
-        // What Docker Desktop's proxy answers where there is no such endpoint.
-        if status == StatusCode::FORBIDDEN && description.contains("unreachable") {
-            return ManagedIdentityError::Unreachable { host: self.host, source: None };
+    fn error(&self, asked: &Asked<'_>) -> TokenError {
+        let (status, retry_after) = (self.status, http_client::retry_after(&self.headers));
+        let failure = self.failure();
+        let ids = self.ids(asked, failure.correlation_id.as_deref());
+        let description = failure.error_description.or(failure.message);
+        let body = self.body().unwrap_or_default();
+        let description =
+            asked.one_line(&description.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned()));
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            return TokenError::Throttled { retry_after: retry_after.unwrap_or_default(), ids };
         }
         if retry::is_passing(status) {
-            return ManagedIdentityError::Unavailable { host: self.host, status, retry_after };
+            return TokenError::Unavailable(Outage { cause: OutageCause::Status(status), retry_after, ids });
+        }
+        let host = asked.host.clone();
+        // What Docker Desktop's proxy answers where there is no such endpoint.
+        if status == StatusCode::FORBIDDEN && description.contains("unreachable") {
+            return ManagedIdentityFault::NoEndpoint { host, source: None }.into();
         }
         if status.is_client_error() {
-            return ManagedIdentityError::Refused { host: self.host, status, description };
+            return ManagedIdentityFault::Refused { host, status, description, ids }.into();
         }
-        self.malformed(Malformed::Status)
+        self.malformed(Malformed::Status, ids)
     }
 
-    fn malformed(&self, problem: Malformed) -> ManagedIdentityError {
-        ManagedIdentityError::Malformed { host: self.host.clone(), status: self.status, problem }
+    fn malformed(&self, problem: Malformed, ids: RequestIds) -> TokenError {
+        TokenError::Protocol { status: self.status, problem, ids }
+    }
+
+    /// The ids that the answer names, or else the one that was sent.
+    fn ids(&self, asked: &Asked<'_>, correlation_id: Option<&str>) -> RequestIds {
+        let correlation_id = correlation_id.and_then(|id| id.parse().ok()).unwrap_or(asked.correlation_id);
+        let trace_id = self.headers.get("x-ms-request-id").and_then(|id| id.to_str().ok()?.parse().ok());
+        RequestIds { correlation_id, trace_id }
     }
 
     fn body(&self) -> Result<&[u8], Malformed> {
@@ -98,18 +157,9 @@ impl Answer {
         })
     }
 
-    /// The endpoint's words made fit for a log: one line of bounded length.
-    fn description(&self) -> String {
-        let body = self.body().unwrap_or_default();
-        let failure: Option<Object<Failure>> = serde_json::from_slice(body).ok();
-        let told = failure.and_then(|Object(failure)| failure.error_description.or(failure.message));
-        let text = told.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_DESCRIPTION).collect()
-    }
-
-    fn retry_after(&self) -> Option<Duration> {
-        let seconds = self.headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-        Some(Duration::from_secs(seconds))
+    fn failure(&self) -> Failure {
+        let failure = serde_json::from_slice(self.body().unwrap_or_default()).ok();
+        failure.map(|Object(failure)| failure).unwrap_or_default()
     }
 }
 
@@ -118,19 +168,20 @@ impl Success {
     ///
     /// The endpoint keeps tokens, so `expires_in` may count from a time long past, and `expires_on` from a clock that
     /// differs from this machine's: the shorter one counts.
-    fn life(&self, now: Timestamp) -> Option<Duration> {
+    fn expires_in(&self, now: Timestamp) -> Option<Duration> {
         let until = self.expires_on.as_ref().and_then(time);
         let left = until.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or_default());
-        let told = self
-            .expires_in
-            .as_ref()
-            .and_then(number)
-            .map(|seconds| Duration::from_secs(u64::try_from(seconds).unwrap_or_default()));
+        let told = self.expires_in.as_ref().and_then(seconds);
         match (left, told) {
             (Some(left), Some(told)) => Some(left.min(told)),
             (left, told) => left.or(told),
         }
     }
+}
+
+/// A number of seconds, of which there are none below zero.
+fn seconds(value: &Value) -> Option<Duration> {
+    number(value).map(|seconds| Duration::from_secs(u64::try_from(seconds).unwrap_or_default()))
 }
 
 /// A whole number, written as one or as a text.
@@ -187,7 +238,7 @@ mod tests {
         let mut body = body.clone();
         body["access_token"] = json!("canary");
         let success: Success = serde_json::from_value(body).unwrap();
-        success.life(Timestamp::from_second(1000).unwrap()).map(|life| life.as_secs())
+        success.expires_in(Timestamp::from_second(1000).unwrap()).map(|life| life.as_secs())
     }
 
     #[test]

@@ -46,6 +46,14 @@ impl IdentityEndpoint {
         url
     }
 
+    /// What the workload proves itself with, where it does: no text may show it.
+    pub(super) fn secret(&self) -> Option<&str> {
+        match self {
+            Self::Imds(_) => None,
+            Self::AppService { header, .. } => Some(header.expose()),
+        }
+    }
+
     /// The header without which there is no answer: a page in a browser cannot be made to send it.
     pub(super) fn header(&self) -> (HeaderName, HeaderValue) {
         match self {

@@ -1,90 +1,58 @@
-//! Why a managed identity has no token.
+//! Why a machine has no token for its identity.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::token::Malformed;
+use crate::token::RequestIds;
 
-/// Why the machine gave no token. It is cloned to everybody who waited.
+/// Whoever deploys it: the machine gives no token for such an identity. It is cloned to everybody who waited.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum ManagedIdentityError {
-    /// Whoever deploys it: nothing answers, so this is no machine with managed identities.
+pub enum ManagedIdentityFault {
+    /// Nothing is there to answer, so this is no machine with managed identities.
     #[error(
         "no managed identity endpoint answers at {host}; run where Azure assigns identities, or choose another credential"
     )]
-    Unreachable {
+    NoEndpoint {
         /// Host and port that were asked.
         host: String,
         /// What the HTTP client says; nothing, where a proxy answered in the endpoint's place.
         #[source]
         source: Option<Arc<reqwest::Error>>,
     },
-    /// Whoever deploys it: the endpoint read the request and refused it.
+    /// The endpoint read the request and refused it.
     #[error(
         "the managed identity endpoint at {host} answered {status}: \"{description}\"; assign the identity to this \
-         machine, and check its id and the resource"
+         machine, and check its id and the resource; {ids}"
     )]
     Refused {
         /// Host and port that were asked.
         host: String,
         /// The answer's status.
         status: StatusCode,
-        /// The endpoint's own words, bounded and in one line.
+        /// The endpoint's own words, bounded, in one line and free of what the workload proves itself with.
         description: String,
-    },
-    /// Azure: the endpoint cannot answer now.
-    #[error("the managed identity endpoint at {host} answered {status}, and was asked again in vain")]
-    Unavailable {
-        /// Host and port that were asked.
-        host: String,
-        /// The answer's status.
-        status: StatusCode,
-        /// How long to wait, where the endpoint says.
-        retry_after: Option<Duration>,
-    },
-    /// The endpoint, or something in its place: what it answered is no token.
-    #[error("the managed identity endpoint at {host} answered {status}, but {problem}")]
-    Malformed {
-        /// Host and port that were asked.
-        host: String,
-        /// The answer's status.
-        status: StatusCode,
-        /// What is wrong with it.
-        problem: Malformed,
+        /// The request's ids, for whoever runs the endpoint.
+        ids: RequestIds,
     },
 }
 
-impl ManagedIdentityError {
-    pub(super) fn unreachable(host: String, source: reqwest::Error) -> Self {
-        // The URL has nothing secret, but repeats what the text says.
-        Self::Unreachable { host, source: Some(Arc::new(source.without_url())) }
-    }
-
+impl ManagedIdentityFault {
     /// The status of the endpoint's answer, where there was one.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         match self {
-            Self::Unreachable { .. } => None,
-            Self::Refused { status, .. }
-            | Self::Unavailable { status, .. }
-            | Self::Malformed { status, .. } => Some(*status),
+            Self::NoEndpoint { .. } => None,
+            Self::Refused { status, .. } => Some(*status),
         }
     }
 
-    /// How long to wait before asking again, where the endpoint says.
+    /// The ids of the request, where it was answered.
     #[must_use]
-    pub fn retry_after(&self) -> Option<Duration> {
+    pub fn ids(&self) -> Option<RequestIds> {
         match self {
-            Self::Unavailable { retry_after, .. } => *retry_after,
-            _ => None,
+            Self::NoEndpoint { .. } => None,
+            Self::Refused { ids, .. } => Some(*ids),
         }
-    }
-
-    /// Whether it may pass by itself.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::{IdentityEndpoint, ManagedIdentityError};
+use super::IdentityEndpoint;
+use crate::token::TokenError;
 
 /// How often it is asked again while IMDS is being updated, which takes up to 70 seconds.
 const UPDATE_RETRIES: u32 = 7;
@@ -21,12 +22,9 @@ const RETRIES: u32 = 3;
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Asks until there is an answer, or none to wait for.
-pub(super) async fn asking<T, F>(
-    endpoint: &IdentityEndpoint,
-    ask: impl Fn() -> F,
-) -> Result<T, ManagedIdentityError>
+pub(super) async fn asking<T, F>(endpoint: &IdentityEndpoint, ask: impl Fn() -> F) -> Result<T, TokenError>
 where
-    F: Future<Output = Result<T, ManagedIdentityError>>,
+    F: Future<Output = Result<T, TokenError>>,
 {
     let mut tried = 0;
     loop {
@@ -34,25 +32,36 @@ where
             Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
-        let Some(wait) = wait(endpoint, &error, tried) else { return Err(error) };
+        if !error.is_retryable() {
+            return Err(error);
+        }
+        let wait = wait(endpoint, &error, tried);
+        if tried >= most_retries(endpoint, &error) || wait > LONGEST_WAIT {
+            // Whoever is throttled leaves the endpoint alone for as long as the next retry would have.
+            let is_throttled = matches!(error, TokenError::Throttled { .. });
+            return Err(if is_throttled { error.with_wait(wait) } else { error });
+        }
         tracing::debug!(%error, wait_seconds = wait.as_secs(), "asking the managed identity endpoint again");
         tokio::time::sleep(wait).await;
         tried += 1;
     }
 }
 
-/// How long to wait before asking again, after so many times in vain; or not at all.
-fn wait(endpoint: &IdentityEndpoint, error: &ManagedIdentityError, tried: u32) -> Option<Duration> {
-    let ManagedIdentityError::Unavailable { status, retry_after, .. } = error else { return None };
-    if *status == StatusCode::GONE && matches!(endpoint, IdentityEndpoint::Imds(_)) {
-        return (tried < UPDATE_RETRIES).then_some(UPDATE_WAIT);
+/// How long to wait before asking again, after so many times in vain.
+fn wait(endpoint: &IdentityEndpoint, error: &TokenError, tried: u32) -> Duration {
+    if is_update(endpoint, error) {
+        return UPDATE_WAIT;
     }
-    if tried >= RETRIES {
-        return None;
-    }
-    let backoff = Duration::from_secs(1 << tried);
-    let wait = retry_after.map_or(backoff, |asked| asked.max(backoff));
-    (wait <= LONGEST_WAIT).then_some(wait)
+    Duration::from_secs(1 << tried).max(error.retry_after().unwrap_or_default())
+}
+
+fn most_retries(endpoint: &IdentityEndpoint, error: &TokenError) -> u32 {
+    if is_update(endpoint, error) { UPDATE_RETRIES } else { RETRIES }
+}
+
+/// IMDS is being updated.
+fn is_update(endpoint: &IdentityEndpoint, error: &TokenError) -> bool {
+    error.status() == Some(StatusCode::GONE) && matches!(endpoint, IdentityEndpoint::Imds(_))
 }
 
 /// Whether the endpoint's status means that it may answer later.
@@ -76,18 +85,24 @@ mod tests {
     use shared::secret::IdentityHeader;
     use tokio::time::Instant;
     use url::Url;
+    use uuid::Uuid;
 
     use super::*;
+    use crate::token::{ManagedIdentityFault, Outage, OutageCause, RequestIds};
 
     fn imds() -> IdentityEndpoint {
         IdentityEndpoint::Imds(Url::parse("http://169.254.169.254").unwrap())
     }
 
-    fn unavailable(status: u16, retry_after: Option<u64>) -> ManagedIdentityError {
+    fn failing(status: u16, retry_after: Option<u64>) -> TokenError {
         let status = StatusCode::from_u16(status).unwrap();
         assert!(is_passing(status));
         let retry_after = retry_after.map(Duration::from_secs);
-        ManagedIdentityError::Unavailable { host: String::new(), status, retry_after }
+        let ids = RequestIds { correlation_id: Uuid::nil(), trace_id: None };
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            return TokenError::Throttled { retry_after: retry_after.unwrap_or_default(), ids };
+        }
+        TokenError::Unavailable(Outage { cause: OutageCause::Status(status), retry_after, ids })
     }
 
     /// After how many seconds an endpoint is asked that never answers anything else.
@@ -97,7 +112,7 @@ mod tests {
             let mut seconds = asked.take();
             seconds.push(start.elapsed().as_secs());
             asked.set(seconds);
-            Err::<(), _>(unavailable(status, retry_after))
+            Err::<(), _>(failing(status, retry_after))
         };
         asking(endpoint, ask).await.unwrap_err();
         asked.take()
@@ -118,16 +133,25 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_throttled_client_is_told_how_long_the_endpoint_is_to_be_left_alone() {
+        for (retry_after, left) in [(None, 8), (Some(3), 8), (Some(9), 9), (Some(60), 60)] {
+            let ask = async || Err::<(), _>(failing(429, retry_after));
+            let error = asking(&imds(), ask).await.unwrap_err();
+            assert_eq!(error.retry_after(), Some(Duration::from_secs(left)), "{retry_after:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn the_first_answer_ends_the_asking_and_so_does_what_will_not_pass() {
         let tried = Cell::new(0);
         let third = async || {
             tried.set(tried.get() + 1);
-            if tried.get() == 3 { Ok("token") } else { Err(unavailable(500, None)) }
+            if tried.get() == 3 { Ok("token") } else { Err(failing(500, None)) }
         };
         assert_eq!(asking(&imds(), third).await.unwrap(), "token");
         let unreachable = async || {
             tried.set(tried.get() + 1);
-            Err::<(), _>(ManagedIdentityError::Unreachable { host: String::new(), source: None })
+            Err::<(), _>(ManagedIdentityFault::NoEndpoint { host: String::new(), source: None }.into())
         };
         assert!(asking(&imds(), unreachable).await.is_err());
         assert_eq!(tried.get(), 4);

@@ -53,8 +53,8 @@ struct Entry {
 }
 
 impl Caches {
-    /// The cache of this source's key. Beyond the limit, the key that was asked for least recently is forgotten; the
-    /// retrievers that are there keep their token.
+    /// The cache of this source's key. Beyond the limit a key is forgotten that no retriever has any more, or else any:
+    /// the retrievers that are there keep their token. Of several it is the one that was asked for least recently.
     pub(super) fn of(&self, source: &TokenSource) -> Arc<Cache> {
         let key = Key::of(source);
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -71,9 +71,10 @@ impl Caches {
 
 impl Kept {
     fn forget_one(&mut self) {
-        let oldest = self.by_key.iter().min_by_key(|(_, entry)| entry.last_use).map(|(key, _)| key.clone());
-        if let Some(oldest) = oldest {
-            self.by_key.remove(&oldest);
+        let worth = |entry: &Entry| (Arc::strong_count(&entry.cache) > 1, entry.last_use);
+        let least = self.by_key.iter().min_by_key(|(_, entry)| worth(entry)).map(|(key, _)| key.clone());
+        if let Some(least) = least {
+            self.by_key.remove(&least);
         }
     }
 }
@@ -122,17 +123,20 @@ mod tests {
     }
 
     #[test]
-    fn the_key_that_was_used_least_recently_is_forgotten_first() {
+    fn a_key_without_a_retriever_is_forgotten_first_and_then_the_one_that_was_made_least_recently() {
         let caches = Caches::default();
         let source = |i: usize| source("https://localhost", IDS[0], IDS[1], &format!("api://{i}"));
-        let first = caches.of(&source(0));
-        let second = caches.of(&source(1));
-        for i in 2..MOST_KEYS {
-            caches.of(&source(i));
-        }
-        assert!(Arc::ptr_eq(&first, &caches.of(&source(0))));
-        caches.of(&source(MOST_KEYS));
-        assert!(Arc::ptr_eq(&first, &caches.of(&source(0))));
-        assert!(!Arc::ptr_eq(&second, &caches.of(&source(1))));
+        let mut kept: Vec<_> = (0..MOST_KEYS).map(|i| caches.of(&source(i))).collect();
+        let is_kept = |i: usize, cache: &Arc<Cache>| Arc::ptr_eq(cache, &caches.of(&source(i)));
+        // The last retriever of a key that was made after all the others is gone.
+        drop(kept.pop());
+        kept.push(caches.of(&source(MOST_KEYS)));
+        assert!(is_kept(0, &kept[0]) && is_kept(1, &kept[1]));
+        // All have a retriever now, and the one that was asked for least recently goes.
+        caches.of(&source(MOST_KEYS + 1));
+        // All but that one.
+        let last = caches.of(&source(MOST_KEYS + 2));
+        assert!(is_kept(3, &kept[3]) && is_kept(MOST_KEYS + 2, &last));
+        assert!(!is_kept(2, &kept[2]));
     }
 }

@@ -33,6 +33,12 @@ pub(super) fn read(
     }
 }
 
+/// Whether one of the files that are read together is the one to keep from others: PFX, or PEM with a private key.
+pub(super) fn holds_key(bytes: &[u8]) -> bool {
+    const LABEL: &[u8] = b"PRIVATE KEY-----";
+    bytes.first() == Some(&0x30) || bytes.windows(LABEL.len()).any(|window| window == LABEL)
+}
+
 /// Reads a private key in PKCS #8.
 pub(super) fn pkcs8_key(der: &[u8]) -> Result<RsaKeyPair, CredentialProblem> {
     RsaKeyPair::from_pkcs8(der).map_err(|error| rejected(error, algorithm_name(der)))

@@ -1,0 +1,110 @@
+//! The files themselves, and what is read of them.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use super::super::{CredentialError, CredentialProblem};
+use super::stamp::{Stamp, stamps};
+
+/// How long the first reading may take. Longer than later ones, since there is nothing to fall back to.
+const FIRST_READING: Duration = Duration::from_secs(10);
+
+/// A file, or several that belong together and are read as one.
+#[derive(Debug, Clone)]
+pub(in super::super) struct Files {
+    pub(in super::super) paths: Vec<PathBuf>,
+    /// The most bytes that are read of each.
+    pub(in super::super) limit: u64,
+    /// Whether what a file holds is to be kept from other users of the machine.
+    pub(in super::super) is_secret: fn(&[u8]) -> bool,
+}
+
+/// What was read.
+pub(super) struct Reading {
+    /// Seen before the files were read.
+    pub(super) stamps: Option<Vec<Stamp>>,
+    /// The bytes of all, one after another, each ending its last line.
+    pub(super) bytes: Vec<u8>,
+    /// The files that hold a secret and can be read by everybody.
+    exposed: Vec<String>,
+}
+
+impl Files {
+    /// As errors and logs name them.
+    pub(super) fn name(&self) -> String {
+        self.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" with ")
+    }
+
+    pub(super) fn stamps(&self) -> Option<Vec<Stamp>> {
+        stamps(&self.paths)
+    }
+
+    /// Reads them in a thread that can be left alone with a file which does not answer.
+    pub(super) fn read_at_first(&self) -> Result<Reading, CredentialError> {
+        let (files, (here, there)) = (self.clone(), mpsc::sync_channel(1));
+        std::thread::spawn(move || here.send(files.read()));
+        let read = there.recv_timeout(FIRST_READING);
+        read.unwrap_or_else(|_| Err(CredentialProblem::Unanswered(FIRST_READING).of(self.name())))
+    }
+
+    pub(super) fn read(&self) -> Result<Reading, CredentialError> {
+        let mut reading = Reading { stamps: self.stamps(), bytes: Vec::new(), exposed: Vec::new() };
+        for (number, path) in self.paths.iter().enumerate() {
+            let name = path.display().to_string();
+            let (metadata, bytes) = match self.read_one(path) {
+                Ok(read) => read,
+                Err(problem) => return Err(problem.of(name)),
+            };
+            if is_open_to_all(&metadata) && (self.is_secret)(&bytes) {
+                reading.exposed.push(name);
+            }
+            if number > 0 {
+                reading.bytes.push(b'\n');
+            }
+            reading.bytes.extend(bytes);
+        }
+        Ok(reading)
+    }
+
+    /// Looks before it opens: opening a pipe waits for somebody who writes to it.
+    fn read_one(&self, path: &Path) -> Result<(Metadata, Vec<u8>), CredentialProblem> {
+        let unreadable = |error: io::Error| CredentialProblem::Unreadable(error.to_string());
+        let metadata = std::fs::metadata(path).map_err(unreadable)?;
+        if !metadata.is_file() {
+            return Err(CredentialProblem::NotAFile);
+        }
+        let (file, mut bytes) = (File::open(path).map_err(unreadable)?, Vec::new());
+        file.take(self.limit + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        if bytes.len() > usize::try_from(self.limit).unwrap_or(usize::MAX) {
+            return Err(CredentialProblem::TooLarge(self.limit));
+        }
+        Ok((metadata, bytes))
+    }
+}
+
+impl Reading {
+    /// A secret that every user of the machine can read is worth a word, though a container may have but one user.
+    pub(super) fn warn_of_readers(&self) {
+        for file in &self.exposed {
+            tracing::warn!(
+                file,
+                "every user of this machine can read the credential in this file; chmod it to 0600"
+            );
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_open_to_all(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    const READ_BY_OTHERS: u32 = 0o004;
+    metadata.permissions().mode() & READ_BY_OTHERS != 0
+}
+
+#[cfg(not(unix))]
+fn is_open_to_all(_: &Metadata) -> bool {
+    false
+}
