@@ -38,8 +38,8 @@ pub(crate) enum ApiError {
     /// Nobody yet: the app is not ready.
     #[error("not ready: {0}")]
     NotReady(String),
-    /// This app: a handler was reached without the guard before it.
-    #[error("a guarded handler was reached without the guard")]
+    /// This app: a handler under `/api` was reached without the guard before it.
+    #[error("a handler under /api was reached without the guard; register its route in router.rs' api()")]
     Unguarded,
     /// This app: a handler panicked.
     #[error("a handler panicked")]

@@ -59,23 +59,23 @@ pub(crate) fn router(api: GuardedRoutes, state: AppState, metrics: Metrics) -> R
     let description = openapi::describe(description.merge_from(open_description));
     let router = open
         .merge(openapi::routes(description))
-        .nest(API, guard(api, &state))
+        .merge(guard(API, api, &state))
         .fallback(async || ApiError::from(RequestError::RouteNotFound))
         .method_not_allowed_fallback(async || ApiError::from(RequestError::MethodNotAllowed));
     surround(router, metrics).with_state(state)
 }
 
 /// The layers, innermost first.
-fn surround(router: Router<AppState>, metrics: Metrics) -> Router<AppState> {
+fn surround<S: Clone + Send + Sync + 'static>(router: Router<S>, metrics: Metrics) -> Router<S> {
     router
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn(limit_time))
         .layer(SetSensitiveRequestHeadersLayer::new(once(header::AUTHORIZATION)))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(Observer::new(metrics), observe))
         .layer(always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(always(header::REFERRER_POLICY, "no-referrer"))
         .layer(always(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
-        .layer(from_fn_with_state(Observer::new(metrics), observe))
 }
 
 async fn limit_time(request: Request, next: Next) -> Response {
@@ -104,16 +104,43 @@ mod tests {
 
     use super::*;
 
+    async fn answer(routes: Router, path: &str) -> (StatusCode, String) {
+        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        let response = routes.oneshot(request).await.unwrap();
+        let status = response.status();
+        assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+        let body = to_bytes(response.into_body(), 1024).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
     #[tokio::test]
     async fn a_panic_costs_one_request_and_says_nothing() {
         async fn panics() {
             panic!("canary");
         }
-        let routes = Router::new().route("/", get(panics)).layer(CatchPanicLayer::custom(panicked));
-        let response = routes.oneshot(Request::new(Body::empty())).await.unwrap();
-        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        let body = to_bytes(response.into_body(), 1024).await.unwrap();
-        let text = String::from_utf8(body.to_vec()).unwrap();
-        assert!(text.contains("internal_error") && !text.contains("canary"), "{text}");
+        let routes = surround(Router::new().route("/", get(panics)), Metrics::new());
+        for _ in 0..2 {
+            let (status, body) = answer(routes.clone(), "/").await;
+            assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+            assert!(body.contains("internal_error") && !body.contains("canary"), "{body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_route_under_the_api_that_was_added_past_the_guard_lets_nothing_out() {
+        async fn canary() -> &'static str {
+            "canary"
+        }
+        let routes = Router::new().nest("/api/nested", Router::new().route("/x", get(canary)));
+        let routes = routes.route("/api/x", get(canary)).route("/api", get(canary)).fallback(canary);
+        let routes = surround(routes.route("/apis", get(canary)), Metrics::new());
+        for path in ["/api", "/api/", "/api/x", "/api/x?y", "/api/nested/x", "/api/unheard-of"] {
+            let (status, body) = answer(routes.clone(), path).await;
+            assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR, "{path}");
+            assert!(body.contains("internal_error") && !body.contains("canary"), "{path}: {body}");
+        }
+        for path in ["/apis", "/", "/API/x"] {
+            assert_eq!(answer(routes.clone(), path).await, (StatusCode::OK, "canary".to_owned()), "{path}");
+        }
     }
 }

@@ -14,7 +14,7 @@ use super::flood::Admission;
 use super::verdict::{Identified, Verdict};
 use crate::authentication::Caller;
 use crate::error::Code;
-use crate::observation::RequestName;
+use crate::observation::{Passage, RequestName};
 use crate::principal::Principal;
 use crate::state::AppState;
 
@@ -28,15 +28,17 @@ const MAX_ID_BYTES: usize = 64;
 /// handler panicked, took too long or lost its client is on record like every other; those have no status.
 pub(super) struct Record {
     state: AppState,
-    name: Option<RequestName>,
+    passage: Option<Passage>,
     identified: Option<Identified>,
     answer: Option<(StatusCode, Option<Code>)>,
 }
 
 impl Record {
+    /// The record of a request that has come to the guard.
     pub(super) fn new(state: AppState, request: &Request) -> Self {
-        let name = request.extensions().get().cloned();
-        Self { state, name, identified: None, answer: None }
+        let passage: Option<Passage> = request.extensions().get().cloned();
+        passage.iter().for_each(Passage::reach_guard);
+        Self { state, passage, identified: None, answer: None }
     }
 
     pub(super) fn state(&self) -> &AppState {
@@ -95,7 +97,8 @@ impl Record {
         let caller = verified.and_then(|(principal, _)| principal.caller());
         let (principal, verdict) = verified.unzip();
         let would_deny = verdict.map(|verdict| &verdict.would_deny).filter(|them| !them.is_empty());
-        let (client_id, name) = (principal.map(Principal::client_id), self.name.as_ref());
+        let client_id = principal.map(Principal::client_id);
+        let name = self.passage.as_ref().map(Passage::name);
         macro_rules! event {
             ($level:expr) => {
                 tracing::event!(

@@ -152,6 +152,7 @@ fn security(roles: &[Role]) -> SecurityRequirement {
     SecurityRequirement::new(SECURITY_SCHEME, roles.iter().map(|role| role.value()))
 }
 
+/// The operations of a path: of every method that a description can have, so that no route is left out of a table.
 pub(super) fn operations(item: &mut PathItem) -> Vec<(Method, MethodFilter, &mut Operation)> {
     let all = [
         (Method::GET, MethodFilter::GET, item.get.as_mut()),
@@ -159,6 +160,9 @@ pub(super) fn operations(item: &mut PathItem) -> Vec<(Method, MethodFilter, &mut
         (Method::POST, MethodFilter::POST, item.post.as_mut()),
         (Method::DELETE, MethodFilter::DELETE, item.delete.as_mut()),
         (Method::PATCH, MethodFilter::PATCH, item.patch.as_mut()),
+        (Method::HEAD, MethodFilter::HEAD, item.head.as_mut()),
+        (Method::OPTIONS, MethodFilter::OPTIONS, item.options.as_mut()),
+        (Method::TRACE, MethodFilter::TRACE, item.trace.as_mut()),
     ];
     all.into_iter().filter_map(|(method, filter, operation)| Some((method, filter, operation?))).collect()
 }

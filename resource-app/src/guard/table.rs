@@ -92,7 +92,8 @@ fn check_policies(policies: &Policies) -> Result<(), RouteError> {
     }
 }
 
-fn is_below(path: &str, api: &str) -> bool {
+/// Whether a path is `api` or lies below it.
+pub(crate) fn is_below(path: &str, api: &str) -> bool {
     path.strip_prefix(api).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
