@@ -127,12 +127,7 @@ pub(crate) struct Code(pub(crate) &'static str);
 
 /// What failed in here, for whoever logs it: the answer does not say.
 #[derive(Debug, Clone)]
-pub(crate) enum Failure {
-    /// Not yet, or not now.
-    Unavailable(String),
-    /// Somebody has to look at it.
-    Failed(String),
-}
+pub(crate) struct Failure(pub(crate) String);
 
 impl ApiError {
     fn status(&self) -> StatusCode {
@@ -169,12 +164,12 @@ impl ApiError {
         }
     }
 
-    /// What is to be logged of it: what the record of the decision (see [`crate::guard`]) does not tell.
+    /// What is to be logged of it: what neither the record of the decision (see [`crate::guard`]) tells nor
+    /// [`crate::health`].
     fn failure(&self) -> Option<Failure> {
         match self {
-            Self::Authentication(_) | Self::Denied(_) | Self::Request(_) => None,
-            Self::NotReady(_) => Some(Failure::Unavailable(one_line(self))),
-            Self::Store(_) | Self::Unguarded | Self::Panicked => Some(Failure::Failed(one_line(self))),
+            Self::Authentication(_) | Self::Denied(_) | Self::Request(_) | Self::NotReady(_) => None,
+            Self::Store(_) | Self::Unguarded | Self::Panicked => Some(Failure(one_line(self))),
         }
     }
 }

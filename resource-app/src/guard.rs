@@ -2,12 +2,13 @@
 //!
 //! **Invariant:** no request reaches a handler under `/api` without a validated token and a policy that said yes.
 //! Four things hold that, each by itself:
-//! - A handler gets into [`GuardedRoutes`] only if its first argument is an [`Authorized`] or an [`AuthorizedOn`];
+//! - A handler gets into [`GuardedRoutes`] only if its first argument is an [`Authorized`], or an [`AuthorizedOn`];
 //!   anything else does not compile.
 //! - An [`Authorized`] comes to be only by evaluating its policy on a [`Principal`].
 //! - A [`Principal`] is attached to a request only by [`guard`]; where it was forgotten, an [`Authorized`] refuses.
 //! - An answer from under `/api` whose request never came to the guard is not let out, by [`crate::observation`].
 
+mod app_floods;
 mod authorized;
 mod flood;
 mod open;
@@ -15,6 +16,8 @@ mod record;
 mod records;
 mod routes;
 mod table;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 use axum::Router;
@@ -28,6 +31,7 @@ use shared::loopback::has_loopback_host;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use authorized::{Authorized, AuthorizedOn};
+pub(crate) use flood::{Admission, FloodLimit};
 pub(crate) use open::OpenRoutes;
 use record::Record;
 pub(crate) use records::Records;
@@ -91,58 +95,5 @@ async fn principal(
             Ok(Principal::of_development(handler))
         }
         (Err(error), _) => Err(error),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use axum::body::Body;
-    use http::StatusCode;
-    use reqwest::Client;
-    use tower::ServiceExt;
-
-    use super::*;
-    use crate::metrics::Metrics;
-    use crate::router::api;
-    use crate::settings::Settings;
-    use crate::state::Parts;
-    use crate::store::Store;
-
-    async fn state(folder: &std::path::Path) -> AppState {
-        let url = format!("sqlite://{}/resources.db", folder.display());
-        let environment = [("STORE__URL", url.as_str()), ("AZURE_AD__INSTANCE", "https://127.0.0.1:1")];
-        let settings = Settings::load(None, environment.into_iter().collect()).unwrap();
-        AppState::from(Parts {
-            records: Arc::new(Records::new(&settings.authorization, Metrics::new())),
-            authenticator: Arc::new(crate::azure_ad::authentication(&settings, Client::new())),
-            policies: Arc::new(api().unwrap().policies().clone()),
-            development: None,
-            store: Store::open(&settings.store).await.unwrap(),
-        })
-    }
-
-    /// Asks every guarded route of `router`, which is nested at `at`, and returns what they all answer.
-    async fn statuses(router: &Router, at: &str) -> Vec<StatusCode> {
-        let mut statuses = Vec::new();
-        for route in api().unwrap().table() {
-            let path = route.path.replace("{id}", "0191c7d0-6f5e-7c3a-9f9b-1c2d3e4f5a6b");
-            let path = format!("{at}{path}");
-            let request = Request::builder().method(&route.method).uri(path).body(Body::empty()).unwrap();
-            statuses.push(router.clone().oneshot(request).await.unwrap().status());
-        }
-        statuses
-    }
-
-    #[tokio::test]
-    async fn routes_whose_guard_was_forgotten_refuse_every_request() {
-        let folder = tempfile::tempdir().unwrap();
-        let state = state(folder.path()).await;
-        let (unguarded, _) = api().unwrap().into_parts("/api");
-        let statuses_without = statuses(&unguarded.clone().with_state(state.clone()), "").await;
-        assert_eq!(statuses_without, [StatusCode::INTERNAL_SERVER_ERROR; 6]);
-        let statuses_with = statuses(&guard("/api", unguarded, &state).with_state(state), "/api").await;
-        assert_eq!(statuses_with, [StatusCode::UNAUTHORIZED; 6]);
     }
 }

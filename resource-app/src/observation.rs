@@ -3,6 +3,7 @@
 //! The span is at debug: making one costs more than everything else here, and what is logged above debug names its
 //! request itself.
 
+mod failures;
 mod passage;
 mod request_name;
 
@@ -19,6 +20,7 @@ use crate::error::{ApiError, Code, Failure};
 use crate::guard::is_below;
 use crate::metrics::{Answer, Metrics};
 use crate::router::API;
+use failures::Failures;
 pub(crate) use passage::Passage;
 use request_name::RequestIds;
 pub(crate) use request_name::RequestName;
@@ -28,11 +30,18 @@ pub(crate) use request_name::RequestName;
 pub(crate) struct Observer {
     metrics: Metrics,
     ids: Arc<RequestIds>,
+    failures: Arc<Failures>,
 }
 
 impl Observer {
     pub(crate) fn new(metrics: Metrics) -> Self {
-        Self { metrics, ids: Arc::default() }
+        Self { metrics, ids: Arc::default(), failures: Arc::default() }
+    }
+
+    /// Does what is due now and then: folds samples, and says what the log left out.
+    pub(crate) fn upkeep(&self) {
+        self.metrics.upkeep();
+        self.failures.sum_up();
     }
 }
 
@@ -59,7 +68,7 @@ pub(crate) async fn observe(State(observer): State<Observer>, mut request: Reque
     let answer = Answer { status: response.status(), code: response.extensions().get::<Code>().copied() };
     observer.metrics.request(name, answer, start.elapsed());
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
-        log(&failure, name, answer);
+        observer.failures.write(&failure, name, answer);
     }
     span.in_scope(|| {
         let microseconds = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -68,17 +77,4 @@ pub(crate) async fn observe(State(observer): State<Observer>, mut request: Reque
     });
     response.headers_mut().insert(REQUEST_ID, passage.into_name().into_id());
     response
-}
-
-fn log(failure: &Failure, name: &RequestName, answer: Answer) {
-    let (status, code) = (answer.status.as_u16(), answer.code.map(|Code(code)| code));
-    let (method, route, request_id) = (name.method(), name.route(), name.request_id());
-    match failure {
-        Failure::Unavailable(error) => {
-            tracing::warn!(status, code, error, method, route, request_id, "not ready");
-        }
-        Failure::Failed(error) => {
-            tracing::error!(status, code, error, method, route, request_id, "failed");
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::iter::once;
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
@@ -17,8 +18,7 @@ use utoipa_axum::routes;
 use crate::authorization::{Policies, PolicyError};
 use crate::error::{ApiError, RequestError};
 use crate::guard::{GuardedRoutes, OpenRoutes, RouteError, RouteTable, guard, guarded};
-use crate::metrics::Metrics;
-use crate::observation::{Observer, observe};
+use crate::observation::{Observer, Passage, observe};
 use crate::resources::{self, MAX_BODY_BYTES};
 use crate::state::AppState;
 use crate::{caller, health, openapi};
@@ -53,7 +53,7 @@ pub(crate) fn table(policies: &Policies) -> Result<RouteTable, RouteError> {
 }
 
 /// The whole service.
-pub(crate) fn router(api: GuardedRoutes, state: AppState, metrics: Metrics) -> Router {
+pub(crate) fn router(api: GuardedRoutes, state: AppState, observer: Observer) -> Router {
     let (api, description) = api.into_parts(API);
     let (open, open_description) = open().into_parts();
     let description = openapi::describe(description.merge_from(open_description));
@@ -62,27 +62,31 @@ pub(crate) fn router(api: GuardedRoutes, state: AppState, metrics: Metrics) -> R
         .merge(guard(API, api, &state))
         .fallback(async || ApiError::from(RequestError::RouteNotFound))
         .method_not_allowed_fallback(async || ApiError::from(RequestError::MethodNotAllowed));
-    surround(router, metrics).with_state(state)
+    surround(router, observer).with_state(state)
 }
 
 /// The layers, innermost first.
-fn surround<S: Clone + Send + Sync + 'static>(router: Router<S>, metrics: Metrics) -> Router<S> {
+pub(crate) fn surround<S: Clone + Send + Sync + 'static>(router: Router<S>, observer: Observer) -> Router<S> {
     router
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn(limit_time))
         .layer(SetSensitiveRequestHeadersLayer::new(once(header::AUTHORIZATION)))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(Observer::new(metrics), observe))
+        .layer(from_fn_with_state(observer, observe))
         .layer(always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(always(header::REFERRER_POLICY, "no-referrer"))
         .layer(always(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
 }
 
 async fn limit_time(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => ApiError::from(RequestError::Timeout).into_response(),
+    let passage: Option<Passage> = request.extensions().get().cloned();
+    // Whoever leaves a record when this is dropped can say why it was, so that it is dropped last.
+    let mut answer = pin!(next.run(request));
+    if let Ok(response) = tokio::time::timeout(REQUEST_TIMEOUT, &mut answer).await {
+        return response;
     }
+    passage.iter().for_each(Passage::time_out);
+    ApiError::from(RequestError::Timeout).into_response()
 }
 
 /// The panic's own text stays where the panic hook wrote it: it may hold anything.
@@ -103,6 +107,11 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
+    use crate::metrics::Metrics;
+
+    fn observer() -> Observer {
+        Observer::new(Metrics::new())
+    }
 
     async fn answer(routes: Router, path: &str) -> (StatusCode, String) {
         let request = Request::builder().uri(path).body(Body::empty()).unwrap();
@@ -118,7 +127,7 @@ mod tests {
         async fn panics() {
             panic!("canary");
         }
-        let routes = surround(Router::new().route("/", get(panics)), Metrics::new());
+        let routes = surround(Router::new().route("/", get(panics)), observer());
         for _ in 0..2 {
             let (status, body) = answer(routes.clone(), "/").await;
             assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
@@ -133,7 +142,7 @@ mod tests {
         }
         let routes = Router::new().nest("/api/nested", Router::new().route("/x", get(canary)));
         let routes = routes.route("/api/x", get(canary)).route("/api", get(canary)).fallback(canary);
-        let routes = surround(routes.route("/apis", get(canary)), Metrics::new());
+        let routes = surround(routes.route("/apis", get(canary)), observer());
         for path in ["/api", "/api/", "/api/x", "/api/x?y", "/api/nested/x", "/api/unheard-of"] {
             let (status, body) = answer(routes.clone(), path).await;
             assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR, "{path}");

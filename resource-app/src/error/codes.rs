@@ -91,7 +91,10 @@ decisions! {
         "The client sends the token as it was issued. Whoever reads this often is looking at forged tokens.";
     "keys_unavailable", "There is no key set to judge the access token by.",
         "The client tries again later, with the same token; the operator looks at this API's way to the authority.";
-    "abandoned", "The client went away before it was judged.", "Nothing.";
+    "abandoned", "The client went away before it was answered.", "Nothing.";
+    "timed_out", "The request used up its time before it was answered.",
+        "The client sends its body without pauses; if it did, the operator looks at what the request waited for.";
+    "panicked", "This API panicked before the request was answered.", "The operator reads the log by the request's id.";
     "not_authenticated", "The request was refused before it was judged.", "The operator looks at the request's log.";
 
     // A validated token, and a policy that said no.
@@ -136,7 +139,16 @@ mod tests {
             Requirement::creator(),
             Requirement::target(),
         ];
-        let fixed = ["granted", "abandoned", "not_authenticated", "vetoed", "policy_not_in_use", "no_policy"];
+        let fixed = [
+            "granted",
+            "abandoned",
+            "timed_out",
+            "panicked",
+            "not_authenticated",
+            "vetoed",
+            "policy_not_in_use",
+            "no_policy",
+        ];
         let failures = ["store_unavailable", "not_ready", "internal_error"];
         let mut expected: Vec<&str> = token.chain(request).collect();
         expected.extend(others.map(AuthenticationError::code));

@@ -1,6 +1,6 @@
 //! The one record that each request under `/api` leaves.
 //!
-//! An event of the target `decision`: grants at debug, denials at info. Of a token that was not verified it holds
+//! An event of the target `decision`: grants at debug, denials at info, of which a flood is summed up. Of a token that was not verified it holds
 //! nothing at all, not even the key that the token names: whoever forges one would write into the log.
 
 use std::fmt;
@@ -55,10 +55,13 @@ impl Record {
         self.answer = Some((response.status(), response.extensions().get::<Code>().copied()));
     }
 
-    /// The word for the problem that was answered; a request without an answer was abandoned.
+    /// The word for the problem that was answered, or for why nothing was.
     fn code(&self) -> Option<&'static str> {
         match self.answer {
             Some((_, code)) => code.map(|Code(code)| code),
+            // Then this is dropped while the handler's panic unwinds.
+            None if std::thread::panicking() => Some("panicked"),
+            None if self.passage.as_ref().is_some_and(Passage::timed_out) => Some("timed_out"),
             None => Some("abandoned"),
         }
     }
@@ -77,7 +80,12 @@ impl Record {
             self.state.records.count_would_deny(reason, policy);
         }
         let level = level(identified.principal(), &verdict);
-        if is_enabled(level) {
+        // Whoever asks for grants wants all of them; what an app can cause without asking is limited.
+        let admitted = || {
+            let client_id = identified.principal().client_id();
+            level == Level::DEBUG || self.state.records.admit_of(client_id, reason) == Admission::Write
+        };
+        if is_enabled(level) && admitted() {
             self.event(level, reason, Some((identified.principal(), &verdict)));
         }
     }
@@ -164,8 +172,9 @@ fn is_enabled(level: Level) -> bool {
     }
 }
 
+/// Each reason behind its policy.
 fn words(reasons: &[(&'static str, &'static str)]) -> String {
-    reasons.iter().map(|(_, reason)| *reason).collect::<Vec<_>>().join(" ")
+    reasons.iter().map(|(policy, reason)| format!("{policy}:{reason}")).collect::<Vec<_>>().join(" ")
 }
 
 /// An id as it is, if it is a plain word that can break no log.

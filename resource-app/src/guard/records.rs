@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use shared::ids::ClientId;
 
+use super::app_floods::{AppFloods, LeftOut};
 use super::flood::{Admission, FloodLimit};
 use crate::authorization::{AuthorizationSettings, ClientName, ListedClient};
 use crate::metrics::Metrics;
@@ -14,13 +15,15 @@ pub(crate) struct Records {
     names: BTreeMap<ClientId, ClientName>,
     metrics: Metrics,
     flood: FloodLimit,
+    app_floods: AppFloods,
 }
 
 impl Records {
     /// Records that call apps as the settings do, and are counted in these metrics.
     pub(crate) fn new(settings: &AuthorizationSettings, metrics: Metrics) -> Self {
         let name = |client: &ListedClient| (client.client_id, client.name.clone());
-        Self { names: settings.clients.iter().map(name).collect(), metrics, flood: FloodLimit::default() }
+        let names = settings.clients.iter().map(name).collect();
+        Self { names, metrics, flood: FloodLimit::default(), app_floods: AppFloods::default() }
     }
 
     /// Says how many records were left out since the last time, where any were.
@@ -28,14 +31,25 @@ impl Records {
         for (reason, left_out) in self.flood.left_out() {
             tracing::info!(target: "decision", reason, left_out, "more requests without a valid token");
         }
+        for LeftOut { client_id, reason, count } in self.app_floods.left_out() {
+            let client = client_id.and_then(|id| self.name_of(id)).map(tracing::field::display);
+            let client_id = client_id.map(tracing::field::display);
+            tracing::info!(target: "decision", reason, client_id, client, left_out = count, "more requests of an app");
+        }
     }
 
     pub(super) fn name_of(&self, client_id: ClientId) -> Option<&ClientName> {
         self.names.get(&client_id)
     }
 
+    /// Whether the record of a request without a valid token is written.
     pub(super) fn admit(&self, reason: &'static str) -> Admission {
         self.flood.admit(reason)
+    }
+
+    /// Whether the record of a request of this app is written.
+    pub(super) fn admit_of(&self, client_id: ClientId, reason: &'static str) -> Admission {
+        self.app_floods.admit(client_id, reason)
     }
 
     pub(super) fn count(&self, reason: &'static str, policy: Option<&'static str>) {

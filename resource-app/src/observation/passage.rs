@@ -13,11 +13,12 @@ pub(crate) struct Passage(Arc<Inner>);
 struct Inner {
     name: RequestName,
     guarded: AtomicBool,
+    timed_out: AtomicBool,
 }
 
 impl Passage {
     pub(super) fn new(name: RequestName) -> Self {
-        Self(Arc::new(Inner { name, guarded: AtomicBool::new(false) }))
+        Self(Arc::new(Inner { name, guarded: AtomicBool::new(false), timed_out: AtomicBool::new(false) }))
     }
 
     /// What logs and metrics call the request by.
@@ -33,6 +34,16 @@ impl Passage {
     /// Whether the request has come to the guard.
     pub(super) fn reached_guard(&self) -> bool {
         self.0.guarded.load(Ordering::Relaxed)
+    }
+
+    /// The request has used up its time.
+    pub(crate) fn time_out(&self) {
+        self.0.timed_out.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the request has used up its time.
+    pub(crate) fn timed_out(&self) -> bool {
+        self.0.timed_out.load(Ordering::Relaxed)
     }
 
     /// The name alone, at the end.
