@@ -2,8 +2,8 @@
 //!
 //! **Invariant:** no request reaches a handler under `/api` without a validated token and a policy that said yes.
 //! Four things hold that, each by itself:
-//! - A handler gets into [`GuardedRoutes`] only if its first argument is an [`Authorized`], or an [`AuthorizedOn`];
-//!   anything else does not compile.
+//! - A handler gets into [`GuardedRoutes`] only if its first argument is an [`Authorized`], an [`AuthorizedOn`] or an
+//!   [`AuthorizedTrying`]; anything else does not compile.
 //! - An [`Authorized`] comes to be only by evaluating its policy on a [`Principal`].
 //! - A [`Principal`] is attached to a request only by [`guard`]; where it was forgotten, an [`Authorized`] refuses.
 //! - An answer from under `/api` whose request never came to the guard is not let out, by [`crate::observation`].
@@ -30,7 +30,7 @@ use http::{HeaderMap, Uri};
 use shared::loopback::has_loopback_host;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-pub use authorized::{Authorized, AuthorizedOn};
+pub use authorized::{Authorized, AuthorizedOn, AuthorizedTrying};
 pub(crate) use flood::{Admission, FloodLimit};
 pub(crate) use open::OpenRoutes;
 use record::Record;

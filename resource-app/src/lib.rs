@@ -60,7 +60,7 @@ mod test_log;
 pub use app::{ResourceApp, StartError};
 pub use error::{ReasonCode, codes};
 pub use guard::{
-    Authorized, AuthorizedOn, GuardedRoute, HasPolicy, Route, RouteError, RouteTable,
+    Authorized, AuthorizedOn, AuthorizedTrying, GuardedRoute, HasPolicy, Route, RouteError, RouteTable,
 };
 pub use principal::Principal;
 pub use settings::Settings;

@@ -29,6 +29,9 @@ struct Guard {
     policy: &'static str,
     /// Whether it is evaluated on the resource, and not before one is looked for.
     on_resource: bool,
+    /// Whether it is evaluated and reported, and denies nothing here.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    report_only: bool,
     #[serde(serialize_with = "as_texts")]
     roles: Vec<Role>,
     #[serde(serialize_with = "as_texts")]
@@ -98,13 +101,14 @@ pub(crate) fn is_below(path: &str, api: &str) -> bool {
 }
 
 fn guards(route: &GuardedRoute, policies: &Policies) -> Vec<Guard> {
-    let names = [(Some(route.policy), false), (route.resource_policy, true)];
-    let guard = |(name, on_resource): (Option<&str>, bool)| {
+    let guard = |name: Option<&str>| {
         let policy = policies.named(name?)?;
         let (roles, requirements) = (policy.roles(), policy.requirements().to_vec());
-        Some(Guard { policy: policy.name(), on_resource, roles, requirements })
+        Some(Guard { policy: policy.name(), on_resource: false, report_only: false, roles, requirements })
     };
-    names.into_iter().filter_map(guard).collect()
+    let on_resource = guard(route.resource_policy).map(|guard| Guard { on_resource: true, ..guard });
+    let tried = guard(route.tried_policy).map(|guard| Guard { report_only: true, ..guard });
+    guard(Some(route.policy)).into_iter().chain(on_resource).chain(tried).collect()
 }
 
 fn as_text<S: Serializer>(value: impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
@@ -138,7 +142,8 @@ impl fmt::Display for Guard {
         let list = |texts: Vec<String>| if texts.is_empty() { "-".to_owned() } else { texts.join(", ") };
         let roles = list(self.roles.iter().map(ToString::to_string).collect());
         let requirements = list(self.requirements.iter().map(ToString::to_string).collect());
-        write!(f, "{:<13}  {roles:<14}  {requirements}", self.policy)
+        let report_only = if self.report_only { " (report only)" } else { "" };
+        write!(f, "{:<13}  {roles:<14}  {requirements}", format!("{}{report_only}", self.policy))
     }
 }
 

@@ -10,7 +10,9 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::*;
-use crate::authorization::DefaultPolicy;
+use crate::authorization::{
+    DefaultPolicy, Handler, NamedPolicy, Outcome, PolicyError, Requirement, Role, Subject, Target,
+};
 use crate::metrics::Metrics;
 use crate::observation::Observer;
 use crate::router::{api, surround};
@@ -66,4 +68,62 @@ async fn a_record_says_why_nothing_was_answered() {
     assert!(tokio::time::timeout(Duration::from_secs(1), gone).await.is_err());
     let codes: Vec<Value> = log.named("decision").into_iter().map(|record| record["code"].clone()).collect();
     assert_eq!(codes, ["timed_out", "panicked", "abandoned"]);
+}
+
+/// Denies everybody: the development handler meets what it asks for, and is outweighed by the veto.
+#[derive(Debug)]
+struct TriedPolicy;
+
+impl NamedPolicy for TriedPolicy {
+    const NAME: &'static str = "TriedPolicy";
+
+    fn requirements() -> Vec<Requirement> {
+        vec![Requirement::new("Tried", "not_tried", Never), Requirement::role(Role::ResourceWrite)]
+    }
+}
+
+#[derive(Debug)]
+struct Never;
+
+impl Handler for Never {
+    fn handle(&self, _: &Subject<'_>, _: Option<&Target>) -> Outcome {
+        Outcome::Veto
+    }
+}
+
+#[utoipa::path(get, path = "/tried")]
+async fn tried(authorized: AuthorizedTrying<DefaultPolicy, TriedPolicy>) -> String {
+    authorized.principal().client_id().to_string()
+}
+
+#[tokio::test]
+async fn a_policy_that_is_tried_is_reported_beside_the_one_that_is_enforced_and_denies_nothing() {
+    let routes = guarded_routes().unwrap();
+    let row = &routes.table()[0];
+    assert_eq!((row.policy, row.tried_policy), ("DefaultPolicy", Some("TriedPolicy")));
+    // What is only tried asks for no role in the API's description.
+    assert_eq!(row.roles, []);
+    let folder = tempfile::tempdir().unwrap();
+    let state = AppState::for_test_with(routes.policies(), folder.path(), true).await;
+    let (router, _) = routes.into_parts("/api");
+    let served = surround(guard("/api", router.clone(), &state), Observer::new(Metrics::new()));
+    let (log, _guard) = TestLog::start();
+    let answer = served.with_state(state.clone()).oneshot(request("/api/tried")).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    let record = &log.named("decision")[0];
+    assert_eq!((&record["reason"], &record["policy"]), (&"granted".into(), &"DefaultPolicy".into()));
+    assert_eq!(record["would_deny"], "TriedPolicy:vetoed");
+    // Nor does it let pass whom the other refuses, or anybody where the guard was forgotten.
+    let folder = tempfile::tempdir().unwrap();
+    let production =
+        AppState::for_test_with(guarded_routes().unwrap().policies(), folder.path(), false).await;
+    let served = guard("/api", router.clone(), &production).with_state(production);
+    let answer = served.oneshot(request("/api/tried")).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    let answer = router.with_state(state).oneshot(request("/tried")).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+fn guarded_routes() -> Result<GuardedRoutes, PolicyError> {
+    Ok(guarded!(GuardedRoutes::new(), tried))
 }
