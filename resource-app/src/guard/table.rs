@@ -170,6 +170,20 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_that_is_tried_is_listed_as_reported_only() {
+        let api = api().unwrap();
+        let mut route = api.table()[0].clone();
+        (route.policy, route.tried_policy) = ("DefaultPolicy", Some("WritePolicy"));
+        let table = RouteTable::new("/api", &[route], &[], api.policies()).unwrap();
+        let lines: Vec<_> = table.to_string().lines().map(str::trim).map(str::to_owned).collect();
+        assert!(lines[0].contains("DefaultPolicy") && !lines[0].contains("report only"), "{lines:?}");
+        assert!(lines[1].starts_with("WritePolicy (report only)  Resource.Write"), "{lines:?}");
+        let json = serde_json::to_value(&table).unwrap();
+        assert_eq!(json[0]["guards"][1]["report_only"], true);
+        assert_eq!(json[0]["guards"][0].get("report_only"), None);
+    }
+
+    #[test]
     fn a_policy_that_is_unknown_or_unused_is_refused() {
         #[derive(Debug)]
         struct NewPolicy;

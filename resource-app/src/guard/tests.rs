@@ -105,8 +105,8 @@ async fn a_policy_that_is_tried_is_reported_beside_the_one_that_is_enforced_and_
     assert_eq!(row.roles, []);
     let folder = tempfile::tempdir().unwrap();
     let state = AppState::for_test_with(routes.policies(), folder.path(), true).await;
-    let (router, _) = routes.into_parts("/api");
-    let served = surround(guard("/api", router.clone(), &state), Observer::new(Metrics::new()));
+    let (unguarded, _) = routes.into_parts("/api");
+    let served = surround(guard("/api", unguarded.clone(), &state), Observer::new(Metrics::new()));
     let (log, _guard) = TestLog::start();
     let answer = served.with_state(state.clone()).oneshot(request("/api/tried")).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
@@ -117,10 +117,10 @@ async fn a_policy_that_is_tried_is_reported_beside_the_one_that_is_enforced_and_
     let folder = tempfile::tempdir().unwrap();
     let production =
         AppState::for_test_with(guarded_routes().unwrap().policies(), folder.path(), false).await;
-    let served = guard("/api", router.clone(), &production).with_state(production);
+    let served = guard("/api", unguarded.clone(), &production).with_state(production);
     let answer = served.oneshot(request("/api/tried")).await.unwrap();
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
-    let answer = router.with_state(state).oneshot(request("/tried")).await.unwrap();
+    let answer = unguarded.with_state(state).oneshot(request("/tried")).await.unwrap();
     assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
 
