@@ -70,14 +70,25 @@ impl Process {
         Ok(kib.parse::<f64>().context("an unknown form of VmRSS")? / 1024.0)
     }
 
-    /// Asks it to end with `SIGTERM`, and says how it did and how long that took.
-    pub(crate) fn terminate(&mut self) -> anyhow::Result<(ExitStatus, Duration)> {
-        let begin = Instant::now();
+    /// How many files and connections it has open.
+    pub(crate) fn open_files(&self) -> anyhow::Result<usize> {
+        let folder = format!("/proc/{}/fd", self.child.id());
+        Ok(fs::read_dir(&folder).with_context(|| format!("{folder}: the program has ended"))?.count())
+    }
+
+    /// Asks it to end with `SIGTERM`.
+    pub(crate) fn ask_to_end(&self) -> anyhow::Result<()> {
         // The standard library sends no signal but SIGKILL.
-        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
+        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
+        if status.success() { Ok(()) } else { bail!("the program has ended") }
+    }
+
+    /// Waits until it has ended, and says how and when it did.
+    pub(crate) fn wait(&mut self) -> anyhow::Result<(ExitStatus, Instant)> {
+        let begin = Instant::now();
         while begin.elapsed() < PATIENCE {
             if let Some(status) = self.child.try_wait()? {
-                return Ok((status, begin.elapsed()));
+                return Ok((status, Instant::now()));
             }
             std::thread::sleep(Duration::from_millis(1));
         }

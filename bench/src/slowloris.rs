@@ -1,28 +1,41 @@
-//! Halves of requests: what they hold open, and whether they keep the server from ending.
+//! Slow peers: what they hold open, and whether they keep the server from ending.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+mod in_flight;
+mod slow;
+
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+use crate::limits::Limits;
 use crate::process::pin_self;
-use crate::system::{Place, System};
+use crate::system::{DRAIN, Place, Server, System};
 use crate::tokens;
-use crate::valid::{PATH, REMEMBERED, Traffic};
-
-/// What is sent of a request.
-const HALF: &[u8] = b"GET /api/caller HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bea";
+use crate::valid::{Outcome, PATH, REMEMBERED, Traffic};
+use in_flight::InFlight;
+use slow::{Kind, Slow};
 
 /// How long the server gets to close them all.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// How the halves are sent.
+/// How often the connections are looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How long the server may take beyond its drain limit, in seconds: to notice, and to close the database.
+const TO_CLOSE: f64 = 0.5;
+
+/// How long the server is ending before what was in flight goes on.
+const MEANWHILE: Duration = Duration::from_millis(500);
+
+/// How the slow ones are sent.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Connections with half a request each.
+    /// Connections of each kind; of those that do not read, 32 at most.
     #[arg(long, default_value_t = 1000)]
-    half_sent: usize,
+    connections: usize,
+    /// Good requests in flight when the server is asked to end.
+    #[arg(long, default_value_t = 200)]
+    in_flight: usize,
     /// Valid requests a second beside them.
     #[arg(long, default_value_t = 200)]
     valid_rate: u32,
@@ -31,85 +44,107 @@ pub(crate) struct Arguments {
     alone_seconds: u64,
 }
 
-pub(crate) fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<()> {
+pub(crate) fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<Limits> {
     let system = System::start(place)?;
     let good = tokens::mint(system.admin, 1)?;
     let good = good.first().context("no token")?;
     pin_self(&place.load_core)?;
-    let mut server = system.resource_app(REMEMBERED, false)?;
+    let mut server = system.resource_app(REMEMBERED, true)?;
+    let mut limits = Limits::default();
 
     let alone = Traffic::alone(server.address, good, arguments.valid_rate, arguments.alone_seconds)?;
+    limits.at_most_count("valid requests alone that failed", alone.failed, 0);
+    for kind in Kind::ALL {
+        hold(kind, &server, good, (arguments, &alone), &mut limits)?;
+    }
+    end(&mut server, good, arguments, &mut limits)?;
+    limits.at_most_count("panics", server.log.lines().panics, 0);
+    Ok(limits)
+}
 
-    let memory = server.process.resident_mib()?;
+/// Opens connections of one kind beside valid requests, and waits until the server has closed them.
+fn hold(
+    kind: Kind,
+    server: &Server,
+    good: &str,
+    (arguments, alone): (&Arguments, &Outcome),
+    limits: &mut Limits,
+) -> anyhow::Result<()> {
+    let (memory, files) = (server.process.resident_mib()?, server.process.open_files()?);
     let traffic = Traffic::start(server.address, PATH, good, arguments.valid_rate);
     let begin = Instant::now();
-    let halves = open(server.address, arguments.half_sent)?;
-    let opened = begin.elapsed();
+    let slow = kind.open(server.address, good, arguments.connections)?;
+    let (count, opened) = (slow.len(), begin.elapsed());
     let holding = server.process.resident_mib()?;
-    let (first, last) = wait_until_closed(halves)?;
+    // Beside what is open anyway, the server has the connections of valid requests.
+    let most_files = files + usize::try_from(crate::valid::CONNECTIONS)?;
+    let longest = match kind {
+        Kind::NotReading => wait_until_released(server, most_files, files + count)?,
+        _ => wait_until_closed(slow)?,
+    };
     let during = traffic.stop()?;
+    println!("\n{}: {count} opened in {:.2} s", kind.name(), opened.as_secs_f64());
     println!("valid during     {}", during.line());
-    println!("p99 during/alone {:.2}", during.percentile(0.99) / alone.percentile(0.99));
-    println!("half-sent        {} opened in {:.2} s", arguments.half_sent, opened.as_secs_f64());
-    println!(
-        "closed           after {:.2} to {:.2} s each (limit 10)",
-        first.as_secs_f64(),
-        last.as_secs_f64()
-    );
+    println!("p99 during/alone {:.2}", during.slower_than(alone));
     println!("memory           {memory:.1} MiB before, {holding:.1} holding them");
-
-    let halves = open(server.address, arguments.half_sent)?;
-    let (status, took) = server.process.terminate()?;
-    println!("SIGTERM          {} open: {status} after {:.2} s", halves.len(), took.as_secs_f64());
+    let what = |what: &str| format!("{}: {what}", kind.name());
+    limits.at_most(&what("the last closed after, s"), longest.as_secs_f64(), kind.limit());
+    limits.at_most_count(&what("valid requests that failed"), during.failed, 0);
     Ok(())
 }
 
-/// A connection with half a request on it, and since when.
-struct Half {
-    stream: TcpStream,
-    sent: Instant,
-}
-
-fn open(address: SocketAddr, count: usize) -> anyhow::Result<Vec<Half>> {
-    let half = |_| {
-        let mut stream =
-            TcpStream::connect(address).context("a connection was refused; is `ulimit -n` high enough?")?;
-        stream.write_all(HALF)?;
-        stream.set_nonblocking(true)?;
-        Ok(Half { stream, sent: Instant::now() })
-    };
-    (0..count).map(half).collect()
-}
-
-/// How long the first and the last were open.
-fn wait_until_closed(mut open: Vec<Half>) -> anyhow::Result<(Duration, Duration)> {
-    let begin = Instant::now();
-    let (mut first, mut last) = (Duration::MAX, Duration::ZERO);
+/// How long the one was open that the server closed last.
+fn wait_until_closed(mut open: Vec<Slow>) -> anyhow::Result<Duration> {
+    let (begin, mut longest) = (Instant::now(), Duration::ZERO);
     while !open.is_empty() {
         if begin.elapsed() > PATIENCE {
             bail!("{} are still open after {PATIENCE:?}", open.len());
         }
-        std::thread::sleep(Duration::from_millis(20));
-        open.retain_mut(|half| {
-            let closed = is_closed(&mut half.stream);
-            if closed {
-                first = first.min(half.sent.elapsed());
-                last = last.max(half.sent.elapsed());
-            }
-            !closed
+        std::thread::sleep(LOOK);
+        open.retain_mut(|slow| {
+            let closed = slow.closed();
+            longest = longest.max(closed.unwrap_or_default());
+            closed.is_none()
         });
     }
-    Ok((first, last))
+    Ok(longest)
 }
 
-/// Reads what there is, such as a 408, until the peer's end or until there is no more for now.
-fn is_closed(stream: &mut TcpStream) -> bool {
-    let mut chunk = [0; 1024];
-    loop {
-        match stream.read(&mut chunk) {
-            Ok(0) => return true,
-            Ok(_) => (),
-            Err(error) => return error.kind() != ErrorKind::WouldBlock,
+/// The same of connections that nobody reads: that they are closed shows at the server alone, by what it has open.
+fn wait_until_released(server: &Server, most_files: usize, all_open: usize) -> anyhow::Result<Duration> {
+    let begin = Instant::now();
+    let wait = |done: &dyn Fn(usize) -> bool| -> anyhow::Result<Duration> {
+        while !done(server.process.open_files()?) {
+            if begin.elapsed() > PATIENCE {
+                bail!("connections that nobody reads are not as they should be after {PATIENCE:?}");
+            }
+            std::thread::sleep(LOOK);
         }
-    }
+        Ok(begin.elapsed())
+    };
+    wait(&|files| files >= all_open)?;
+    wait(&|files| files <= most_files)
+}
+
+/// Asks the server to end while slow connections of all kinds are open and good requests are in flight.
+fn end(server: &mut Server, good: &str, arguments: &Arguments, limits: &mut Limits) -> anyhow::Result<()> {
+    let share = arguments.connections / Kind::ALL.len();
+    let slow: Vec<Vec<Slow>> = Kind::ALL
+        .into_iter()
+        .map(|kind| kind.open(server.address, good, share))
+        .collect::<anyhow::Result<_>>()?;
+    let in_flight = InFlight::send(server.address, good, arguments.in_flight)?;
+    // The last of them has been read by then.
+    std::thread::sleep(MEANWHILE);
+    let begin = Instant::now();
+    server.process.ask_to_end()?;
+    std::thread::sleep(MEANWHILE);
+    let failed = in_flight.finish();
+    let (status, ended) = server.process.wait()?;
+    let took = ended.duration_since(begin).as_secs_f64();
+    println!("\nSIGTERM          {} slow ones open: {status}", slow.iter().map(Vec::len).sum::<usize>());
+    limits.at_most("SIGTERM: ended after, s", took, DRAIN.as_secs_f64() + TO_CLOSE);
+    limits.holds("SIGTERM: ended with success", status.success());
+    limits.at_most_count("SIGTERM: good requests in flight without their 201", failed, 0);
+    Ok(())
 }

@@ -1,7 +1,8 @@
 //! The speed table.
 //!
-//! A round is one window of every case in turn, so that whatever else the machine does meets all cases alike. A ratio is
-//! taken within a round; the median of the rounds' ratios is what counts.
+//! A round is one window of every case in turn, so that whatever else the machine does meets all cases alike; each round
+//! begins with another case and goes the other way, so that none is always measured behind the same one. A ratio is taken
+//! within a round; the median of the rounds' ratios is what counts.
 //!
 //! Every case is asked over as many connections, with requests of the same form: open routes are sent a token as well, so
 //! that a ratio shows what is done with it and not that a longer header takes longer to read. `GET /api/caller` is the
@@ -18,6 +19,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
+use crate::limits::Limits;
 use crate::process::pin_self;
 use crate::system::{Place, Reference, Server, System};
 use crate::tokens;
@@ -26,6 +28,9 @@ use window::{Window, Wrk};
 
 /// How many tokens the resource-app with a memory may remember: more than there are in the largest set.
 const REMEMBERED: usize = 65_536;
+
+/// How much memory that many tokens may take, in MiB.
+const MOST_MIB: f64 = 90.0;
 
 /// The tokens of the largest set.
 const MOST_TOKENS: usize = 50_000;
@@ -64,7 +69,7 @@ struct TokenFiles {
     folder: PathBuf,
 }
 
-pub(crate) fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<()> {
+pub(crate) fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<Limits> {
     let cases: Vec<&Case> = CASES.iter().filter(|case| is_wanted(case, &arguments.only)).collect();
     if cases.is_empty() || arguments.rounds == 0 {
         bail!("there is nothing to measure");
@@ -88,16 +93,40 @@ pub(crate) fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<()> {
         warm_up(&servers, case, &files, &resource)?;
     }
     let mut rounds = Vec::with_capacity(arguments.rounds);
-    for round in 1..=arguments.rounds {
-        eprintln!("round {round} of {}", arguments.rounds);
-        rounds.push(cases.iter().map(|case| measure(case)).collect::<anyhow::Result<Vec<Window>>>()?);
+    for round in 0..arguments.rounds {
+        eprintln!("round {} of {}", round + 1, arguments.rounds);
+        let mut windows: Vec<(usize, Window)> = order(round, cases.len())
+            .into_iter()
+            .filter_map(|number| Some((number, measure(cases.get(number)?))))
+            .map(|(number, window)| Ok((number, window?)))
+            .collect::<anyhow::Result<_>>()?;
+        windows.sort_by_key(|(number, _)| *number);
+        rounds.push(windows.into_iter().map(|(_, window)| window).collect());
     }
-    report::print(&cases, &rounds);
-    report::print_memory(&idle, &servers.resident_mib()?);
+    let mut limits = Limits::default();
+    report::print(&cases, &rounds, &mut limits);
+    let after = servers.resident_mib()?;
+    report::print_memory(&idle, &after);
+    println!();
+    if cases.iter().any(|case| case.who == Who::App && case.tokens == TokenSet::FiftyThousand) {
+        // Of the first server, the one that remembers tokens.
+        let grown = after.first().zip(idle.first()).map_or(f64::NAN, |((_, after), (_, idle))| after - idle);
+        limits.at_most("memory that 50,000 tokens take, MiB", grown, MOST_MIB);
+    }
     if let Some(path) = &arguments.json {
         std::fs::write(path, report::json(&cases, &rounds).to_string())?;
     }
-    Ok(())
+    Ok(limits)
+}
+
+/// In which order a round measures so many cases.
+fn order(round: usize, count: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    if round % 2 == 1 {
+        order.reverse();
+    }
+    order.rotate_left(round % count.max(1));
+    order
 }
 
 fn is_wanted(case: &Case, only: &[String]) -> bool {
@@ -159,7 +188,7 @@ impl TokenFiles {
     fn write(system: &System, good: &[String]) -> anyhow::Result<Self> {
         let folder = system.folder().to_owned();
         for set in TokenSet::ALL {
-            tokens::write(&folder, set.name(), &set.of(good)?)?;
+            tokens::write(&folder, set.name(), &set.of(good, system.admin)?)?;
         }
         Ok(Self { folder })
     }
@@ -175,6 +204,35 @@ impl Route {
             Self::Caller => "/api/caller".to_owned(),
             Self::Resource => format!("/api/resources/{resource}"),
             Self::Live => "/health/live".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_round_measures_every_case_once_and_begins_with_another() {
+        let mut first = Vec::new();
+        for round in 0..7 {
+            let order = order(round, 25);
+            first.push(order[0]);
+            let mut sorted = order;
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..25).collect::<Vec<_>>());
+        }
+        first.sort_unstable();
+        first.dedup();
+        assert_eq!(first.len(), 7);
+    }
+
+    #[test]
+    fn every_ratio_is_of_cases_that_are_measured() {
+        for limit in &case::LIMITS {
+            for name in [limit.case, limit.against] {
+                assert_eq!(CASES.iter().filter(|case| case.name == name).count(), 1, "{name}");
+            }
         }
     }
 }

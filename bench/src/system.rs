@@ -21,6 +21,9 @@ pub(crate) const RESOURCE: &str = "b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4";
 /// `DemoClientApp`, granted both roles.
 pub(crate) const CLIENT: &str = "3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813";
 
+/// How long the resource-app gives requests in flight to finish once it is to end.
+pub(crate) const DRAIN: Duration = Duration::from_secs(10);
+
 /// How long a program may take to be ready; the stand-in makes its keys first.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -103,8 +106,9 @@ impl System {
         let (address, metrics) = (free_address()?, free_address()?);
         let mut database = OsString::from("sqlite://");
         database.push(self.database());
-        let variables: [(&str, OsString); 8] = [
+        let variables: [(&str, OsString); 9] = [
             ("SERVER__LISTEN", address.to_string().into()),
+            ("SERVER__DRAIN_TIMEOUT_SECONDS", DRAIN.as_secs().to_string().into()),
             ("METRICS__LISTEN", metrics.to_string().into()),
             ("AZURE_AD__INSTANCE", self.instance.clone().into()),
             ("HTTP_CLIENT__CA_FILE", self.ca_file().into()),

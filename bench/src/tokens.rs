@@ -17,10 +17,15 @@ const MINTS: usize = 4;
 
 /// Mints so many tokens, each good and like no other.
 pub(crate) fn mint(admin: SocketAddr, count: usize) -> anyhow::Result<Vec<String>> {
+    mint_with(admin, count, &json!({}))
+}
+
+/// The same with these claims changed.
+pub(crate) fn mint_with(admin: SocketAddr, count: usize, claims: &Value) -> anyhow::Result<Vec<String>> {
     let share = |number: usize| count / MINTS + usize::from(number < count % MINTS);
     std::thread::scope(|scope| {
         let threads: Vec<_> =
-            (0..MINTS).map(|number| scope.spawn(move || mint_some(admin, share(number)))).collect();
+            (0..MINTS).map(|number| scope.spawn(move || mint_some(admin, share(number), claims))).collect();
         let mut tokens = Vec::with_capacity(count);
         for thread in threads {
             let Ok(some) = thread.join() else { bail!("a thread that mints panicked") };
@@ -30,9 +35,10 @@ pub(crate) fn mint(admin: SocketAddr, count: usize) -> anyhow::Result<Vec<String
     })
 }
 
-fn mint_some(admin: SocketAddr, count: usize) -> anyhow::Result<Vec<String>> {
+fn mint_some(admin: SocketAddr, count: usize, claims: &Value) -> anyhow::Result<Vec<String>> {
     let mut connection = Connection::new(admin);
-    let body = json!({ "client_id": CLIENT, "resource": format!("api://{RESOURCE}") }).to_string();
+    let resource = format!("api://{RESOURCE}");
+    let body = json!({ "client_id": CLIENT, "resource": resource, "claims": claims }).to_string();
     let mut tokens = Vec::with_capacity(count);
     for _ in 0..count {
         let answer = connection.post("/tokens", None, &body)?;

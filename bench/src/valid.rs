@@ -11,7 +11,7 @@ use anyhow::anyhow;
 use crate::http::{Connection, get};
 
 /// Connections that share the rate; each sends its next request when it is due, and not when an answer has come.
-const CONNECTIONS: u32 = 8;
+pub(crate) const CONNECTIONS: u32 = 8;
 
 /// How many verified tokens the resource-app may remember while it is attacked; its valid traffic has one.
 pub(crate) const REMEMBERED: usize = 10_000;
@@ -108,6 +108,11 @@ impl Outcome {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in the list")]
         let latency = self.latencies.get(place as usize).or_else(|| self.latencies.last());
         latency.map_or(f64::NAN, |latency| latency.as_secs_f64() * 1e6)
+    }
+
+    /// How much longer than alone the slowest hundredth took.
+    pub(crate) fn slower_than(&self, alone: &Self) -> f64 {
+        self.percentile(0.99) / alone.percentile(0.99)
     }
 
     /// One line of figures.

@@ -12,7 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::authorization::PolicyError;
 use crate::guard::{Records, RouteError};
+use crate::health::Readiness;
 use crate::metrics::{Metrics, UPKEEP_INTERVAL};
+use crate::observation::Observer;
 use crate::settings::Settings;
 use crate::state::{AppState, Parts};
 use crate::store::{OpenError, Store};
@@ -24,7 +26,7 @@ pub struct ResourceApp {
     server: Server,
     router: Router,
     metrics_server: Option<(Server, Router)>,
-    metrics: Metrics,
+    observer: Observer,
     records: Arc<Records>,
     store: Store,
 }
@@ -90,16 +92,18 @@ impl ResourceApp {
             }
             None => None,
         };
-        let records = Arc::new(Records::new(&settings.authorization, metrics.clone()));
+        let observer = Observer::new(metrics.clone());
+        let records = Arc::new(Records::new(&settings.authorization, metrics));
         let state = AppState::from(Parts {
             authenticator,
             policies: Arc::new(policies),
             development,
             records: Arc::clone(&records),
+            readiness: Readiness::default(),
             store: store.clone(),
         });
-        let router = router::router(api, state, metrics.clone());
-        Ok(Self { server, router, metrics_server, metrics, records, store })
+        let router = router::router(api, state, observer.clone());
+        Ok(Self { server, router, metrics_server, observer, records, store })
     }
 
     /// The base URL of the API for a client on this machine, without a trailing slash.
@@ -129,7 +133,8 @@ impl ResourceApp {
             // Last, so that the end itself can be watched.
             background.cancel();
         };
-        tokio::join!(api, metrics, upkeep(self.metrics, &self.records, background.clone()));
+        tokio::join!(api, metrics, upkeep(&self.observer, &self.records, background.clone()));
+        self.observer.upkeep();
         self.records.sum_up();
         self.store.close().await;
     }
@@ -142,10 +147,10 @@ async fn bind_metrics(address: SocketAddr) -> Result<Server, StartError> {
     })
 }
 
-async fn upkeep(metrics: Metrics, records: &Records, end: CancellationToken) {
+async fn upkeep(observer: &Observer, records: &Records, end: CancellationToken) {
     let mut interval = tokio::time::interval(UPKEEP_INTERVAL);
     while end.run_until_cancelled(interval.tick()).await.is_some() {
-        metrics.upkeep();
+        observer.upkeep();
         records.sum_up();
     }
 }

@@ -38,8 +38,8 @@ pub(crate) enum ApiError {
     /// Nobody yet: the app is not ready.
     #[error("not ready: {0}")]
     NotReady(String),
-    /// This app: a handler was reached without the guard before it.
-    #[error("a guarded handler was reached without the guard")]
+    /// This app: a handler under `/api` was reached without the guard before it.
+    #[error("a handler under /api was reached without the guard; register its route in router.rs' api()")]
     Unguarded,
     /// This app: a handler panicked.
     #[error("a handler panicked")]
@@ -135,12 +135,7 @@ pub(crate) struct Code(pub(crate) &'static str);
 
 /// What failed in here, for whoever logs it: the answer does not say.
 #[derive(Debug, Clone)]
-pub(crate) enum Failure {
-    /// Not yet, or not now.
-    Unavailable(String),
-    /// Somebody has to look at it.
-    Failed(String),
-}
+pub(crate) struct Failure(pub(crate) String);
 
 impl ApiError {
     fn status(&self) -> StatusCode {
@@ -181,12 +176,12 @@ impl ApiError {
         }
     }
 
-    /// What is to be logged of it: what the record of the decision (see [`crate::guard`]) does not tell.
+    /// What is to be logged of it: what neither the record of the decision (see [`crate::guard`]) tells nor
+    /// [`crate::health`].
     fn failure(&self) -> Option<Failure> {
         match self {
-            Self::Authentication(_) | Self::Denied(_) | Self::Request(_) => None,
-            Self::NotReady(_) => Some(Failure::Unavailable(one_line(self))),
-            Self::Store(_) | Self::Unguarded | Self::Panicked => Some(Failure::Failed(one_line(self))),
+            Self::Authentication(_) | Self::Denied(_) | Self::Request(_) | Self::NotReady(_) => None,
+            Self::Store(_) | Self::Unguarded | Self::Panicked => Some(Failure(one_line(self))),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What becomes of a token at this app: what authentication finds, and what each policy says.
 
-mod denial;
+mod remedy;
 mod text;
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use shared::http_client::http_client;
 use crate::app::StartError;
 use crate::authentication::keys::Keys;
 use crate::authentication::{AuthenticationError, CheckOutcome, Claims, ExplainedCheck, Explanation};
-use crate::authorization::Policies;
+use crate::authorization::{Policies, Policy, RESOURCE_POLICIES};
 use crate::principal::Principal;
 use crate::settings::Settings;
 use crate::{azure_ad, router};
@@ -55,13 +55,28 @@ pub enum Verdict {
 pub struct ExplainedPolicy {
     /// Its name.
     pub policy: &'static str,
-    /// Whether it says yes.
-    pub granted: bool,
+    /// Whether it says yes; nothing where each resource that a request names decides.
+    pub granted: Option<bool>,
     /// A stable word for each requirement that is not met.
     pub reasons: Vec<&'static str>,
     /// What to do about them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remedies: Vec<String>,
+    /// What it would deny for, were the requirements enforced that are only reported.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub would_deny: Vec<WouldDeny>,
+    /// The requirements, where each resource decides.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub of_each_resource: Vec<String>,
+}
+
+/// A requirement that is only reported, and not met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WouldDeny {
+    /// The stable word.
+    pub reason: &'static str,
+    /// What to do about it.
+    pub remedy: String,
 }
 
 /// Explains what becomes of a token at the app with these settings, now. Fetches the keys first.
@@ -101,15 +116,34 @@ impl Report {
 }
 
 fn explain_policies(policies: &Policies, principal: &Principal) -> Vec<ExplainedPolicy> {
-    let mut explained: Vec<_> = policies
-        .iter()
-        .map(|policy| {
-            let denial = policy.decide(&principal.subject(), None).err();
-            let remedies = denial.iter().flat_map(|denial| denial::remedies(denial, principal)).collect();
-            let reasons = denial.map(|denial| denial.reasons).unwrap_or_default();
-            ExplainedPolicy { policy: policy.name(), granted: reasons.is_empty(), reasons, remedies }
-        })
-        .collect();
+    let mut explained: Vec<_> = policies.iter().map(|policy| explain_policy(policy, principal)).collect();
     explained.sort_by_key(|explained| explained.policy);
     explained
+}
+
+fn explain_policy(policy: &Policy, principal: &Principal) -> ExplainedPolicy {
+    let name = policy.name();
+    if RESOURCE_POLICIES.contains(&name) {
+        // Without a resource it denies everybody, which says nothing about this caller.
+        let of_each_resource = policy.requirements().iter().map(ToString::to_string).collect();
+        let (reasons, remedies, would_deny) = (Vec::new(), Vec::new(), Vec::new());
+        return ExplainedPolicy {
+            policy: name,
+            granted: None,
+            reasons,
+            remedies,
+            would_deny,
+            of_each_resource,
+        };
+    }
+    let (reasons, would_deny) = match policy.decide(&principal.subject(), None) {
+        Ok(would_deny) => (Vec::new(), would_deny),
+        Err(denial) => (denial.reasons, denial.would_deny),
+    };
+    let remedy = |reason| remedy::of(reason, &policy.roles(), principal);
+    let remedies = reasons.iter().copied().map(remedy).collect();
+    let would_deny =
+        would_deny.into_iter().map(|reason| WouldDeny { reason, remedy: remedy(reason) }).collect();
+    let (granted, of_each_resource) = (Some(reasons.is_empty()), Vec::new());
+    ExplainedPolicy { policy: name, granted, reasons, remedies, would_deny, of_each_resource }
 }

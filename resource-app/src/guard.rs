@@ -1,12 +1,14 @@
 //! The guard of the routes under `/api`: authentication before them all, a policy before each.
 //!
 //! **Invariant:** no request reaches a handler under `/api` without a validated token and a policy that said yes.
-//! Three things hold that, each by itself:
-//! - A handler gets into [`GuardedRoutes`] only if its first argument is an [`Authorized`] or an [`AuthorizedOn`];
-//!   anything else does not compile.
+//! Four things hold that, each by itself:
+//! - A handler gets into [`GuardedRoutes`] only if its first argument is an [`Authorized`], an [`AuthorizedOn`] or an
+//!   [`AuthorizedTrying`]; anything else does not compile.
 //! - An [`Authorized`] comes to be only by evaluating its policy on a [`Principal`].
 //! - A [`Principal`] is attached to a request only by [`guard`]; where it was forgotten, an [`Authorized`] refuses.
+//! - An answer from under `/api` whose request never came to the guard is not let out, by [`crate::observation`].
 
+mod app_floods;
 mod authorized;
 mod flood;
 mod open;
@@ -14,23 +16,28 @@ mod record;
 mod records;
 mod routes;
 mod table;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Uri};
 use shared::loopback::has_loopback_host;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-pub use authorized::{Authorized, AuthorizedOn};
+pub use authorized::{Authorized, AuthorizedOn, AuthorizedTrying};
+pub(crate) use flood::{Admission, FloodLimit};
 pub(crate) use open::OpenRoutes;
 use record::Record;
 pub(crate) use records::Records;
 pub use routes::{GuardedRoute, HasPolicy};
 pub(crate) use routes::{GuardedRoutes, guarded};
+pub(crate) use table::is_below;
 pub use table::{Route, RouteError, RouteTable};
 
 use crate::authentication::AuthenticationError;
@@ -38,17 +45,26 @@ use crate::error::{ApiError, RequestError};
 use crate::principal::Principal;
 use crate::state::AppState;
 
-/// Puts the guard on routes, as the last thing that is done to them.
+/// Nests routes at `path` and puts the guard on them, as the last thing that is done to them.
 ///
-/// What has no route here is refused like everything else: without a token, nobody learns which paths exist.
-pub(crate) fn guard(routes: Router<AppState>, state: &AppState) -> Router<AppState> {
+/// What has no route there is refused like everything else: without a token, nobody learns which paths exist.
+pub(crate) fn guard(path: &str, routes: Router<AppState>, state: &AppState) -> Router<AppState> {
+    let routes = routes
+        .fallback(no_route)
+        .method_not_allowed_fallback(async || ApiError::from(RequestError::MethodNotAllowed));
+    // With a slash behind it and nothing more, the path is none of a nested router's.
+    let with_slash = Router::new().route(&format!("{path}/"), any(no_route));
+    Router::new().nest(path, behind_guard(routes, state)).merge(behind_guard(with_slash, state))
+}
+
+async fn no_route() -> ApiError {
+    RequestError::RouteNotFound.into()
+}
+
+fn behind_guard(routes: Router<AppState>, state: &AppState) -> Router<AppState> {
     let no_store =
         SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    routes
-        .fallback(async || ApiError::from(RequestError::RouteNotFound))
-        .method_not_allowed_fallback(async || ApiError::from(RequestError::MethodNotAllowed))
-        .layer(from_fn_with_state(state.clone(), authenticate))
-        .layer(no_store)
+    routes.layer(from_fn_with_state(state.clone(), authenticate)).layer(no_store)
 }
 
 async fn authenticate(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
@@ -79,57 +95,5 @@ async fn principal(
             Ok(Principal::of_development(handler))
         }
         (Err(error), _) => Err(error),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use axum::body::Body;
-    use http::StatusCode;
-    use reqwest::Client;
-    use tower::ServiceExt;
-
-    use super::*;
-    use crate::metrics::Metrics;
-    use crate::router::api;
-    use crate::settings::Settings;
-    use crate::state::Parts;
-    use crate::store::Store;
-
-    async fn state(folder: &std::path::Path) -> AppState {
-        let url = format!("sqlite://{}/resources.db", folder.display());
-        let environment = [("STORE__URL", url.as_str()), ("AZURE_AD__INSTANCE", "https://127.0.0.1:1")];
-        let settings = Settings::load(None, environment.into_iter().collect()).unwrap();
-        AppState::from(Parts {
-            records: Arc::new(Records::new(&settings.authorization, Metrics::new())),
-            authenticator: Arc::new(crate::azure_ad::authentication(&settings, Client::new())),
-            policies: Arc::new(api().unwrap().policies().clone()),
-            development: None,
-            store: Store::open(&settings).await.unwrap(),
-        })
-    }
-
-    /// Asks every guarded route of `router`, and returns what they all answer.
-    async fn statuses(router: &Router) -> Vec<StatusCode> {
-        let mut statuses = Vec::new();
-        for route in api().unwrap().table() {
-            let path = route.path.replace("{id}", "0191c7d0-6f5e-7c3a-9f9b-1c2d3e4f5a6b");
-            let request = Request::builder().method(&route.method).uri(path).body(Body::empty()).unwrap();
-            statuses.push(router.clone().oneshot(request).await.unwrap().status());
-        }
-        statuses
-    }
-
-    #[tokio::test]
-    async fn routes_whose_guard_was_forgotten_refuse_every_request() {
-        let folder = tempfile::tempdir().unwrap();
-        let state = state(folder.path()).await;
-        let (unguarded, _) = api().unwrap().into_parts("/api");
-        let statuses_without = statuses(&unguarded.clone().with_state(state.clone())).await;
-        assert_eq!(statuses_without, [StatusCode::INTERNAL_SERVER_ERROR; 6]);
-        let statuses_with = statuses(&guard(unguarded, &state).with_state(state)).await;
-        assert_eq!(statuses_with, [StatusCode::UNAUTHORIZED; 6]);
     }
 }

@@ -1,5 +1,7 @@
 //! Whether the app lives, and whether it can do its work.
 
+use std::sync::{Mutex, PoisonError};
+
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -39,13 +41,60 @@ pub(crate) async fn ready(State(state): State<AppState>) -> Result<Json<Health>,
     if !state.authenticator.keys().are_usable() {
         missing.push("the signing keys");
     }
-    if let Err(error) = state.store.check().await {
-        tracing::error!(error = one_line(&error), "the store does not answer");
-        missing.push("the store");
-    }
+    let store = state.store.check().await.map_err(|error| one_line(&error)).err();
+    missing.extend(store.as_ref().map(|_| "the store"));
+    let missing = missing.join(" and ");
+    state.readiness.found(&missing, store.as_deref());
     if missing.is_empty() {
         Ok(Json(Health { status: "ready" }))
     } else {
-        Err(ApiError::NotReady(format!("waiting for {}", missing.join(" and "))))
+        Err(ApiError::NotReady(format!("waiting for {missing}")))
+    }
+}
+
+/// What was missing when somebody last asked. Anybody can ask as often as they like, so that the log has the changes.
+#[derive(Debug, Default)]
+pub(crate) struct Readiness(Mutex<Option<String>>);
+
+impl Readiness {
+    fn found(&self, missing: &str, store: Option<&str>) {
+        // Nothing that holds the lock can leave it half changed.
+        let mut before = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if before.as_deref() == Some(missing) {
+            return;
+        }
+        *before = Some(missing.to_owned());
+        if missing.is_empty() {
+            tracing::info!("ready");
+        } else {
+            tracing::warn!(missing, store, "not ready");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_log::TestLog;
+
+    #[tokio::test]
+    async fn however_often_it_is_asked_the_log_has_the_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = AppState::for_test(folder.path(), false).await;
+        let (log, _guard) = TestLog::start();
+        for _ in 0..500 {
+            ready(State(state.clone())).await.unwrap_err();
+        }
+        state.store.close().await;
+        for _ in 0..500 {
+            ready(State(state.clone())).await.unwrap_err();
+        }
+        let changes = log.named("not ready");
+        let missing: Vec<_> = changes.iter().map(|event| event["missing"].clone()).collect();
+        assert_eq!(missing, ["the signing keys", "the signing keys and the store"]);
+        assert!(changes[0].get("store").is_none() && changes[1]["store"].is_string(), "{changes:?}");
+        assert_eq!(log.named("ready").len(), 0);
+        state.readiness.found("", None);
+        assert_eq!(log.named("ready").len(), 1);
     }
 }

@@ -54,10 +54,14 @@ mod router;
 pub mod settings;
 mod state;
 mod store;
+#[cfg(test)]
+mod test_log;
 
 pub use app::{ResourceApp, StartError};
 pub use error::{ReasonCode, codes};
-pub use guard::{Authorized, AuthorizedOn, GuardedRoute, HasPolicy, Route, RouteError, RouteTable};
+pub use guard::{
+    Authorized, AuthorizedOn, AuthorizedTrying, GuardedRoute, HasPolicy, Route, RouteError, RouteTable,
+};
 pub use principal::Principal;
 pub use settings::Settings;
 pub use state::AppState;

@@ -8,6 +8,7 @@ use axum::extract::FromRef;
 use crate::authentication::Authenticator;
 use crate::authorization::{DevelopmentHandler, Policies};
 use crate::guard::Records;
+use crate::health::Readiness;
 use crate::store::Store;
 
 /// What handlers share. axum clones it several times a request, so that a clone is one count and no more.
@@ -21,6 +22,7 @@ pub struct Parts {
     pub(crate) policies: Arc<Policies>,
     pub(crate) development: Option<DevelopmentHandler>,
     pub(crate) records: Arc<Records>,
+    pub(crate) readiness: Readiness,
     pub(crate) store: Store,
 }
 
@@ -41,5 +43,36 @@ impl Deref for AppState {
 impl FromRef<AppState> for Store {
     fn from_ref(state: &AppState) -> Self {
         state.store.clone()
+    }
+}
+
+#[cfg(test)]
+impl AppState {
+    /// One whose authority is away, with its store in `folder`; in development, requests need no token.
+    pub(crate) async fn for_test(folder: &std::path::Path, development: bool) -> Self {
+        Self::for_test_with(crate::router::api().unwrap().policies(), folder, development).await
+    }
+
+    /// The same, with these policies.
+    pub(crate) async fn for_test_with(
+        policies: &Policies,
+        folder: &std::path::Path,
+        development: bool,
+    ) -> Self {
+        use crate::{azure_ad, metrics::Metrics, settings::Settings};
+
+        let url = format!("sqlite://{}/resources.db", folder.display());
+        let environment = [("STORE__URL", url.as_str()), ("AZURE_AD__INSTANCE", "https://127.0.0.1:1")];
+        let settings = Settings::load(None, environment.into_iter().collect()).unwrap();
+        let listen = ([127, 0, 0, 1], 0).into();
+        let development = development.then(|| DevelopmentHandler::new(true, listen).unwrap());
+        Self::from(Parts {
+            records: Arc::new(Records::new(&settings.authorization, Metrics::new())),
+            authenticator: Arc::new(azure_ad::authentication(&settings, reqwest::Client::new())),
+            policies: Arc::new(azure_ad::authorization(policies.clone(), &settings, development.as_ref())),
+            development,
+            readiness: Readiness::default(),
+            store: Store::open(&settings).await.unwrap(),
+        })
     }
 }

@@ -9,13 +9,24 @@ use tests::world::{OTHER_RESOURCE, now};
 
 /// Explains a token as the app of this world would judge it.
 async fn explain(world: &World, token: &str, arguments: &[&str]) -> Output {
+    explain_with(world, token, arguments, &[]).await
+}
+
+/// The same, with these settings.
+async fn explain_with(
+    world: &World,
+    token: &str,
+    arguments: &[&str],
+    settings: &[(&'static str, &str)],
+) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token.txt");
     std::fs::write(&file, token).unwrap();
-    let variables = [
+    let mut variables = vec![
         ("AZURE_AD__INSTANCE", world.system.authority().instance().to_string()),
         ("HTTP_CLIENT__CA_FILE", world.system.ca_file().display().to_string()),
     ];
+    variables.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
     let arguments: Vec<String> =
         [&["explain", file.to_str().unwrap()], arguments].concat().iter().map(ToString::to_string).collect();
     let run = move || {
@@ -44,6 +55,34 @@ async fn an_accepted_token_comes_with_what_each_policy_says() {
     assert!(text.contains("grant  ReadPolicy") && text.contains("DENY   WritePolicy"), "{text}");
     assert!(text.contains("role_missing") && text.contains("Claims (verified)"), "{text}");
     assert!(!text.contains("FAIL") && !text.contains("not reached"), "{text}");
+    assert!(text.contains("  -      OwnerPolicy        decided for each resource: Target\n"), "{text}");
+    assert!(!text.contains("target_missing") && !text.contains("would deny"), "{text}");
+}
+
+#[tokio::test]
+async fn what_is_only_reported_is_told_with_its_remedy() {
+    let world = World::start().await;
+    let token = world.token(json!({ "roles": ["Resource.Write"], "azpacr": "1" })).await;
+    let settings = [
+        ("AUTHORIZATION__WRITE_REQUIRES_CERTIFICATE", "true"),
+        ("AUTHORIZATION__ONLY_CREATOR_CHANGES", "true"),
+        ("AUTHORIZATION__REPORT_ONLY", "write_requires_certificate,only_creator_changes"),
+    ];
+    let text = text(&explain_with(&world, token.expose(), &[], &settings).await);
+    let granted =
+        "  grant  WritePolicy\n         would deny: credential_too_weak\n          the client proved itself";
+    assert!(text.contains(granted), "{text}");
+    assert!(text.contains("decided for each resource: Target, Creator (report only)\n"), "{text}");
+    let output = explain_with(&world, token.expose(), &["--json"], &settings).await;
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let policies = report["policies"].as_array().unwrap();
+    let named = |name: &str| policies.iter().find(|policy| policy["policy"] == name).unwrap();
+    assert_eq!(named("WritePolicy")["granted"], true);
+    assert_eq!(named("WritePolicy")["would_deny"][0]["reason"], "credential_too_weak");
+    assert_eq!(
+        (&named("OwnerPolicy")["granted"], &named("OwnerPolicy")["reasons"]),
+        (&Value::Null, &json!([]))
+    );
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use crate::sequence::Sequence;
+
 /// What an altered byte becomes: base64url, what has a meaning in tokens, and what has none.
 const ALPHABET: &[u8] =
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=~+/,;:!\"'%&<>{}[]\\\x80\xff";
@@ -23,9 +25,6 @@ pub(super) struct Forge {
     good_ones: HashSet<Vec<u8>>,
     catalogue: Vec<Vec<u8>>,
 }
-
-/// Random enough to spread alterations, and the same for the same seed (splitmix64).
-struct Sequence(u64);
 
 impl Forge {
     pub(super) fn new(good: Vec<String>, catalogue: Vec<Vec<u8>>) -> Self {
@@ -64,7 +63,7 @@ impl Forge {
         let place = sequence.below(token.len());
         match sequence.below(8) {
             0..=2 => replace(&mut token, sequence),
-            3 => token.insert(place, sequence.byte()),
+            3 => token.insert(place, byte(sequence)),
             4 => drop(token.remove(place)),
             5 => token.truncate(place),
             6 => token = self.crossed(&token, sequence),
@@ -88,7 +87,7 @@ impl Forge {
 
 fn replace(token: &mut [u8], sequence: &mut Sequence) {
     let place = sequence.below(token.len());
-    let byte = sequence.byte();
+    let byte = byte(sequence);
     if let Some(old) = token.get_mut(place) {
         *old = byte;
     }
@@ -110,27 +109,8 @@ fn split(token: &[u8]) -> impl Iterator<Item = &[u8]> {
     token.split(|byte| *byte == b'.')
 }
 
-impl Sequence {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number from 0 to below the limit.
-    fn below(&mut self, limit: usize) -> usize {
-        let limit = u64::try_from(limit.max(1)).unwrap_or(u64::MAX);
-        usize::try_from(self.next() % limit).unwrap_or_default()
-    }
-
-    fn pick<'l, T>(&mut self, list: &'l [T]) -> Option<&'l T> {
-        list.get(self.below(list.len()))
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.pick(ALPHABET).copied().unwrap_or(b'A')
-    }
+fn byte(sequence: &mut Sequence) -> u8 {
+    sequence.pick(ALPHABET).copied().unwrap_or(b'A')
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use super::case::{Case, Figure, LIMITS, Limit};
 use super::window::Window;
+use crate::limits::{Limits, word};
 
 /// Prints the cases with their medians, then the ratios with their limits.
-pub(super) fn print(cases: &[&Case], rounds: &[Vec<Window>]) {
+pub(super) fn print(cases: &[&Case], rounds: &[Vec<Window>], limits: &mut Limits) {
     println!(
         "\n{:30} {:>10} {:>9} {:>8} {:>8} {:>6} {:>8}",
         "medians", "requests/s", "CPU us", "p50 us", "p99 us", "core", "refused"
@@ -28,7 +29,9 @@ pub(super) fn print(cases: &[&Case], rounds: &[Vec<Window>]) {
     println!("\n{:58} {:>10} {:>7} {:>15} {:>8}", "ratios", "of", "median", "lowest-highest", "limit");
     for limit in &LIMITS {
         if let Some(ratios) = ratios(limit, cases, rounds) {
-            println!("{}", row(limit, ratios));
+            let (row, holds) = row(limit, ratios);
+            limits.note(&format!("{} / {}", limit.case, limit.against), holds);
+            println!("{row}");
         }
     }
 }
@@ -71,20 +74,21 @@ fn ratios(limit: &Limit, cases: &[&Case], rounds: &[Vec<Window>]) -> Option<Vec<
     rounds.iter().map(|round| Some(figure(round.get(case)?) / figure(round.get(against)?))).collect()
 }
 
-fn row(limit: &Limit, ratios: Vec<f64>) -> String {
+/// A row of the table, and whether what it shows holds.
+fn row(limit: &Limit, ratios: Vec<f64>) -> (String, bool) {
     let what = format!("{} / {}", limit.case, limit.against);
     let lowest = ratios.iter().copied().fold(f64::INFINITY, f64::min);
     let highest = ratios.iter().copied().fold(0.0, f64::max);
     let median = median(ratios);
-    let holds = limit.wanted.map_or_else(String::new, |wanted| {
-        let (sign, holds) = match limit.of {
-            Figure::Cpu => ("<=", median <= wanted),
-            Figure::Throughput => (">=", median >= wanted),
-        };
-        format!("{sign} {wanted:<5} {}", if holds { "holds" } else { "DOES NOT HOLD" })
-    });
+    let (sign, holds) = match (limit.of, limit.wanted) {
+        (_, None) => ("", true),
+        (Figure::Cpu, Some(wanted)) => ("<=", median <= wanted),
+        (Figure::Throughput, Some(wanted)) => (">=", median >= wanted),
+    };
+    let verdict =
+        limit.wanted.map_or_else(String::new, |wanted| format!("{sign} {wanted:<5} {}", word(holds)));
     let span = format!("{lowest:.3}-{highest:.3}");
-    format!("{what:58} {:>10} {median:>7.3} {span:>15} {holds}", name(limit.of))
+    (format!("{what:58} {:>10} {median:>7.3} {span:>15} {verdict}", name(limit.of)), holds)
 }
 
 fn name(figure: Figure) -> &'static str {
@@ -104,7 +108,23 @@ fn median(values: impl IntoIterator<Item = f64>) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::median;
+    use super::*;
+
+    #[test]
+    fn a_ratio_beyond_its_limit_does_not_hold_and_one_without_a_limit_does() {
+        let limit = |of, wanted| Limit { case: "a", against: "b", of, wanted };
+        for (of, wanted, expected) in [
+            (Figure::Cpu, Some(1.0), true),
+            (Figure::Cpu, Some(0.9), false),
+            (Figure::Throughput, Some(1.0), true),
+            (Figure::Throughput, Some(1.1), false),
+            (Figure::Cpu, None, true),
+        ] {
+            let (row, holds) = row(&limit(of, wanted), vec![0.8, 1.0, 1.2]);
+            assert_eq!((holds, row.contains("DOES NOT")), (expected, !expected), "{row}");
+        }
+        assert!(!row(&limit(Figure::Cpu, Some(1.0)), Vec::new()).1);
+    }
 
     #[test]
     fn the_median_is_the_middle_one_or_between_the_two_in_the_middle() {

@@ -43,7 +43,7 @@ pub(super) struct ListedClientHandler(pub(super) BTreeSet<ClientKey>);
 
 impl Handler for ListedClientHandler {
     fn handle(&self, subject: &Subject<'_>, _: Option<&Target>) -> Outcome {
-        met(ClientKey::of(subject).iter().any(|key| self.0.contains(key)))
+        met(ClientKey::of(subject.tenant, subject.client_id).iter().any(|key| self.0.contains(key)))
     }
 }
 

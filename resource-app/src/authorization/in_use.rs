@@ -72,6 +72,15 @@ impl Policies {
         self.decide::<P>(subject, Some(target)).map(|proof| Permit::new(target, proof))
     }
 
+    /// What the policy `P` would deny for. Gives no proof, whatever `P` says: it is being tried.
+    #[must_use]
+    pub fn would_deny<P: NamedPolicy>(&self, subject: &Subject<'_>) -> Vec<&'static str> {
+        match self.authorize::<P>(subject) {
+            Ok(proof) => proof.would_deny().to_vec(),
+            Err(denial) => [denial.reasons, denial.would_deny].concat(),
+        }
+    }
+
     fn decide<P: NamedPolicy>(
         &self,
         subject: &Subject<'_>,
@@ -93,6 +102,7 @@ impl Policies {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::authorization::ReadPolicy;
 
     #[test]
     fn two_policies_of_one_name_are_refused_and_one_not_in_use_denies() {
@@ -121,5 +131,20 @@ mod tests {
             policies.authorize::<Second>(&Subject::app(&[])).unwrap_err().reasons,
             ["policy_not_in_use"]
         );
+        assert_eq!(policies.would_deny::<Second>(&Subject::app(&[])), ["policy_not_in_use"]);
+    }
+
+    #[test]
+    fn a_policy_that_is_tried_says_all_that_it_would_deny_for() {
+        let mut policies = Policies::default();
+        policies.add::<ReadPolicy>().unwrap();
+        let certificate = Requirement::certificate().report_only();
+        let policies = policies.demand(ReadPolicy::NAME, &certificate);
+        let role = ["Resource.Read".to_owned()];
+        let tried = |subject: Subject<'_>| policies.would_deny::<ReadPolicy>(&subject);
+        assert_eq!(tried(Subject::app(&[])), ["role_missing", "credential_too_weak"]);
+        assert_eq!(tried(Subject::app(&role)), ["credential_too_weak"]);
+        let certificate = Some(shared::claims::ClientAuthentication::Certificate);
+        assert_eq!(tried(Subject { client_authentication: certificate, ..Subject::app(&role) }), [""; 0]);
     }
 }

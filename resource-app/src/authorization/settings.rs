@@ -10,7 +10,7 @@ use shared::settings::KeyProblem;
 
 use super::policies::{CALLER_POLICIES, OwnerPolicy, WritePolicy};
 use super::policy::NamedPolicy;
-use super::{Policies, Requirement, Subject};
+use super::{Policies, Requirement};
 
 /// Section `[authorization]`.
 #[derive(Debug, Clone, Deserialize)]
@@ -164,9 +164,8 @@ impl ListedClient {
 impl ClientKey {
     /// What whoever calls may be listed by: their app in their tenant, and in any.
     #[must_use]
-    pub fn of(subject: &Subject<'_>) -> [Self; 2] {
-        let client_id = subject.client_id;
-        [Some(subject.tenant), None].map(|tenant_id| Self { client_id, tenant_id })
+    pub fn of(tenant: TenantId, client_id: ClientId) -> [Self; 2] {
+        [Some(tenant), None].map(|tenant_id| Self { client_id, tenant_id })
     }
 }
 
@@ -232,6 +231,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::authorization::Subject;
     use crate::authorization::{ReadPolicy, Target};
 
     fn id(number: u128) -> ClientId {

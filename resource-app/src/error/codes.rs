@@ -91,7 +91,10 @@ decisions! {
         "The client sends the token as it was issued. Whoever reads this often is looking at forged tokens.";
     "keys_unavailable", "There is no key set to judge the access token by, or none that is new enough.",
         "The client tries again later, with the same token; the operator looks at this API's way to the authority.";
-    "abandoned", "The client went away before it was judged.", "Nothing.";
+    "abandoned", "The client went away before it was answered.", "Nothing.";
+    "timed_out", "The request used up its time before it was answered.",
+        "The client sends its body without pauses; if it did, the operator looks at what the request waited for.";
+    "panicked", "This API panicked before the request was answered.", "The operator reads the log by the request's id.";
     "not_authenticated", "The request was refused before it was judged.", "The operator looks at the request's log.";
 
     // A validated token, and a policy that said no.
@@ -138,7 +141,16 @@ mod tests {
             Requirement::creator(),
             Requirement::target(),
         ];
-        let fixed = ["granted", "abandoned", "not_authenticated", "vetoed", "policy_not_in_use", "no_policy"];
+        let fixed = [
+            "granted",
+            "abandoned",
+            "timed_out",
+            "panicked",
+            "not_authenticated",
+            "vetoed",
+            "policy_not_in_use",
+            "no_policy",
+        ];
         let failures = ["store_unavailable", "resource_unreadable", "not_ready", "internal_error"];
         let mut expected: Vec<&str> = token.chain(request).collect();
         expected.extend(others.map(AuthenticationError::code));
@@ -149,6 +161,29 @@ mod tests {
         let mut table: Vec<&str> = codes().map(|code| code.code).collect();
         table.sort_unstable();
         assert_eq!(table, expected);
+    }
+
+    /// Programs act on these and dashboards count them: one that is gone or renamed breaks them. A new one is added here.
+    const PUBLISHED: &str = "
+        abandoned algorithm_not_allowed audience_mismatch claims_malformed client_not_allowed
+        content_too_deep content_too_large credential_syntax credential_too_weak granted header_member_not_allowed
+        idempotency_key_reused incomplete_body internal_error invalid_cursor invalid_idempotency_key
+        invalid_if_match invalid_limit invalid_name invalid_query invalid_resource issuer_mismatch
+        key_id_missing key_issuer_mismatch key_unknown keys_unavailable lifetime_not_plausible
+        malformed_json method_not_allowed no_policy not_app_only not_authenticated not_creator not_ready
+        number_out_of_range panicked policy_not_in_use precondition_failed precondition_required repeated_member request_timeout
+        resource_not_found resource_unreadable role_missing route_not_found several_credentials signature_invalid
+        store_unavailable subject_ambiguous target_missing tenant_mismatch timed_out token_expired
+        token_in_query token_malformed token_missing token_not_yet_valid token_sender_constrained
+        token_too_large type_not_allowed unsupported_media_type version_not_accepted vetoed
+    ";
+
+    #[test]
+    fn the_codes_are_those_that_were_published() {
+        let published: Vec<&str> = PUBLISHED.split_whitespace().collect();
+        let mut table: Vec<&str> = codes().map(|code| code.code).collect();
+        table.sort_unstable();
+        assert_eq!(table, published);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{ExplainedPolicy, Report, Verdict};
+use super::{ExplainedPolicy, Report, Verdict, WouldDeny};
 use crate::authentication::{CheckOutcome, ExplainedCheck};
 
 impl fmt::Display for Report {
@@ -56,11 +56,18 @@ fn write_check(f: &mut fmt::Formatter<'_>, check: &ExplainedCheck) -> fmt::Resul
 
 fn write_policy(f: &mut fmt::Formatter<'_>, policy: &ExplainedPolicy) -> fmt::Result {
     let name = policy.policy;
-    if policy.granted {
-        return writeln!(f, "  grant  {name}");
+    match policy.granted {
+        Some(true) => writeln!(f, "  grant  {name}")?,
+        Some(false) => writeln!(f, "  DENY   {name:<18} {}", policy.reasons.join(", "))?,
+        None => {
+            let requirements = policy.of_each_resource.join(", ");
+            writeln!(f, "  -      {name:<18} decided for each resource: {requirements}")?;
+        }
     }
-    writeln!(f, "  DENY   {name:<18} {}", policy.reasons.join(", "))?;
-    policy.remedies.iter().try_for_each(|remedy| writeln!(f, "          {remedy}"))
+    policy.remedies.iter().try_for_each(|remedy| writeln!(f, "          {remedy}"))?;
+    policy.would_deny.iter().try_for_each(|WouldDeny { reason, remedy }| {
+        writeln!(f, "         would deny: {reason}\n          {remedy}")
+    })
 }
 
 /// JSON with everything but visible ASCII escaped.

@@ -1,6 +1,7 @@
 //! The proofs that handlers under `/api` take.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -31,11 +32,28 @@ pub struct AuthorizedOn<P: ResourcePolicy> {
     _proof: Proof<P::Caller>,
 }
 
+/// A request's principal, and the proof that the policy `P` said yes to it, while the new policy `N` is tried.
+///
+/// `N` is evaluated and never enforced: whom it would deny is in the record of the decision and counted, and the
+/// request goes on. There is no way to try a policy but beside one that is enforced, and it gives no proof.
+pub struct AuthorizedTrying<P, N> {
+    authorized: Authorized<P>,
+    tried: PhantomData<fn() -> N>,
+}
+
 impl<P> Authorized<P> {
     /// Who the request comes from.
     #[must_use]
     pub fn principal(&self) -> &Principal {
         &self.principal
+    }
+}
+
+impl<P, N> AuthorizedTrying<P, N> {
+    /// Who the request comes from.
+    #[must_use]
+    pub fn principal(&self) -> &Principal {
+        self.authorized.principal()
     }
 }
 
@@ -67,6 +85,13 @@ impl<P: NamedPolicy> fmt::Debug for Authorized<P> {
     }
 }
 
+impl<P: NamedPolicy, N: NamedPolicy> fmt::Debug for AuthorizedTrying<P, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("AuthorizedTrying");
+        debug.field("authorized", &self.authorized).field("tried", &N::NAME).finish()
+    }
+}
+
 impl<P: ResourcePolicy> fmt::Debug for AuthorizedOn<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("AuthorizedOn");
@@ -89,6 +114,18 @@ impl<P: ResourcePolicy> FromRequestParts<AppState> for AuthorizedOn<P> {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
         let (identified, proof) = authorize(&parts.extensions, state).map_err(ApiError::into_response)?;
         Ok(Self { identified: identified.clone(), policies: Arc::clone(&state.policies), _proof: proof })
+    }
+}
+
+impl<P: NamedPolicy, N: NamedPolicy> FromRequestParts<AppState> for AuthorizedTrying<P, N> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
+        let authorized = Authorized::from_request_parts(parts, state).await?;
+        if let Some(identified) = parts.extensions.get::<Identified>() {
+            identified.tried(N::NAME, &state.policies.would_deny::<N>(&identified.principal().subject()));
+        }
+        Ok(Self { authorized, tried: PhantomData })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Keeps a flood of requests without a valid token from filling the disk with lines.
+//! Keeps a flood of requests from filling the disk with lines.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,11 +8,11 @@ const LINES: u64 = 20;
 
 /// Counts the lines of each reason since the last summary. The reasons are this app's own words, so few.
 #[derive(Debug, Default)]
-pub(super) struct FloodLimit(Mutex<HashMap<&'static str, u64>>);
+pub(crate) struct FloodLimit(Mutex<HashMap<&'static str, u64>>);
 
 /// Whether one more line is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Admission {
+pub(crate) enum Admission {
     /// It is written.
     Write,
     /// It is counted for the next summary.
@@ -20,7 +20,7 @@ pub(super) enum Admission {
 }
 
 impl FloodLimit {
-    pub(super) fn admit(&self, reason: &'static str) -> Admission {
+    pub(crate) fn admit(&self, reason: &'static str) -> Admission {
         let mut lines = self.lines();
         let count = lines.entry(reason).or_default();
         *count += 1;
@@ -28,7 +28,7 @@ impl FloodLimit {
     }
 
     /// The reasons of which lines were left out since the last time, and how many each.
-    pub(super) fn left_out(&self) -> Vec<(&'static str, u64)> {
+    pub(crate) fn left_out(&self) -> Vec<(&'static str, u64)> {
         let lines = std::mem::take(&mut *self.lines());
         lines
             .into_iter()

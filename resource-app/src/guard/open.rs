@@ -45,3 +45,21 @@ impl OpenRoutes {
         self.router.split_for_parts()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use utoipa_axum::routes;
+
+    use super::*;
+
+    #[utoipa::path(method(get, put, post, delete, patch, head, options, trace), path = "/x")]
+    async fn every_method() {}
+
+    #[test]
+    fn the_table_lists_a_route_of_whatever_method() {
+        let routes = OpenRoutes::new().add(routes!(every_method));
+        let mut methods: Vec<&str> = routes.table().iter().map(|(method, _)| method.as_str()).collect();
+        methods.sort_unstable();
+        assert_eq!(methods, ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"]);
+    }
+}

@@ -1,6 +1,6 @@
 //! The one record that each request under `/api` leaves.
 //!
-//! An event of the target `decision`: grants at debug, denials at info. Of a token that was not verified it holds
+//! An event of the target `decision`: grants at debug, denials at info, of which a flood is summed up. Of a token that was not verified it holds
 //! nothing at all, not even the key that the token names: whoever forges one would write into the log.
 
 use std::fmt;
@@ -10,11 +10,12 @@ use axum::response::Response;
 use http::StatusCode;
 use tracing::Level;
 
+use super::app_floods::App;
 use super::flood::Admission;
 use super::verdict::{Identified, Verdict};
 use crate::authentication::Caller;
 use crate::error::Code;
-use crate::observation::RequestName;
+use crate::observation::{Passage, RequestName};
 use crate::principal::Principal;
 use crate::state::AppState;
 
@@ -28,15 +29,17 @@ const MAX_ID_BYTES: usize = 64;
 /// handler panicked, took too long or lost its client is on record like every other; those have no status.
 pub(super) struct Record {
     state: AppState,
-    name: Option<RequestName>,
+    passage: Option<Passage>,
     identified: Option<Identified>,
     answer: Option<(StatusCode, Option<Code>)>,
 }
 
 impl Record {
+    /// The record of a request that has come to the guard.
     pub(super) fn new(state: AppState, request: &Request) -> Self {
-        let name = request.extensions().get().cloned();
-        Self { state, name, identified: None, answer: None }
+        let passage: Option<Passage> = request.extensions().get().cloned();
+        passage.iter().for_each(Passage::reach_guard);
+        Self { state, passage, identified: None, answer: None }
     }
 
     pub(super) fn state(&self) -> &AppState {
@@ -53,10 +56,13 @@ impl Record {
         self.answer = Some((response.status(), response.extensions().get::<Code>().copied()));
     }
 
-    /// The word for the problem that was answered; a request without an answer was abandoned.
+    /// The word for the problem that was answered, or for why nothing was.
     fn code(&self) -> Option<&'static str> {
         match self.answer {
             Some((_, code)) => code.map(|Code(code)| code),
+            // Then this is dropped while the handler's panic unwinds.
+            None if std::thread::panicking() => Some("panicked"),
+            None if self.passage.as_ref().is_some_and(Passage::timed_out) => Some("timed_out"),
             None => Some("abandoned"),
         }
     }
@@ -75,7 +81,12 @@ impl Record {
             self.state.records.count_would_deny(reason, policy);
         }
         let level = level(identified.principal(), &verdict);
-        if is_enabled(level) {
+        // Whoever asks for grants wants all of them; what an app can cause without asking is limited.
+        let admitted = || {
+            let app = App::from(identified.principal());
+            level == Level::DEBUG || self.state.records.admit_of(app, reason) == Admission::Write
+        };
+        if is_enabled(level) && admitted() {
             self.event(level, reason, Some((identified.principal(), &verdict)));
         }
     }
@@ -95,8 +106,9 @@ impl Record {
         let caller = verified.and_then(|(principal, _)| principal.caller());
         let (principal, verdict) = verified.unzip();
         let would_deny = verdict.map(|verdict| &verdict.would_deny).filter(|them| !them.is_empty());
-        let (client_id, name) = (principal.map(Principal::client_id), self.name.as_ref());
-        let listed_name = principal.and_then(|it| self.state.records.name_of(&it.subject()));
+        let listed_name = principal.and_then(|it| self.state.records.name_of(App::from(it)));
+        let client_id = principal.map(Principal::client_id);
+        let name = self.passage.as_ref().map(Passage::name);
         macro_rules! event {
             ($level:expr) => {
                 tracing::event!(
@@ -162,8 +174,9 @@ fn is_enabled(level: Level) -> bool {
     }
 }
 
+/// Each reason behind its policy.
 fn words(reasons: &[(&'static str, &'static str)]) -> String {
-    reasons.iter().map(|(_, reason)| *reason).collect::<Vec<_>>().join(" ")
+    reasons.iter().map(|(policy, reason)| format!("{policy}:{reason}")).collect::<Vec<_>>().join(" ")
 }
 
 /// An id as it is, if it is a plain word that can break no log.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::app_floods::{App, AppFloods, LeftOut};
 use super::flood::{Admission, FloodLimit};
-use crate::authorization::{AuthorizationSettings, ClientKey, ClientName, ListedClient, Subject};
+use crate::authorization::{AuthorizationSettings, ClientKey, ClientName, ListedClient};
 use crate::metrics::Metrics;
 
 /// What the records of all requests share.
@@ -12,13 +13,15 @@ pub(crate) struct Records {
     names: BTreeMap<ClientKey, ClientName>,
     metrics: Metrics,
     flood: FloodLimit,
+    app_floods: AppFloods,
 }
 
 impl Records {
     /// Records that call apps as the settings do, and are counted in these metrics.
     pub(crate) fn new(settings: &AuthorizationSettings, metrics: Metrics) -> Self {
         let name = |client: &ListedClient| (client.key(), client.name.clone());
-        Self { names: settings.clients.iter().map(name).collect(), metrics, flood: FloodLimit::default() }
+        let names = settings.clients.iter().map(name).collect();
+        Self { names, metrics, flood: FloodLimit::default(), app_floods: AppFloods::default() }
     }
 
     /// Says how many records were left out since the last time, where any were.
@@ -26,14 +29,28 @@ impl Records {
         for (reason, left_out) in self.flood.left_out() {
             tracing::info!(target: "decision", reason, left_out, "more requests without a valid token");
         }
+        for LeftOut { app, reason, count } in self.app_floods.left_out() {
+            let client = app.and_then(|app| self.name_of(app)).map(tracing::field::display);
+            let client_id = app.map(|app| tracing::field::display(app.client_id));
+            let tenant_id = app.map(|app| tracing::field::display(app.tenant));
+            tracing::info!(
+                target: "decision", reason, client_id, client, tenant_id, left_out = count, "more requests of an app"
+            );
+        }
     }
 
-    pub(super) fn name_of(&self, subject: &Subject<'_>) -> Option<&ClientName> {
-        ClientKey::of(subject).iter().find_map(|key| self.names.get(key))
+    pub(super) fn name_of(&self, app: App) -> Option<&ClientName> {
+        ClientKey::of(app.tenant, app.client_id).iter().find_map(|key| self.names.get(key))
     }
 
+    /// Whether the record of a request without a valid token is written.
     pub(super) fn admit(&self, reason: &'static str) -> Admission {
         self.flood.admit(reason)
+    }
+
+    /// Whether the record of a request of this app is written.
+    pub(super) fn admit_of(&self, app: App, reason: &'static str) -> Admission {
+        self.app_floods.admit(app, reason)
     }
 
     pub(super) fn count(&self, reason: &'static str, policy: Option<&'static str>) {

@@ -9,12 +9,12 @@ use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{OpenApi, PathItem};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
-use super::{Authorized, AuthorizedOn};
+use super::{Authorized, AuthorizedOn, AuthorizedTrying};
 use crate::authorization::{NamedPolicy, Policies, Policy, PolicyError, ResourcePolicy, Role};
 use crate::openapi::SECURITY_SCHEME;
 use crate::state::AppState;
 
-/// The arguments of a handler whose first is an [`Authorized`] or an [`AuthorizedOn`].
+/// The arguments of a handler whose first is an [`Authorized`], an [`AuthorizedOn`] or an [`AuthorizedTrying`].
 #[diagnostic::on_unimplemented(
     message = "a handler under /api must take `Authorized<SomePolicy>` as its first argument",
     label = "no policy guards this handler"
@@ -26,6 +26,12 @@ pub trait HasPolicy {
     /// The name of the policy about the resource, where the handler changes one.
     #[must_use]
     fn resource_policy() -> Option<&'static str> {
+        None
+    }
+
+    /// The name of the policy that is evaluated and only reported, where one is tried.
+    #[must_use]
+    fn tried_policy() -> Option<&'static str> {
         None
     }
 
@@ -57,6 +63,21 @@ macro_rules! has_policy {
                 policies.add::<P>()
             }
         }
+
+        impl<M, P: NamedPolicy, N: NamedPolicy, $($argument),*> HasPolicy
+            for (M, AuthorizedTrying<P, N>, $($argument,)*)
+        {
+            type Policy = P;
+
+            fn tried_policy() -> Option<&'static str> {
+                Some(N::NAME)
+            }
+
+            fn add_to(policies: &mut Policies) -> Result<(), PolicyError> {
+                policies.add::<P>()?;
+                policies.add::<N>()
+            }
+        }
     };
 }
 
@@ -78,6 +99,8 @@ pub struct GuardedRoute {
     pub policy: &'static str,
     /// The name of the policy about the resource, where the route changes one.
     pub resource_policy: Option<&'static str>,
+    /// The name of the policy that is evaluated and only reported, where one is tried.
+    pub tried_policy: Option<&'static str>,
     /// The roles that the policy asks for.
     pub roles: Vec<Role>,
 }
@@ -123,8 +146,9 @@ impl GuardedRoutes {
                 // The handler itself and not what was described: only of it is known that it has a policy.
                 methods = methods.on(filter, handler.clone());
                 let (path, roles) = (path.clone(), roles.clone());
-                let (policy, resource_policy) = (T::Policy::NAME, T::resource_policy());
-                self.table.push(GuardedRoute { method, path, policy, resource_policy, roles });
+                let (policy, resource_policy, tried_policy) =
+                    (T::Policy::NAME, T::resource_policy(), T::tried_policy());
+                self.table.push(GuardedRoute { method, path, policy, resource_policy, tried_policy, roles });
             }
         }
         self.router = self.router.routes((schemas, paths, methods));
@@ -152,6 +176,7 @@ fn security(roles: &[Role]) -> SecurityRequirement {
     SecurityRequirement::new(SECURITY_SCHEME, roles.iter().map(|role| role.value()))
 }
 
+/// The operations of a path: of every method that a description can have, so that no route is left out of a table.
 pub(super) fn operations(item: &mut PathItem) -> Vec<(Method, MethodFilter, &mut Operation)> {
     let all = [
         (Method::GET, MethodFilter::GET, item.get.as_mut()),
@@ -159,6 +184,9 @@ pub(super) fn operations(item: &mut PathItem) -> Vec<(Method, MethodFilter, &mut
         (Method::POST, MethodFilter::POST, item.post.as_mut()),
         (Method::DELETE, MethodFilter::DELETE, item.delete.as_mut()),
         (Method::PATCH, MethodFilter::PATCH, item.patch.as_mut()),
+        (Method::HEAD, MethodFilter::HEAD, item.head.as_mut()),
+        (Method::OPTIONS, MethodFilter::OPTIONS, item.options.as_mut()),
+        (Method::TRACE, MethodFilter::TRACE, item.trace.as_mut()),
     ];
     all.into_iter().filter_map(|(method, filter, operation)| Some((method, filter, operation?))).collect()
 }

@@ -29,6 +29,9 @@ struct Guard {
     policy: &'static str,
     /// Whether it is evaluated on the resource, and not before one is looked for.
     on_resource: bool,
+    /// Whether it is evaluated and reported, and denies nothing here.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    report_only: bool,
     #[serde(serialize_with = "as_texts")]
     roles: Vec<Role>,
     #[serde(serialize_with = "as_texts")]
@@ -92,18 +95,20 @@ fn check_policies(policies: &Policies) -> Result<(), RouteError> {
     }
 }
 
-fn is_below(path: &str, api: &str) -> bool {
+/// Whether a path is `api` or lies below it.
+pub(crate) fn is_below(path: &str, api: &str) -> bool {
     path.strip_prefix(api).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn guards(route: &GuardedRoute, policies: &Policies) -> Vec<Guard> {
-    let names = [(Some(route.policy), false), (route.resource_policy, true)];
-    let guard = |(name, on_resource): (Option<&str>, bool)| {
+    let guard = |name: Option<&str>| {
         let policy = policies.named(name?)?;
         let (roles, requirements) = (policy.roles(), policy.requirements().to_vec());
-        Some(Guard { policy: policy.name(), on_resource, roles, requirements })
+        Some(Guard { policy: policy.name(), on_resource: false, report_only: false, roles, requirements })
     };
-    names.into_iter().filter_map(guard).collect()
+    let on_resource = guard(route.resource_policy).map(|guard| Guard { on_resource: true, ..guard });
+    let tried = guard(route.tried_policy).map(|guard| Guard { report_only: true, ..guard });
+    guard(Some(route.policy)).into_iter().chain(on_resource).chain(tried).collect()
 }
 
 fn as_text<S: Serializer>(value: impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
@@ -137,7 +142,8 @@ impl fmt::Display for Guard {
         let list = |texts: Vec<String>| if texts.is_empty() { "-".to_owned() } else { texts.join(", ") };
         let roles = list(self.roles.iter().map(ToString::to_string).collect());
         let requirements = list(self.requirements.iter().map(ToString::to_string).collect());
-        write!(f, "{:<13}  {roles:<14}  {requirements}", self.policy)
+        let report_only = if self.report_only { " (report only)" } else { "" };
+        write!(f, "{:<13}  {roles:<14}  {requirements}", format!("{}{report_only}", self.policy))
     }
 }
 
@@ -161,6 +167,20 @@ mod tests {
             let expected = RouteError::Unguarded(Method::GET, path.to_owned());
             assert_eq!(table(&open, &policies).err(), refused.then_some(expected), "{path}");
         }
+    }
+
+    #[test]
+    fn a_policy_that_is_tried_is_listed_as_reported_only() {
+        let api = api().unwrap();
+        let mut route = api.table()[0].clone();
+        (route.policy, route.tried_policy) = ("DefaultPolicy", Some("WritePolicy"));
+        let table = RouteTable::new("/api", &[route], &[], api.policies()).unwrap();
+        let lines: Vec<_> = table.to_string().lines().map(str::trim).map(str::to_owned).collect();
+        assert!(lines[0].contains("DefaultPolicy") && !lines[0].contains("report only"), "{lines:?}");
+        assert!(lines[1].starts_with("WritePolicy (report only)  Resource.Write"), "{lines:?}");
+        let json = serde_json::to_value(&table).unwrap();
+        assert_eq!(json[0]["guards"][1]["report_only"], true);
+        assert_eq!(json[0]["guards"][0].get("report_only"), None);
     }
 
     #[test]

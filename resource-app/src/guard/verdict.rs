@@ -40,6 +40,11 @@ impl Identified {
         verdict.would_deny.extend(would_deny.iter().map(|reason| (policy, *reason)));
     }
 
+    /// A policy that is only tried was evaluated.
+    pub(super) fn tried(&self, policy: &'static str, would_deny: &[&'static str]) {
+        self.verdict().would_deny.extend(would_deny.iter().map(|reason| (policy, *reason)));
+    }
+
     /// A policy said no.
     pub(super) fn denied(&self, denial: &Denial) {
         let mut verdict = self.verdict();

@@ -14,4 +14,5 @@ mod refusals;
 mod resources;
 mod settings;
 mod store;
+mod store_outage;
 mod without_authority;

@@ -17,6 +17,9 @@ async fn no_api_path_answers_without_a_token_whether_it_exists_or_not() {
     for method in ["GET", "HEAD", "POST", "PATCH", "OPTIONS", "TRACE", "PROPFIND"] {
         for path in [
             "/api",
+            "/api/",
+            "/api/?access_token=canary",
+            "/api//",
             "/api/nowhere",
             "/api/resources/",
             "/api/resources/x/y",
@@ -44,13 +47,34 @@ async fn no_api_path_answers_without_a_token_whether_it_exists_or_not() {
 #[tokio::test]
 async fn a_path_outside_of_the_api_does_not_become_one() {
     let app = App::start(&[]).await;
-    for path in ["/", "/api/", "//api/resources", "/API/resources", "/apiresources"] {
+    for path in ["/", "//api/resources", "/API/resources", "/apiresources"] {
         let response = app.get(path).send().await.unwrap();
         assert_problem(response, 404, "route_not_found").await;
     }
     let response = app.request(Method::POST, "/health/live").send().await.unwrap();
     assert_eq!(response.headers()["allow"], "GET,HEAD");
     assert_problem(response, 405, "method_not_allowed").await;
+}
+
+#[tokio::test]
+async fn a_web_page_is_allowed_nothing_by_a_preflight() {
+    let app = App::start(&[]).await;
+    for path in ["/api/resources", "/api/caller", "/health/live", "/openapi.json"] {
+        for origin in ["https://elsewhere.example", "null"] {
+            let request = app.request(Method::OPTIONS, path).header("origin", origin);
+            let request = request.header("access-control-request-method", "GET");
+            let response =
+                request.header("access-control-request-headers", "authorization").send().await.unwrap();
+            let allowing = |name: &&reqwest::header::HeaderName| name.as_str().starts_with("access-control-");
+            assert_eq!(response.headers().keys().find(allowing), None, "{path} {origin}");
+            if path.starts_with("/api") {
+                assert_eq!(response.headers()["www-authenticate"], BARE, "{path} {origin}");
+                assert_problem(response, 401, "token_missing").await;
+            } else {
+                assert_problem(response, 405, "method_not_allowed").await;
+            }
+        }
+    }
 }
 
 #[tokio::test]

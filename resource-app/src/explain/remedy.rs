@@ -1,16 +1,20 @@
 //! What to do about a policy's no.
 
 use crate::authentication::Caller;
-use crate::authorization::Denial;
+use crate::authorization::Role;
+use crate::error::codes;
 use crate::principal::Principal;
 
-pub(super) fn remedies(denial: &Denial, principal: &Principal) -> Vec<String> {
-    denial.reasons.iter().filter_map(|reason| remedy(reason, denial, principal.caller()?)).collect()
+/// What mends this reason of a policy that takes these roles.
+pub(super) fn of(reason: &str, roles: &[Role], principal: &Principal) -> String {
+    let of_caller = principal.caller().and_then(|caller| of_caller(reason, roles, caller));
+    let of_code = || codes().find(|code| code.code == reason).map(|code| code.remedy.to_owned());
+    of_caller.or_else(of_code).unwrap_or_default()
 }
 
-fn remedy(reason: &str, denial: &Denial, caller: &Caller) -> Option<String> {
+fn of_caller(reason: &str, roles: &[Role], caller: &Caller) -> Option<String> {
     match reason {
-        "role_missing" => Some(role(denial, caller)),
+        "role_missing" => Some(of_role(roles, caller)),
         "not_app_only" => Some(
             "the token is a user's; get one for the app itself, with the client credentials grant".to_owned(),
         ),
@@ -21,13 +25,12 @@ fn remedy(reason: &str, denial: &Denial, caller: &Caller) -> Option<String> {
         "client_not_allowed" => {
             Some(format!("{} is not among the clients that the settings allow", caller.client_id()))
         }
-        "target_missing" => Some("decided about each resource, which only a request names".to_owned()),
         _ => None,
     }
 }
 
-fn role(denial: &Denial, caller: &Caller) -> String {
-    let wanted: Vec<_> = denial.roles.iter().map(|role| role.value()).collect();
+fn of_role(roles: &[Role], caller: &Caller) -> String {
+    let wanted: Vec<_> = roles.iter().map(|role| role.value()).collect();
     let wanted = wanted.join(" and ");
     let client = caller.client_id();
     if caller.roles().is_empty() {

@@ -1,0 +1,65 @@
+//! The log of what failed in here.
+
+use super::RequestName;
+use crate::error::{Code, Failure};
+use crate::guard::{Admission, FloodLimit};
+use crate::metrics::Answer;
+
+/// Writes down what failed. Anybody can ask for it again and again, so that only some of it is written one by one.
+#[derive(Debug, Default)]
+pub(super) struct Failures(FloodLimit);
+
+impl Failures {
+    pub(super) fn write(&self, Failure(error): &Failure, name: &RequestName, answer: Answer) {
+        let code = answer.code.map_or("failed", |Code(code)| code);
+        if self.0.admit(code) == Admission::Count {
+            return;
+        }
+        let (status, method, route) = (answer.status.as_u16(), name.method(), name.route());
+        tracing::error!(status, code, error, method, route, request_id = name.request_id(), "failed");
+    }
+
+    /// Says how many were left out since the last time, where any were.
+    pub(super) fn sum_up(&self) {
+        for (code, left_out) in self.0.left_out() {
+            tracing::error!(code, left_out, "more requests failed");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::body::Body;
+    use axum::extract::Request;
+    use axum::routing::get;
+    use tower::ServiceExt;
+
+    use crate::error::ApiError;
+    use crate::metrics::Metrics;
+    use crate::observation::Observer;
+    use crate::router::surround;
+    use crate::store::StoreError;
+    use crate::test_log::TestLog;
+
+    #[tokio::test]
+    async fn a_flood_of_requests_that_fail_is_summed_up() {
+        async fn fails() -> ApiError {
+            StoreError::from(sqlx::Error::PoolTimedOut).into()
+        }
+        let observer = Observer::new(Metrics::new());
+        let routes = surround(Router::new().route("/", get(fails)), observer.clone());
+        let (log, _guard) = TestLog::start();
+        for _ in 0..2000 {
+            let response = routes.clone().oneshot(Request::new(Body::empty())).await.unwrap();
+            assert_eq!(response.status(), 503);
+        }
+        observer.upkeep();
+        let written = log.named("failed");
+        assert!((1..100).contains(&written.len()), "{}", written.len());
+        assert!(written[0]["error"].as_str().unwrap().starts_with("the store failed: "), "{}", written[0]);
+        let summaries = log.named("more requests failed");
+        assert_eq!(summaries.len(), 1);
+        assert_eq!(summaries[0]["left_out"].as_u64(), Some(2000 - written.len() as u64));
+    }
+}
