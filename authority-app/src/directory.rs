@@ -8,6 +8,7 @@ mod managed_identities;
 mod manifest;
 mod registration;
 mod registrations;
+mod secrets;
 mod tenants;
 
 use std::collections::HashMap;

@@ -17,8 +17,8 @@ use super::{AppRoleDefinition, Application, DirectoryError, OptionalClaims};
 use crate::credentials::{Credential, FederatedCredential, Secret, SecretHash};
 use credentials::{KeyCredential, federated};
 
-/// The hashes of the secrets whose values are known, by key id.
-pub(super) type SecretHashes = HashMap<Uuid, SecretHash>;
+/// The hashes of the secrets whose values are known, by app and key id: a copied manifest has the ids of the other.
+pub(super) type SecretHashes = HashMap<(ClientId, Uuid), SecretHash>;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -140,7 +140,7 @@ impl Manifest {
     fn credentials(&self, file: &str, secrets: &SecretHashes) -> Result<Vec<Credential>, DirectoryError> {
         let secret = |credential: &PasswordCredential| {
             let PasswordCredential { key_id, start_date_time: start, end_date_time: end } = *credential;
-            let hash = secrets.get(&key_id)?.clone();
+            let hash = secrets.get(&(self.app_id, key_id))?.clone();
             Some(Credential::Secret(Secret { key_id, hash, start, end }))
         };
         let mut credentials: Vec<Credential> = self.password_credentials.iter().filter_map(secret).collect();
