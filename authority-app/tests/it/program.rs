@@ -184,6 +184,26 @@ async fn the_health_check_tells_whether_it_serves() {
     assert_eq!(code, 1, "no longer running: {error}");
 }
 
+#[tokio::test]
+#[cfg(unix)]
+async fn the_health_check_uses_up_no_fault_and_is_in_no_journal() {
+    let listen = format!("127.0.0.1:{}", free_port());
+    let variables = [("SERVER__LISTEN", listen.as_str()), ("ADMIN__LISTEN", "127.0.0.1:0")];
+    let serving = Serving::start(&["serve"], &variables);
+    let admin = serving.banner.split("  admin ").nth(1).unwrap().trim().to_owned();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let script = serde_json::json!([{ "kind": "status", "status": 500 }]);
+    for endpoint in ["keys", "discovery_v1", "discovery_v2", "token"] {
+        let faults = serde_json::json!({ "endpoint": endpoint, "script": script });
+        assert_eq!(send(http.post(format!("{admin}faults")).json(&faults)).await.status, 204);
+    }
+    assert_eq!(run(&["healthcheck"], &variables), (0, String::new()));
+    let journal = send(http.get(format!("{admin}journal"))).await;
+    assert_eq!(journal.json().number("count"), 0, "{journal:?}");
+    drop(http);
+    assert_eq!(serving.end().0, 0);
+}
+
 #[test]
 fn unusable_settings_end_it_with_code_2_and_one_line() {
     let folder = tempfile::tempdir().unwrap();
