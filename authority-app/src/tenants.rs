@@ -11,6 +11,7 @@ use shared::settings::KeyProblem;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::credentials::SeenAssertions;
 use crate::directory::{self, RegistrationError};
 use crate::faults::Faults;
 use crate::journal::Journal;
@@ -40,6 +41,8 @@ pub(crate) struct LiveTenant {
     pub(crate) clock: Clock,
     pub(crate) faults: Faults,
     pub(crate) journal: Arc<Journal>,
+    /// Its clients' assertions that were used, for strict mode.
+    pub(crate) seen: SeenAssertions,
 }
 
 /// Why there is no further tenant.
@@ -136,7 +139,11 @@ impl Tenants {
 
 impl LiveTenant {
     fn new(entry: directory::Tenant, keys: SigningKeys) -> Self {
-        let journal = if entry.has_own_key_set { Journal::of_a_test() } else { Journal::default() };
+        let (journal, seen) = if entry.has_own_key_set {
+            (Journal::of_a_test(), SeenAssertions::of_a_test())
+        } else {
+            (Journal::default(), SeenAssertions::default())
+        };
         Self {
             id: entry.id,
             entry: ArcSwap::from_pointee(entry),
@@ -144,6 +151,7 @@ impl LiveTenant {
             clock: Clock::default(),
             faults: Faults::default(),
             journal: Arc::new(journal),
+            seen,
         }
     }
 

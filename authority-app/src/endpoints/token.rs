@@ -67,7 +67,7 @@ impl Call<'_> {
         let client_id = request.client_id().and_then(|id| ClientId::parse(id).ok());
         let Self { state, version, base, context } = self;
         let setting = Setting { state, base, version: *version, now: context.now };
-        let mut response = match judge(resolved.named(), &request, setting).await {
+        let mut response = match judge(&resolved, &request, setting).await {
             Ok(grant) => self.granted(&grant),
             Err(refusal) => {
                 let mut response = self.refused(refusal);
