@@ -116,6 +116,9 @@ impl Authenticator {
             .filter(|algorithm| *algorithm == Algorithm::Rs256)
             .ok_or_else(|| assertion.unsupported())?;
         let found = federated::find(claimant.federated(), claims)?;
+        if claims.are_a_users() {
+            return Err(AssertionRefusal::UserToken);
+        }
         claims.check_time(claimant.now, None)?;
         let not_found = AssertionRefusal::WrongIssuerSignature { reason: "The key was not found." };
         let Some(kid) = &header.kid else { return Err(not_found) };

@@ -295,6 +295,7 @@ mod tests {
             ExpiredCertificate,
             NoMatch { part: Part::Issuer, value: echo() },
             OwnToken,
+            UserToken,
             CertificateNotYetValid,
             NoCertificateNamed,
             UnsupportedAlgorithm { algorithm: echo() },

@@ -13,6 +13,7 @@ use shared::secret::AccessToken;
 
 pub use application::Application;
 pub use client::{Client, TokenError};
+pub(crate) use credentials::NewSecret;
 
 use crate::catalogue::{self, BadToken, GoodToken};
 use crate::clock::Clock;

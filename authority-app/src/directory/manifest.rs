@@ -132,6 +132,7 @@ impl Manifest {
             optional_claims: self.optional_claims.map(OptionalClaims::from).unwrap_or_default(),
             credentials,
             is_public,
+            token_lifetime: None,
             is_multi_tenant: self.sign_in_audience.is_some_and(|audience| audience != "AzureADMyOrg"),
             required_roles,
         })
@@ -141,7 +142,8 @@ impl Manifest {
         let secret = |credential: &PasswordCredential| {
             let PasswordCredential { key_id, start_date_time: start, end_date_time: end } = *credential;
             let hash = secrets.get(&(self.app_id, key_id))?.clone();
-            Some(Credential::Secret(Secret { key_id, hash, start, end }))
+            let known_from = Timestamp::MIN;
+            Some(Credential::Secret(Secret { key_id, hash, start, end, known_from }))
         };
         let mut credentials: Vec<Credential> = self.password_credentials.iter().filter_map(secret).collect();
         for key in &self.key_credentials {

@@ -16,7 +16,7 @@ use super::token_request::TokenRequest;
 use super::{AppState, BaseUrl};
 use crate::context::Context;
 use crate::errors::{Echo, Endpoint, Refusal};
-use crate::grant::{EXPIRES_IN, Grant};
+use crate::grant::Grant;
 use crate::journal::{Caller, Reason};
 
 pub(super) async fn v1(
@@ -112,12 +112,14 @@ impl Call<'_> {
             trace_id = %self.context.trace_id,
             "issued a token"
         );
-        let (token_type, expires_in, ext_expires_in) = ("Bearer", EXPIRES_IN, EXPIRES_IN);
+        let (token_type, expires_in, refresh_in) = ("Bearer", grant.expires_in(), grant.refresh_in());
+        let ext_expires_in = expires_in;
         let mut response = match self.version {
             Version::V1 => Json(TokenResponseV1 {
                 token_type,
                 expires_in,
                 ext_expires_in,
+                refresh_in,
                 expires_on: claims.regular.exp,
                 not_before: claims.regular.nbf,
                 resource: grant.requested,
@@ -125,7 +127,8 @@ impl Call<'_> {
             })
             .into_response(),
             Version::V2 => {
-                Json(TokenResponseV2 { token_type, expires_in, ext_expires_in, access_token }).into_response()
+                Json(TokenResponseV2 { token_type, expires_in, ext_expires_in, refresh_in, access_token })
+                    .into_response()
             }
         };
         response.headers_mut().insert("x-ms-clitelem", HeaderValue::from_static("1,0,0,,"));

@@ -62,6 +62,9 @@ pub(crate) enum AssertionRefusal {
     #[error("AAD-issued tokens may not be used for federated identity flows.")]
     OwnToken,
     /// The number is known, the text assumed.
+    #[error("Only app tokens can be used as federated identity credentials.")]
+    UserToken,
+    /// The number is known, the text assumed.
     #[error("The certificate used to sign the client assertion is not within its validity period.")]
     CertificateNotYetValid,
     #[error(
@@ -110,6 +113,7 @@ impl AssertionRefusal {
             Self::NoMatch { part: Part::Audience, .. } => row(700212),
             Self::NoMatch { part: Part::Subject, .. } => row(700213),
             Self::OwnToken => row(700222),
+            Self::UserToken => row(700229), // error assumed
             Self::CertificateNotYetValid => row(1000502),
             Self::NoCertificateNamed => row(5002723),
             Self::UnsupportedAlgorithm { .. } => row(5002738),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::world::{Answer, World, form, part, send};
 
-async fn ask(world: &World, method: Method, path: &str, body: Option<&Value>) -> Answer {
+pub(crate) async fn ask(world: &World, method: Method, path: &str, body: Option<&Value>) -> Answer {
     let url = world.authority.admin_url().unwrap().join(path).unwrap();
     let request = Client::builder().no_proxy().build().unwrap().request(method, url);
     send(match body {
@@ -15,11 +15,11 @@ async fn ask(world: &World, method: Method, path: &str, body: Option<&Value>) ->
     .await
 }
 
-async fn post(world: &World, path: &str, body: Value) -> Answer {
+pub(crate) async fn post(world: &World, path: &str, body: Value) -> Answer {
     ask(world, Method::POST, path, Some(&body)).await
 }
 
-fn value(answer: &Answer) -> Value {
+pub(crate) fn value(answer: &Answer) -> Value {
     assert!(answer.status.is_success(), "{answer:?}");
     serde_json::from_str(&answer.body).unwrap()
 }

@@ -6,6 +6,7 @@
 )]
 
 mod admin;
+mod admin_apps;
 mod admin_tenants;
 mod assertions;
 mod directories;
