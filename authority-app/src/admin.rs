@@ -32,7 +32,7 @@
 //! | `POST /keys/restore` | `kid`, `tenant`? | 204; a removed key is published again |
 //! | `POST /keys/emergency` | `tenant`? | 204; all keys are replaced at once |
 //! | `POST /keys/roll` | `tenant`? | 204; announces a key and promotes it |
-//! | `POST /faults` | `endpoint`, `script`, `tenant`? | 204; `endpoint` is `token`, `discovery_v1`, `discovery_v2`, `keys` or `instance`; see below |
+//! | `POST /faults` | `endpoint`, `script`, `tenant`? | 204; `endpoint` is `token`, `discovery_v1`, `discovery_v2`, `keys`, `instance` or `managed_identity`; see below |
 //! | `POST /clock` | exactly one of `advance_seconds`, `rewind_seconds`, `set`, `freeze`, `resume`, `reset`; `tenant`? | 200 `now` |
 //! | `GET /journal?tenant=&endpoint=&within_seconds=` | | 200 `count` and `entries`; without `tenant`, those of every tenant; within the time just past by the machine's clock |
 //! | `DELETE /journal?tenant=` | | 204 |
@@ -45,9 +45,11 @@
 //! An app is made with all that is asked for, or not at all.
 //!
 //! A script is a list of faults, one for each request: `{"kind":"status","status":503,"retry_after_seconds":2}`,
-//! `{"kind":"status","status":429,"plain_text":true}`, `{"kind":"latency","milliseconds":200}` with an optional fault
-//! `then`, or one of the kinds `none`, `truncated`, `reset`, `hang`, `wrong_issuer`, `empty_key_set`, `broken_key_set`,
-//! and `content_type` with a `content_type`.
+//! `{"kind":"status","status":429,"plain_text":true}`, `{"kind":"latency","milliseconds":200}` (ten minutes at most) with
+//! an optional fault `then`, `{"kind":"answer","status":302,"headers":{"location":"…"},"body":"…"}` for any answer of 200
+//! to 599, or one of the kinds `none`, `truncated`, `reset`, `hang`, `wrong_issuer`, `empty_key_set`, `broken_key_set`,
+//! and `content_type` with a `content_type`. `{"kind":"throttle","requests":5,"window_seconds":60}` stays, until another
+//! script takes its place: 429 for what comes beyond so many requests within the time just past, by the tenant's clock.
 
 mod apps;
 mod body;
