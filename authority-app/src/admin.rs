@@ -11,7 +11,7 @@
 //! |---|---|---|
 //! | `GET /health` | | 200 while it serves |
 //! | `POST /tokens` | `client_id`, `resource`, `tenant`?, `claims`? | 200 `access_token`, with claims of one's choosing |
-//! | `POST /tenants` | `{}` | 201 the new tenant's `id`, `instance`, `issuer`, `token_endpoint` |
+//! | `POST /tenants` | `{}` | 201 the new tenant's `id`, `instance`, `issuer`, `token_endpoint`; of more than a thousand, the one used the longest ago is forgotten |
 //! | `DELETE /tenants/{tenant}` | | 204; 404 for one that no test made |
 //! | `POST /tenants/{tenant}/applications` | `name`, `roles`?, `identifier_uris`?, `token_version`?, `token_lifetime_seconds`?, `idtyp`?, `use_guid`?, `assignment_required`? | 201 `client_id`, `app_id_uri` |
 //! | `POST /tenants/{tenant}/clients` | `name`, `secrets`?, `certificates`?, `federated`?, `public`?; see below | 201 `client_id`, `client_secret`, `key_id`, `object_id`, `secrets` |
@@ -34,7 +34,7 @@
 //! | `POST /keys/roll` | `tenant`? | 204; announces a key and promotes it |
 //! | `POST /faults` | `endpoint`, `script`, `tenant`? | 204; `endpoint` is `token`, `discovery_v1`, `discovery_v2`, `keys`, `instance` or `managed_identity`; see below |
 //! | `POST /clock` | exactly one of `advance_seconds`, `rewind_seconds`, `set`, `freeze`, `resume`, `reset`; `tenant`? | 200 `now` |
-//! | `GET /journal?tenant=&endpoint=&within_seconds=` | | 200 `count` and `entries`; without `tenant`, those of every tenant; within the time just past by the machine's clock |
+//! | `GET /journal?tenant=&endpoint=&client_id=&within_seconds=` | `least`?, `most`?, `most_within_seconds`? | 200 `count` and `entries`; without `tenant`, those of every tenant; within the time just past by the machine's clock; see below |
 //! | `DELETE /journal?tenant=` | | 204 |
 //! | `GET /bad-tokens?client_id=&resource=&tenant=` | | 200 `tokens`, each with what is wrong and what to answer |
 //! | `GET /good-tokens?client_id=&resource=&tenant=` | | 200 `tokens`, each odd and valid |
@@ -43,6 +43,9 @@
 //! answer in the same order: each an object with `start`? and `end`? (RFC 3339), or `known_after_seconds`?, before which
 //! it is a wrong one. A certificate is its DER in base64. `federated` lists objects with `issuer`, `subject`, `audience`.
 //! An app is made with all that is asked for, or not at all.
+//!
+//! `least` and `most` are what a test expects: another number of entries is answered with 409, which has `expected` as
+//! well. With `most_within_seconds`, the number is the most that came within any time of that length.
 //!
 //! A script is a list of faults, one for each request: `{"kind":"status","status":503,"retry_after_seconds":2}`,
 //! `{"kind":"status","status":429,"plain_text":true}`, `{"kind":"latency","milliseconds":200}` (ten minutes at most) with

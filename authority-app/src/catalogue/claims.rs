@@ -178,7 +178,7 @@ fn versions(forge: &Forge) -> Cases {
         (
             "v1-issuer-without-slash",
             "no issuer of either version",
-            json!({ "ver": "1.0", "iss": v1.trim_end_matches('/'), "appid": forge.text("azp"), "azp": null }),
+            json!({ "ver": "1.0", "iss": v1.trim_end_matches('/'), "appid": forge.client(), "azp": null }),
         ),
         ("v1-issuer-with-v2-path", "no issuer of either version", json!({ "iss": format!("{v2}/") })),
         (

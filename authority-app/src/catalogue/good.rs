@@ -59,7 +59,7 @@ fn claims(forge: &Forge) -> Cases {
         ),
         ("idtyp", "with the optional claim `idtyp`", json!({ "idtyp": "app" })),
         ("actor", "with an actor, who has no say here", json!({ "act": { "sub": "another" } })),
-        ("certificate", "from a client that used a certificate", json!({ "azpacr": "2" })),
+        ("certificate", "from a client that used a certificate", json!({ forge.class_claim(): "2" })),
         (
             "clock-ahead",
             "issued by a clock that is half a minute ahead",

@@ -5,7 +5,7 @@
 
 mod credentials;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
@@ -115,6 +115,7 @@ impl Manifest {
                 return Err(DirectoryError::key(file, "api.requestedAccessTokenVersion", remedy));
             }
         };
+        self.check(file, token_version)?;
         let required = self.required_resource_access.iter();
         let required_roles = required.flat_map(RequiredResource::roles).collect();
         let credentials = self.credentials(file, secrets)?;
@@ -136,6 +137,29 @@ impl Manifest {
             is_multi_tenant: self.sign_in_audience.is_some_and(|audience| audience != "AzureADMyOrg"),
             required_roles,
         })
+    }
+
+    /// What Graph refuses as well: a tenant has no such registration.
+    fn check(&self, file: &str, version: Version) -> Result<(), DirectoryError> {
+        let (mut ids, mut values) = (HashSet::new(), HashSet::new());
+        for role in &self.app_roles {
+            let problem = |member: &str, text: &str| {
+                let problem = format!("{text} stands there twice; two roles of an app have two of them");
+                Err(DirectoryError::key(file, &format!("appRoles.{member}"), problem))
+            };
+            if !ids.insert(role.id) {
+                return problem("id", &role.id.to_string());
+            }
+            if let Some(value) = role.value.as_ref().filter(|value| !values.insert(value.as_str())) {
+                return problem("value", value.as_str());
+            }
+        }
+        let audience = self.sign_in_audience.as_deref().unwrap_or_default();
+        if version == Version::V1 && audience.contains("PersonalMicrosoftAccount") {
+            let remedy = format!("write 2: with the `signInAudience` {audience} there are no other tokens");
+            return Err(DirectoryError::key(file, "api.requestedAccessTokenVersion", remedy));
+        }
+        Ok(())
     }
 
     fn credentials(&self, file: &str, secrets: &SecretHashes) -> Result<Vec<Credential>, DirectoryError> {

@@ -112,7 +112,7 @@ impl Client {
     /// Acquires a token for an API: over https, with the secret, from the v2 endpoint.
     ///
     /// # Errors
-    /// The stand-in was not reached, or refused.
+    /// The stand-in was not reached, refused, or did not answer within half a minute.
     pub async fn token(&self, api: &Application) -> Result<AccessToken, TokenError> {
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", CLIENT_CREDENTIALS)

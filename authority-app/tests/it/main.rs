@@ -9,6 +9,7 @@ mod admin;
 mod admin_apps;
 mod admin_tenants;
 mod assertions;
+mod catalogue_v1;
 mod directories;
 mod discovery;
 mod envelope;

@@ -196,6 +196,24 @@ fn what_is_wrong_is_named_with_file_key_and_remedy() {
         ),
         ("object_id = \"9f3c7a51", "object_id = \"canary", "directory.toml: line ", "not a GUID"),
         (
+            "object_id = \"9f3c7a51-2d84-4b6e-a0f9-c15d8e7b3264\"",
+            "object_id = \"e5081c9f-a7b3-4d26-93fe-60d2b4c8a715\"",
+            "`tenants.service_principals.object_id`: e5081c9f-",
+            "that of DemoClientApp and of DemoResourceApp",
+        ),
+        (
+            "\"id\": \"c125abc9-00a9-469d-a02c-5cfffc6d2d9c\"",
+            "\"id\": \"f8d39977-e31e-460b-b92c-9cef51d14f98\"",
+            "DemoResourceApp.json: `appRoles.id`: f8d39977-",
+            "twice",
+        ),
+        (
+            "\"value\": \"Resource.Read\"",
+            "\"value\": \"Resource.Write\"",
+            "DemoResourceApp.json: `appRoles.value`: Resource.Write",
+            "twice",
+        ),
+        (
             "[[tenants.service_principals]]\napp = \"b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4\"",
             "[[tenants.service_principals]]\napp = \"b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a5\"",
             "`tenants.service_principals.app`",
@@ -212,6 +230,25 @@ fn what_is_wrong_is_named_with_file_key_and_remedy() {
         let error = load(&edited(from, to), &[]).unwrap_err();
         assert!(error.contains(place) && error.contains(remedy), "{to}: {error}");
         assert!(!error.contains("canary") && !error.contains("7042") && !error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn an_app_for_personal_accounts_has_v2_tokens() {
+    for (version, refused) in [("null", true), ("1", true), ("2", false)] {
+        let mut files = Files::seeded();
+        let (_, text) =
+            files.manifests.iter_mut().find(|(name, _)| name.contains("DemoResourceApp")).unwrap();
+        *text = text.replace("\"AzureADMyOrg\"", "\"AzureADandPersonalMicrosoftAccount\"").replace(
+            "\"requestedAccessTokenVersion\": 2",
+            &format!("\"requestedAccessTokenVersion\": {version}"),
+        );
+        let error = load(&files, &[]).err().unwrap_or_default();
+        assert_eq!(
+            error.contains("write 2: with the `signInAudience` AzureADandPersonal"),
+            refused,
+            "{error}"
+        );
     }
 }
 
