@@ -69,6 +69,9 @@ pub enum TenantError {
 impl Tenants {
     /// The tenants of a directory. The keys of the first are in the folder itself, those of others in one of their own.
     pub(crate) fn open(directory: &Directory, folder: &DataFolder) -> Result<Self, KeyProblem> {
+        // Keys for the first tenant that a test makes are in the making while the rest starts.
+        let spare_keys = Arc::new(SpareKeys::new(folder.folder("spare")?));
+        spare_keys.refill();
         let (mut by_id, mut first) = (HashMap::new(), None);
         for entry in directory.tenants() {
             let own = if first.is_none() {
@@ -86,7 +89,7 @@ impl Tenants {
             domains: directory.domains().clone(),
             first,
             uses: AtomicU64::new(0),
-            spare_keys: Arc::new(SpareKeys::new(folder.folder("spare")?)),
+            spare_keys,
             journal: Arc::default(),
         })
     }

@@ -90,10 +90,10 @@ impl Call<'_> {
         let Some(tenant) = self.state.tenants.tenant(grant.tenant.id) else {
             return self.refused(Refusal::NoTenant); // removed meanwhile
         };
-        let keys = tenant.keys.snapshot();
+        let key = tenant.keys.current();
         let signed = serde_json::to_vec(&claims)
             .map_err(|error| error.to_string())
-            .and_then(|json| keys.current().sign(grant.version(), &json).map_err(|error| error.to_string()));
+            .and_then(|json| key.sign(grant.version(), &json).map_err(|error| error.to_string()));
         let access_token = match &signed {
             Ok(token) => token,
             Err(error) => {
