@@ -115,6 +115,7 @@ fn as_text<T: fmt::Display, S: Serializer>(number: &T, serializer: S) -> Result<
     serializer.collect_str(number)
 }
 
+#[expect(clippy::ref_option, reason = "the signature is serde's")]
 fn as_text_if_some<S: Serializer>(number: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
     match number {
         Some(number) => serializer.collect_str(number),

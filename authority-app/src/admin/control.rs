@@ -143,12 +143,11 @@ pub(super) async fn journal(State(state): State<AppState>, Query(wanted): Query<
     let window = wanted.most_within_seconds.map(Duration::from_secs);
     let count = window.map_or(entries.len(), |window| entries.most_within_any(window));
     let shown: Vec<&Entry> = entries.iter().map(AsRef::as_ref).collect();
-    let mut body = json!({ "count": count, "entries": shown });
     let expected = wanted.expected();
     if expected.contains(count) {
-        return Json(body).into_response();
+        return Json(json!({ "count": count, "entries": shown })).into_response();
     }
-    body["expected"] = expected.to_string().into();
+    let body = json!({ "count": count, "expected": expected.to_string(), "entries": shown });
     (StatusCode::CONFLICT, Json(body)).into_response()
 }
 

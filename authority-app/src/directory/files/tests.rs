@@ -196,6 +196,29 @@ fn what_is_wrong_is_named_with_file_key_and_remedy() {
         ),
         ("object_id = \"9f3c7a51", "object_id = \"canary", "directory.toml: line ", "not a GUID"),
         (
+            "[[tenants.service_principals]]\napp = \"b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4\"",
+            "[[tenants.service_principals]]\napp = \"b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a5\"",
+            "`tenants.service_principals.app`",
+            "add it",
+        ),
+        (
+            "domains = [\"contoso.com\"]",
+            "domains = [\"contoso.com\", \"Contoso.com\"]",
+            "`tenants.domains`",
+            "two tenants",
+        ),
+    ];
+    for (from, to, place, remedy) in cases {
+        let error = load(&edited(from, to), &[]).unwrap_err();
+        assert!(error.contains(place) && error.contains(remedy), "{to}: {error}");
+        assert!(!error.contains("canary") && !error.contains("7042") && !error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn what_stands_twice_in_no_tenant_is_named() {
+    let cases = [
+        (
             "object_id = \"9f3c7a51-2d84-4b6e-a0f9-c15d8e7b3264\"",
             "object_id = \"e5081c9f-a7b3-4d26-93fe-60d2b4c8a715\"",
             "`tenants.service_principals.object_id`: e5081c9f-",
@@ -213,23 +236,10 @@ fn what_is_wrong_is_named_with_file_key_and_remedy() {
             "DemoResourceApp.json: `appRoles.value`: Resource.Write",
             "twice",
         ),
-        (
-            "[[tenants.service_principals]]\napp = \"b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4\"",
-            "[[tenants.service_principals]]\napp = \"b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a5\"",
-            "`tenants.service_principals.app`",
-            "add it",
-        ),
-        (
-            "domains = [\"contoso.com\"]",
-            "domains = [\"contoso.com\", \"Contoso.com\"]",
-            "`tenants.domains`",
-            "two tenants",
-        ),
     ];
-    for (from, to, place, remedy) in cases {
+    for (from, to, place, problem) in cases {
         let error = load(&edited(from, to), &[]).unwrap_err();
-        assert!(error.contains(place) && error.contains(remedy), "{to}: {error}");
-        assert!(!error.contains("canary") && !error.contains("7042") && !error.contains('\n'), "{error}");
+        assert!(error.contains(place) && error.contains(problem) && !error.contains('\n'), "{error}");
     }
 }
 
