@@ -11,12 +11,18 @@
 //! |---|---|---|
 //! | `GET /health` | | 200 while it serves |
 //! | `POST /tokens` | `client_id`, `resource`, `tenant`?, `claims`? | 200 `access_token`, with claims of one's choosing |
-//! | `POST /tenants` | `{}` | 201 the new tenant's `id`, `instance`, `issuer`, `token_endpoint` |
+//! | `POST /tenants` | `{}` | 201 the new tenant's `id`, `instance`, `issuer`, `token_endpoint`; of more than a thousand, the one used the longest ago is forgotten |
 //! | `DELETE /tenants/{tenant}` | | 204; 404 for one that no test made |
-//! | `POST /tenants/{tenant}/applications` | `name`, `roles`?, `token_version`?, `idtyp`?, `assignment_required`? | 201 `client_id`, `app_id_uri` |
-//! | `POST /tenants/{tenant}/clients` | `name` | 201 `client_id`, `client_secret`, `object_id` |
+//! | `POST /tenants/{tenant}/applications` | `name`, `roles`?, `identifier_uris`?, `token_version`?, `token_lifetime_seconds`?, `idtyp`?, `use_guid`?, `assignment_required`? | 201 `client_id`, `app_id_uri` |
+//! | `POST /tenants/{tenant}/clients` | `name`, `secrets`?, `certificates`?, `federated`?, `public`?; see below | 201 `client_id`, `client_secret`, `key_id`, `object_id`, `secrets` |
+//! | `POST /tenants/{tenant}/secrets` | `client_id`, and a secret as below | 201 `key_id`, `client_secret` |
+//! | `POST /tenants/{tenant}/secrets/remove` | `client_id`, `key_id` | 204 |
+//! | `POST /tenants/{tenant}/certificates` | `client_id`, `certificate` | 204 |
+//! | `POST /tenants/{tenant}/certificates/remove` | `client_id`, `certificate` | 204 |
+//! | `POST /tenants/{tenant}/requests` | as `grants` | 204; the client asks for the role, which gives it nothing |
 //! | `POST /tenants/{tenant}/grants` | `client_id`, `resource` (a client id), `role` | 204 |
 //! | `POST /tenants/{tenant}/grants/revoke` | as `grants` | 204; tokens that were issued keep the role |
+//! | `POST /tenants/{tenant}/roles/disable` | `client_id` of an API, `role` | 204; who has the role keeps it |
 //! | `POST /tenants/{tenant}/enabled` | `client_id` of a client or an API, `enabled` | 204 |
 //! | `GET /keys?tenant=` | | 200 `keys`: each `kid` with its `state` |
 //! | `POST /keys/announce` | `tenant`? | 200 `kid` of a key that is published and signs nothing yet |
@@ -26,20 +32,32 @@
 //! | `POST /keys/restore` | `kid`, `tenant`? | 204; a removed key is published again |
 //! | `POST /keys/emergency` | `tenant`? | 204; all keys are replaced at once |
 //! | `POST /keys/roll` | `tenant`? | 204; announces a key and promotes it |
-//! | `POST /faults` | `endpoint`, `script`, `tenant`? | 204; `endpoint` is `token`, `discovery_v1`, `discovery_v2`, `keys` or `instance`; see below |
+//! | `POST /faults` | `endpoint`, `script`, `tenant`? | 204; `endpoint` is `token`, `discovery_v1`, `discovery_v2`, `keys`, `instance` or `managed_identity`; see below |
 //! | `POST /clock` | exactly one of `advance_seconds`, `rewind_seconds`, `set`, `freeze`, `resume`, `reset`; `tenant`? | 200 `now` |
-//! | `GET /journal?tenant=&endpoint=&within_seconds=` | | 200 `count` and `entries`; without `tenant`, those of every tenant; within the time just past by the machine's clock |
+//! | `GET /journal?tenant=&endpoint=&client_id=&within_seconds=` | `least`?, `most`?, `most_within_seconds`? | 200 `count` and `entries`; without `tenant`, those of every tenant; within the time just past by the machine's clock; see below |
 //! | `DELETE /journal?tenant=` | | 204 |
 //! | `GET /bad-tokens?client_id=&resource=&tenant=` | | 200 `tokens`, each with what is wrong and what to answer |
 //! | `GET /good-tokens?client_id=&resource=&tenant=` | | 200 `tokens`, each odd and valid |
 //!
+//! A client has a secret that lasts for two years, `client_secret`, and those of `secrets`, whose values are in the
+//! answer in the same order: each an object with `start`? and `end`? (RFC 3339), or `known_after_seconds`?, before which
+//! it is a wrong one. A certificate is its DER in base64. `federated` lists objects with `issuer`, `subject`, `audience`.
+//! An app is made with all that is asked for, or not at all.
+//!
+//! `least` and `most` are what a test expects: another number of entries is answered with 409, which has `expected` as
+//! well. With `most_within_seconds`, the number is the most that came within any time of that length.
+//!
 //! A script is a list of faults, one for each request: `{"kind":"status","status":503,"retry_after_seconds":2}`,
-//! `{"kind":"status","status":429,"plain_text":true}`, `{"kind":"latency","milliseconds":200}` with an optional fault
-//! `then`, or one of the kinds `none`, `truncated`, `reset`, `hang`, `wrong_issuer`, `empty_key_set`, `broken_key_set`,
-//! and `content_type` with a `content_type`.
+//! `{"kind":"status","status":429,"plain_text":true}`, `{"kind":"latency","milliseconds":200}` (ten minutes at most) with
+//! an optional fault `then`, `{"kind":"answer","status":302,"headers":{"location":"…"},"body":"…"}` for any answer of 200
+//! to 599, or one of the kinds `none`, `truncated`, `reset`, `hang`, `wrong_issuer`, `empty_key_set`, `broken_key_set`,
+//! and `content_type` with a `content_type`. `{"kind":"throttle","requests":5,"window_seconds":60}` stays, until another
+//! script takes its place: 429 for what comes beyond so many requests within the time just past, by the tenant's clock.
 
+mod apps;
 mod body;
 mod control;
+mod credentials;
 mod keys;
 mod one_at_a_time;
 mod registrations;
@@ -64,15 +82,21 @@ use body::Body;
 use one_at_a_time::OneAtATime;
 
 /// What `GET /` answers.
-const ROUTES: [&str; 23] = [
+const ROUTES: [&str; 29] = [
     "GET /health",
     "POST /tokens",
     "POST /tenants",
     "DELETE /tenants/{tenant}",
     "POST /tenants/{tenant}/applications",
     "POST /tenants/{tenant}/clients",
+    "POST /tenants/{tenant}/secrets",
+    "POST /tenants/{tenant}/secrets/remove",
+    "POST /tenants/{tenant}/certificates",
+    "POST /tenants/{tenant}/certificates/remove",
+    "POST /tenants/{tenant}/requests",
     "POST /tenants/{tenant}/grants",
     "POST /tenants/{tenant}/grants/revoke",
+    "POST /tenants/{tenant}/roles/disable",
     "POST /tenants/{tenant}/enabled",
     "GET /keys",
     "POST /keys/announce",
@@ -98,10 +122,16 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/tokens", post(mint))
         .route("/tenants", post(registrations::tenant))
         .route("/tenants/{tenant}", delete(registrations::remove))
-        .route("/tenants/{tenant}/applications", post(registrations::application))
-        .route("/tenants/{tenant}/clients", post(registrations::client))
+        .route("/tenants/{tenant}/applications", post(apps::application))
+        .route("/tenants/{tenant}/clients", post(apps::client))
+        .route("/tenants/{tenant}/secrets", post(credentials::add_secret))
+        .route("/tenants/{tenant}/secrets/remove", post(credentials::remove_secret))
+        .route("/tenants/{tenant}/certificates", post(credentials::add_certificate))
+        .route("/tenants/{tenant}/certificates/remove", post(credentials::remove_certificate))
+        .route("/tenants/{tenant}/requests", post(registrations::request))
         .route("/tenants/{tenant}/grants", post(registrations::grant))
         .route("/tenants/{tenant}/grants/revoke", post(registrations::revoke))
+        .route("/tenants/{tenant}/roles/disable", post(registrations::disable_role))
         .route("/tenants/{tenant}/enabled", post(registrations::enabled))
         .route("/keys", get(keys::list))
         .route("/keys/announce", post(keys::announce))

@@ -6,8 +6,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, ToSpan};
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, NameConstraints, date_time_ymd,
 };
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -15,6 +15,7 @@ use shared::server::ServerCertificate;
 use shared::settings::KeyProblem;
 
 use crate::DataFolder;
+use crate::origin::{MICROSOFT, is_microsofts};
 
 /// The file that holds the authority: its private key, then its certificate. One file, so that they always match.
 pub(crate) const FILE: &str = "certificate-authority.pem";
@@ -54,9 +55,13 @@ impl CertificateAuthority {
     /// Issues a server certificate for DNS names and IP addresses.
     ///
     /// # Errors
-    /// One of them is neither.
+    /// One of them is neither, or a host of Microsoft's.
     pub fn issue<N: AsRef<str>>(&self, names: &[N]) -> Result<IssuedCertificate, IssueError> {
         let names: Vec<String> = names.iter().map(|name| name.as_ref().to_owned()).collect();
+        // Whoever trusts this authority for a test trusts it with the real Entra as well.
+        if let Some(name) = names.iter().find(|name| is_microsofts(name)) {
+            return Err(IssueError::Microsofts(name.clone()));
+        }
         let mut params = CertificateParams::new(names.clone())?;
         set_validity(&mut params, SERVER_DAYS.days());
         params.distinguished_name = rcgen::DistinguishedName::new();
@@ -114,13 +119,23 @@ impl fmt::Debug for IssuedCertificate {
 
 /// Whoever asked: a certificate cannot be issued for these names.
 #[derive(Debug, thiserror::Error)]
-#[error("no certificate can be issued for these names")]
-pub struct IssueError(#[from] rcgen::Error);
+pub enum IssueError {
+    /// One of them is neither a DNS name nor an IP address.
+    #[error("no certificate can be issued for these names")]
+    Names(#[from] rcgen::Error),
+    /// The stand-in never passes for Microsoft.
+    #[error("`{0}` is a host of Microsoft's; no certificate is issued for one")]
+    Microsofts(String),
+}
 
 fn generate() -> Result<String, rcgen::Error> {
     let key = KeyPair::generate()?;
     let mut params = params();
     set_validity(&mut params, AUTHORITY_YEARS.years());
+    // Its key, in whosever hands, makes no certificate for them that a client takes (RFC 5280 section 4.2.1.10).
+    let excluded = MICROSOFT.iter().map(|&domain| GeneralSubtree::DnsName(domain.to_owned())).collect();
+    params.name_constraints =
+        Some(NameConstraints { permitted_subtrees: Vec::new(), excluded_subtrees: excluded });
     let certificate = params.self_signed(&key)?;
     Ok(format!("{}{}", key.serialize_pem(), certificate.pem()))
 }

@@ -33,7 +33,9 @@ The directory and `drift` need them: --whole keeps them.";
 const DRIFT_NOTE: &str = "\
 Exit codes: 0 no difference, 1 differences, one a line, 2 the export is unreadable or its app is not in the directory.
 
-An export is what `az ad app show --id ID` prints, Graph answers at /applications, or the portal offers as a download.";
+An export is what `az ad app show --id ID` prints, Graph answers at /applications, or the portal offers as a download;
+or a service principal, with what it was granted, which is where a missing consent shows:
+  az rest --url 'https://graph.microsoft.com/v1.0/servicePrincipals(appId='\''ID'\'')?$expand=appRoleAssignments'";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXPLAIN_EXAMPLES)]
@@ -70,7 +72,7 @@ pub(crate) struct Az {
 #[derive(Debug, Args)]
 #[command(after_help = DRIFT_NOTE)]
 pub(crate) struct Drift {
-    /// A manifest that a real tenant exported, in either format; `-` reads standard input.
+    /// A manifest that a real tenant exported, in either format, or a service principal; `-` reads standard input.
     export: PathBuf,
     /// The directory's app to compare it with; where it is left out, the one with the same client id.
     app: Option<String>,

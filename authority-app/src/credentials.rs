@@ -20,12 +20,12 @@ pub(crate) use federated::FederatedCredential;
 pub(crate) use place::Place;
 pub use secret::hash_secret;
 pub(crate) use secret::{Secret, SecretHash};
+pub(crate) use strict::SeenAssertions;
 
 use crate::errors::{AssertionRefusal, Refusal};
 use assertion::Assertion;
-use issuers::Issuers;
+use issuers::{Asking, Issuers};
 use rsa::Algorithm;
-use strict::SeenAssertions;
 
 /// A credential registered for an app.
 #[derive(Debug, Clone)]
@@ -48,17 +48,17 @@ pub(crate) enum Presented<'r> {
     Assertion(&'r str),
 }
 
-/// Checks credentials, and keeps what that takes: the keys of issuers, and in strict mode the assertions seen.
+/// Checks credentials, and keeps the keys of issuers, which that takes.
 #[derive(Debug)]
 pub(crate) struct Authenticator {
     issuers: Issuers,
-    strict: Option<SeenAssertions>,
+    strict: bool,
 }
 
 impl Authenticator {
     /// Fetches issuers' keys as `http` says; `strict` refuses assertions that only libraries' habits excuse.
     pub(crate) fn new(strict: bool, http: HttpClientSettings) -> Result<Self, KeyProblem> {
-        Ok(Self { issuers: Issuers::new(http)?, strict: strict.then(SeenAssertions::default) })
+        Ok(Self { issuers: Issuers::new(http)?, strict })
     }
 
     /// Whether what was presented is one of the claimant's credentials.
@@ -84,17 +84,18 @@ impl Authenticator {
 
     /// An assertion that the client made and signed with its certificate.
     fn check_own(&self, claimant: &Claimant<'_>, assertion: &Assertion<'_>) -> Result<(), AssertionRefusal> {
-        let rule = self.strict.as_ref().and_then(|_| strict::broken_rule(assertion, &claimant.place));
-        if let Some(rule) = rule {
+        let rule = self.strict.then(|| strict::broken_rule(assertion, &claimant.place));
+        if let Some(Some(rule)) = rule {
             return Err(AssertionRefusal::NotStandard { rule });
         }
         let claims = &assertion.claims;
         claimant.check_names(claims)?;
         claimant.check_certificate(assertion)?;
         claims.check_time(claimant.now, Some(claimant::MAX_LIFE))?;
-        if let (Some(seen), Some(jti), Some(exp)) = (&self.strict, &claims.jti, claims.exp) {
+        if let (true, Some(jti), Some(exp)) = (self.strict, &claims.jti, claims.exp) {
             let until = exp.at.saturating_add(claimant::SKEW).unwrap_or(exp.at);
-            seen.remember((claimant.place.tenant.id, claimant.client), jti, until, claimant.now)
+            let seen = claimant.seen;
+            seen.remember(claimant.client, jti, until, claimant.now)
                 .map_err(|rule| AssertionRefusal::NotStandard { rule })?;
         }
         Ok(())
@@ -107,7 +108,7 @@ impl Authenticator {
         assertion: &Assertion<'_>,
     ) -> Result<(), AssertionRefusal> {
         let (header, claims) = (&assertion.header, &assertion.claims);
-        if claims.iss.as_deref().is_some_and(|issuer| claimant.place.is_own_issuer(issuer)) {
+        if claims.iss.as_deref().is_some_and(|issuer| claimant.place.is_entra(issuer)) {
             return Err(AssertionRefusal::OwnToken);
         }
         // The one algorithm that Entra documents for issuers.
@@ -115,10 +116,14 @@ impl Authenticator {
             .filter(|algorithm| *algorithm == Algorithm::Rs256)
             .ok_or_else(|| assertion.unsupported())?;
         let found = federated::find(claimant.federated(), claims)?;
+        if claims.are_a_users() {
+            return Err(AssertionRefusal::UserToken);
+        }
         claims.check_time(claimant.now, None)?;
         let not_found = AssertionRefusal::WrongIssuerSignature { reason: "The key was not found." };
         let Some(kid) = &header.kid else { return Err(not_found) };
-        let key = self.issuers.key(&found.issuer, kid).await;
+        let asking = Asking { tenant: claimant.place.tenant.id, now: claimant.now };
+        let key = self.issuers.key(asking, &found.issuer, kid).await;
         let key = key.map_err(|_| AssertionRefusal::IssuerUnreachable)?.ok_or(not_found)?;
         if key.verifies(algorithm, assertion.message.as_bytes(), &assertion.signature) {
             return Ok(());

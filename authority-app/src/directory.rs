@@ -8,11 +8,13 @@ mod managed_identities;
 mod manifest;
 mod registration;
 mod registrations;
+mod secrets;
 mod tenants;
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use shared::azure_ad::Version;
 use shared::ids::{AppIdUri, ClientId, ObjectId, TenantId};
@@ -70,6 +72,8 @@ pub(crate) struct Application {
     pub(crate) identifier_uris: Vec<AppIdUri>,
     pub(crate) app_roles: Vec<AppRoleDefinition>,
     pub(crate) token_version: Version,
+    /// How long its access tokens last, where a policy of the tenant's says so.
+    pub(crate) token_lifetime: Option<Duration>,
     pub(crate) optional_claims: OptionalClaims,
     pub(crate) credentials: Vec<Credential>,
     /// Whether it is registered to work without a credential, as an app on a person's device.

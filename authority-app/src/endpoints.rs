@@ -24,7 +24,7 @@ use crate::context::{CLIENT_REQUEST_ID, Context};
 use crate::credentials::Authenticator;
 use crate::directory::Directory;
 use crate::errors::Refusal;
-use crate::faults::{self, Fault};
+use crate::faults::{self, Envelope, Fault, in_entras_envelope};
 use crate::journal::Reason;
 use crate::origin::Origin;
 use crate::tenant::Reach;
@@ -65,11 +65,12 @@ async fn identify(State(state): State<AppState>, mut request: Request, next: Nex
     let instance = state.origin.of(request.headers());
     request.extensions_mut().insert(context);
     request.extensions_mut().insert(BaseUrl(instance));
-    let fault = addressed.fault();
+    let fault = addressed.fault(context.now);
     let record = addressed.recording(context, fault.as_ref());
-    let unread = fault.as_ref().is_some_and(Fault::is_status);
+    let unread = fault.as_ref().is_some_and(Fault::leaves_unread);
     let caller = if unread { token_request::caller(&mut request).await } else { None };
-    let mut response = faults::answer(fault.as_ref(), &context, next.run(request)).await;
+    let envelope = (in_entras_envelope as Envelope, &context);
+    let mut response = faults::answer(fault.as_ref(), envelope, next.run(request)).await;
     if let Some(caller) = caller {
         response.extensions_mut().insert(caller);
     }

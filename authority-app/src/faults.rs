@@ -2,19 +2,27 @@
 
 mod broken_body;
 mod injection;
+mod parts;
+mod script;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use injection::answer;
+pub(crate) use injection::{Envelope, answer, in_entras_envelope};
 
 use crate::endpoint::Endpoint;
+use parts::{AnyStatus, Headers, Status};
+use script::Script;
 
 /// The most faults that one endpoint's script holds.
 const LONGEST_SCRIPT: usize = 1000;
+
+/// The longest that a fault delays an answer: longer than any client waits.
+const LONGEST_LATENCY: Duration = Duration::from_mins(10);
 
 /// The fault scripts of one tenant. Once a script has ended, its endpoint answers as ever.
 ///
@@ -26,7 +34,7 @@ const LONGEST_SCRIPT: usize = 1000;
 /// # }
 /// ```
 #[derive(Debug, Default)]
-pub struct Faults(Mutex<HashMap<Endpoint, VecDeque<Fault>>>);
+pub struct Faults(Mutex<HashMap<Endpoint, Script>>);
 
 /// What happens to one request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,12 +66,18 @@ enum Kind {
     WrongIssuer {},
     EmptyKeySet {},
     BrokenKeySet {},
+    Answer {
+        status: AnyStatus,
+        #[serde(default)]
+        headers: Headers,
+        #[serde(default)]
+        body: String,
+    },
+    Throttle {
+        requests: u16,
+        window_seconds: u32,
+    },
 }
-
-/// The status of an error, 400 to 599.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "u16", into = "u16")]
-struct Status(u16);
 
 impl Faults {
     /// Writes the script of an endpoint, in place of what is left of the one before: a fault a request.
@@ -71,14 +85,13 @@ impl Faults {
     /// What a fault does not fit, as [`Fault::wrong_issuer`] a key set, it leaves as it is. A script has at most 1000
     /// faults; those beyond are left out.
     pub fn on(&self, endpoint: Endpoint, script: impl IntoIterator<Item = Fault>) {
-        let script: VecDeque<Fault> = script.into_iter().take(LONGEST_SCRIPT).collect();
-        self.scripts().insert(endpoint, script);
+        self.scripts().insert(endpoint, Script::of(script.into_iter().take(LONGEST_SCRIPT)));
     }
 
     /// How many faults of an endpoint's script are still to come.
     #[must_use]
     pub fn remaining(&self, endpoint: Endpoint) -> usize {
-        self.scripts().get(&endpoint).map_or(0, VecDeque::len)
+        self.scripts().get(&endpoint).map_or(0, Script::remaining)
     }
 
     /// Ends all scripts.
@@ -86,12 +99,12 @@ impl Faults {
         self.scripts().clear();
     }
 
-    /// What is to happen to the next request.
-    pub(crate) fn next(&self, endpoint: Endpoint) -> Option<Fault> {
-        self.scripts().get_mut(&endpoint)?.pop_front().filter(|fault| *fault != Fault::none())
+    /// What is to happen to the next request, which comes now by the tenant's clock.
+    pub(crate) fn next(&self, endpoint: Endpoint, now: Timestamp) -> Option<Fault> {
+        self.scripts().get_mut(&endpoint)?.next(now).filter(|fault| *fault != Fault::none())
     }
 
-    fn scripts(&self) -> MutexGuard<'_, HashMap<Endpoint, VecDeque<Fault>>> {
+    fn scripts(&self) -> MutexGuard<'_, HashMap<Endpoint, Script>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -133,6 +146,30 @@ impl Fault {
     #[must_use]
     pub fn truncated() -> Self {
         Self(Kind::Truncated {})
+    }
+
+    /// Any other answer, in place of the regular one: a redirect, a page in HTML, a key set of one's own.
+    ///
+    /// A status below 200 or above 599 counts as 500. It has no `Content-Type` but one that [`Self::header`] gives it.
+    ///
+    /// ```
+    /// # use authority_app::Fault;
+    /// Fault::answer(302, "").header("location", "https://elsewhere.example/");
+    /// Fault::answer(200, "<html>Sign in</html>").header("content-type", "text/html");
+    /// ```
+    #[must_use]
+    pub fn answer(status: u16, body: impl Into<String>) -> Self {
+        let status = AnyStatus::try_from(status).unwrap_or(AnyStatus(500));
+        Self(Kind::Answer { status, headers: Headers::default(), body: body.into() })
+    }
+
+    /// 429 with `Retry-After` for what comes beyond so many requests within a time, by the tenant's clock.
+    ///
+    /// It ends no sooner than its script does: when another takes its place, or all are cleared.
+    #[must_use]
+    pub fn throttle(requests: u16, window: Duration) -> Self {
+        let window_seconds = u32::try_from(window.as_secs()).unwrap_or(u32::MAX);
+        Self(Kind::Throttle { requests, window_seconds })
     }
 
     /// The connection ends without an answer.
@@ -180,20 +217,29 @@ impl Fault {
         self
     }
 
-    /// The same, after this time.
+    /// The same with a header; one that HTTP does not allow is left out, as at any fault but an answer.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        if let Kind::Answer { headers, .. } = &mut self.0 {
+            headers.insert(name, value);
+        }
+        self
+    }
+
+    /// The same, after this time; after ten minutes at most.
     #[must_use]
     pub fn after(self, time: Duration) -> Self {
-        let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let milliseconds = u64::try_from(time.min(LONGEST_LATENCY).as_millis()).unwrap_or(u64::MAX);
         Self(Kind::Latency { milliseconds, then: Box::new(self.0) })
     }
 
-    /// Whether the request is answered with an error, unread.
-    pub(crate) fn is_status(&self) -> bool {
+    /// Whether the request is answered unread.
+    pub(crate) fn leaves_unread(&self) -> bool {
         let mut kind = &self.0;
         while let Kind::Latency { then, .. } = kind {
             kind = then;
         }
-        matches!(kind, Kind::Status { .. })
+        matches!(kind, Kind::Status { .. } | Kind::Answer { .. })
     }
 
     /// What the journal calls it.
@@ -215,6 +261,8 @@ impl Kind {
             Self::WrongIssuer {} => "wrong issuer".to_owned(),
             Self::EmptyKeySet {} => "empty key set".to_owned(),
             Self::BrokenKeySet {} => "broken key set".to_owned(),
+            Self::Answer { status, .. } => format!("answer {}", status.0),
+            Self::Throttle { .. } => "throttle".to_owned(),
         }
     }
 }
@@ -225,34 +273,20 @@ impl Default for Kind {
     }
 }
 
-impl TryFrom<u16> for Status {
-    type Error = &'static str;
-
-    fn try_from(status: u16) -> Result<Self, Self::Error> {
-        if (400..=599).contains(&status) { Ok(Self(status)) } else { Err("not a status of 400 to 599") }
-    }
-}
-
-impl From<Status> for u16 {
-    fn from(status: Status) -> Self {
-        status.0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_script_is_counted_down_and_ends() {
-        let faults = Faults::default();
+        let (faults, now) = (Faults::default(), Timestamp::UNIX_EPOCH);
         faults.on(Endpoint::Token, [Fault::status(500), Fault::none(), Fault::reset()]);
-        assert_eq!(faults.next(Endpoint::Keys), None);
-        assert_eq!(faults.next(Endpoint::Token), Some(Fault::status(500)));
-        assert_eq!(faults.next(Endpoint::Token), None);
+        assert_eq!(faults.next(Endpoint::Keys, now), None);
+        assert_eq!(faults.next(Endpoint::Token, now), Some(Fault::status(500)));
+        assert_eq!(faults.next(Endpoint::Token, now), None);
         assert_eq!(faults.remaining(Endpoint::Token), 1);
-        assert_eq!(faults.next(Endpoint::Token), Some(Fault::reset()));
-        assert_eq!(faults.next(Endpoint::Token), None);
+        assert_eq!(faults.next(Endpoint::Token, now), Some(Fault::reset()));
+        assert_eq!(faults.next(Endpoint::Token, now), None);
     }
 
     #[test]
@@ -263,13 +297,45 @@ mod tests {
             Fault::too_many_requests_in_plain_text(60),
             Fault::content_type("text/html"),
             Fault::latency(Duration::from_secs(1)),
+            Fault::answer(302, "").header("Location", "https://a.example"),
+            Fault::answer(200, "<html>").header("content-type", "text/html"),
+            Fault::throttle(5, Duration::from_mins(1)),
         ];
         let json = serde_json::to_string(&script).unwrap();
         assert_eq!(serde_json::from_str::<Vec<Fault>>(&json).unwrap(), script);
-        for wrong in [r#"{"kind":"status","status":200}"#, r#"{"kind":"fire"}"#, r#"{"kind":"reset","x":1}"#]
-        {
+        for wrong in [
+            r#"{"kind":"status","status":200}"#,
+            r#"{"kind":"fire"}"#,
+            r#"{"kind":"reset","x":1}"#,
+            r#"{"kind":"answer","status":199}"#,
+            r#"{"kind":"answer","status":600}"#,
+            r#"{"kind":"answer","status":200,"headers":{"a b":"c"}}"#,
+            r#"{"kind":"answer","status":200,"headers":{"a":"b\nc"}}"#,
+        ] {
             assert!(serde_json::from_str::<Fault>(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_throttled_endpoint_takes_so_many_requests_in_a_window_that_slides() {
+        let (faults, at) = (Faults::default(), |second| Timestamp::from_second(second).unwrap());
+        faults.on(Endpoint::Token, [Fault::throttle(2, Duration::from_mins(1)), Fault::reset()]);
+        let refused = |seconds| Some(Fault::too_many_requests(seconds));
+        for (second, expected) in [
+            (0, None),
+            (10, None),
+            (20, refused(40)),
+            (59, refused(1)),
+            (60, None),
+            (61, refused(9)),
+            (70, None),
+        ] {
+            assert_eq!(faults.next(Endpoint::Token, at(second)), expected, "{second}");
+        }
+        // A clock that goes back starts anew.
+        assert_eq!(faults.next(Endpoint::Token, at(0)), None);
+        faults.on(Endpoint::Token, [Fault::throttle(0, Duration::from_mins(1))]);
+        assert_eq!(faults.next(Endpoint::Token, at(0)), refused(60));
     }
 
     #[test]

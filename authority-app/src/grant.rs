@@ -1,5 +1,7 @@
 //! What a client was granted, and the claims that say so.
 
+use std::time::Duration;
+
 use aws_lc_rs::rand;
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
@@ -13,11 +15,11 @@ use crate::directory::{ServicePrincipal, Tenant};
 /// How far Entra back-dates `iat` and `nbf`, in seconds.
 const BACK_DATED: i64 = 300;
 
-/// A token's life from now, in seconds.
-const LIFE: i64 = 3600;
+/// A token's life from now where the resource's registration does not say.
+const LIFE: Duration = Duration::from_hours(1);
 
-/// The life that token responses tell, in seconds: one less, for the time that passed since.
-pub(crate) const EXPIRES_IN: u64 = 3599;
+/// From which life on an answer says when to renew the token.
+const LONG_LIFE: Duration = Duration::from_hours(2);
 
 /// A client's right to a token for a resource.
 #[derive(Debug)]
@@ -42,6 +44,21 @@ pub(crate) struct TokenClaims {
 }
 
 impl Grant<'_> {
+    /// How long the token lasts from now, in seconds.
+    fn life(&self) -> u64 {
+        self.resource.application.token_lifetime.unwrap_or(LIFE).as_secs()
+    }
+
+    /// The life that token responses tell, in seconds: one less, for the time that passed since.
+    pub(crate) fn expires_in(&self) -> u64 {
+        self.life().saturating_sub(1)
+    }
+
+    /// When a long-lived token is to be renewed, in seconds: after half of its life.
+    pub(crate) fn refresh_in(&self) -> Option<u64> {
+        (self.life() > LONG_LIFE.as_secs()).then(|| self.expires_in() / 2)
+    }
+
     /// The token's version: the resource decides, whatever endpoint was asked.
     ///
     /// <https://learn.microsoft.com/entra/identity-platform/access-tokens#token-formats>
@@ -64,7 +81,7 @@ impl Grant<'_> {
             aud: if as_guid { resource.client_id.to_string() } else { self.requested.to_owned() },
             iat: now - BACK_DATED,
             nbf: now - BACK_DATED,
-            exp: now + LIFE,
+            exp: now.saturating_add(i64::try_from(self.life()).unwrap_or(i64::MAX)),
             aio: Some(aio()),
             appid: of(Version::V1).map(|()| client.client_id),
             appidacr: of(Version::V1).map(|()| class.clone()),

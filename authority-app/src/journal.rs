@@ -130,8 +130,17 @@ impl Entries {
     /// The most requests to an endpoint that came within any time of this length.
     #[must_use]
     pub fn most_within(&self, time: Duration, endpoint: Endpoint) -> usize {
-        let times: Vec<Instant> =
-            self.iter().filter(|entry| entry.endpoint == endpoint).map(|entry| entry.at).collect();
+        self.only(|entry| entry.endpoint == endpoint).most_within_any(time)
+    }
+
+    /// Those of the entries that are wanted.
+    pub(crate) fn only(&self, is_wanted: impl Fn(&Entry) -> bool) -> Self {
+        Self(self.iter().filter(|entry| is_wanted(entry)).map(Arc::clone).collect())
+    }
+
+    /// The most entries that came within any time of this length.
+    pub(crate) fn most_within_any(&self, time: Duration) -> usize {
+        let times: Vec<Instant> = self.iter().map(|entry| entry.at).collect();
         let from = |start: &Instant| {
             times.iter().filter(|at| **at >= *start && at.duration_since(*start) <= time).count()
         };

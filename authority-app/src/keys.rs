@@ -29,10 +29,13 @@ const KNOWN_AT_MOST: usize = 8;
 
 /// The signing keys of one tenant, as an immutable set that a change replaces whole.
 ///
+/// A key is made when it is first needed, which takes some 100 ms of a core: the one that signs with the first token, and
+/// the other with the first look at what is published.
+///
 /// A rollover has four steps: [`Self::announce`], [`Self::promote`], [`Self::retire`], [`Self::remove`].
 #[derive(Debug)]
 pub struct SigningKeys {
-    set: ArcSwap<KeySet>,
+    set: OnceLock<ArcSwap<KeySet>>,
     source: Source,
     changes: Mutex<()>,
     foreign: OnceLock<Arc<SigningKey>>,
@@ -63,27 +66,21 @@ pub enum RollError {
 }
 
 impl SigningKeys {
-    /// Reads the keys of the folder; the first time, makes them.
+    /// Reads the keys of the folder; those that are missing are made when they are needed.
     pub(crate) fn open(folder: DataFolder) -> Result<Self, KeyProblem> {
-        let (kept, keys) = KeptKeys::open(folder, PUBLISHED_AT_LEAST)?;
-        let mut keys = keys.into_iter().map(Arc::new);
-        let current = keys.next().ok_or_else(|| KeyProblem::new("data.folder", "holds no signing key"))?;
-        let others = keys.map(|key| (key, KeyState::Published)).collect();
-        Ok(Self::new(KeySet { current, others }, Source::Kept(kept)))
+        let (kept, keys) = KeptKeys::open(folder)?;
+        let all = keys.len() >= PUBLISHED_AT_LEAST;
+        Ok(Self::new(if all { KeySet::of(keys) } else { None }, Source::Kept(kept)))
     }
 
-    /// Takes keys that were made ahead.
+    /// Takes a key that was made ahead, and another once somebody looks.
     pub(crate) fn of_spare(spare: &Arc<SpareKeys>) -> Result<Self, KeyProblem> {
-        let current = Arc::new(spare.take()?);
-        let mut others = Vec::new();
-        for _ in 1..PUBLISHED_AT_LEAST {
-            others.push((Arc::new(spare.take()?), KeyState::Announced));
-        }
-        Ok(Self::new(KeySet { current, others }, Source::Spare(Arc::clone(spare))))
+        Ok(Self::new(KeySet::of(vec![spare.take()?]), Source::Spare(Arc::clone(spare))))
     }
 
-    fn new(set: KeySet, source: Source) -> Self {
-        Self { set: ArcSwap::from_pointee(set), source, changes: Mutex::default(), foreign: OnceLock::new() }
+    fn new(set: Option<KeySet>, source: Source) -> Self {
+        let set = set.map(ArcSwap::from_pointee).map_or_else(OnceLock::new, OnceLock::from);
+        Self { set, source, changes: Mutex::default(), foreign: OnceLock::new() }
     }
 
     /// The ids of the keys and what each is, the signing one first.
@@ -95,7 +92,7 @@ impl SigningKeys {
     /// The id of the key that signs.
     #[must_use]
     pub fn signing(&self) -> String {
-        self.snapshot().current().kid().to_owned()
+        self.current().kid().to_owned()
     }
 
     /// Publishes a new key, which signs nothing yet, and returns its id. Takes up to some 100 ms.
@@ -119,12 +116,12 @@ impl SigningKeys {
     /// There is no such key, or it was retired or removed.
     pub fn promote(&self, kid: &str) -> Result<(), RollError> {
         let _change = self.change();
-        let mut set = KeySet::clone(&self.snapshot());
+        let mut set = KeySet::clone(&self.set().load());
         let (key, _) = set.take(kid, &[KeyState::Announced, KeyState::Published])?;
         self.source.keep(&key)?;
         let before = std::mem::replace(&mut set.current, key);
         set.others.insert(0, (before, KeyState::Published));
-        self.set.store(Arc::new(set));
+        self.set().store(Arc::new(set));
         tracing::info!(kid, "signing with another key");
         Ok(())
     }
@@ -144,7 +141,7 @@ impl SigningKeys {
     pub fn remove(&self, kid: &str) -> Result<(), RollError> {
         let published = [KeyState::Announced, KeyState::Published, KeyState::Retired];
         let _change = self.change();
-        let mut set = KeySet::clone(&self.snapshot());
+        let mut set = KeySet::clone(&self.set().load());
         let (key, place) = set.take(kid, &published)?;
         set.others.insert(place, (key, KeyState::Removed));
         if set.published().count() < PUBLISHED_AT_LEAST {
@@ -173,11 +170,11 @@ impl SigningKeys {
         let current = self.source.new_key()?;
         let next = self.source.new_key()?;
         self.source.keep(&current)?;
-        let before = self.snapshot();
+        let before = self.set().load_full();
         let mut others = vec![(next, KeyState::Announced)];
         others.extend(before.all().map(|(key, _)| (Arc::clone(key), KeyState::Removed)));
         others.truncate(KNOWN_AT_MOST - 1);
-        self.set.store(Arc::new(KeySet { current, others }));
+        self.set().store(Arc::new(KeySet { current, others }));
         for (key, _) in before.all() {
             self.source.forget(key.kid())?;
         }
@@ -194,9 +191,32 @@ impl SigningKeys {
         self.promote(&kid)
     }
 
-    /// The keys as they are now.
+    /// The key that signs now.
+    pub(crate) fn current(&self) -> Arc<SigningKey> {
+        Arc::clone(&self.set().load().current)
+    }
+
+    /// The keys as they are now, with as many published as there have to be.
     pub(crate) fn snapshot(&self) -> Arc<KeySet> {
-        self.set.load_full()
+        let is_whole = |set: &KeySet| set.published().count() >= PUBLISHED_AT_LEAST;
+        let set = self.set().load_full();
+        if is_whole(&set) {
+            return set;
+        }
+        let _change = self.change();
+        let mut set = KeySet::clone(&self.set().load());
+        if !is_whole(&set) {
+            match self.source.new_key() {
+                Ok(key) => set.others.insert(0, (key, KeyState::Announced)),
+                Err(error) => tracing::warn!(%error, "only one key is published"),
+            }
+            self.set().store(Arc::new(set));
+        }
+        self.set().load_full()
+    }
+
+    fn set(&self) -> &ArcSwap<KeySet> {
+        self.set.get_or_init(|| ArcSwap::from_pointee(self.source.first_keys()))
     }
 
     /// A key that is none of the tenant's, for tokens that must not verify.
@@ -210,16 +230,16 @@ impl SigningKeys {
 
     fn put(&self, kid: &str, from: &[KeyState], to: KeyState) -> Result<(), RollError> {
         let _change = self.change();
-        let mut set = KeySet::clone(&self.snapshot());
+        let mut set = KeySet::clone(&self.set().load());
         let (key, place) = set.take(kid, from)?;
         set.others.insert(place, (key, to));
-        self.set.store(Arc::new(set));
+        self.set().store(Arc::new(set));
         tracing::info!(kid, state = %to, "changed the state of a key");
         Ok(())
     }
 
     fn update(&self, change: impl FnOnce(&mut KeySet)) {
-        let mut set = KeySet::clone(&self.snapshot());
+        let mut set = KeySet::clone(&self.set().load());
         change(&mut set);
         while set.others.len() >= KNOWN_AT_MOST {
             let removed = set.others.iter().rposition(|(_, state)| *state == KeyState::Removed);
@@ -229,7 +249,7 @@ impl SigningKeys {
                 kept.unwrap_or_else(|error| tracing::warn!(%error, "an old key stays in the data folder"));
             }
         }
-        self.set.store(Arc::new(set));
+        self.set().store(Arc::new(set));
     }
 
     /// Lets one change after the other happen; readers never wait.
@@ -239,9 +259,23 @@ impl SigningKeys {
 }
 
 impl Source {
+    /// Makes the keys that a tenant starts with.
+    fn first_keys(&self) -> KeySet {
+        let kept = match self {
+            Self::Kept(kept) => kept.complete(PUBLISHED_AT_LEAST),
+            Self::Spare(spare) => spare.take().map(|key| vec![key]),
+        };
+        let keys = kept.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the signing keys cannot be kept, and change with the next start");
+            SigningKey::make().into_iter().collect()
+        });
+        #[expect(clippy::expect_used, reason = "a key is made of random numbers and memory alone")]
+        KeySet::of(keys).expect("an RSA key can be made")
+    }
+
     fn new_key(&self) -> Result<Arc<SigningKey>, KeyProblem> {
         match self {
-            Self::Kept(kept) => kept.make(),
+            Self::Kept(_) => SigningKey::make(),
             Self::Spare(spare) => spare.take(),
         }
         .map(Arc::new)
@@ -362,6 +396,24 @@ mod tests {
         keys.remove(&other).unwrap();
         assert_eq!(kids(&keys).len(), PUBLISHED_AT_LEAST);
         assert!(!kids(&keys).contains(&other));
+    }
+
+    #[test]
+    fn a_key_is_made_when_it_is_needed_and_not_before() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = DataFolder::at(parent.path()).unwrap();
+        let keys = SigningKeys::open(folder.clone()).unwrap();
+        assert_eq!(folder.names().unwrap(), Vec::<String>::new());
+        let signing = keys.signing();
+        assert_eq!(folder.names().unwrap().len(), PUBLISHED_AT_LEAST);
+        assert_eq!(kids(&keys)[0], signing);
+
+        let spare = Arc::new(SpareKeys::new(DataFolder::at(parent.path().join("spare")).unwrap()));
+        let keys = SigningKeys::of_spare(&spare).unwrap();
+        assert_eq!(keys.set().load().published().count(), 1);
+        let announced = kids(&keys)[1].clone();
+        assert_eq!(keys.list()[1], (announced.clone(), KeyState::Announced));
+        assert_eq!(kids(&keys)[1], announced, "it stays the same one");
     }
 
     #[test]

@@ -98,8 +98,8 @@ impl MintRequest {
         if claims.get("iss").is_some_and(names_microsoft) {
             return Err(MintError::MicrosoftIssuer);
         }
-        let keys = live.keys.snapshot();
-        let token = keys.current().sign(grant.version(), Value::Object(claims).to_string().as_bytes())?;
+        let key = live.keys.current();
+        let token = key.sign(grant.version(), Value::Object(claims).to_string().as_bytes())?;
         Ok(AccessToken::parse(token)?)
     }
 }

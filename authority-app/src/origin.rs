@@ -10,19 +10,45 @@ use shared::settings::KeyProblem;
 use url::Host;
 
 /// Domains under which Microsoft issues tokens or serves its clouds, each with all of its subdomains.
-const MICROSOFT: [&str; 12] = [
+pub(crate) const MICROSOFT: [&str; 21] = [
     "azure.cn",
     "azure.com",
     "azure.net",
+    "azure.us",
+    "b2clogin.com",
     "chinacloudapi.cn",
+    "ciamlogin.com",
     "live.com",
     "microsoft.com",
+    "microsoft.us",
+    "microsoftonline-p.com",
     "microsoftonline.cn",
     "microsoftonline.com",
     "microsoftonline.de",
     "microsoftonline.us",
+    "onmicrosoft.com",
+    "sovcloud-identity.de",
+    "sovcloud-identity.fr",
     "usgovcloudapi.net",
+    "windows-ppe.net",
     "windows.net",
+];
+
+/// Domains under which Entra issues tokens, in every cloud; the others of Microsoft's have issuers of other kinds.
+const ENTRA: [&str; 13] = [
+    "b2clogin.com",
+    "ciamlogin.com",
+    "login.chinacloudapi.cn",
+    "login.microsoft.com",
+    "login.windows.net",
+    "microsoftonline.cn",
+    "microsoftonline.com",
+    "microsoftonline.de",
+    "microsoftonline.us",
+    "sovcloud-identity.de",
+    "sovcloud-identity.fr",
+    "sts.chinacloudapi.cn",
+    "sts.windows.net",
 ];
 
 /// The names of the stand-in.
@@ -32,6 +58,8 @@ pub(crate) struct Origin {
     canonical: Instance,
     /// The host and port of the canonical URL, as they stand in a `Host`.
     authority: String,
+    /// The port that the server listens on, whatever the URLs say.
+    port: u16,
     pinned: bool,
 }
 
@@ -57,12 +85,18 @@ impl Origin {
         };
         known.extend(addresses(address.ip()).into_iter().map(in_url));
         let authority = canonical.url().authority().to_owned();
-        Ok(Self { names: known, canonical, authority, pinned: public_url.is_some() })
+        let (port, pinned) = (address.port(), public_url.is_some());
+        Ok(Self { names: known, canonical, authority, port, pinned })
     }
 
     /// The base URL for whoever knows no better one.
     pub(crate) fn canonical(&self) -> &Instance {
         &self.canonical
+    }
+
+    /// The port that the server listens on.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// The base URL by which the sender of these headers knows the stand-in.
@@ -82,7 +116,8 @@ impl Origin {
     /// Whether a host, without a port, is one of the stand-in's names.
     pub(crate) fn is_own(&self, host: &str) -> bool {
         let own = |name: &String| name.eq_ignore_ascii_case(host);
-        self.names.iter().any(own) || self.canonical.url().host_str().is_some_and(|name| name == host)
+        self.names.iter().any(own)
+            || self.canonical.url().host_str().is_some_and(|name| name.eq_ignore_ascii_case(host))
     }
 }
 
@@ -118,8 +153,17 @@ fn own_name(name: &str) -> Result<String, KeyProblem> {
 
 /// Whether a host belongs to Microsoft.
 pub(crate) fn is_microsofts(host: &str) -> bool {
+    is_below(host, &MICROSOFT)
+}
+
+/// Whether Entra itself issues tokens under a host; Microsoft's other issuers, as that of a cluster, are not Entra.
+pub(crate) fn is_entras(host: &str) -> bool {
+    is_below(host, &ENTRA)
+}
+
+fn is_below(host: &str, domains: &[&str]) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
-    MICROSOFT.iter().any(|domain| {
+    domains.iter().any(|domain| {
         host.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.'))
     })
 }
@@ -172,9 +216,21 @@ mod tests {
 
     #[test]
     fn the_stand_in_is_never_known_by_a_name_of_microsofts() {
-        for host in
-            ["login.microsoftonline.com", "sts.windows.net", "LOGIN.MICROSOFTONLINE.US.", "microsoft.com"]
-        {
+        for host in [
+            "login.microsoftonline.com",
+            "sts.windows.net",
+            "LOGIN.MICROSOFTONLINE.US.",
+            "microsoft.com",
+            "contoso.ciamlogin.com",
+            "contoso.b2clogin.com",
+            "contoso.onmicrosoft.com",
+            "portal.azure.us",
+            "graph.microsoft.us",
+            "login.sovcloud-identity.fr",
+            "login.sovcloud-identity.de",
+            "login.microsoftonline-p.com",
+            "login.windows-ppe.net",
+        ] {
             assert!(origin(&[host], None).unwrap_err().contains("Microsoft"), "{host}");
         }
         assert!(
@@ -183,6 +239,19 @@ mod tests {
                 .contains("public_url")
         );
         assert!(origin(&["notmicrosoft.com"], None).is_ok());
+    }
+
+    #[test]
+    fn entra_issues_under_fewer_hosts_than_microsoft_has() {
+        for host in
+            ["login.microsoftonline.com", "sts.windows.net", "LOGIN.Microsoft.com.", "a.ciamlogin.com"]
+        {
+            assert!(is_entras(host), "{host}");
+        }
+        // The issuers of clusters and of pipelines, whose tokens federated credentials are for.
+        for host in ["eastus.oic.prod-aks.azure.com", "vstoken.dev.azure.com", "issuer.example"] {
+            assert!(!is_entras(host), "{host}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod client;
 mod credentials;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use reqwest::{Certificate, redirect};
 use shared::azure_ad::{Authority, Instance};
@@ -13,6 +14,7 @@ use shared::secret::AccessToken;
 
 pub use application::Application;
 pub use client::{Client, TokenError};
+pub(crate) use credentials::NewSecret;
 
 use crate::catalogue::{self, BadToken, GoodToken};
 use crate::clock::Clock;
@@ -29,6 +31,9 @@ pub struct Tenant {
     live: Arc<LiveTenant>,
     reach: Arc<Reach>,
 }
+
+/// How long [`Client::token`] waits for an answer: a fault that hangs is to end a test, not to hold it for ever.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How the stand-in is reached from outside.
 #[derive(Debug)]
@@ -134,7 +139,7 @@ impl Reach {
             return Ok(http.clone());
         }
         let authority = Certificate::from_pem(self.ca_certificate_pem.as_bytes())?;
-        let builder = reqwest::Client::builder().tls_certs_only([authority]).no_proxy();
+        let builder = reqwest::Client::builder().tls_certs_only([authority]).no_proxy().timeout(TIMEOUT);
         let http = builder.redirect(redirect::Policy::none()).build()?;
         Ok(self.http.get_or_init(|| http).clone())
     }

@@ -3,6 +3,8 @@
 //! A tenant shares nothing with another, so that tests beside each other cannot disturb each other.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use arc_swap::ArcSwap;
@@ -11,6 +13,7 @@ use shared::settings::KeyProblem;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::credentials::SeenAssertions;
 use crate::directory::{self, RegistrationError};
 use crate::faults::Faults;
 use crate::journal::Journal;
@@ -27,6 +30,8 @@ pub(crate) struct Tenants {
     domains: HashMap<String, TenantId>,
     first: Arc<LiveTenant>,
     spare_keys: Arc<SpareKeys>,
+    /// How often a tenant was looked up, so that the one used the longest ago is known.
+    uses: AtomicU64,
     /// What came to any tenant, or to none.
     pub(crate) journal: Arc<Journal>,
 }
@@ -40,13 +45,17 @@ pub(crate) struct LiveTenant {
     pub(crate) clock: Clock,
     pub(crate) faults: Faults,
     pub(crate) journal: Arc<Journal>,
+    /// Its clients' assertions that were used, for strict mode.
+    pub(crate) seen: SeenAssertions,
+    /// The last of all uses that was one of this tenant.
+    last_used: AtomicU64,
 }
 
 /// Why there is no further tenant.
 #[derive(Debug, thiserror::Error)]
 pub enum TenantError {
-    /// Whoever asked: there are too many already.
-    #[error("there are {MOST} tenants already; remove some")]
+    /// Whoever asked: there are too many already, and all are held by tests or stand in the directory.
+    #[error("there are {MOST} tenants already, and all are in use; remove some")]
     TooMany,
     /// The stand-in: no key can be had for it.
     // Not `transparent`: who is to blame is found among the sources.
@@ -60,6 +69,9 @@ pub enum TenantError {
 impl Tenants {
     /// The tenants of a directory. The keys of the first are in the folder itself, those of others in one of their own.
     pub(crate) fn open(directory: &Directory, folder: &DataFolder) -> Result<Self, KeyProblem> {
+        // Keys for the first tenant that a test makes are in the making while the rest starts.
+        let spare_keys = Arc::new(SpareKeys::new(folder.folder("spare")?));
+        spare_keys.refill();
         let (mut by_id, mut first) = (HashMap::new(), None);
         for entry in directory.tenants() {
             let own = if first.is_none() {
@@ -76,23 +88,24 @@ impl Tenants {
             by_id: RwLock::new(by_id),
             domains: directory.domains().clone(),
             first,
-            spare_keys: Arc::new(SpareKeys::new(folder.folder("spare")?)),
+            uses: AtomicU64::new(0),
+            spare_keys,
             journal: Arc::default(),
         })
     }
 
     /// Makes a tenant with keys of its own. Blocks for some 100 ms a key where none was made ahead.
+    ///
+    /// Where there are too many, that of a test which was used the longest ago is forgotten, unless a test holds it.
     pub(crate) fn add(&self) -> Result<Arc<LiveTenant>, TenantError> {
-        if self.read().len() >= MOST {
-            return Err(TenantError::TooMany);
-        }
         let entry = directory::Tenant::fresh(TenantId::from(Uuid::new_v4()));
         let live = Arc::new(LiveTenant::new(entry, SigningKeys::of_spare(&self.spare_keys)?));
         let mut tenants = self.write();
-        // Others may have been made meanwhile.
         if tenants.len() >= MOST {
-            return Err(TenantError::TooMany);
+            let oldest = unused(&tenants).ok_or(TenantError::TooMany)?;
+            tenants.remove(&oldest);
         }
+        live.last_used.store(self.uses.fetch_add(1, Relaxed), Relaxed);
         tenants.insert(live.id, Arc::clone(&live));
         Ok(live)
     }
@@ -105,7 +118,9 @@ impl Tenants {
     }
 
     pub(crate) fn tenant(&self, id: TenantId) -> Option<Arc<LiveTenant>> {
-        self.read().get(&id).map(Arc::clone)
+        let tenant = self.read().get(&id).map(Arc::clone)?;
+        tenant.last_used.store(self.uses.fetch_add(1, Relaxed), Relaxed);
+        Some(tenant)
     }
 
     /// The tenant that has this domain name; case does not matter.
@@ -134,9 +149,21 @@ impl Tenants {
     }
 }
 
+/// The tenant of a test that nobody holds and that was used the longest ago.
+fn unused(tenants: &HashMap<TenantId, Arc<LiveTenant>>) -> Option<TenantId> {
+    let is_free =
+        |tenant: &&Arc<LiveTenant>| tenant.entry().has_own_key_set && Arc::strong_count(tenant) == 1;
+    let oldest = tenants.values().filter(is_free).min_by_key(|tenant| tenant.last_used.load(Relaxed));
+    oldest.map(|tenant| tenant.id)
+}
+
 impl LiveTenant {
     fn new(entry: directory::Tenant, keys: SigningKeys) -> Self {
-        let journal = if entry.has_own_key_set { Journal::of_a_test() } else { Journal::default() };
+        let (journal, seen) = if entry.has_own_key_set {
+            (Journal::of_a_test(), SeenAssertions::of_a_test())
+        } else {
+            (Journal::default(), SeenAssertions::default())
+        };
         Self {
             id: entry.id,
             entry: ArcSwap::from_pointee(entry),
@@ -144,6 +171,8 @@ impl LiveTenant {
             clock: Clock::default(),
             faults: Faults::default(),
             journal: Arc::new(journal),
+            seen,
+            last_used: AtomicU64::new(0),
         }
     }
 
@@ -166,5 +195,40 @@ impl LiveTenant {
                 return Ok(changed);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::settings::Environment;
+
+    use super::*;
+
+    #[test]
+    fn the_tenant_used_the_longest_ago_makes_room_unless_somebody_holds_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = DataFolder::at(folder.path()).unwrap();
+        let directory = Directory::seeded(&Environment::default()).unwrap();
+        let tenants = Tenants::open(&directory, &folder).unwrap();
+        let test = |number| {
+            let entry = directory::Tenant::fresh(TenantId::from(Uuid::from_u128(number)));
+            let live = Arc::new(LiveTenant::new(entry, SigningKeys::of_spare(&tenants.spare_keys).unwrap()));
+            tenants.write().insert(live.id, Arc::clone(&live));
+            live
+        };
+        let [held, one, two] = [1, 2, 3].map(test);
+        let ids = [held.id, one.id, two.id];
+        drop((one, two));
+        for id in [ids[0], ids[2], ids[1]] {
+            assert!(tenants.tenant(id).is_some());
+        }
+        // The first is held; those of the directory stay.
+        assert_eq!(unused(&tenants.read()), Some(ids[2]));
+        assert!(tenants.remove(ids[2]));
+        assert_eq!(unused(&tenants.read()), Some(ids[1]));
+        assert!(tenants.remove(ids[1]));
+        assert_eq!(unused(&tenants.read()), None);
+        drop(held);
+        assert_eq!(unused(&tenants.read()), Some(ids[0]));
     }
 }

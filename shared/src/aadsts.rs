@@ -64,6 +64,8 @@ catalogue! {
         "Correct `azure_ad.tenant_id`, and check that `azure_ad.instance` is the tenant's cloud.";
     90014: "A required field is missing.",
         "Send the field that the message names.";
+    90033: "Entra has a transient error.",
+        "Try again, with pauses that grow.";
     90055: "The tenant gets too many requests.",
         "Wait as long as Retry-After says, and keep tokens while they are usable.";
     500011: "The tenant has no service principal for the resource.",
@@ -96,6 +98,8 @@ catalogue! {
         "Compare the federated credential's subject with the assertion's `sub`; case matters.";
     700222: "A token that Entra issued cannot serve as a federated assertion.",
         "Use a token of the external identity provider, or a managed identity.";
+    700229: "A user's token cannot serve as a federated assertion.",
+        "Have the external identity provider issue the token to the workload itself.";
     900023: "The tenant in the URL is neither an id nor a domain name.",
         "Set `azure_ad.tenant_id` to the Directory (tenant) ID of the overview page.";
     900144: "A parameter is missing from the request body.",

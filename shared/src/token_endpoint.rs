@@ -39,6 +39,9 @@ pub struct TokenResponseV2<'a> {
     pub expires_in: u64,
     /// The life during an outage of Entra, in seconds; equal to `expires_in`.
     pub ext_expires_in: u64,
+    /// When to ask for the next token, in seconds from now; only of a token that lasts for more than two hours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_in: Option<u64>,
     /// The token.
     pub access_token: &'a str,
 }
@@ -54,6 +57,9 @@ pub struct TokenResponseV1<'a> {
     /// The life during an outage of Entra, in seconds; equal to `expires_in`.
     #[serde(serialize_with = "as_text")]
     pub ext_expires_in: u64,
+    /// When to ask for the next token, in seconds from now; only of a token that lasts for more than two hours.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text_if_some")]
+    pub refresh_in: Option<u64>,
     /// When the token expires, in seconds since 1970.
     #[serde(serialize_with = "as_text")]
     pub expires_on: i64,
@@ -109,6 +115,14 @@ pub struct TokenErrorResponse {
 
 fn as_text<T: fmt::Display, S: Serializer>(number: &T, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(number)
+}
+
+#[expect(clippy::ref_option, reason = "the signature is serde's")]
+fn as_text_if_some<S: Serializer>(number: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+    match number {
+        Some(number) => serializer.collect_str(number),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// A finite number of any spelling: an authority that counts in floats means no harm.
@@ -210,6 +224,7 @@ mod tests {
             token_type: "Bearer",
             expires_in: 3599,
             ext_expires_in: 3599,
+            refresh_in: None,
             expires_on: 1_458_245_447,
             not_before: 1_458_241_547,
             resource: "api://x",

@@ -8,14 +8,14 @@ mod python;
 use std::fs;
 use std::path::Path;
 
-use authority_app::{Authority, Directory};
+use authority_app::{Authority, DEVELOPMENT_IDENTITY_HEADER, Directory};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use serde_json::{Value, json};
 use shared::settings::Environment;
 use tempfile::TempDir;
-use tests::world::{CLIENT, RESOURCE, TENANT};
+use tests::world::{CLIENT, OTHER_RESOURCE, RESOURCE, TENANT};
 
 use issuer::Issuer;
 use python::{Python, thumbprint};
@@ -36,6 +36,7 @@ async fn msal_python_gets_tokens_in_every_way_and_pyjwt_verifies_them() {
         "assertion from a callable",
         "wrong secret",
         "secret, authority by OIDC discovery",
+        "secret, a v1.0 token",
     ];
     passes("with_msal.py", &cases.map(str::to_owned)).await;
 }
@@ -55,6 +56,20 @@ async fn azure_identity_gets_tokens_in_every_way_and_pyjwt_verifies_them() {
     passes("with_azure_identity.py", &cases).await;
 }
 
+#[tokio::test]
+async fn azure_identity_gets_tokens_for_managed_identities_on_a_virtual_machine_and_in_app_service() {
+    let mut cases = Vec::new();
+    for place in ["virtual machine", "App Service"] {
+        for end in ["", ", asynchronous"] {
+            for kind in ["system", "user"] {
+                cases.push(format!("{place}, {kind}-assigned{end}"));
+            }
+        }
+    }
+    cases.insert(4, "unknown identity".to_owned());
+    passes("with_managed_identity.py", &cases).await;
+}
+
 /// Runs a script against a stand-in of its own; it has to say `ok` to each of the cases, in their order.
 async fn passes(script: &'static str, cases: &[String]) {
     let Some(python) = Python::ready().await else { return };
@@ -71,7 +86,10 @@ async fn passes(script: &'static str, cases: &[String]) {
 
     let directory = directory(certificate.der(), issuer.url());
     let keys = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sdk-authority-keys");
-    let authority = Authority::builder().directory(directory).data_folder(keys).spawn().await.unwrap();
+    let machine = Some(([127, 0, 0, 1], 0).into());
+    let builder =
+        Authority::builder().directory(directory).data_folder(keys).managed_identity_listen(machine);
+    let authority = builder.spawn().await.unwrap();
     write("ca.pem", authority.ca_certificate_pem());
     let config = json!({
         "authority": authority.instance().to_string(),
@@ -80,6 +98,11 @@ async fn passes(script: &'static str, cases: &[String]) {
         "secret": SECRET,
         "resource": format!("api://{RESOURCE}"),
         "resource_id": RESOURCE,
+        "v1_resource": format!("api://{OTHER_RESOURCE}"),
+        "machine": authority.managed_identity_url().unwrap(),
+        "identity_header": DEVELOPMENT_IDENTITY_HEADER,
+        "vm": "7e21c9d4-50b8-4a3f-9d16-c84f0e5b7a29",
+        "user_assigned": "2b95f6e0-c7d3-4168-a8b4-06e1d97c35fa",
         "sha1": thumbprint(certificate.der()),
         "folder": folder.path(),
     });

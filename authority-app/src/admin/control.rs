@@ -20,7 +20,7 @@ use crate::catalogue::{self, BadToken, GoodToken};
 use crate::endpoint::Endpoint;
 use crate::endpoints::AppState;
 use crate::faults::Fault;
-use crate::journal::{Entry, Journal};
+use crate::journal::{Bounds, Count, Entry, Journal};
 use crate::tenants::LiveTenant;
 
 #[derive(Deserialize)]
@@ -69,7 +69,11 @@ pub(super) struct Whose {
 pub(super) struct Wanted {
     tenant: Option<TenantId>,
     endpoint: Option<Endpoint>,
+    client_id: Option<ClientId>,
     within_seconds: Option<u64>,
+    least: Option<usize>,
+    most: Option<usize>,
+    most_within_seconds: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -135,9 +139,27 @@ pub(super) async fn journal(State(state): State<AppState>, Query(wanted): Query<
     };
     let past = wanted.within_seconds.map(Duration::from_secs);
     let entries = past.map_or_else(|| journal.entries(), |past| journal.within(past));
-    let is_wanted = |entry: &&Entry| wanted.endpoint.is_none_or(|endpoint| entry.endpoint == endpoint);
-    let entries: Vec<&Entry> = entries.iter().map(AsRef::as_ref).filter(is_wanted).collect();
-    Json(json!({ "count": entries.len(), "entries": entries })).into_response()
+    let entries = entries.only(|entry| wanted.includes(entry));
+    let window = wanted.most_within_seconds.map(Duration::from_secs);
+    let count = window.map_or(entries.len(), |window| entries.most_within_any(window));
+    let shown: Vec<&Entry> = entries.iter().map(AsRef::as_ref).collect();
+    let expected = wanted.expected();
+    if expected.contains(count) {
+        return Json(json!({ "count": count, "entries": shown })).into_response();
+    }
+    let body = json!({ "count": count, "expected": expected.to_string(), "entries": shown });
+    (StatusCode::CONFLICT, Json(body)).into_response()
+}
+
+impl Wanted {
+    fn includes(&self, entry: &Entry) -> bool {
+        self.endpoint.is_none_or(|endpoint| entry.endpoint == endpoint)
+            && self.client_id.is_none_or(|client| entry.client_id == Some(client))
+    }
+
+    fn expected(&self) -> Bounds {
+        (self.least.unwrap_or(0)..=self.most.unwrap_or(usize::MAX)).into_bounds()
+    }
 }
 
 pub(super) async fn clear_journal(State(state): State<AppState>, Query(whose): Query<Whose>) -> Response {

@@ -1,4 +1,4 @@
-//! Tenants of tests, and the apps in them.
+//! Tenants of tests, and what their apps were granted.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::RegistrationError;
 use crate::directory;
 use crate::endpoints::AppState;
 use crate::tenant::Tenant;
-use crate::tenants::TenantError;
+use crate::tenants::{LiveTenant, TenantError};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,28 +25,16 @@ pub(super) struct NewTenant {}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewApplication {
-    name: String,
-    #[serde(default)]
-    roles: Vec<String>,
-    token_version: Option<Version>,
-    #[serde(default)]
-    idtyp: bool,
-    #[serde(default)]
-    assignment_required: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct NewClient {
-    name: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct NewGrant {
     client_id: ClientId,
     resource: ClientId,
+    role: AppRole,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OldRole {
+    client_id: ClientId,
     role: AppRole,
 }
 
@@ -80,40 +68,12 @@ pub(super) async fn remove(State(state): State<AppState>, Path(id): Path<String>
     if removed { StatusCode::NO_CONTENT.into_response() } else { unknown_tenant() }
 }
 
-pub(super) async fn application(
+pub(super) async fn request(
     State(state): State<AppState>,
     Path(id): Path<String>,
-    Body(new): Body<NewApplication>,
+    Body(new): Body<NewGrant>,
 ) -> Response {
-    created(&state, &id, |tenant| {
-        let mut application = tenant.application(&new.name)?;
-        for role in &new.roles {
-            application = application.role(role)?;
-        }
-        if let Some(version) = new.token_version {
-            application = application.token_version(version)?;
-        }
-        if new.idtyp {
-            application = application.with_idtyp()?;
-        }
-        if new.assignment_required {
-            application = application.assignment_required()?;
-        }
-        Ok(json!({ "client_id": application.client_id(), "app_id_uri": application.app_id_uri() }))
-    })
-}
-
-pub(super) async fn client(
-    State(state): State<AppState>,
-    Path(id): Path<String>,
-    Body(new): Body<NewClient>,
-) -> Response {
-    created(&state, &id, |tenant| {
-        let client = tenant.client(&new.name)?;
-        let secret = client.secret().expose();
-        let (client_id, object_id) = (client.client_id(), client.object_id());
-        Ok(json!({ "client_id": client_id, "client_secret": secret, "object_id": object_id }))
-    })
+    changed(&state, &id, |tenant| tenant.request(new.client_id, new.resource, &new.role))
 }
 
 pub(super) async fn grant(
@@ -132,6 +92,16 @@ pub(super) async fn revoke(
     changed(&state, &id, |tenant| tenant.revoke(old.client_id, old.resource, &old.role))
 }
 
+pub(super) async fn disable_role(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    Body(old): Body<OldRole>,
+) -> Response {
+    changed(&state, &id, |tenant| {
+        tenant.principal_mut(old.client_id)?.application_mut().disable_role(&old.role)
+    })
+}
+
 pub(super) async fn enabled(
     State(state): State<AppState>,
     Path(id): Path<String>,
@@ -143,7 +113,8 @@ pub(super) async fn enabled(
     })
 }
 
-fn changed(
+/// Changes a tenant, as a whole or not at all.
+pub(super) fn changed(
     state: &AppState,
     id: &str,
     change: impl Fn(&mut directory::Tenant) -> Result<(), RegistrationError>,
@@ -156,14 +127,15 @@ fn changed(
     }
 }
 
-fn created(
+/// Makes something in a tenant, and tells what.
+pub(super) fn created(
     state: &AppState,
     id: &str,
-    create: impl FnOnce(&Tenant) -> Result<Value, RegistrationError>,
+    create: impl FnOnce(&LiveTenant) -> Result<Value, RegistrationError>,
 ) -> Response {
-    let live = TenantId::parse(id).ok().and_then(|id| state.tenants.tenant(id));
-    let Some(live) = live else { return unknown_tenant() };
-    match create(&Tenant::new(live, Arc::clone(&state.reach))) {
+    let tenant = TenantId::parse(id).ok().and_then(|id| state.tenants.tenant(id));
+    let Some(tenant) = tenant else { return unknown_tenant() };
+    match create(&tenant) {
         Ok(body) => never_stored((StatusCode::CREATED, Json(body))),
         Err(error) => invalid(error.to_string()),
     }

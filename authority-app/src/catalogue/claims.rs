@@ -167,12 +167,12 @@ fn versions(forge: &Forge) -> Cases {
     let (base, tenant) = (&forge.instance, forge.text("tid"));
     let (v1, v2) = (format!("{base}/{tenant}/"), format!("{base}/{tenant}/v2.0"));
     // Of Azure China, and of the US government.
-    let (other, other_issuer, other_cloud, client) = match forge.version {
-        Version::V1 => ("2.0", &v2, format!("https://sts.chinacloudapi.cn/{tenant}/"), "appid"),
-        Version::V2 => ("1.0", &v1, format!("https://login.microsoftonline.us/{tenant}/v2.0"), "azp"),
+    let (other, other_issuer, other_cloud) = match forge.version {
+        Version::V1 => ("2.0", &v2, format!("https://sts.chinacloudapi.cn/{tenant}/")),
+        Version::V2 => ("1.0", &v1, format!("https://login.microsoftonline.us/{tenant}/v2.0")),
     };
     let v1_of_client = json!({
-        "ver": "1.0", "iss": v1.trim_end_matches('/'), "azp": null, "appid": forge.text(client),
+        "ver": "1.0", "iss": v1.trim_end_matches('/'), "azp": null, "appid": forge.client(),
     });
     let mixed = "of one version, under the issuer of the other";
     let mut cases = vec![

@@ -68,12 +68,37 @@ impl Forge {
 
     /// The header of a good token.
     pub(super) fn header(&self) -> Value {
-        json!({ "typ": "JWT", "alg": "RS256", "kid": self.key.kid() })
+        let kid = self.key.kid();
+        match self.version {
+            Version::V1 => json!({ "typ": "JWT", "alg": "RS256", "x5t": kid, "kid": kid }),
+            Version::V2 => json!({ "typ": "JWT", "alg": "RS256", "kid": kid }),
+        }
     }
 
-    /// The header of a good token, with other members; `null` removes one.
-    pub(super) fn header_with(&self, members: Value) -> Value {
+    /// The header of a good token, with other members; `null` removes one. In v1.0, `x5t` is what `kid` is.
+    pub(super) fn header_with(&self, mut members: Value) -> Value {
+        if let (Version::V1, Value::Object(members)) = (self.version, &mut members)
+            && let Some(kid) = members.get("kid").cloned()
+        {
+            members.entry("x5t").or_insert(kid);
+        }
         with(self.header(), members)
+    }
+
+    /// The client of a good token.
+    pub(super) fn client(&self) -> &str {
+        self.text(match self.version {
+            Version::V1 => "appid",
+            Version::V2 => "azp",
+        })
+    }
+
+    /// The claim that says how the client proved who it is.
+    pub(super) fn class_claim(&self) -> &'static str {
+        match self.version {
+            Version::V1 => "appidacr",
+            Version::V2 => "azpacr",
+        }
     }
 
     /// The claims of a good token.

@@ -70,7 +70,7 @@ fn claims(forge: &Forge) -> Cases {
         ("other-version", "odd claims that only the other version of tokens has", other_version),
         ("idtyp", "with the optional claim `idtyp`", json!({ "idtyp": "app" })),
         ("actor", "with an actor, who has no say here", json!({ "act": { "sub": "another" } })),
-        ("certificate", "from a client that used a certificate", json!({ "azpacr": "2" })),
+        ("certificate", "from a client that used a certificate", json!({ forge.class_claim(): "2" })),
         (
             "clock-ahead",
             "issued by a clock that is half a minute ahead",

@@ -63,6 +63,11 @@ pub(super) struct Claims {
     pub(super) iat: Option<Time>,
     #[serde(default)]
     pub(super) jti: Option<String>,
+    /// What a user let an app do, in whatever shape; never in a token that an app got for itself.
+    #[serde(default)]
+    scp: Option<Value>,
+    #[serde(default)]
+    idtyp: Option<Value>,
 }
 
 /// The `aud` claim (RFC 7519 section 4.1.3).
@@ -121,6 +126,11 @@ impl Claims {
     /// Whether somebody other than the client says who it is: issuers have URLs, and clients have ids.
     pub(super) fn are_external(&self) -> bool {
         self.iss.as_deref().is_some_and(|issuer| issuer.contains("://"))
+    }
+
+    /// Whether a user is behind the token.
+    pub(super) fn are_a_users(&self) -> bool {
+        self.scp.is_some() || self.idtyp.as_ref().is_some_and(|kind| kind == "user")
     }
 }
 

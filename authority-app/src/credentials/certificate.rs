@@ -65,6 +65,11 @@ impl Certificate {
         self
     }
 
+    /// Whether it is the same certificate.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.sha256 == other.sha256
+    }
+
     /// Whether an assertion's header names this certificate; every thumbprint that it gives has to match.
     pub(super) fn is_named_by(&self, header: &Header) -> bool {
         let is = |thumbprint: &[u8], text: &str| base64_of_any_kind(text).is_some_and(|b| b == thumbprint);

@@ -6,7 +6,7 @@ use shared::ids::ClientId;
 use super::assertion::{Assertion, Claims};
 use super::rsa::Algorithm;
 use super::secret::{self, WrongSecret};
-use super::{Certificate, Credential, FederatedCredential, Place, SecretHash};
+use super::{Certificate, Credential, FederatedCredential, Place, SecretHash, SeenAssertions};
 use crate::errors::{AssertionRefusal, Echo, Refusal};
 
 /// How far the clocks of client and stand-in may differ.
@@ -23,6 +23,8 @@ pub(crate) struct Claimant<'a> {
     pub(crate) client: ClientId,
     pub(crate) registered: &'a [Credential],
     pub(crate) place: Place<'a>,
+    /// The tenant's assertions that were used, for strict mode.
+    pub(crate) seen: &'a SeenAssertions,
     pub(crate) now: Timestamp,
 }
 

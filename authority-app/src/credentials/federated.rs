@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 use url::{Host, Url};
+use uuid::Uuid;
 
 use super::assertion::Claims;
 use crate::errors::{AssertionRefusal, Echo, Part};
@@ -25,6 +26,18 @@ pub(crate) struct FederatedCredential {
 }
 
 impl FederatedCredential {
+    /// One with a name of its own, where Microsoft Graph would take it.
+    pub(crate) fn new(issuer: &str, subject: &str, audience: &str) -> Result<Self, &'static str> {
+        let credential = Self {
+            name: Uuid::new_v4().to_string(),
+            issuer: issuer.to_owned(),
+            subject: subject.to_owned(),
+            audiences: vec![audience.to_owned()],
+        };
+        credential.check()?;
+        Ok(credential)
+    }
+
     /// Checks it as Microsoft Graph would, and says what is wrong.
     pub(crate) fn check(&self) -> Result<(), &'static str> {
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';

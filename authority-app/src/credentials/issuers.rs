@@ -1,15 +1,18 @@
 //! The keys of external issuers: fetched when a token of theirs comes, and kept.
 
+mod known;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jiff::Timestamp;
 use reqwest::Client;
 use serde::Deserialize;
 use serde_json::Value;
 use shared::http_client::{HttpClientSettings, http_client, read_body};
+use shared::ids::TenantId;
 use shared::json::Object;
 use shared::settings::KeyProblem;
 use tokio::time::Instant;
@@ -17,6 +20,7 @@ use url::Url;
 
 use super::federated::may_name;
 use super::rsa::RsaKey;
+use known::{Known, Moment};
 
 /// The largest document, in bytes; room for a hundred keys with their certificates.
 const MAX_DOCUMENT_BYTES: usize = 512 * 1024;
@@ -24,37 +28,32 @@ const MAX_DOCUMENT_BYTES: usize = 512 * 1024;
 /// The most keys of an issuer that are kept, as at Entra.
 const MAX_KEYS: usize = 100;
 
-/// How long keys are kept without being asked for again.
-const LIFE: Duration = Duration::from_hours(1);
+/// The most issuers whose keys are kept at a time, at some 100 KB each at most.
+const MAX_ISSUERS: usize = 256;
 
-/// How long keys are used while asking for them again fails.
-const STALE_LIFE: Duration = Duration::from_hours(24);
-
-/// How often an unknown key id may have the keys fetched before [`LIFE`] is over.
-const FORCED_INTERVAL: Duration = Duration::from_mins(1);
-
-/// How long a failure is remembered: whoever waited for the same answer gets it, and does not ask again.
-const FAILURE_LIFE: Duration = Duration::from_millis(500);
-
-/// The issuers that were asked; as many at most as the directory names.
+/// The issuers that were asked lately, each by every tenant for itself: what a tenant knows of one goes by its clock.
 pub(super) struct Issuers {
     settings: HttpClientSettings,
     client: OnceLock<Client>,
-    known: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Known>>>>,
+    known: Mutex<HashMap<(TenantId, String), Slot>>,
+}
+
+/// A tenant's knowledge of an issuer, and when it was last wanted.
+struct Slot {
+    known: Arc<tokio::sync::Mutex<Known>>,
+    used: Instant,
+}
+
+/// Which tenant asks for keys, and what its clock shows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asking {
+    pub(super) tenant: TenantId,
+    pub(super) now: Timestamp,
 }
 
 /// The issuer, or the network on the way to it: there are no keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unreachable;
-
-/// What is known of an issuer. Its lock is held while it is asked, so that it is asked once.
-#[derive(Default)]
-struct Known {
-    keys: HashMap<String, RsaKey>,
-    fetched: Option<Instant>,
-    forced: Option<Instant>,
-    failed: Option<Instant>,
-}
 
 impl Issuers {
     /// A client is made now only where its certificate authorities may turn out unusable; it takes some milliseconds.
@@ -67,28 +66,44 @@ impl Issuers {
     }
 
     /// The issuer's key of this id.
-    pub(super) async fn key(&self, issuer: &str, kid: &str) -> Result<Option<RsaKey>, Unreachable> {
-        let known = {
-            let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(all.entry(issuer.to_owned()).or_default())
-        };
+    pub(super) async fn key(
+        &self,
+        asking: Asking,
+        issuer: &str,
+        kid: &str,
+    ) -> Result<Option<RsaKey>, Unreachable> {
+        let known = self.known(asking.tenant, issuer);
         let mut known = known.lock().await;
-        if !known.is_due(kid) {
-            return Ok(known.keys.get(kid).cloned());
+        let now = Moment::at(asking.now);
+        if !known.is_due(kid, now) {
+            return Ok(known.key(kid));
         }
-        if !known.has_just_failed(kid) {
+        if !known.has_just_failed(kid, now) {
             match self.fetch(issuer).await {
                 Ok(keys) => {
-                    known.replace(keys);
-                    return Ok(known.keys.get(kid).cloned());
+                    known.replace(keys, now);
+                    return Ok(known.key(kid));
                 }
                 Err(reason) => {
                     tracing::warn!(issuer, reason, "the keys of a federated issuer could not be fetched");
-                    known.failed = Some(Instant::now());
+                    known.fail(Moment::at(asking.now));
                 }
             }
         }
-        known.kept(kid).cloned().map(Some).ok_or(Unreachable)
+        known.kept(kid, now).map(Some).ok_or(Unreachable)
+    }
+
+    /// What is known of an issuer; where too many are, the one that was wanted the longest ago is forgotten.
+    fn known(&self, tenant: TenantId, issuer: &str) -> Arc<tokio::sync::Mutex<Known>> {
+        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (tenant, issuer.to_owned());
+        if all.len() >= MAX_ISSUERS && !all.contains_key(&key) {
+            let oldest = all.iter().min_by_key(|(_, slot)| slot.used).map(|(key, _)| key.clone());
+            oldest.and_then(|key| all.remove(&key));
+        }
+        let slot = all.entry(key).or_insert_with(|| Slot { known: Arc::default(), used: Instant::now() });
+        slot.used = Instant::now();
+        Arc::clone(&slot.known)
     }
 
     /// Asks for the discovery document and then the key set, with the limits of [`shared::http_client`].
@@ -137,45 +152,10 @@ impl Issuers {
     }
 }
 
-impl Known {
-    /// Whether the issuer is to be asked before the key of this id is looked up; counts the times it is for the id.
-    fn is_due(&mut self, kid: &str) -> bool {
-        if !is_recent(self.fetched, LIFE) {
-            return true;
-        }
-        let unknown = !self.keys.contains_key(kid) && !is_recent(self.forced, FORCED_INTERVAL);
-        if unknown {
-            self.forced = Some(Instant::now());
-        }
-        unknown
-    }
-
-    /// Whether the issuer is left alone for now: longer where there is a key that can be used meanwhile.
-    fn has_just_failed(&self, kid: &str) -> bool {
-        let life = if self.kept(kid).is_some() { FORCED_INTERVAL } else { FAILURE_LIFE };
-        is_recent(self.failed, life)
-    }
-
-    /// The key that is used although the issuer cannot be asked.
-    fn kept(&self, kid: &str) -> Option<&RsaKey> {
-        self.keys.get(kid).filter(|_| is_recent(self.fetched, STALE_LIFE))
-    }
-
-    fn replace(&mut self, keys: HashMap<String, RsaKey>) {
-        self.keys = keys;
-        self.fetched = Some(Instant::now());
-        self.failed = None;
-    }
-}
-
 impl std::fmt::Debug for Issuers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Issuers").field("settings", &self.settings).finish_non_exhaustive()
     }
-}
-
-fn is_recent(time: Option<Instant>, life: Duration) -> bool {
-    time.is_some_and(|time| time.elapsed() < life)
 }
 
 /// An RSA key for signatures, with its id (RFC 7517 section 4); other keys of the set are none of ours.
@@ -191,44 +171,27 @@ fn rsa_key(key: &Value) -> Option<(String, RsaKey)> {
 mod tests {
     use std::num::NonZeroU64;
 
+    use uuid::Uuid;
+
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn an_unknown_key_id_costs_one_fetch_a_minute() {
-        let mut known = Known::default();
-        assert!(known.is_due("a"));
-        known.replace(HashMap::new());
-        assert!(known.is_due("a"));
-        known.replace(HashMap::new());
-        assert!(!known.is_due("a") && !known.is_due("b"));
-        tokio::time::advance(FORCED_INTERVAL).await;
-        assert!(known.is_due("b") && !known.is_due("b"));
-        tokio::time::advance(LIFE).await;
-        assert!(known.is_due("b") && known.is_due("b"));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_good_key_is_used_for_a_day_while_the_issuer_is_away() {
+    #[tokio::test]
+    async fn the_issuer_wanted_the_longest_ago_is_forgotten_and_tenants_know_issuers_for_themselves() {
         let issuers = Issuers::new(HttpClientSettings {
             connect_timeout_seconds: NonZeroU64::MIN,
             timeout_seconds: NonZeroU64::MIN,
             ca_file: None,
         });
-        // Nothing is fetched from it: it is not a URL.
-        let (issuers, issuer) = (issuers.unwrap(), "away");
-        let key = RsaKey::new(&[0xff; 256], &[1, 0, 1]).unwrap();
-        let known = Arc::new(tokio::sync::Mutex::new(Known::default()));
-        known.lock().await.replace(HashMap::from([("a".to_owned(), key)]));
-        issuers.known.lock().unwrap().insert(issuer.to_owned(), Arc::clone(&known));
-        tokio::time::advance(LIFE).await;
-        assert!(issuers.key(issuer, "a").await.unwrap().is_some());
-        let failed = known.lock().await.failed;
-        assert!(failed.is_some());
-        tokio::time::advance(FORCED_INTERVAL / 2).await;
-        assert!(issuers.key(issuer, "a").await.unwrap().is_some());
-        assert_eq!(known.lock().await.failed, failed, "not asked again within a minute");
-        assert!(issuers.key(issuer, "b").await.is_err());
-        tokio::time::advance(STALE_LIFE).await;
-        assert!(issuers.key(issuer, "a").await.is_err());
+        let issuers = issuers.unwrap();
+        let tenant = |number| TenantId::from(Uuid::from_u128(number));
+        let first = issuers.known(tenant(1), "0");
+        assert!(!Arc::ptr_eq(&first, &issuers.known(tenant(2), "0")));
+        for number in 1..MAX_ISSUERS {
+            assert!(Arc::ptr_eq(&first, &issuers.known(tenant(1), "0")), "{number}");
+            issuers.known(tenant(1), &number.to_string());
+        }
+        assert!(Arc::ptr_eq(&first, &issuers.known(tenant(1), "0")));
+        assert_eq!(issuers.known.lock().unwrap().len(), MAX_ISSUERS);
+        assert!(!issuers.known.lock().unwrap().contains_key(&(tenant(2), "0".to_owned())));
     }
 }

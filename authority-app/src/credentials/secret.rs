@@ -15,6 +15,8 @@ pub(crate) struct Secret {
     pub(crate) hash: SecretHash,
     pub(crate) start: Timestamp,
     pub(crate) end: Timestamp,
+    /// From when on Entra knows it: a new secret takes some seconds to spread, and is a wrong one until then.
+    pub(crate) known_from: Timestamp,
 }
 
 /// The SHA-256 of a secret; the secret itself is not kept.
@@ -76,7 +78,7 @@ pub(super) fn check<'a>(
     // Every secret is compared, so that the time taken does not tell which one matched.
     let (mut matched, mut valid, mut is_id) = (false, false, false);
     for secret in registered {
-        let equal = secret.hash.matches(presented);
+        let equal = secret.hash.matches(presented) && secret.known_from <= now;
         matched |= equal;
         valid |= equal && secret.start <= now && now < secret.end;
         is_id |= SecretHash::of(&secret.key_id.to_string()).matches(presented);
@@ -100,7 +102,16 @@ mod tests {
             hash: SecretHash::of(value),
             start: second(start),
             end: second(end),
+            known_from: Timestamp::MIN,
         }
+    }
+
+    #[test]
+    fn a_secret_that_has_not_spread_is_a_wrong_one() {
+        let now = |second| Timestamp::from_second(second).unwrap();
+        let slow = [Secret { known_from: now(5), ..secret("new", 0, 200) }];
+        assert_eq!(check(slow.iter(), &SecretHash::of("new"), now(4)), Err(WrongSecret::Unknown));
+        assert_eq!(check(slow.iter(), &SecretHash::of("new"), now(5)), Ok(()));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::{SignedDuration, Timestamp};
-use shared::ids::{ClientId, TenantId};
+use shared::ids::ClientId;
 
 use super::assertion::{Assertion, Audience};
 use super::place::Place;
@@ -15,12 +15,19 @@ use super::place::Place;
 /// The longest life of an assertion.
 const MAX_LIFE: SignedDuration = SignedDuration::from_mins(10);
 
-/// The most assertions remembered at a time; room for a client that makes one for each request of a load test.
+/// The most assertions of a tenant that are remembered at a time, at some 100 bytes each; room for a client that makes
+/// one for each request of a load test.
 const MAX_SEEN: usize = 100_000;
 
-/// The ids of assertions that were used, each until it expires.
-#[derive(Debug, Default)]
-pub(super) struct SeenAssertions(Mutex<HashMap<Vec<u8>, Timestamp>>);
+/// The same of a tenant that a test made; there may be a thousand of them.
+const MAX_SEEN_OF_A_TEST: usize = 10_000;
+
+/// The ids of a tenant's assertions that were used, each until it expires. A restart forgets them.
+#[derive(Debug)]
+pub(crate) struct SeenAssertions {
+    most: usize,
+    seen: Mutex<HashMap<Vec<u8>, Timestamp>>,
+}
 
 /// The rule that an assertion breaks by its form, if it breaks one.
 pub(super) fn broken_rule(assertion: &Assertion<'_>, place: &Place<'_>) -> Option<&'static str> {
@@ -50,28 +57,39 @@ pub(super) fn broken_rule(assertion: &Assertion<'_>, place: &Place<'_>) -> Optio
 }
 
 impl SeenAssertions {
-    /// Remembers a verified assertion of a tenant's client until `expiry`; whether it was used before, as a rule that it breaks.
+    /// Those of a tenant that a test made.
+    pub(crate) fn of_a_test() -> Self {
+        Self { most: MAX_SEEN_OF_A_TEST, ..Self::default() }
+    }
+
+    /// Remembers a client's verified assertion until `expiry`; whether it was used before, as a rule that it breaks.
     pub(super) fn remember(
         &self,
-        (tenant, client): (TenantId, ClientId),
+        client: ClientId,
         jti: &str,
         expiry: Timestamp,
         now: Timestamp,
     ) -> Result<(), &'static str> {
-        let key = digest(&SHA256, format!("{tenant} {client} {jti}").as_bytes()).as_ref().to_vec();
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = digest(&SHA256, format!("{client} {jti}").as_bytes()).as_ref().to_vec();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.get(&key).is_some_and(|expiry| now < *expiry) {
             return Err("an assertion is used once: this `jti` was seen before");
         }
-        if seen.len() >= MAX_SEEN {
+        if seen.len() >= self.most {
             seen.retain(|_, expiry| now < *expiry);
         }
         // None is forgotten before its time, which would let it be used again.
-        if seen.len() >= MAX_SEEN {
+        if seen.len() >= self.most {
             return Err("too many assertions at a time");
         }
         seen.insert(key, expiry);
         Ok(())
+    }
+}
+
+impl Default for SeenAssertions {
+    fn default() -> Self {
+        Self { most: MAX_SEEN, seen: Mutex::default() }
     }
 }
 
@@ -85,17 +103,14 @@ mod tests {
 
     #[test]
     fn an_assertion_is_used_once_while_it_lasts_and_the_store_is_bounded() {
-        let seen = SeenAssertions::default();
-        let id = uuid::Uuid::from_u128;
-        let of = |tenant, client| (TenantId::from(id(tenant)), ClientId::from(id(client)));
-        let (one, two, elsewhere) = (of(1, 1), of(1, 2), of(2, 1));
+        let seen = SeenAssertions::of_a_test();
+        let [one, two] = [1, 2].map(|number| ClientId::from(uuid::Uuid::from_u128(number)));
         assert!(seen.remember(one, "a", second(100), second(0)).is_ok());
         assert!(seen.remember(one, "a", second(100), second(99)).is_err());
         assert!(seen.remember(two, "a", second(100), second(0)).is_ok());
-        assert!(seen.remember(elsewhere, "a", second(100), second(0)).is_ok());
-        for number in 0..MAX_SEEN {
+        for number in 0..MAX_SEEN_OF_A_TEST {
             let full = seen.remember(one, &number.to_string(), second(50), second(0)).is_err();
-            assert_eq!(full, number >= MAX_SEEN - 3);
+            assert_eq!(full, number >= MAX_SEEN_OF_A_TEST - 2);
         }
         assert!(seen.remember(one, "b", second(200), second(60)).is_ok());
         assert!(seen.remember(two, "a", second(100), second(60)).is_err());

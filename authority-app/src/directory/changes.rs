@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use shared::azure_ad::Version;
 use shared::ids::{AppIdUri, AppRole, ClientId, ObjectId, TenantId};
@@ -41,6 +42,12 @@ pub enum RegistrationError {
     /// The federated credential is none that Graph would take; the text says why.
     #[error("the federated credential: {0}")]
     InvalidFederated(&'static str),
+    /// The app has no such secret or certificate.
+    #[error("the app has no such credential")]
+    UnknownCredential,
+    /// The time is none that a token lifetime policy can say.
+    #[error("a token lasts for 10 minutes to 24 hours")]
+    InvalidLifetime,
     /// The tenant has as many apps, or the app as many roles or credentials, as it can have.
     #[error("there are {0} already; that is the limit")]
     TooMany(usize),
@@ -188,6 +195,7 @@ impl Application {
             identifier_uris: AppIdUri::parse(format!("api://{client_id}")).into_iter().collect(),
             app_roles: Vec::new(),
             token_version: Version::V2,
+            token_lifetime: None,
             optional_claims: OptionalClaims::default(),
             credentials: Vec::new(),
             is_public: false,
@@ -224,6 +232,25 @@ impl Application {
         }
         self.credentials.push(credential);
         Ok(())
+    }
+
+    /// Takes the credentials that `is_it` finds from the app; it works no longer with them.
+    pub(crate) fn remove_credential(
+        &mut self,
+        is_it: impl Fn(&Credential) -> bool,
+    ) -> Result<(), RegistrationError> {
+        let before = self.credentials.len();
+        self.credentials.retain(|credential| !is_it(credential));
+        if self.credentials.len() < before { Ok(()) } else { Err(RegistrationError::UnknownCredential) }
+    }
+
+    /// Has its access tokens last for this time.
+    ///
+    /// <https://learn.microsoft.com/entra/identity-platform/configurable-token-lifetimes>
+    pub(crate) fn set_token_lifetime(&mut self, time: Duration) -> Result<(), RegistrationError> {
+        let bounds = Duration::from_mins(10)..=Duration::from_hours(24);
+        self.token_lifetime = Some(time).filter(|time| bounds.contains(time));
+        self.token_lifetime.map(|_| ()).ok_or(RegistrationError::InvalidLifetime)
     }
 
     /// A role for applications.

@@ -1,4 +1,4 @@
-//! The files of a directory, and how secrets get their values.
+//! The files of a directory, put together.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -8,13 +8,12 @@ use std::sync::Arc;
 use serde::Deserialize;
 use shared::ids::ClientId;
 use shared::settings::Environment;
-use uuid::Uuid;
 
 use super::error::parse_toml;
 use super::manifest::{Manifest, SecretHashes};
+use super::secrets::SecretEntry;
 use super::tenants::TenantEntry;
 use super::{Application, Directory, DirectoryError, formats};
-use crate::credentials::SecretHash;
 
 const DIRECTORY_FILE: &str = "directory.toml";
 
@@ -38,17 +37,6 @@ struct DirectoryFile {
     #[serde(default)]
     secrets: Vec<SecretEntry>,
     tenants: Vec<TenantEntry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SecretEntry {
-    app: ClientId,
-    key_id: Uuid,
-    variable: Option<String>,
-    file: Option<PathBuf>,
-    sha256: Option<String>,
-    development_default: Option<String>,
 }
 
 impl Files {
@@ -106,71 +94,24 @@ impl Files {
         }
         let mut hashes = SecretHashes::new();
         for secret in &secrets {
+            let problem = |text: &str| {
+                DirectoryError::key(file, "secrets.key_id", format!("{}: {text}", secret.key_id))
+            };
             if !manifests.get(&secret.app).is_some_and(|(_, manifest)| manifest.has_secret(secret.key_id)) {
-                let problem = "no manifest has `passwordCredentials` with it; correct `app` or `key_id`";
-                return Err(DirectoryError::key(
-                    file,
-                    "secrets.key_id",
-                    format!("{}: {problem}", secret.key_id),
+                return Err(problem(
+                    "no manifest has `passwordCredentials` with it; correct `app` or `key_id`",
                 ));
             }
-            hashes.insert(secret.key_id, self.value_of(secret, environment)?);
+            let value = secret.value(file, &self.folder, environment)?;
+            if hashes.insert((secret.app, secret.key_id), value).is_some() {
+                return Err(problem("stands there twice for one app; remove one"));
+            }
         }
         let mut applications: HashMap<ClientId, Arc<Application>> = HashMap::new();
         for (id, (file, manifest)) in manifests {
             applications.insert(id, Arc::new(manifest.into_application(file, &hashes)?));
         }
         Directory::of(file, tenants, &applications)
-    }
-
-    /// The hash of a secret's value: from its variable, else from its file, else the entry's own.
-    fn value_of(
-        &self,
-        secret: &SecretEntry,
-        environment: &Environment,
-    ) -> Result<SecretHash, DirectoryError> {
-        let (file, _) = &self.directory;
-        let written = secret.written(file)?;
-        if let Some(value) = secret.variable.as_deref().and_then(|name| environment.value(name)) {
-            return Ok(SecretHash::of(value));
-        }
-        if let Some(path) = &secret.file {
-            let path = self.folder.join(path);
-            let text = fs::read_to_string(&path).map_err(|error| {
-                DirectoryError::key(file, "secrets.file", format!("{}: {error}", path.display()))
-            })?;
-            return match text.trim_end_matches(['\r', '\n']) {
-                "" => Err(DirectoryError::key(file, "secrets.file", format!("{} is empty", path.display()))),
-                value => Ok(SecretHash::of(value)),
-            };
-        }
-        written.ok_or_else(|| {
-            let variable = secret.variable.as_deref();
-            let remedy =
-                variable.map_or("add `variable`".to_owned(), |name| format!("set the variable {name}"));
-            let problem = format!(
-                "{} has no value; {remedy}, `file`, `sha256` or `development_default`",
-                secret.key_id
-            );
-            DirectoryError::key(file, "secrets", problem)
-        })
-    }
-}
-
-impl SecretEntry {
-    /// The hash that stands in the entry, or that of the value that does.
-    fn written(&self, file: &str) -> Result<Option<SecretHash>, DirectoryError> {
-        let problem =
-            |text| Err(DirectoryError::key(file, "secrets.sha256", format!("{}: {text}", self.key_id)));
-        let default = self.development_default.as_deref().filter(|value| !value.is_empty());
-        match (&self.sha256, default) {
-            (Some(_), Some(_)) => problem("`development_default` is there as well; remove one"),
-            (Some(hex), None) => match SecretHash::parse(hex) {
-                Some(hash) => Ok(Some(hash)),
-                None => problem("not 64 hexadecimal digits; `authority-app hash-secret` prints the line"),
-            },
-            (None, default) => Ok(default.map(SecretHash::of)),
-        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 mod credentials;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
@@ -17,8 +17,8 @@ use super::{AppRoleDefinition, Application, DirectoryError, OptionalClaims};
 use crate::credentials::{Credential, FederatedCredential, Secret, SecretHash};
 use credentials::{KeyCredential, federated};
 
-/// The hashes of the secrets whose values are known, by key id.
-pub(super) type SecretHashes = HashMap<Uuid, SecretHash>;
+/// The hashes of the secrets whose values are known, by app and key id: a copied manifest has the ids of the other.
+pub(super) type SecretHashes = HashMap<(ClientId, Uuid), SecretHash>;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -115,6 +115,7 @@ impl Manifest {
                 return Err(DirectoryError::key(file, "api.requestedAccessTokenVersion", remedy));
             }
         };
+        self.check(file, token_version)?;
         let required = self.required_resource_access.iter();
         let required_roles = required.flat_map(RequiredResource::roles).collect();
         let credentials = self.credentials(file, secrets)?;
@@ -132,16 +133,41 @@ impl Manifest {
             optional_claims: self.optional_claims.map(OptionalClaims::from).unwrap_or_default(),
             credentials,
             is_public,
+            token_lifetime: None,
             is_multi_tenant: self.sign_in_audience.is_some_and(|audience| audience != "AzureADMyOrg"),
             required_roles,
         })
     }
 
+    /// What Graph refuses as well: a tenant has no such registration.
+    fn check(&self, file: &str, version: Version) -> Result<(), DirectoryError> {
+        let (mut ids, mut values) = (HashSet::new(), HashSet::new());
+        for role in &self.app_roles {
+            let problem = |member: &str, text: &str| {
+                let problem = format!("{text} stands there twice; two roles of an app have two of them");
+                Err(DirectoryError::key(file, &format!("appRoles.{member}"), problem))
+            };
+            if !ids.insert(role.id) {
+                return problem("id", &role.id.to_string());
+            }
+            if let Some(value) = role.value.as_ref().filter(|value| !values.insert(value.as_str())) {
+                return problem("value", value.as_str());
+            }
+        }
+        let audience = self.sign_in_audience.as_deref().unwrap_or_default();
+        if version == Version::V1 && audience.contains("PersonalMicrosoftAccount") {
+            let remedy = format!("write 2: with the `signInAudience` {audience} there are no other tokens");
+            return Err(DirectoryError::key(file, "api.requestedAccessTokenVersion", remedy));
+        }
+        Ok(())
+    }
+
     fn credentials(&self, file: &str, secrets: &SecretHashes) -> Result<Vec<Credential>, DirectoryError> {
         let secret = |credential: &PasswordCredential| {
             let PasswordCredential { key_id, start_date_time: start, end_date_time: end } = *credential;
-            let hash = secrets.get(&key_id)?.clone();
-            Some(Credential::Secret(Secret { key_id, hash, start, end }))
+            let hash = secrets.get(&(self.app_id, key_id))?.clone();
+            let known_from = Timestamp::MIN;
+            Some(Credential::Secret(Secret { key_id, hash, start, end, known_from }))
         };
         let mut credentials: Vec<Credential> = self.password_credentials.iter().filter_map(secret).collect();
         for key in &self.key_credentials {

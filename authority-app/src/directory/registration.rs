@@ -27,6 +27,10 @@ pub(crate) struct Registration {
     pub(crate) password_credentials: Vec<RegisteredCredential>,
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) key_credentials: Vec<RegisteredCredential>,
+    /// Absent where the export was made without them, as the portal's are.
+    pub(crate) federated_identity_credentials: Option<Vec<RegisteredFederated>>,
+    pub(crate) is_fallback_public_client: Option<bool>,
+    pub(crate) sign_in_audience: Option<String>,
     /// The file, as errors and remedies call it.
     #[serde(skip)]
     pub(crate) file: String,
@@ -95,6 +99,16 @@ pub(crate) struct RegisteredCredential {
     pub(crate) end_date_time: Option<String>,
     /// Of a certificate: its DER in base64. Exports leave it out.
     pub(crate) key: Option<String>,
+}
+
+/// One of `federatedIdentityCredentials`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RegisteredFederated {
+    pub(crate) issuer: String,
+    pub(crate) subject: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) audiences: Vec<String>,
 }
 
 impl Registration {

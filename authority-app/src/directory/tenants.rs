@@ -77,6 +77,7 @@ impl Directory {
             }
         }
         managed_identities::check(file, &tenants)?;
+        tenants.values().try_for_each(|tenant| tenant.check_object_ids(file))?;
         Ok(Self { tenants, domains, first, applications: applications.clone() })
     }
 }
@@ -126,6 +127,21 @@ impl Tenant {
             None => Ok(()),
             Some(_) => Err(problem(format!("{} stands there twice; remove one", entry.app))),
         }
+    }
+
+    /// The object id is the `oid` of tokens: two apps with the same would be one caller.
+    fn check_object_ids(&self, file: &str) -> Result<(), DirectoryError> {
+        let mut known: HashMap<ObjectId, &str> = HashMap::new();
+        let mut principals: Vec<_> = self.principals.values().collect();
+        principals.sort_by_key(|principal| principal.application.client_id);
+        for ServicePrincipal { application, object_id, .. } in principals {
+            if let Some(other) = known.insert(*object_id, &application.display_name) {
+                let problem =
+                    format!("{object_id} is that of {other} and of {}; change one", application.display_name);
+                return Err(DirectoryError::key(file, "tenants.service_principals.object_id", problem));
+            }
+        }
+        Ok(())
     }
 
     fn add_grant(&mut self, file: &str, entry: &GrantEntry) -> Result<(), DirectoryError> {

@@ -46,8 +46,8 @@ impl Addressed {
     }
 
     /// What is to go wrong this time.
-    pub(super) fn fault(&self) -> Option<Fault> {
-        self.tenant.as_ref()?.faults.next(self.endpoint?)
+    pub(super) fn fault(&self, now: Timestamp) -> Option<Fault> {
+        self.tenant.as_ref()?.faults.next(self.endpoint?, now)
     }
 
     /// Begins the journals' entry on the request.

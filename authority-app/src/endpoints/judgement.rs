@@ -7,9 +7,9 @@ use shared::ids::{AppIdUri, ClientId};
 use shared::token_endpoint::CLIENT_CREDENTIALS;
 
 use super::AppState;
-use super::tenant::{Alias, Named};
+use super::tenant::{Alias, Resolved};
 use super::token_request::TokenRequest;
-use crate::credentials::{Claimant, Place, Presented};
+use crate::credentials::{Claimant, Place, Presented, SeenAssertions};
 use crate::directory::{Application, Directory, ServicePrincipal, Tenant};
 use crate::errors::{Echo, Refusal};
 use crate::grant::Grant;
@@ -28,7 +28,7 @@ pub(super) struct Setting<'a> {
 
 /// Looks at one thing after the other, in Entra's order. Who has not proved who they are learns nothing of resources.
 pub(super) async fn judge<'r>(
-    named: Named<'r>,
+    resolved: &'r Resolved,
     request: &'r TokenRequest,
     setting: Setting<'r>,
 ) -> Result<Grant<'r>, Refusal> {
@@ -37,15 +37,16 @@ pub(super) async fn judge<'r>(
         Some(CLIENT_CREDENTIALS) => (),
         Some(other) => return Err(Refusal::UnsupportedGrantType { grant_type: Echo::of(other) }),
     }
-    let tenant = match named {
-        Named::Tenant(tenant) => tenant,
-        Named::Any(Alias::Organizations) => return Err(Refusal::NoTenant),
-        Named::Any(Alias::Common | Alias::Consumers) => return Err(Refusal::GrantTypeOverCommon),
+    let (live, tenant) = match resolved {
+        Resolved::Tenant(live, tenant) => (live, &**tenant),
+        Resolved::Any(Alias::Organizations) => return Err(Refusal::NoTenant),
+        Resolved::Any(Alias::Common | Alias::Consumers) => return Err(Refusal::GrantTypeOverCommon),
     };
     let directory = &*setting.state.directory;
     let client = client(directory, tenant, request)?;
     let application = &client.application;
-    let authentication = setting.authenticate(tenant, application, request).await?;
+    let claimant = setting.claimant(tenant, application, &live.seen);
+    let authentication = setting.authenticate(&claimant, application.is_public, request).await?;
     let requested = match setting.version {
         Version::V1 => request.value("resource").ok_or(Refusal::MissingField { field: "resource" })?,
         Version::V2 => scoped_resource(request)?,
@@ -56,25 +57,33 @@ pub(super) async fn judge<'r>(
 }
 
 impl Setting<'_> {
+    fn claimant<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        client: &'a Application,
+        seen: &'a SeenAssertions,
+    ) -> Claimant<'a> {
+        let (origin, directory) = (&*self.state.origin, &*self.state.directory);
+        Claimant {
+            client: client.client_id,
+            registered: &client.credentials,
+            place: Place { base: self.base, origin, directory, tenant },
+            seen,
+            now: self.now,
+        }
+    }
+
     async fn authenticate(
         &self,
-        tenant: &Tenant,
-        client: &Application,
+        claimant: &Claimant<'_>,
+        is_public: bool,
         request: &TokenRequest,
     ) -> Result<ClientAuthentication, Refusal> {
         let presented = request.credential()?;
-        if client.is_public && !matches!(presented, Presented::Nothing) {
+        if is_public && !matches!(presented, Presented::Nothing) {
             return Err(Refusal::PublicClient);
         }
-        let state = self.state;
-        let (canonical, directory) = (state.origin.canonical(), &*state.directory);
-        let claimant = Claimant {
-            client: client.client_id,
-            registered: &client.credentials,
-            place: Place { base: self.base, canonical, directory, tenant },
-            now: self.now,
-        };
-        state.authenticator.authenticate(&claimant, &presented).await
+        self.state.authenticator.authenticate(claimant, &presented).await
     }
 }
 

@@ -25,7 +25,7 @@ use crate::context::Context;
 use crate::credentials::SecretHash;
 use crate::directory::{IdentityName, Tenant};
 use crate::errors::Refusal;
-use crate::faults;
+use crate::faults::{self, Envelope};
 use crate::grant::Grant;
 use crate::journal::{Caller, Reason};
 use crate::tenants::LiveTenant;
@@ -35,6 +35,9 @@ const LIFE: i64 = 86_400;
 
 /// The life that answers tell, in seconds.
 const EXPIRES_IN: i64 = LIFE - 1;
+
+/// Where a workload of App Service asks.
+const APP_SERVICE_PATH: &str = "/msi/token";
 
 /// What the listener answers from.
 #[derive(Debug, Clone)]
@@ -59,7 +62,7 @@ impl FromRef<MachineState> for AppState {
 pub(crate) fn router(state: MachineState) -> Router {
     Router::new()
         .route("/metadata/identity/oauth2/token", any(imds::token))
-        .route("/msi/token", any(app_service::token))
+        .route(APP_SERVICE_PATH, any(app_service::token))
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(middleware::from_fn_with_state(state.clone(), guard))
         .with_state(state)
@@ -75,9 +78,11 @@ async fn guard(State(state): State<AppState>, mut request: Request, next: Next) 
     let addressed = Addressed::by(&mut request, &state).await;
     let context = Context::new(request.headers(), addressed.now());
     request.extensions_mut().insert(context);
-    let fault = addressed.fault();
+    let fault = addressed.fault(context.now);
+    let is_app_service = request.uri().path() == APP_SERVICE_PATH;
+    let envelope: Envelope = if is_app_service { app_service::failure } else { imds::failure };
     let record = addressed.recording(context, fault.as_ref());
-    let mut response = faults::answer(fault.as_ref(), &context, next.run(request)).await;
+    let mut response = faults::answer(fault.as_ref(), (envelope, &context), next.run(request)).await;
     record.answered(&response);
     set(response.headers_mut(), &[("cache-control", "no-store, no-cache"), ("pragma", "no-cache")]);
     response
@@ -115,7 +120,7 @@ fn issue(
     let mut claims = grant.claims(state.origin.canonical(), context);
     claims.regular.exp = context.now.as_second() + LIFE;
     let json = serde_json::to_vec(&claims).map_err(|_| Denied::Failed)?;
-    let token = live.keys.snapshot().current().sign(grant.version(), &json).map_err(|_| Denied::Failed)?;
+    let token = live.keys.current().sign(grant.version(), &json).map_err(|_| Denied::Failed)?;
     tracing::info!(
         client_id = %identity.client_id,
         resource = %grant.resource.application.client_id,

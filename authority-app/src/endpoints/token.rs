@@ -16,7 +16,7 @@ use super::token_request::TokenRequest;
 use super::{AppState, BaseUrl};
 use crate::context::Context;
 use crate::errors::{Echo, Endpoint, Refusal};
-use crate::grant::{EXPIRES_IN, Grant};
+use crate::grant::Grant;
 use crate::journal::{Caller, Reason};
 
 pub(super) async fn v1(
@@ -67,7 +67,7 @@ impl Call<'_> {
         let client_id = request.client_id().and_then(|id| ClientId::parse(id).ok());
         let Self { state, version, base, context } = self;
         let setting = Setting { state, base, version: *version, now: context.now };
-        let mut response = match judge(resolved.named(), &request, setting).await {
+        let mut response = match judge(&resolved, &request, setting).await {
             Ok(grant) => self.granted(&grant),
             Err(refusal) => {
                 let mut response = self.refused(refusal);
@@ -90,10 +90,10 @@ impl Call<'_> {
         let Some(tenant) = self.state.tenants.tenant(grant.tenant.id) else {
             return self.refused(Refusal::NoTenant); // removed meanwhile
         };
-        let keys = tenant.keys.snapshot();
+        let key = tenant.keys.current();
         let signed = serde_json::to_vec(&claims)
             .map_err(|error| error.to_string())
-            .and_then(|json| keys.current().sign(grant.version(), &json).map_err(|error| error.to_string()));
+            .and_then(|json| key.sign(grant.version(), &json).map_err(|error| error.to_string()));
         let access_token = match &signed {
             Ok(token) => token,
             Err(error) => {
@@ -112,12 +112,14 @@ impl Call<'_> {
             trace_id = %self.context.trace_id,
             "issued a token"
         );
-        let (token_type, expires_in, ext_expires_in) = ("Bearer", EXPIRES_IN, EXPIRES_IN);
+        let (token_type, expires_in, refresh_in) = ("Bearer", grant.expires_in(), grant.refresh_in());
+        let ext_expires_in = expires_in;
         let mut response = match self.version {
             Version::V1 => Json(TokenResponseV1 {
                 token_type,
                 expires_in,
                 ext_expires_in,
+                refresh_in,
                 expires_on: claims.regular.exp,
                 not_before: claims.regular.nbf,
                 resource: grant.requested,
@@ -125,7 +127,8 @@ impl Call<'_> {
             })
             .into_response(),
             Version::V2 => {
-                Json(TokenResponseV2 { token_type, expires_in, ext_expires_in, access_token }).into_response()
+                Json(TokenResponseV2 { token_type, expires_in, ext_expires_in, refresh_in, access_token })
+                    .into_response()
             }
         };
         response.headers_mut().insert("x-ms-clitelem", HeaderValue::from_static("1,0,0,,"));

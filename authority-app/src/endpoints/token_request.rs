@@ -46,7 +46,12 @@ impl TokenRequest {
     ///
     /// A body of another content type holds no parameters, as at Entra.
     pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Self, Refusal> {
-        let basic = headers.get(header::AUTHORIZATION).map(Basic::read).transpose()?.flatten();
+        let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
+        let basic = authorizations.next().map(Basic::read).transpose()?.flatten();
+        // Two would be two clients, or one that proves itself twice (RFC 6749 section 2.3).
+        if authorizations.next().is_some() {
+            return Err(Refusal::MalformedRequest);
+        }
         let mut request = Self { parameters: HashMap::new(), basic };
         if is_form(headers) {
             let bytes = body::to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Refusal::MalformedRequest)?;

@@ -62,6 +62,9 @@ pub(crate) enum AssertionRefusal {
     #[error("AAD-issued tokens may not be used for federated identity flows.")]
     OwnToken,
     /// The number is known, the text assumed.
+    #[error("Only app tokens can be used as federated identity credentials.")]
+    UserToken,
+    /// The number is known, the text assumed.
     #[error("The certificate used to sign the client assertion is not within its validity period.")]
     CertificateNotYetValid,
     #[error(
@@ -88,6 +91,8 @@ pub(crate) enum Part {
 }
 
 impl AssertionRefusal {
+    /// The table. No capture shows the `error_uri` of 50166, 700023, 700211, 700212, 700222, 700229, 70021, 1000502 and
+    /// 7002138 either way; it is assumed.
     pub(super) fn row(&self) -> Row {
         let row = |code| Row::new(code, "invalid_client", true);
         match self {
@@ -110,6 +115,7 @@ impl AssertionRefusal {
             Self::NoMatch { part: Part::Audience, .. } => row(700212),
             Self::NoMatch { part: Part::Subject, .. } => row(700213),
             Self::OwnToken => row(700222),
+            Self::UserToken => row(700229), // error assumed
             Self::CertificateNotYetValid => row(1000502),
             Self::NoCertificateNamed => row(5002723),
             Self::UnsupportedAlgorithm { .. } => row(5002738),

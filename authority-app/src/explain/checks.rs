@@ -2,12 +2,15 @@
 
 mod client;
 mod roles;
+mod times;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use shared::ids::{ClientId, TenantId};
+use url::Url;
 
 use crate::directory::{Registrations, ServicePrincipal, Tenant};
+use crate::origin::is_entras;
 
 /// One check and what it found.
 #[derive(Debug)]
@@ -66,6 +69,7 @@ impl<'a> Facts<'a> {
             check("audience", self.audience()),
             check("version", self.version()),
             check("client", self.client()),
+            check("class", self.class()),
             check("app-only", self.app_only()),
             check("roles", self.roles()),
             check("times", self.times()),
@@ -104,15 +108,25 @@ impl<'a> Facts<'a> {
             "2.0" => issuer.strip_suffix(&format!("/{tenant}/v2.0")),
             _ => issuer.strip_suffix(&format!("/{tenant}/")),
         };
-        match base {
-            Some(base) if base.starts_with("https://") && !tenant.is_empty() => {
-                Ok(format!("issued by {base}"))
-            }
-            _ => problem(
+        let url = base.and_then(|base| Url::parse(base).ok()).filter(|url| url.scheme() == "https");
+        let (Some(url), false) = (url, tenant.is_empty()) else {
+            return problem(
                 format!("`{issuer}` is not the form of a {} token of this tenant", self.text("ver")),
                 "refuse it: v1.0 tokens have https://host/tid/, v2.0 tokens https://host/tid/v2.0",
-            ),
+            );
+        };
+        let host = url.host_str().unwrap_or_default();
+        let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        if !is_bare || !url.username().is_empty() || url.password().is_some() {
+            return problem(
+                format!("`{issuer}` has more in it than host and tenant"),
+                "refuse it, unless that is the path of the stand-in's `server.public_url`",
+            );
         }
+        if is_entras(host) {
+            return Ok(format!("issued by {host}, a host of Entra's; the signature is not verified"));
+        }
+        Ok(format!("issued by {host}, which is not verified: compare it with your authority's"))
     }
 
     fn audience(&self) -> Found {
@@ -142,29 +156,6 @@ impl<'a> Facts<'a> {
             format!("{token}, and the resource asks for {asked}"),
             "set `api.requestedAccessTokenVersion` in the resource's manifest, then get a new token",
         )
-    }
-
-    fn times(&self) -> Found {
-        let time = |name: &str| self.claims.get(name).and_then(Value::as_i64);
-        let (Some(not_before), Some(expires)) = (time("nbf"), time("exp")) else {
-            return problem(
-                "`nbf` or `exp` is missing or no number",
-                "refuse it: every token of Entra's has both",
-            );
-        };
-        let now = self.now.as_second();
-        if now >= expires {
-            let ago = now.saturating_sub(expires);
-            return problem(format!("expired {ago} s ago"), "get a new token: it lives for about an hour");
-        }
-        if now < not_before {
-            let wait = not_before.saturating_sub(now);
-            return problem(
-                format!("not valid for another {wait} s"),
-                "set the clocks of both machines right",
-            );
-        }
-        Ok(format!("valid for another {} s", expires.saturating_sub(now)))
     }
 }
 

@@ -69,15 +69,16 @@ fn rule(code: u32) -> Rule {
             "A confidential client presents one credential that is registered for it and is valid now.",
             "https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow",
         ),
-        50027 | 700021 | 700023 | 700024 | 700027 | 5002723 | 5002738 | 7000214 => (
+        50027 | 50048 | 700021 | 700023 | 700024 | 700027 | 1000502 | 5002723 | 5002738 | 7000214
+        | 7000274 | 7000277 => (
             "A client assertion is a JWT for this endpoint, valid now, signed with a certificate of the client.",
             "https://learn.microsoft.com/entra/identity-platform/certificate-credentials",
         ),
-        70021 | 700211..=700213 | 700222 | 7002138 | 50166 => (
-            "Issuer, subject and audience of the external token equal those of one federated credential exactly.",
+        70021 | 700211..=700213 | 700222 | 700229 | 7002138 | 50166 => (
+            "An external token is the workload's own, and its issuer, subject and audience equal those of one federated credential.",
             "https://learn.microsoft.com/entra/workload-id/workload-identity-federation",
         ),
-        28000 | 70011 | 901002 | 1002012 => (
+        28000 | 70011 | 700022 | 901002 | 1002012 => (
             "The scope is one resource's App ID URI or client id, followed by /.default.",
             "https://learn.microsoft.com/entra/identity-platform/scopes-oidc#the-default-scope",
         ),
@@ -88,6 +89,14 @@ fn rule(code: u32) -> Rule {
         501051 => (
             "Where the resource demands an assignment, the client has at least one of its app roles.",
             "https://learn.microsoft.com/entra/identity/enterprise-apps/assign-user-or-group-access-portal",
+        ),
+        53003 => (
+            "Policies of the tenant may block a workload by where it comes from or by its risk.",
+            "https://learn.microsoft.com/entra/identity/conditional-access/workload-identity",
+        ),
+        50196 | 90033 | 90055 => (
+            "Whoever is told to wait waits: as long as Retry-After says, else longer from time to time.",
+            "https://learn.microsoft.com/entra/identity-platform/msal-error-handling-dotnet#http-429",
         ),
         _ => (
             "A request passes a row of checks, and the first that fails names the error.",
@@ -117,6 +126,7 @@ mod tests {
         for entry in aadsts::CATALOGUE {
             let explanation = explain(&[entry.code]);
             assert!(explanation.is_fine());
+            assert_ne!(rule(entry.code).rule, rule(0).rule, "{entry} has no rule of its own");
             for part in [entry.cause, entry.remedy, rule(entry.code).rule] {
                 assert!(explanation.text.contains(part) && part.ends_with('.'), "{}", explanation.text);
             }

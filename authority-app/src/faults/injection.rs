@@ -10,7 +10,7 @@ use http::{HeaderValue, StatusCode, header};
 use shared::token_endpoint::TokenErrorResponse;
 
 use super::broken_body::BrokenBody;
-use super::{Fault, Kind};
+use super::{Fault, Kind, LONGEST_LATENCY};
 use crate::context::Context;
 
 /// The largest answer of the stand-in's own that a fault changes, in bytes: a key set of every tenant.
@@ -24,23 +24,36 @@ const EMPTY_KEY_SET: &str = r#"{"keys":[]}"#;
 const BROKEN_KEY_SET: &str =
     r#"{"keys":[{"kty":"RSA","use":"sig","kid":"broken","x5t":"broken","n":"%","e":"AQAB","x5c":["%"]}]}"#;
 
+/// How a listener writes an error of this status.
+pub(crate) type Envelope = fn(StatusCode, &Context) -> Response;
+
 /// The answer to a request, after what is to happen to it.
 pub(crate) async fn answer(
     fault: Option<&Fault>,
-    context: &Context,
+    (envelope, context): (Envelope, &Context),
     regular: impl Future<Output = Response>,
 ) -> Response {
     let Some(Fault(kind)) = fault else { return regular.await };
-    let mut kind = kind;
+    let (mut kind, mut wait) = (kind, Duration::ZERO);
     while let Kind::Latency { milliseconds, then } = kind {
-        tokio::time::sleep(Duration::from_millis(*milliseconds)).await;
+        wait = wait.saturating_add(Duration::from_millis(*milliseconds));
         kind = then;
     }
+    if !wait.is_zero() {
+        tokio::time::sleep(wait.min(LONGEST_LATENCY)).await;
+    }
     match kind {
-        Kind::None {} | Kind::Latency { .. } => regular.await,
+        Kind::None {} | Kind::Latency { .. } | Kind::Throttle { .. } => regular.await,
+        Kind::Answer { status, headers, body } => {
+            let mut response = Response::new(Body::from(body.clone()));
+            *response.status_mut() =
+                StatusCode::from_u16(status.0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            headers.put_into(response.headers_mut());
+            response
+        }
         Kind::Status { status, retry_after_seconds, plain_text } => {
             let status = StatusCode::from_u16(status.0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            let mut response = if *plain_text { in_plain_text(status) } else { in_envelope(status, context) };
+            let mut response = if *plain_text { in_plain_text(status) } else { envelope(status, context) };
             if let Some(seconds) = retry_after_seconds {
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
             }
@@ -66,10 +79,10 @@ fn in_plain_text(status: StatusCode) -> Response {
     (status, status.canonical_reason().unwrap_or("Error")).into_response()
 }
 
-/// Codes and texts as documented; that throttling says `temporarily_unavailable` is assumed.
+/// An error in Entra's envelope. Codes and texts as documented; that throttling says `temporarily_unavailable` is assumed.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
-fn in_envelope(status: StatusCode, context: &Context) -> Response {
+pub(crate) fn in_entras_envelope(status: StatusCode, context: &Context) -> Response {
     let (code, error, text) = match status {
         StatusCode::TOO_MANY_REQUESTS => (
             90055,
@@ -134,4 +147,26 @@ fn with_key_set(mut response: Response, body: &Bytes, key_set: &'static str) -> 
 
 fn is_key_set(body: &[u8]) -> bool {
     body.starts_with(br#"{"keys":"#)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn no_answer_is_delayed_by_more_than_ten_minutes() {
+        let script =
+            r#"{"kind":"latency","milliseconds":500000,"then":{"kind":"latency","milliseconds":4000000000}}"#;
+        for fault in [serde_json::from_str(script).unwrap(), Fault::latency(Duration::MAX)] {
+            let (start, context) =
+                (Instant::now(), Context::new(&HeaderMap::new(), jiff::Timestamp::UNIX_EPOCH));
+            let regular = async { StatusCode::OK.into_response() };
+            let envelope: Envelope = in_entras_envelope;
+            assert_eq!(answer(Some(&fault), (envelope, &context), regular).await.status(), 200);
+            assert_eq!(start.elapsed().as_secs(), LONGEST_LATENCY.as_secs());
+        }
+    }
 }

@@ -18,7 +18,7 @@ pub struct Bounds {
 
 impl Bounds {
     /// Whether the number is expected.
-    pub(super) fn contains(self, number: usize) -> bool {
+    pub(crate) fn contains(self, number: usize) -> bool {
         (self.least..=self.most).contains(&number)
     }
 }

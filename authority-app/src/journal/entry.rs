@@ -54,6 +54,8 @@ pub(crate) enum Reason {
     Issued { roles: Vec<String>, not_consented: Option<String> },
     /// The request was refused with this code.
     Refused { aadsts: u32, hint: Option<&'static str> },
+    /// The request was refused in these words, which have no code.
+    Said(&'static str),
 }
 
 impl Entry {
@@ -96,7 +98,7 @@ impl Entry {
 impl Reason {
     fn aadsts(&self) -> Option<u32> {
         match self {
-            Self::Issued { .. } => None,
+            Self::Issued { .. } | Self::Said(_) => None,
             Self::Refused { aadsts, .. } => Some(*aadsts),
         }
     }
@@ -117,6 +119,7 @@ impl Reason {
                 let cause = aadsts::lookup(*aadsts).map_or("refused", |known| known.cause);
                 (cause.to_owned(), hint.map(str::to_owned))
             }
+            Self::Said(text) => ((*text).to_owned(), None),
         };
         let text = more.map(|more| format!("{text}; {more}")).unwrap_or(text);
         // An app can have a thousand roles of 120 characters each.

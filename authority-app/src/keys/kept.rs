@@ -16,31 +16,36 @@ pub(super) struct KeptKeys {
 }
 
 impl KeptKeys {
-    /// Reads the keys of the folder, the signing one first; makes what is missing to `at_least`.
-    pub(super) fn open(folder: DataFolder, at_least: usize) -> Result<(Self, Vec<SigningKey>), KeyProblem> {
-        let mut numbers = numbers(&folder)?;
+    /// Reads the keys of the folder, the signing one first.
+    pub(super) fn open(folder: DataFolder) -> Result<(Self, Vec<SigningKey>), KeyProblem> {
+        let kept = Self { folder, files: Mutex::default() };
+        let keys = kept.read()?;
+        Ok((kept, keys))
+    }
+
+    /// Reads the keys once more, and makes what is missing to `at_least`. Takes some 100 ms of a core for each.
+    pub(super) fn complete(&self, at_least: usize) -> Result<Vec<SigningKey>, KeyProblem> {
+        let mut numbers = numbers(&self.folder)?;
         while numbers.len() < at_least {
             // Another process may make the same one at the same time; then that one counts.
-            folder.create(&file(numbers.last().unwrap_or(&0) + 1), &SigningKey::generate()?)?;
-            numbers = self::numbers(&folder)?;
+            self.folder.create(&file(numbers.last().unwrap_or(&0) + 1), &SigningKey::generate()?)?;
+            numbers = self::numbers(&self.folder)?;
         }
+        self.read()
+    }
+
+    fn read(&self) -> Result<Vec<SigningKey>, KeyProblem> {
         let (mut keys, mut files) = (Vec::new(), Vec::new());
-        for name in numbers.iter().rev().copied().map(file) {
+        for name in numbers(&self.folder)?.iter().rev().copied().map(file) {
             // Another process may have dropped the oldest meanwhile.
-            if let Some(text) = folder.read(&name)? {
-                let key = SigningKey::parse(&text).ok_or_else(|| folder.malformed(&name))?;
+            if let Some(text) = self.folder.read(&name)? {
+                let key = SigningKey::parse(&text).ok_or_else(|| self.folder.malformed(&name))?;
                 files.push((key.kid().to_owned(), name));
                 keys.push(key);
             }
         }
-        Ok((Self { folder, files: Mutex::new(files) }, keys))
-    }
-
-    /// A key that is not kept yet. Takes some 100 ms of a core.
-    #[expect(clippy::unused_self, reason = "where a key comes from is this type's to say")]
-    pub(super) fn make(&self) -> Result<SigningKey, KeyProblem> {
-        let malformed = || KeyProblem::new("data.folder", "no signing key could be made");
-        SigningKey::parse(&SigningKey::generate()?).ok_or_else(malformed)
+        *self.files() = files;
+        Ok(keys)
     }
 
     /// Keeps a key as the one that signs.

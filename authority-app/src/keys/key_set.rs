@@ -31,9 +31,11 @@ pub enum KeyState {
 }
 
 impl KeySet {
-    /// The key that signs.
-    pub(crate) fn current(&self) -> &SigningKey {
-        &self.current
+    /// The set of these keys, of which the first one signs; none where there is none.
+    pub(super) fn of(keys: Vec<SigningKey>) -> Option<Self> {
+        let mut keys = keys.into_iter().map(Arc::new);
+        let current = keys.next()?;
+        Some(Self { current, others: keys.map(|key| (key, KeyState::Published)).collect() })
     }
 
     /// Every key that a resource has to accept, the current one first.

@@ -55,6 +55,12 @@ impl SigningKey {
             .map_err(|error| KeyProblem::new("data.folder", format!("no signing key could be made: {error}")))
     }
 
+    /// Makes a key that is kept nowhere yet. Takes some 100 ms of a core.
+    pub(super) fn make() -> Result<Self, KeyProblem> {
+        let malformed = || KeyProblem::new("data.folder", "no signing key could be made");
+        Self::parse(&Self::generate()?).ok_or_else(malformed)
+    }
+
     /// Reads what [`Self::generate`] made.
     pub(crate) fn parse(pem: &str) -> Option<Self> {
         let key = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).ok()?;

@@ -4,15 +4,21 @@
 //! stand-in never share a key; only those of two stand-ins can, as seeded tenants do.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
 use shared::settings::KeyProblem;
 
 use super::SigningKey;
 use crate::DataFolder;
 
-/// How many keys are read or made ahead: those of four tenants.
+/// How many keys are read or made ahead once one was taken: those of eight tenants that nobody looks at.
 const AHEAD: usize = 8;
+
+/// How many are before that: those of the first tenant, should there be one.
+const AHEAD_AT_START: usize = 2;
+
+/// The most threads that get keys ready: how long making a key takes is chance, and the first of two is sooner there.
+const MAKERS: usize = 2;
 
 /// The most spare keys kept in the folder, at some 3 KB each; those beyond are made anew each time.
 const KEPT_AT_MOST: u32 = 1024;
@@ -22,6 +28,8 @@ const KEPT_AT_MOST: u32 = 1024;
 pub(crate) struct SpareKeys {
     folder: DataFolder,
     stock: Mutex<Stock>,
+    /// Told of each key that gets ready, and of each thread that ends.
+    changed: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -29,35 +37,53 @@ struct Stock {
     ready: VecDeque<SigningKey>,
     /// How many keys were handed out or got ready.
     used: u32,
-    refilling: bool,
+    /// How many threads get keys ready.
+    makers: usize,
+    /// Whether a key was ever taken.
+    wanted: bool,
 }
 
 impl SpareKeys {
     pub(crate) fn new(folder: DataFolder) -> Self {
-        Self { folder, stock: Mutex::default() }
+        Self { folder, stock: Mutex::default(), changed: Condvar::new() }
     }
 
     /// A key that nobody else has. Blocks where none is ready.
     pub(crate) fn take(self: &Arc<Self>) -> Result<SigningKey, KeyProblem> {
-        let ready = self.stock().ready.pop_front();
+        let mut stock = self.stock();
+        stock.wanted = true;
+        let ready = stock.ready.pop_front();
+        drop(stock);
         self.refill();
         if let Some(key) = ready {
             return Ok(key);
         }
-        let number = self.stock().next();
-        self.read_or_make(number)
+        let mut stock = self.stock();
+        loop {
+            if let Some(key) = stock.ready.pop_front() {
+                return Ok(key);
+            }
+            // Where there can be no thread, or those there were had no key, whoever needs one makes it.
+            if stock.makers == 0 {
+                let number = stock.next();
+                drop(stock);
+                return self.read_or_make(number);
+            }
+            stock = self.changed.wait(stock).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
-    /// Gets keys ready in a thread of its own, unless one is at it.
-    fn refill(self: &Arc<Self>) {
+    /// Gets keys ready in threads of their own, as many as are needed.
+    pub(crate) fn refill(self: &Arc<Self>) {
         let mut stock = self.stock();
-        if stock.refilling || stock.ready.len() >= AHEAD / 2 {
-            return;
+        while stock.makers < MAKERS && stock.ready.len() + stock.makers < stock.ahead() {
+            let spare = Arc::downgrade(self);
+            let thread = std::thread::Builder::new().name("spare-keys".to_owned());
+            if thread.spawn(move || while add_one(&spare) {}).is_err() {
+                break;
+            }
+            stock.makers += 1;
         }
-        let spare = Arc::downgrade(self);
-        let thread = std::thread::Builder::new().name("spare-keys".to_owned());
-        // Where there can be no thread, whoever needs a key makes it.
-        stock.refilling = thread.spawn(move || while add_one(&spare) {}).is_ok();
     }
 
     fn read_or_make(&self, number: u32) -> Result<SigningKey, KeyProblem> {
@@ -80,6 +106,11 @@ impl Stock {
         self.used += 1;
         self.used
     }
+
+    /// How many keys are to be ready.
+    fn ahead(&self) -> usize {
+        if self.wanted { AHEAD } else { AHEAD_AT_START }
+    }
 }
 
 /// Gets one more key ready; says whether to go on. Ends with the stand-in.
@@ -87,23 +118,29 @@ fn add_one(spare: &Weak<SpareKeys>) -> bool {
     let Some(spare) = spare.upgrade() else { return false };
     let number = {
         let mut stock = spare.stock();
-        if stock.ready.len() >= AHEAD {
-            stock.refilling = false;
+        // The others that are at it bring one each as well.
+        if stock.ready.len() + stock.makers > stock.ahead() {
+            stock.makers -= 1;
             return false;
         }
         stock.next()
     };
     let key = spare.read_or_make(number);
     let mut stock = spare.stock();
-    match key {
-        Ok(key) => stock.ready.push_back(key),
+    let had = match key {
+        Ok(key) => {
+            stock.ready.push_back(key);
+            true
+        }
         Err(error) => {
             tracing::warn!(%error, "no spare key could be had");
-            stock.refilling = false;
-            return false;
+            stock.makers -= 1;
+            false
         }
-    }
-    true
+    };
+    drop(stock);
+    spare.changed.notify_all();
+    had
 }
 
 #[cfg(test)]

@@ -87,6 +87,9 @@ impl<'a> Script<'a> {
             self.add_credentials(*app);
         }
         self.grants(&apps);
+        for app in &apps {
+            self.disable_roles(*app);
+        }
     }
 
     /// The apps that have a registration, in the order of their names; managed identities have none.

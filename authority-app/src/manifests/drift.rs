@@ -1,5 +1,7 @@
 //! How a real tenant's registration differs from the directory's.
 
+mod principal;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -7,6 +9,7 @@ use shared::settings::{KeyProblem, SettingsError};
 
 use super::shell::one_line;
 use crate::directory::{RegisteredRole, Registration, Registrations};
+use principal::ExportedPrincipal;
 
 /// One difference between a registration of the directory and an exported one. Its text is one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,19 +28,24 @@ impl fmt::Display for Difference {
 }
 
 impl Registrations {
-    /// Compares an exported manifest, of either format, with a registration: that of `app`, or else of the same client id.
+    /// Compares an export with the directory: with `app`, or else with the app of the same client id.
     ///
-    /// Looked at is what tokens depend on: app roles, token version, identifier URIs, optional claims and requested
-    /// permissions.
+    /// An exported manifest, of either format, is compared in what tokens depend on: app roles, token version, identifier
+    /// URIs, optional claims, requested permissions, whether it is a public client, its audience, and its federated
+    /// credentials where the export has them. An exported service principal is compared in whether it is enabled, whether
+    /// it demands an assignment, and what it was granted where the export has that (`appRoleAssignments`).
     ///
     /// # Errors
-    /// The export is no manifest, or the directory has no such app. `file` is how errors call the export.
+    /// The export is neither, or the directory has no such app. `file` is how errors call the export.
     pub fn drift(
         &self,
         file: &str,
         export: &str,
         app: Option<&str>,
     ) -> Result<Vec<Difference>, SettingsError> {
+        if let Some(principal) = ExportedPrincipal::read(file, export)? {
+            return self.principal_drift(&principal, app);
+        }
         let export = Registration::parse(file, export)?;
         let own = match app {
             Some(app) => self.named(app)?,
@@ -50,6 +58,7 @@ impl Registrations {
         };
         let mut comparison = Comparison { own, export: &export, found: Vec::new() };
         comparison.token_version();
+        comparison.clients();
         comparison.roles();
         comparison.sets();
         Ok(comparison.found)
@@ -70,6 +79,18 @@ impl Comparison<'_> {
         let (own, export) = (self.own.token_version(), self.export.token_version());
         let set = format!("set `api.requestedAccessTokenVersion` to {export}");
         self.compare("token version", &own.to_string(), &export.to_string(), &set);
+    }
+
+    /// Who may be a client, and whether it needs a credential.
+    fn clients(&mut self) {
+        let public = |app: &Registration| app.is_fallback_public_client.unwrap_or(false).to_string();
+        let (own, export) = (public(self.own), public(self.export));
+        let set = format!("set `isFallbackPublicClient` to {export}");
+        self.compare("public client", &own, &export, &set);
+        let audience =
+            |app: &Registration| app.sign_in_audience.clone().unwrap_or_else(|| "AzureADMyOrg".to_owned());
+        let (own, export) = (audience(self.own), audience(self.export));
+        self.compare("sign-in audience", &own, &export, &format!("set `signInAudience` to {export}"));
     }
 
     /// Roles are the same by their id; by their value, they are what a resource's code asks for.
@@ -114,11 +135,14 @@ impl Comparison<'_> {
     }
 
     fn sets(&mut self) {
-        let parts: [(&str, &str, Members); 3] = [
+        let mut parts: Vec<(&str, &str, Members)> = vec![
             ("identifier URI", "identifierUris", identifier_uris),
             ("optional claim", "optionalClaims.accessToken", optional_claims),
             ("requested permission", "requiredResourceAccess", permissions),
         ];
+        if self.export.federated_identity_credentials.is_some() {
+            parts.push(("federated credential", "federatedIdentityCredentials", federated));
+        }
         for (what, member, of) in parts {
             let (own, export) = (of(self.own), of(self.export));
             for (name, value) in &own {
@@ -179,6 +203,16 @@ fn optional_claims(registration: &Registration) -> BTreeMap<String, String> {
         format!("[{}]", Vec::from_iter(properties).join(", "))
     };
     claims.iter().map(|claim| (claim.name.clone(), properties(&claim.additional_properties))).collect()
+}
+
+/// By issuer and subject; what they are called is nobody's business.
+fn federated(registration: &Registration) -> BTreeMap<String, String> {
+    let all = registration.federated_identity_credentials.iter().flatten();
+    all.map(|credential| {
+        let name = format!("{} of {}", credential.subject, credential.issuer);
+        (name, format!("[{}]", credential.audiences.join(", ")))
+    })
+    .collect()
 }
 
 fn permissions(registration: &Registration) -> BTreeMap<String, String> {

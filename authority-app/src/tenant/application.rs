@@ -1,5 +1,7 @@
 //! An API that a test registers.
 
+use std::time::Duration;
+
 use shared::azure_ad::Version;
 use shared::ids::{AppIdUri, AppRole, ClientId, ObjectId};
 use uuid::Uuid;
@@ -95,6 +97,17 @@ impl Application {
             principal.application_mut().optional_claims.aud_as_guid = true;
             Ok(())
         })
+    }
+
+    /// Has its tokens last for this time: from 10 minutes to 24 hours, and an hour where nothing is said.
+    ///
+    /// For tokens of more than two hours, answers hold `refresh_in` as well.
+    /// <https://learn.microsoft.com/entra/identity-platform/configurable-token-lifetimes>
+    ///
+    /// # Errors
+    /// The time is shorter or longer.
+    pub fn token_lifetime(self, time: Duration) -> Result<Self, RegistrationError> {
+        self.set(|principal| principal.application_mut().set_token_lifetime(time))
     }
 
     /// Lets nobody have a token who was granted nothing ("Assignment required?").

@@ -1,8 +1,5 @@
 //! A client that a test registers.
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use jiff::{Timestamp, ToSpan};
 use shared::azure_ad::Version;
 use shared::ids::{AppRole, ClientId, ObjectId};
 use shared::secret::{AccessToken, ClientSecret};
@@ -10,9 +7,10 @@ use shared::token_endpoint::CLIENT_CREDENTIALS;
 use url::form_urlencoded;
 use uuid::Uuid;
 
+use super::credentials::NewSecret;
 use super::{Application, Tenant};
 use crate::RegistrationError;
-use crate::credentials::{Credential, Secret, SecretHash};
+use crate::credentials::Credential;
 use crate::directory;
 
 /// A client in a tenant, with a secret that is valid for two years by the tenant's clock.
@@ -45,12 +43,9 @@ pub enum TokenError {
 
 impl Client {
     pub(super) fn register(tenant: &Tenant, name: &str) -> Result<Self, RegistrationError> {
-        let secret = new_secret();
+        let NewSecret { value: secret, registered } = NewSecret::lasting(tenant.clock().now());
         let mut application = directory::Application::fresh(name);
-        let start = tenant.clock().now();
-        let end = start.checked_add((2 * 365 * 24).hours()).unwrap_or(Timestamp::MAX);
-        let hash = SecretHash::of(secret.expose());
-        application.credentials.push(Credential::Secret(Secret { key_id: Uuid::new_v4(), hash, start, end }));
+        application.credentials.push(Credential::Secret(registered));
         let object_id = ObjectId::from(Uuid::new_v4());
         tenant.change(|tenant| tenant.register(application.clone(), object_id))?;
         Ok(Self { tenant: tenant.clone(), id: application.client_id, object_id, secret })
@@ -117,7 +112,7 @@ impl Client {
     /// Acquires a token for an API: over https, with the secret, from the v2 endpoint.
     ///
     /// # Errors
-    /// The stand-in was not reached, or refused.
+    /// The stand-in was not reached, refused, or did not answer within half a minute.
     pub async fn token(&self, api: &Application) -> Result<AccessToken, TokenError> {
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", CLIENT_CREDENTIALS)
@@ -139,12 +134,4 @@ impl Client {
         }
         AccessToken::parse(text("access_token")).map_err(|_| TokenError::Malformed)
     }
-}
-
-/// Some 240 random bits.
-pub(super) fn new_secret() -> ClientSecret {
-    let bytes = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
-    let text = BASE64_URL_SAFE_NO_PAD.encode(bytes);
-    #[expect(clippy::expect_used, reason = "32 bytes are not an empty text")]
-    ClientSecret::parse(text).expect("a secret")
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::world::{Answer, World, form, part, send};
 
-async fn ask(world: &World, method: Method, path: &str, body: Option<&Value>) -> Answer {
+pub(crate) async fn ask(world: &World, method: Method, path: &str, body: Option<&Value>) -> Answer {
     let url = world.authority.admin_url().unwrap().join(path).unwrap();
     let request = Client::builder().no_proxy().build().unwrap().request(method, url);
     send(match body {
@@ -15,11 +15,11 @@ async fn ask(world: &World, method: Method, path: &str, body: Option<&Value>) ->
     .await
 }
 
-async fn post(world: &World, path: &str, body: Value) -> Answer {
+pub(crate) async fn post(world: &World, path: &str, body: Value) -> Answer {
     ask(world, Method::POST, path, Some(&body)).await
 }
 
-fn value(answer: &Answer) -> Value {
+pub(crate) fn value(answer: &Answer) -> Value {
     assert!(answer.status.is_success(), "{answer:?}");
     serde_json::from_str(&answer.body).unwrap()
 }
@@ -101,7 +101,23 @@ async fn another_process_counts_what_came_to_an_endpoint_within_a_time() {
         assert_eq!(answer["count"], count, "{query}");
         assert_eq!(answer["entries"].as_array().map(Vec::len), Some(count), "{query}");
     }
-    for query in ["endpoint=fire", "within_seconds=-1", "since=1"] {
+    let expected = async |query: &str| {
+        let answer = ask(&world, Method::GET, &format!("journal?tenant={tenant}&{query}"), None).await;
+        let body: Value = serde_json::from_str(&answer.body).unwrap();
+        (answer.status.as_u16(), body["count"].clone(), body["expected"].clone())
+    };
+    for (query, status, count, told) in [
+        ("least=3&most=3", 200, 3, Value::Null),
+        ("endpoint=keys&least=3", 409, 2, json!("at least 3")),
+        ("endpoint=keys&most=1", 409, 2, json!("0 to 1")),
+        ("endpoint=keys&most=1&most_within_seconds=600", 409, 2, json!("0 to 1")),
+        ("endpoint=keys&most=1&most_within_seconds=0", 200, 1, Value::Null),
+        (&format!("client_id={id}&least=1&most=1"), 200, 1, Value::Null),
+        (&format!("client_id={api}&least=1"), 409, 0, json!("at least 1")),
+    ] {
+        assert_eq!(expected(query).await, (status, json!(count), told), "{query}");
+    }
+    for query in ["endpoint=fire", "within_seconds=-1", "since=1", "least=x"] {
         assert_eq!(ask(&world, Method::GET, &format!("journal?{query}"), None).await.status, 400, "{query}");
     }
 }

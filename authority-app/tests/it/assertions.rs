@@ -176,6 +176,33 @@ async fn the_audience_has_the_name_by_which_the_client_knows_the_stand_in() {
 }
 
 #[tokio::test]
+async fn a_pinned_url_lets_the_audience_have_any_name_of_the_stand_in_but_in_strict_mode() {
+    for (strict, expected) in [(false, 200), (true, 401)] {
+        let keys = format!("\"keyCredentials\": {}", json!([signer(0).credential()]));
+        let edits = [("applications/DemoClientApp.json", "\"keyCredentials\": []", keys.as_str())];
+        let pinned = shared::azure_ad::Instance::parse("https://entra.test/base").unwrap();
+        let builder = Authority::builder().strict(strict).public_url(Some(pinned));
+        let mut world = World::of(builder.directory(directory(&edits).unwrap())).await;
+        let port = world.authority.address().port();
+        world.base = format!("https://localhost:{port}");
+        for (base, status) in [
+            ("https://entra.test/base".to_owned(), 200),
+            ("https://entra.test".to_owned(), expected),
+            (format!("https://localhost:{port}"), expected),
+            (format!("https://127.0.0.1:{port}"), expected),
+            ("https://localhost".to_owned(), expected),
+            (format!("http://localhost:{port}"), 401),
+            (format!("https://user@localhost:{port}"), 401),
+            (format!("https://other.example:{port}"), 401),
+        ] {
+            let aud = json!({ "aud": format!("{base}/{TENANT}/oauth2/v2.0/token") });
+            let assertion = signer(0).sign(&header(signer(0)), &with(&claims(&world), &aud));
+            assert_eq!(ask(&world, &assertion).await.status, status, "{base} strict: {strict}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_an_assertion_is_told_apart() {
     let world = usual().await;
     let (signer, claims) = (signer(0), claims(&world));

@@ -166,6 +166,9 @@ async fn http_basic_is_one_way_of_proving_oneself_and_gets_a_challenge() {
         let answer = send(world.request(&v2(TENANT)).basic_auth(CLIENT, Some(SECRET)).form(&form)).await;
         assert_eq!((answer.status.as_u16(), answer.json().get("error_codes")), (400, &json!([9002313])));
     }
+    let twice = world.request(&v2(TENANT)).basic_auth(CLIENT, Some(SECRET)).basic_auth(CLIENT, Some(SECRET));
+    let twice = send(twice.form(&fields)).await;
+    assert_eq!((twice.status.as_u16(), opened(&twice).code), (400, 9002313), "{twice:?}");
     for header in ["Basic !!!", "Basic bm9jb2xvbg=="] {
         let answer = send(world.request(&v2(TENANT)).header("authorization", header).form(&fields)).await;
         assert_eq!(answer.json().get("error_codes"), &json!([9002313]), "{header}");

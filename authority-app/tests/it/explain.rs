@@ -49,7 +49,9 @@ async fn a_regular_token_passes_every_check_and_its_signature_is_not_shown() {
 async fn each_wrong_claim_fails_its_check_with_a_remedy() {
     let world = World::new().await;
     let nobody = "00000000-0000-0000-0000-00000000000a";
-    let cases: [(&[(&str, Value)], &str); 17] = [
+    let now = Timestamp::now().as_second();
+    let path = format!("https://evil.example/a/b/{TENANT}/v2.0");
+    let cases: [(&[(&str, Value)], &str); 26] = [
         (&[("tid", json!(nobody))], "FAIL  tenant    the directory has no tenant"),
         (&[("iss", json!("https://localhost/x/v2.0"))], "FAIL  issuer    `https://localhost/x/v2.0` is not"),
         (&[("aud", json!("api://unknown"))], "FAIL  audience  `api://unknown` is no app of the tenant"),
@@ -71,14 +73,31 @@ async fn each_wrong_claim_fails_its_check_with_a_remedy() {
             "Resource.Write granted to DemoClientApp, and not in the token",
         ),
         (&[("exp", json!(1))], "FAIL  times     expired "),
-        (&[("nbf", json!(9_999_999_999_i64))], "FAIL  times     not valid for another "),
-        (&[("exp", json!("soon"))], "FAIL  times     `nbf` or `exp` is missing or no number"),
+        (&[("nbf", json!(now + 1800))], "FAIL  times     not valid for another "),
+        (&[("exp", json!("soon"))], "FAIL  times     `iat`, `nbf` or `exp` is missing or no number"),
+        (&[("iat", Value::Null)], "FAIL  times     `iat`, `nbf` or `exp` is missing or no number"),
+        (&[("exp", json!(now + 29 * 3600))], "FAIL  times     it lives for "),
+        (&[("nbf", json!(now + 7200))], "FAIL  times     it expires before it is valid"),
+        (&[("iat", json!(now + 7200))], "FAIL  times     it expires before it is valid or issued"),
+        (&[("iat", json!(now + 1800))], "FAIL  times     not valid for another "),
+        (&[("iss", json!(path))], "FAIL  issuer    `https://evil.example/a/b/"),
+        (&[("azpacr", json!("0"))], "FAIL  class     `azpacr` is 0: a public client"),
+        (&[("azpacr", json!("3"))], "FAIL  class     `azpacr` is missing or not one of"),
+        (&[("azpacr", Value::Null)], "FAIL  class     `azpacr` is missing or not one of"),
     ];
     for (claims, expected) in cases {
         let (text, fine) = explain(&registrations(), &mint(&world, claims));
         let after = text.split(expected).nth(1).unwrap_or_else(|| panic!("{expected} is not in: {text}"));
         assert!(!fine && after.lines().nth(1).unwrap().starts_with("        remedy "), "{text}");
     }
+}
+
+#[tokio::test]
+async fn a_host_is_told_and_not_taken_for_granted() {
+    let world = World::new().await;
+    let elsewhere = mint(&world, &[("iss", json!(format!("https://elsewhere.example/{TENANT}/v2.0")))]);
+    let (text, _) = explain(&registrations(), &elsewhere);
+    assert!(text.contains("issued by elsewhere.example, which is not verified"), "{text}");
 }
 
 #[tokio::test]

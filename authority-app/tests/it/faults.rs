@@ -101,6 +101,59 @@ async fn documents_say_something_else_than_they_should() {
 }
 
 #[tokio::test]
+async fn any_answer_can_stand_in_place_of_the_regular_one() {
+    let world = World::new().await;
+    let (tenant, api, client) = fresh(&world).await;
+    let document = format!("{}/v2.0/.well-known/openid-configuration", tenant.id());
+    let script = [
+        Fault::answer(307, "").header("Location", "https://elsewhere.example/"),
+        Fault::answer(200, "<html>Sign in</html>").header("content-type", "text/html"),
+        Fault::answer(204, ""),
+        Fault::answer(200, r#"{"keys":[{"kty":"oct"}]}"#).header("content-type", "application/json"),
+    ];
+    tenant.faults().on(Endpoint::DiscoveryV2, script.clone());
+    let no_redirects = reqwest::redirect::Policy::none();
+    let ca = reqwest::Certificate::from_pem(world.authority.ca_certificate_pem().as_bytes()).unwrap();
+    let http = reqwest::Client::builder().tls_certs_only([ca]).no_proxy().redirect(no_redirects).build();
+    let (http, url) = (http.unwrap(), format!("{}/{document}", world.base));
+    let moved = send(http.get(&url)).await;
+    assert_eq!((moved.status.as_u16(), moved.header("location")), (307, "https://elsewhere.example/"));
+    let page = send(http.get(&url)).await;
+    assert_eq!((page.header("content-type"), page.body.as_str()), ("text/html", "<html>Sign in</html>"));
+    let nothing = send(http.get(&url)).await;
+    assert_eq!((nothing.status.as_u16(), nothing.body.as_str()), (204, ""));
+    assert_eq!(send(http.get(&url)).await.body, r#"{"keys":[{"kty":"oct"}]}"#);
+    tenant.faults().on(Endpoint::Token, [Fault::answer(200, "{}")]);
+    assert!(matches!(client.token(&api).await, Err(TokenError::Malformed)));
+    let entries = tenant.journal().entries();
+    assert_eq!(entries.last().unwrap().client_id, Some(client.client_id()), "{entries}");
+    assert!(entries.last().unwrap().reason.contains("answer 200"), "{entries}");
+}
+
+#[tokio::test]
+async fn a_throttled_endpoint_refuses_what_comes_beyond_its_limit_until_the_window_has_passed() {
+    let world = World::new().await;
+    let (tenant, api, client) = fresh(&world).await;
+    tenant.clock().freeze();
+    tenant.faults().on(Endpoint::Token, [Fault::throttle(2, Duration::from_mins(1))]);
+    let mut seen = Vec::new();
+    for ahead in [0, 0, 0, 59, 1] {
+        tenant.clock().advance(Duration::from_secs(ahead));
+        seen.push(status(&client, &api).await);
+    }
+    assert_eq!(seen, [200, 200, 429, 429, 200]);
+    let id = client.client_id().to_string();
+    let fields = [("client_id", id.as_str())];
+    let path = format!("{}/oauth2/v2.0/token", tenant.id());
+    world.post(&path, &fields).await;
+    let refused = world.post(&path, &fields).await;
+    assert_eq!((refused.status.as_u16(), refused.header("retry-after")), (429, "60"));
+    assert!(refused.body.contains("AADSTS90055"), "{refused:?}");
+    tenant.faults().clear();
+    assert_eq!(status(&client, &api).await, 200);
+}
+
+#[tokio::test]
 async fn instance_discovery_and_the_v1_document_have_scripts_as_well() {
     let world = World::new().await;
     let (tenant, ..) = fresh(&world).await;

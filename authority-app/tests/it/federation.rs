@@ -201,6 +201,45 @@ async fn a_token_of_the_stand_in_itself_proves_nobody() {
 }
 
 #[tokio::test]
+async fn a_token_of_the_stand_in_proves_nobody_under_another_of_its_names_and_entras_own_proves_nobody() {
+    let issuer = Issuer::start().await;
+    let world = world(&issuer).await;
+    let port = world.authority.address().port();
+    let scope = format!("api://{RESOURCE}/.default");
+    let url = format!("https://127.0.0.1:{port}/{}", v2(TENANT));
+    let answer = crate::world::send(world.http.post(url).form(&crate::world::form(CLIENT, SECRET, &scope)));
+    let elsewhere = answer.await.json().text("access_token").to_owned();
+    assert!(part(&elsewhere, 1).text("iss").starts_with("https://127.0.0.1:"));
+    let claims = |iss: &str| signed(&changed(&issuer.claims(), "iss", json!(iss)));
+    for token in [
+        elsewhere,
+        claims(&format!("https://localhost:1/{TENANT}/v2.0")),
+        claims(&format!("https://login.microsoftonline.com/{TENANT}/v2.0")),
+        claims(&format!("https://sts.windows.net/{TENANT}/")),
+    ] {
+        assert!(refusal(&ask(&world, &token).await).2.starts_with("AADSTS700222: "), "{token}");
+    }
+    // Another program of this machine, and an issuer of Microsoft's that is not Entra.
+    for issuer in ["https://localhost:1/other", "https://eastus.oic.prod-aks.azure.com/cluster/"] {
+        assert!(refusal(&ask(&world, &claims(issuer)).await).2.starts_with("AADSTS700211: "), "{issuer}");
+    }
+}
+
+#[tokio::test]
+async fn an_issuers_keys_grow_old_by_the_tenants_clock() {
+    let issuer = Issuer::start().await;
+    let world = world(&issuer).await;
+    let tenant = world.authority.first_tenant();
+    let now = jiff::Timestamp::now().as_second();
+    let claims = changed(&issuer.claims(), "exp", json!(now + 86_400));
+    for (ahead, asked) in [(0, 1), (1800, 1), (1900, 2)] {
+        tenant.clock().advance(std::time::Duration::from_secs(ahead));
+        assert_eq!(ask(&world, &signed(&claims)).await.status, 200);
+        assert_eq!(issuer.asked(), asked, "{ahead}");
+    }
+}
+
+#[tokio::test]
 async fn signature_algorithm_and_time_are_checked() {
     let issuer = Issuer::start().await;
     let world = world(&issuer).await;
@@ -220,6 +259,9 @@ async fn signature_algorithm_and_time_are_checked() {
         (signer(0).sign(&json!({ "alg": "HS256", "kid": "first" }), &claims), "AADSTS5002738: "),
         (signer(0).sign(&json!({ "alg": "none", "kid": "first" }), &claims), "AADSTS5002738: "),
         (signed(&past), "AADSTS700024: "),
+        (signed(&changed(&claims, "scp", json!("openid"))), "AADSTS700229: "),
+        (signed(&changed(&claims, "scp", json!(["openid"]))), "AADSTS700229: "),
+        (signed(&changed(&claims, "idtyp", json!("user"))), "AADSTS700229: "),
         (signed(&changed(&claims, "exp", Value::Null)), "AADSTS90014: The required field 'exp'"),
         (signed(&changed(&claims, "sub", Value::Null)), "AADSTS90014: The required field 'sub'"),
         (signed(&changed(&claims, "aud", Value::Null)), "AADSTS90014: The required field 'aud'"),

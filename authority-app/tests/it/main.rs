@@ -6,8 +6,10 @@
 )]
 
 mod admin;
+mod admin_apps;
 mod admin_tenants;
 mod assertions;
+mod catalogue_v1;
 mod directories;
 mod discovery;
 mod envelope;

@@ -128,6 +128,37 @@ async fn the_tenants_grants_clock_faults_and_journal_count_for_its_identities() 
 }
 
 #[tokio::test]
+async fn faults_have_the_shape_of_the_service_and_the_journal_tells_its_reasons() {
+    let machine = Machine::new().await;
+    let tenant = machine.world.authority.first_tenant();
+    let script = [Fault::too_many_requests(5), Fault::status(500), Fault::status(503), Fault::status(500)];
+    tenant.faults().on(Endpoint::ManagedIdentity, script);
+    let throttled = machine.imds(&api(), &[]).await;
+    assert_eq!((throttled.status.as_u16(), throttled.header("retry-after")), (429, "5"));
+    assert!(throttled.header("server").starts_with("IMDS/"));
+    for answer in [throttled, machine.imds(&api(), &[]).await] {
+        assert_eq!(answer.json().names(), ["error", "error_description"]);
+    }
+    for _ in 0..2 {
+        let answer = machine.app_service(&api(), &[]).await.json();
+        assert_eq!(answer.names(), ["correlationId", "message", "statusCode"]);
+    }
+    machine.imds("", &[]).await;
+    machine.imds(&api(), &[("client_id", CLIENT)]).await;
+    machine.app_service(&api(), &[("client_id", CLIENT)]).await;
+    send(machine.request("msi/token", &[])).await;
+    let entries = machine.world.authority.journal().entries();
+    let reasons: Vec<&str> = entries.iter().skip(4).map(|entry| entry.reason.as_str()).collect();
+    let expected = [
+        "Required audience parameter not specified",
+        "Identity not found",
+        "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.",
+        "X-IDENTITY-HEADER is missing or wrong.",
+    ];
+    assert_eq!(reasons, expected);
+}
+
+#[tokio::test]
 async fn app_service_answers_with_its_own_members() {
     let machine = Machine::new().await;
     let answer = machine.app_service(&api(), &[]).await;

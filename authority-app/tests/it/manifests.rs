@@ -228,6 +228,79 @@ fn each_difference_is_a_line_with_both_sides_and_the_remedy() {
 }
 
 #[test]
+fn who_may_be_a_client_is_compared() {
+    let credential =
+        json!([{ "name": "x", "issuer": "https://a.example", "subject": "b", "audiences": ["c"] }]);
+    for (member, value, expected) in [
+        (
+            "isFallbackPublicClient",
+            json!(true),
+            "public client: the directory has false, the export has true; set `isFallbackPublicClient` to true",
+        ),
+        (
+            "signInAudience",
+            json!("AzureADMultipleOrgs"),
+            "sign-in audience: the directory has AzureADMyOrg, the export has AzureADMultipleOrgs; set `signInAudience` to",
+        ),
+        (
+            "federatedIdentityCredentials",
+            credential,
+            "federated credential b of https://a.example: the directory has none, the export has [c]; add it to `federated",
+        ),
+    ] {
+        let mut export = manifest("DemoClientApp", ManifestFormat::Graph, true);
+        export[member] = value;
+        let found = seeded().drift("export.json", &export.to_string(), None).unwrap();
+        assert!(found.len() == 1 && found[0].to_string().starts_with(expected), "{found:?}");
+    }
+}
+
+#[test]
+fn a_service_principals_export_shows_a_grant_that_is_missing() {
+    let read = "c125abc9-00a9-469d-a02c-5cfffc6d2d9c";
+    let own: Vec<Value> =
+        [read, "F8D39977-e31e-460b-b92c-9cef51d14f98", "7b40d9c2-3e68-4f1a-95d7-c06e8a2b5f13"]
+            .iter()
+            .map(|id| json!({ "appRoleId": id, "resourceDisplayName": "x" }))
+            .collect();
+    let export = json!({
+        "appId": CLIENT, "servicePrincipalType": "Application", "accountEnabled": true,
+        "appRoleAssignmentRequired": false, "appRoleAssignments": own,
+    });
+    let drift = |export: &Value| -> Vec<String> {
+        let found = seeded().drift("export.json", &export.to_string(), None).unwrap();
+        found.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(drift(&export), Vec::<String>::new());
+    let mut other = export.clone();
+    other["accountEnabled"] = json!(false);
+    other["appRoleAssignmentRequired"] = json!(true);
+    other["appRoleAssignments"][0] =
+        json!({ "appRoleId": "11111111-2222-4333-8444-555555555555", "resourceDisplayName": "Mail" });
+    let end = "in directory.toml, or change the tenant";
+    assert_eq!(
+        drift(&other),
+        [
+            format!("enabled: the directory has true, the export has false; set `enabled` to false {end}"),
+            format!(
+                "assignment required: the directory has false, the export has true; set `app_role_assignment_required` to true {end}"
+            ),
+            format!(
+                "grant of Resource.Read of DemoResourceApp ({read}): the directory has it, the export has none; remove the `tenants.grants` entry {end}"
+            ),
+            format!(
+                "grant of a role of Mail (11111111-2222-4333-8444-555555555555): the directory has none, the export has it; add a `tenants.grants` entry {end}"
+            ),
+        ]
+    );
+    // What was not asked for is not compared.
+    other = json!({ "appId": CLIENT, "servicePrincipalType": "Application" });
+    assert_eq!(drift(&other), Vec::<String>::new());
+    let broken = json!({ "servicePrincipalType": "Application" }).to_string();
+    assert!(seeded().drift("export.json", &broken, None).is_err());
+}
+
+#[test]
 fn drift_ends_with_0_1_or_2() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("export.json").display().to_string();
@@ -300,6 +373,45 @@ fn the_script_makes_apps_roles_credentials_and_grants_with_the_ids_it_is_given()
             assert!(role.get("origin").is_none() && role["id"].is_string());
         }
     }
+}
+
+#[test]
+#[cfg(unix)]
+fn the_script_makes_federated_credentials_and_disables_granted_roles_once_they_are_granted() {
+    let credentials = r#""keyCredentials": [], "isFallbackPublicClient": true, "federatedIdentityCredentials":
+        [{"id": "x", "name": "kubernetes", "issuer": "https://it's.example", "subject": "a", "audiences": ["b"]}]"#;
+    let folder = edited_folder(&[
+        ("applications/DemoClientApp.json", "\"isFallbackPublicClient\": null,", ""),
+        ("applications/DemoClientApp.json", "\"keyCredentials\": []", credentials),
+        ("applications/DemoResourceApp.json", "\"isEnabled\": true", "\"isEnabled\": false"),
+    ]);
+    let (calls, _) = run_script(&load(folder.path()).az_script(None).unwrap(), &IDENTITIES);
+    let position = |text: &str| calls.iter().rposition(|call| call.iter().any(|word| word.contains(text)));
+    let after = |call: &[String], option: &str| -> Value {
+        let value = call.iter().skip_while(|word| *word != option).nth(1).unwrap();
+        serde_json::from_str(value).unwrap()
+    };
+    let federated = &calls[position("federated-credential").unwrap()];
+    assert_eq!(
+        after(federated, "--parameters"),
+        json!({ "name": "kubernetes", "issuer": "https://it's.example", "subject": "a", "audiences": ["b"] })
+    );
+    let made = |name: &str| {
+        calls
+            .iter()
+            .filter(|call| call.iter().any(|word| word.ends_with("/applications")))
+            .map(|call| after(call, "--body"))
+            .find(|body| body["displayName"] == name)
+            .unwrap()
+    };
+    assert_eq!(made("DemoClientApp")["isFallbackPublicClient"], true);
+    assert_eq!(made("DemoResourceApp")["appRoles"][0]["isEnabled"], true);
+    let disabled = position("\"isEnabled\":false").unwrap();
+    assert!(disabled > position("/appRoleAssignedTo").unwrap(), "{calls:?}");
+    let roles = after(&calls[disabled], "--body");
+    assert_eq!(roles["appRoles"][0]["isEnabled"], false);
+    assert_eq!(roles["appRoles"].as_array().unwrap().len(), 2);
+    assert!(roles["appRoles"][0].get("origin").is_none());
 }
 
 #[test]

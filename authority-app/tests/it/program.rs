@@ -50,6 +50,11 @@ impl Serving {
         self.banner[start..].split_whitespace().next().unwrap().to_owned()
     }
 
+    /// The address that it listens on.
+    fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.base().rsplit(':').next().unwrap().trim_end_matches('/'))
+    }
+
     /// Ends it as an operator does, and returns its exit code and log.
     pub(crate) fn end(mut self) -> (i32, String) {
         let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
@@ -120,10 +125,6 @@ async fn a_directory_that_holds_a_printed_hash_opens_to_its_secret() {
     }
 }
 
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 #[cfg(unix)]
 fn mode(path: &Path) -> u32 {
     use std::os::unix::fs::MetadataExt;
@@ -171,17 +172,39 @@ async fn it_writes_its_files_serves_and_ends_in_order_without_showing_a_secret()
 #[tokio::test]
 #[cfg(unix)]
 async fn the_health_check_tells_whether_it_serves() {
-    let listen = format!("127.0.0.1:{}", free_port());
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().display().to_string();
-    let variables = [("SERVER__LISTEN", listen.as_str()), ("DATA__FOLDER", data.as_str())];
+    let variables = [("SERVER__LISTEN", "127.0.0.1:0"), ("DATA__FOLDER", data.as_str())];
     let (code, error) = run(&["healthcheck"], &variables);
     assert_eq!(code, 1, "never started: {error}");
     let serving = Serving::start(&["serve"], &variables);
+    let listen = serving.address();
+    let variables = [("SERVER__LISTEN", listen.as_str()), ("DATA__FOLDER", data.as_str())];
     assert_eq!(run(&["healthcheck"], &variables), (0, String::new()));
     assert_eq!(serving.end().0, 0);
     let (code, error) = run(&["healthcheck"], &variables);
     assert_eq!(code, 1, "no longer running: {error}");
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn the_health_check_uses_up_no_fault_and_is_in_no_journal() {
+    let any = "127.0.0.1:0";
+    let serving = Serving::start(&["serve"], &[("SERVER__LISTEN", any), ("ADMIN__LISTEN", any)]);
+    let listen = serving.address();
+    let variables = [("SERVER__LISTEN", listen.as_str())];
+    let admin = serving.banner.split("  admin ").nth(1).unwrap().trim().to_owned();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let script = serde_json::json!([{ "kind": "status", "status": 500 }]);
+    for endpoint in ["keys", "discovery_v1", "discovery_v2", "token"] {
+        let faults = serde_json::json!({ "endpoint": endpoint, "script": script });
+        assert_eq!(send(http.post(format!("{admin}faults")).json(&faults)).await.status, 204);
+    }
+    assert_eq!(run(&["healthcheck"], &variables), (0, String::new()));
+    let journal = send(http.get(format!("{admin}journal"))).await;
+    assert_eq!(journal.json().number("count"), 0, "{journal:?}");
+    drop(http);
+    assert_eq!(serving.end().0, 0);
 }
 
 #[test]

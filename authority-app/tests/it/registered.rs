@@ -78,6 +78,43 @@ async fn a_further_secret_counts_within_its_time_alone() {
 }
 
 #[tokio::test]
+async fn a_secret_that_was_removed_and_one_that_has_not_spread_are_wrong() {
+    let world = World::new().await;
+    let of = fresh(&world).await;
+    let (tenant, _, client) = &of;
+    let slow = client.add_secret_known_after(Duration::from_secs(30)).unwrap();
+    assert_eq!(with_secret(&world, &of, slow.expose()).await.err(), Some(7_000_215));
+    tenant.clock().advance(Duration::from_secs(31));
+    assert!(with_secret(&world, &of, slow.expose()).await.is_ok());
+    client.remove_secret(client.secret()).unwrap();
+    assert_eq!(with_secret(&world, &of, client.secret().expose()).await.err(), Some(7_000_215));
+    assert!(with_secret(&world, &of, slow.expose()).await.is_ok());
+    assert_eq!(client.remove_secret(client.secret()), Err(RegistrationError::UnknownCredential));
+}
+
+#[tokio::test]
+async fn tokens_last_as_long_as_their_api_says_and_long_ones_are_renewed_in_time() {
+    let world = World::new().await;
+    let (tenant, api, client) = fresh(&world).await;
+    let (id, scope) = (client.client_id().to_string(), format!("{}/.default", api.app_id_uri()));
+    let form = form(&id, client.secret().expose(), &scope);
+    let mut api = api;
+    for (minutes, refresh_in) in [(10, None), (120, None), (121, Some(3629)), (24 * 60, Some(43_199))] {
+        api = api.token_lifetime(Duration::from_mins(minutes)).unwrap();
+        let answer = world.post(&v2(&tenant.id().to_string()), &form).await.json();
+        assert_eq!(answer.number("expires_in"), i64::try_from(minutes).unwrap() * 60 - 1);
+        let found = answer.names().contains(&"refresh_in").then(|| answer.number("refresh_in"));
+        assert_eq!(found, refresh_in);
+        let claims = part(answer.text("access_token"), 1);
+        assert_eq!(claims.number("exp") - claims.number("iat"), i64::try_from(minutes).unwrap() * 60 + 300);
+    }
+    for time in [Duration::from_mins(9), Duration::from_hours(25), Duration::MAX] {
+        let refused = api.clone().token_lifetime(time).unwrap_err();
+        assert_eq!(refused, RegistrationError::InvalidLifetime);
+    }
+}
+
+#[tokio::test]
 async fn a_client_proves_itself_with_a_certificate_that_a_test_registered() {
     let world = World::new().await;
     let (tenant, api, client) = fresh(&world).await;
@@ -95,6 +132,10 @@ async fn a_client_proves_itself_with_a_certificate_that_a_test_registered() {
     assert_eq!(proven.unwrap().text("azpacr"), "2");
     let unknown = with_assertion(&world, &of, &other.sign(&header(&other.sha256()), &claims)).await;
     assert_eq!(unknown.err(), Some(700_027));
+    of.2.remove_certificate(signer.der()).unwrap();
+    let revoked = with_assertion(&world, &of, &signer.sign(&header(&signer.sha256()), &claims)).await;
+    assert_eq!(revoked.err(), Some(700_027));
+    assert_eq!(of.2.remove_certificate(signer.der()), Err(RegistrationError::UnknownCredential));
     let error = of.2.with_certificate(b"canary").unwrap_err();
     assert_eq!(error, RegistrationError::InvalidCertificate);
 }

@@ -1,6 +1,16 @@
 //! What the program never says, and where it never listens, whatever it is sent.
 
 use std::process::Stdio;
+use std::sync::Arc;
+
+use authority_app::{CertificateAuthority, DataFolder};
+use rcgen::{CertificateParams, Issuer, KeyPair};
+use rustls::RootCertStore;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::aws_lc_rs;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use crate::program::{Serving, program};
 use crate::world::{CLIENT, RESOURCE, TENANT, send, trusting, v1, v2};
@@ -72,5 +82,49 @@ fn every_listener_refuses_an_address_that_others_reach() {
             assert_eq!(output.status.code(), Some(2), "{error}");
             assert!(error.contains(key) && error.lines().count() == 1, "{error}");
         }
+    }
+}
+
+#[test]
+fn no_certificate_is_issued_for_a_host_of_microsofts() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = CertificateAuthority::open(&DataFolder::at(folder.path()).unwrap()).unwrap();
+    for name in ["login.microsoftonline.com", "*.windows.net", "Login.Microsoft.Com", "contoso.ciamlogin.com"]
+    {
+        let error = authority.issue(&["localhost", name]).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains("Microsoft"), "{error}");
+    }
+    let issue = format!("login.microsoftonline.com={}", folder.path().join("tls").display());
+    let output = program(&["--issue", &issue], &[("SERVER__LISTEN", "127.0.0.1:0")]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("`--issue`"));
+    assert!(!folder.path().join("tls/certificate.pem").exists());
+}
+
+#[test]
+fn a_client_that_trusts_the_authority_takes_no_certificate_of_its_key_for_a_host_of_microsofts() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = CertificateAuthority::open(&DataFolder::at(folder.path()).unwrap()).unwrap();
+    let file = std::fs::read_to_string(folder.path().join("certificate-authority.pem")).unwrap();
+    let key = KeyPair::from_pem(&file).unwrap();
+    let mut params = CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    let subject = "Local stand-in for Entra ID (never trust outside tests)";
+    params.distinguished_name.push(rcgen::DnType::CommonName, subject);
+    let issuer = Issuer::new(params, key);
+
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(authority.certificate_pem().as_bytes()).unwrap()).unwrap();
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+    for (name, taken) in
+        [("resource.test", true), ("login.microsoftonline.com", false), ("a.onmicrosoft.com", false)]
+    {
+        let leaf = KeyPair::generate().unwrap();
+        let certificate =
+            CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&leaf, &issuer).unwrap();
+        let name = ServerName::try_from(name).unwrap();
+        let result = verifier.verify_server_cert(certificate.der(), &[], &name, &[], UnixTime::now());
+        assert_eq!(result.is_ok(), taken, "{name:?}: {result:?}");
     }
 }

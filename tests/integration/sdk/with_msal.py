@@ -2,7 +2,7 @@
 
 import msal
 
-from verified import CONFIG, SCOPE, read, verified
+from verified import CONFIG, SCOPE, read, verified, verified_v1
 
 AUTHORITY = f"{CONFIG['authority']}/{CONFIG['tenant']}"
 
@@ -50,3 +50,9 @@ app = msal.ConfidentialClientApplication(
     oidc_authority=f"{AUTHORITY}/v2.0",
 )
 verified("secret, authority by OIDC discovery", app.acquire_token_for_client(scopes=[SCOPE])["access_token"], "1")
+
+app = msal.ConfidentialClientApplication(
+    CONFIG["client"], client_credential=CONFIG["secret"], authority=AUTHORITY, instance_discovery=False
+)
+answer = app.acquire_token_for_client(scopes=[f"{CONFIG['v1_resource']}/.default"])
+verified_v1("secret, a v1.0 token", answer["access_token"], "1")

@@ -1,7 +1,7 @@
 use shared::azure_ad::Version;
 
 use super::*;
-use crate::credentials::Credential;
+use crate::credentials::{Credential, SecretHash};
 
 const TENANT: &str = "contoso.com";
 const CLIENT: &str = "3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813";
@@ -26,8 +26,12 @@ fn load(files: &Files, variables: &[(&str, &str)]) -> Result<Directory, String> 
 }
 
 fn accepts(directory: &Directory, secret: &str) -> bool {
+    opens(directory, CLIENT, secret)
+}
+
+fn opens(directory: &Directory, app: &str, secret: &str) -> bool {
     let tenant = directory.tenant_by_domain(TENANT).unwrap();
-    let client = tenant.principal(ClientId::parse(CLIENT).unwrap()).unwrap();
+    let client = tenant.principal(ClientId::parse(app).unwrap()).unwrap();
     let is_it = |credential: &Credential| match credential {
         Credential::Secret(registered) => registered.hash.matches(&SecretHash::of(secret)),
         _ => false,
@@ -95,6 +99,32 @@ fn a_hash_stands_in_for_a_default_and_yields_to_a_variable() {
     let variable = [("DEMO_CLIENT_SECRET", "from the variable")];
     assert!(accepts(&load(&files, &variable).unwrap(), "from the variable"));
     assert!(!accepts(&load(&files, &variable).unwrap(), "a secret in no file"));
+}
+
+#[test]
+fn a_secret_opens_the_app_that_it_is_for_and_no_copy_of_its_manifest() {
+    let copied = "5a7d1f92-e3c8-4b06-a4f1-7c0d92b8e635";
+    let mut files = Files::seeded();
+    let original = files.manifests[0].1.clone();
+    files.manifests[1].1 = original.replace(CLIENT, copied);
+    // The secret of the app whose manifest is gone.
+    let from = files.directory.1.find("[[secrets]]\napp = \"5a7d").unwrap();
+    let until = from + files.directory.1[from..].find("[[secrets]]\napp = \"c48b").unwrap();
+    files.directory.1.replace_range(from..until, "");
+    let directory = load(&files, &[]).unwrap();
+    assert!(accepts(&directory, "development-only-demo-client-secret"));
+    assert!(!opens(&directory, copied, "development-only-demo-client-secret"));
+}
+
+#[test]
+fn a_secret_that_stands_there_twice_is_refused() {
+    let entry = "[[secrets]]\napp = \"3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813\"";
+    let again = format!(
+        "{entry}\nkey_id = \"d1b6f2a0-58c3-4e97-9a04-7b3e1c5d2f68\"\ndevelopment_default = \"canary\"\n\n{entry}"
+    );
+    let error = load(&edited(entry, &again), &[]).unwrap_err();
+    assert!(error.contains("`secrets.key_id`: d1b6f2a0-") && error.contains("stands there twice"), "{error}");
+    assert!(!error.contains("canary"), "{error}");
 }
 
 #[test]
@@ -182,6 +212,53 @@ fn what_is_wrong_is_named_with_file_key_and_remedy() {
         let error = load(&edited(from, to), &[]).unwrap_err();
         assert!(error.contains(place) && error.contains(remedy), "{to}: {error}");
         assert!(!error.contains("canary") && !error.contains("7042") && !error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn what_stands_twice_in_no_tenant_is_named() {
+    let cases = [
+        (
+            "object_id = \"9f3c7a51-2d84-4b6e-a0f9-c15d8e7b3264\"",
+            "object_id = \"e5081c9f-a7b3-4d26-93fe-60d2b4c8a715\"",
+            "`tenants.service_principals.object_id`: e5081c9f-",
+            "that of DemoClientApp and of DemoResourceApp",
+        ),
+        (
+            "\"id\": \"c125abc9-00a9-469d-a02c-5cfffc6d2d9c\"",
+            "\"id\": \"f8d39977-e31e-460b-b92c-9cef51d14f98\"",
+            "DemoResourceApp.json: `appRoles.id`: f8d39977-",
+            "twice",
+        ),
+        (
+            "\"value\": \"Resource.Read\"",
+            "\"value\": \"Resource.Write\"",
+            "DemoResourceApp.json: `appRoles.value`: Resource.Write",
+            "twice",
+        ),
+    ];
+    for (from, to, place, problem) in cases {
+        let error = load(&edited(from, to), &[]).unwrap_err();
+        assert!(error.contains(place) && error.contains(problem) && !error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn an_app_for_personal_accounts_has_v2_tokens() {
+    for (version, refused) in [("null", true), ("1", true), ("2", false)] {
+        let mut files = Files::seeded();
+        let (_, text) =
+            files.manifests.iter_mut().find(|(name, _)| name.contains("DemoResourceApp")).unwrap();
+        *text = text.replace("\"AzureADMyOrg\"", "\"AzureADandPersonalMicrosoftAccount\"").replace(
+            "\"requestedAccessTokenVersion\": 2",
+            &format!("\"requestedAccessTokenVersion\": {version}"),
+        );
+        let error = load(&files, &[]).err().unwrap_or_default();
+        assert_eq!(
+            error.contains("write 2: with the `signInAudience` AzureADandPersonal"),
+            refused,
+            "{error}"
+        );
     }
 }
 

@@ -28,12 +28,14 @@ impl KeyCredential {
     /// The certificate, where the manifest holds it and assertions are verified with it.
     pub(super) fn certificate(&self, file: &str) -> Result<Option<Certificate>, DirectoryError> {
         let is = |member: &Option<String>, wanted| member.as_deref() == Some(wanted);
-        let Some(key) = self.key.as_deref().filter(|_| is(&self.r#type, "AsymmetricX509Cert")) else {
-            return Ok(None);
-        };
-        if !is(&self.usage, "Verify") {
+        if !is(&self.r#type, "AsymmetricX509Cert") || !is(&self.usage, "Verify") {
             return Ok(None);
         }
+        let Some(key) = self.key.as_deref() else {
+            let (key_id, remedy) = (self.key_id, "put its DER in base64 into `key`");
+            tracing::warn!(file, %key_id, remedy, "a certificate of `keyCredentials` is not known: exports leave it out");
+            return Ok(None);
+        };
         let problem =
             |text: &str| DirectoryError::key(file, "keyCredentials.key", format!("{}: {text}", self.key_id));
         let der = BASE64_STANDARD.decode(key).map_err(|_| problem("not base64"))?;

@@ -30,7 +30,11 @@ struct Answer {
 }
 
 pub(super) async fn token(State(state): State<MachineState>, context: Context, request: Request) -> Response {
-    let refuse = |status: StatusCode, message: &str| refusal(status, message, context.trace_id);
+    let refuse = |status: StatusCode, message: &'static str| {
+        let mut response = refusal(status, message, context.trace_id);
+        response.extensions_mut().insert(Reason::Said(message));
+        response
+    };
     if request.method() != Method::GET {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
@@ -71,10 +75,15 @@ pub(super) async fn token(State(state): State<MachineState>, context: Context, r
         Err(Denied::Refused(refusal)) => {
             let reason = Extension(Reason::Refused { aadsts: refusal.code(), hint: refusal.hint() });
             let text = format!("AADSTS{}: {refusal}", refusal.code());
-            (reason, refuse(StatusCode::BAD_REQUEST, &text)).into_response()
+            (reason, self::refusal(StatusCode::BAD_REQUEST, &text, context.trace_id)).into_response()
         }
         Err(Denied::Failed) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
+}
+
+/// What a fault script has the service answer; wording assumed.
+pub(super) fn failure(status: StatusCode, context: &Context) -> Response {
+    refusal(status, status.canonical_reason().unwrap_or("Error"), context.trace_id)
 }
 
 fn refusal(status: StatusCode, message: &str, correlation_id: Uuid) -> Response {

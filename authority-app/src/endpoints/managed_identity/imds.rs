@@ -13,9 +13,13 @@ use shared::ids::ClientId;
 use super::{AppState, Denied, EXPIRES_IN, Issued};
 use crate::context::Context;
 use crate::directory::IdentityName;
+use crate::journal::Reason;
 
 /// The oldest version that knows this endpoint; later ones answer alike.
 const OLDEST_VERSION: &str = "2018-02-01";
+
+/// How the service calls itself.
+const SERVER: HeaderValue = HeaderValue::from_static("IMDS/150.870.65.0");
 
 /// An answer, with its members in the service's order and every number a text.
 #[derive(Serialize)]
@@ -32,7 +36,7 @@ struct Answer {
 
 pub(super) async fn token(State(state): State<AppState>, context: Context, request: Request) -> Response {
     let mut response = answer(&state, &context, &request);
-    response.headers_mut().insert(header::SERVER, HeaderValue::from_static("IMDS/150.870.65.0"));
+    response.headers_mut().insert(header::SERVER, SERVER);
     response
 }
 
@@ -94,8 +98,27 @@ fn is_version(text: &str) -> bool {
     is_date && text >= OLDEST_VERSION
 }
 
-fn bad_request(error: &str, error_description: &str) -> Response {
+fn bad_request(error: &str, error_description: &'static str) -> Response {
     tracing::info!(error, error_description, "refused a token to a managed identity");
+    let mut response = body(StatusCode::BAD_REQUEST, error, error_description);
+    response.extensions_mut().insert(Reason::Said(error_description));
+    response
+}
+
+/// What a fault script has the service answer; the text of a status other than 429 is the documented one of 500.
+///
+/// <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#error-handling>
+pub(super) fn failure(status: StatusCode, _: &Context) -> Response {
+    let (error, text) = match status {
+        StatusCode::TOO_MANY_REQUESTS => ("too_many_requests", "Too many requests"),
+        _ => ("unknown", "Failed to retrieve token from the Active directory."),
+    };
+    let mut response = body(status, error, text);
+    response.headers_mut().insert(header::SERVER, SERVER);
+    response
+}
+
+fn body(status: StatusCode, error: &str, error_description: &str) -> Response {
     let body = serde_json::json!({ "error": error, "error_description": error_description });
-    (StatusCode::BAD_REQUEST, Json(body)).into_response()
+    (status, Json(body)).into_response()
 }

@@ -36,6 +36,25 @@ impl Facts<'_> {
         Ok(name.clone())
     }
 
+    /// The client proved who it is, in a way that is documented.
+    pub(super) fn class(&self) -> Found {
+        let name = if self.text("ver") == "2.0" { "azpacr" } else { "appidacr" };
+        match self.claims.get(name).and_then(Value::as_str) {
+            Some("1") => Ok("the client proved itself with a secret".to_owned()),
+            Some("2") => {
+                Ok("the client proved itself with a certificate or a federated credential".to_owned())
+            }
+            Some("0") => problem(
+                format!("`{name}` is 0: a public client, which proved nothing"),
+                "refuse it: an app that acts for itself has a credential",
+            ),
+            _ => problem(
+                format!("`{name}` is missing or not one of 0, 1 and 2"),
+                "refuse it: Entra always tells how the client proved itself",
+            ),
+        }
+    }
+
     /// No user is behind the token.
     pub(super) fn app_only(&self) -> Found {
         let mend = "get a token with the client credentials grant; a user's token holds `scp`, not app roles";

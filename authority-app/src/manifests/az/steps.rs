@@ -1,20 +1,26 @@
 //! The steps of the script, one function each.
 
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::super::shell::{comment, one_line, quoted, quoted_with, variable};
 use super::{App, Script, option};
 use crate::directory::ManagedIdentity;
 
 /// What a new app is made with; the rest follows once all apps have their ids.
-const AT_FIRST: [&str; 4] = ["displayName", "description", "signInAudience", "optionalClaims"];
+const AT_FIRST: [&str; 5] =
+    ["displayName", "description", "signInAudience", "isFallbackPublicClient", "optionalClaims"];
+
+/// What a federated credential is made of; the server writes the rest.
+const OF_FEDERATED: [&str; 5] = ["name", "issuer", "subject", "description", "audiences"];
 
 impl Script<'_> {
     /// Makes the app with its roles, then its App ID URIs, then its service principal.
     pub(super) fn register(&mut self, app: App<'_>) {
         self.heading(app, "Registers");
         let (name, principal) = (self.app_variable(app).to_owned(), self.principal_variable(app));
-        let body = quoted(&format!("{:#}", new_application(&app.registration.document)));
+        let granted = self.granted_roles(app);
+        let body = quoted(&format!("{:#}", new_application(&app.registration.document, &granted)));
         self.line(&format!("{name}=$(az rest --method POST --url \"$graph/applications\" \\"));
         self.line(&format!(
             "  --headers Content-Type=application/json --query appId --output tsv --body {body})"
@@ -56,7 +62,9 @@ impl Script<'_> {
     pub(super) fn add_credentials(&mut self, app: App<'_>) {
         let (secrets, certificates) =
             (&app.registration.password_credentials, &app.registration.key_credentials);
-        if secrets.is_empty() && certificates.is_empty() {
+        let federated = app.registration.document.get("federatedIdentityCredentials");
+        let federated = federated.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        if secrets.is_empty() && certificates.is_empty() && federated.is_empty() {
             return;
         }
         self.heading(app, "The credentials of");
@@ -81,6 +89,41 @@ impl Script<'_> {
                 option("--display-name", Some(name))
             ));
         }
+        let create = format!("az ad app federated-credential create --id \"${}\"", self.app_variable(app));
+        for credential in federated.iter().filter_map(Value::as_object) {
+            let new: Map<String, Value> = OF_FEDERATED
+                .iter()
+                .filter_map(|name| Some(((*name).to_owned(), credential.get(*name)?.clone())))
+                .filter(|(_, value)| !value.is_null())
+                .collect();
+            let parameters = quoted(&Value::Object(new).to_string());
+            self.line(&format!("{create} --output none --parameters {parameters}"));
+        }
+    }
+
+    /// The roles that somebody was granted and that are disabled: Graph assigns them while they are enabled alone.
+    pub(super) fn disable_roles(&mut self, app: App<'_>) {
+        let granted = self.granted_roles(app);
+        let registration = app.registration;
+        if !registration.app_roles.iter().any(|role| !role.is_enabled() && granted.contains(&role.id)) {
+            return;
+        }
+        self.heading(app, "Disables, now that they are granted, roles of");
+        let body = quoted(&json!({ "appRoles": roles(&registration.document) }).to_string());
+        let url = format!("\"$graph/applications(appId='${}')\"", self.app_variable(app));
+        self.rest("PATCH", &url, &body);
+    }
+
+    /// The ids of the app's roles that a client or an identity was granted, as the manifest spells them.
+    fn granted_roles(&self, app: App<'_>) -> Vec<String> {
+        let resource = &app.principal.application;
+        let clients: Vec<_> = self.tenant.principals().map(|client| &client.application).collect();
+        let is_granted = |id: &str| {
+            let is_it = |role: &Uuid| role.to_string().eq_ignore_ascii_case(id);
+            clients.iter().any(|client| self.tenant.granted(client, resource).iter().any(is_it))
+        };
+        let ids = app.registration.app_roles.iter().map(|role| role.id.clone());
+        ids.filter(|id| is_granted(id)).collect()
     }
 
     /// Admin consent: one assignment for each client and role.
@@ -132,7 +175,9 @@ impl Script<'_> {
 }
 
 /// The body that makes an app: what the directory's manifest says, without what the server refuses.
-fn new_application(manifest: &Value) -> Value {
+///
+/// Roles that are granted are enabled, for as long as it takes to grant them.
+fn new_application(manifest: &Value, granted: &[String]) -> Value {
     let mut new = Map::new();
     for name in AT_FIRST {
         if let Some(value) = manifest.get(name).filter(|value| !value.is_null()) {
@@ -141,10 +186,22 @@ fn new_application(manifest: &Value) -> Value {
     }
     let version = manifest.pointer("/api/requestedAccessTokenVersion").unwrap_or(&Value::Null);
     new.insert("api".to_owned(), json!({ "requestedAccessTokenVersion": version }));
+    let mut roles = roles(manifest);
+    for role in roles.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        let id = role.get("id").and_then(Value::as_str);
+        if id.is_some_and(|id| granted.iter().any(|granted| granted == id)) {
+            role.insert("isEnabled".to_owned(), true.into());
+        }
+    }
+    new.insert("appRoles".to_owned(), roles);
+    Value::Object(new)
+}
+
+/// The roles of a manifest, without what the server refuses.
+fn roles(manifest: &Value) -> Value {
     let mut roles = manifest.get("appRoles").cloned().unwrap_or_else(|| json!([]));
     for role in roles.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
         role.remove("origin");
     }
-    new.insert("appRoles".to_owned(), roles);
-    Value::Object(new)
+    roles
 }

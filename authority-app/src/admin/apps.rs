@@ -1,0 +1,134 @@
+//! The apps of a tenant: APIs and clients, each made with all that is asked for, or not at all.
+
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use shared::azure_ad::Version;
+use shared::ids::{AppIdUri, AppRole, ObjectId};
+use uuid::Uuid;
+
+use super::body::Body;
+use super::credentials::{WantedSecret, certificate};
+use super::registrations::created;
+use crate::RegistrationError;
+use crate::credentials::{Credential, FederatedCredential};
+use crate::directory::Application;
+use crate::endpoints::AppState;
+use crate::tenant::NewSecret;
+use crate::tenants::LiveTenant;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewApplication {
+    name: String,
+    #[serde(default)]
+    roles: Vec<String>,
+    #[serde(default)]
+    identifier_uris: Vec<String>,
+    token_version: Option<Version>,
+    token_lifetime_seconds: Option<u64>,
+    #[serde(default)]
+    idtyp: bool,
+    #[serde(default)]
+    use_guid: bool,
+    #[serde(default)]
+    assignment_required: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewClient {
+    name: String,
+    #[serde(default)]
+    secrets: Vec<WantedSecret>,
+    /// Each its DER in base64.
+    #[serde(default)]
+    certificates: Vec<String>,
+    #[serde(default)]
+    federated: Vec<NewFederated>,
+    #[serde(default)]
+    public: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewFederated {
+    issuer: String,
+    subject: String,
+    audience: String,
+}
+
+pub(super) async fn application(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    Body(new): Body<NewApplication>,
+) -> Response {
+    created(&state, &id, |tenant| new.create(tenant))
+}
+
+pub(super) async fn client(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    Body(new): Body<NewClient>,
+) -> Response {
+    created(&state, &id, |tenant| new.create(tenant))
+}
+
+impl NewApplication {
+    fn create(&self, tenant: &LiveTenant) -> Result<Value, RegistrationError> {
+        let mut app = Application::fresh(&self.name);
+        for role in &self.roles {
+            app.add_role(&AppRole::parse(role)?)?;
+        }
+        if let Some(version) = self.token_version {
+            app.token_version = version;
+        }
+        if let Some(seconds) = self.token_lifetime_seconds {
+            app.set_token_lifetime(Duration::from_secs(seconds))?;
+        }
+        app.optional_claims.idtyp = self.idtyp;
+        app.optional_claims.aud_as_guid = self.use_guid;
+        let uri = |uri: &String| AppIdUri::parse(uri).map_err(RegistrationError::InvalidUri);
+        let uris: Vec<AppIdUri> = self.identifier_uris.iter().map(uri).collect::<Result<_, _>>()?;
+        let (id, object_id) = (app.client_id, ObjectId::from(Uuid::new_v4()));
+        tenant.change(|tenant| {
+            tenant.register(app.clone(), object_id)?;
+            tenant.principal_mut(id)?.assignment_required = self.assignment_required;
+            uris.iter().try_for_each(|uri| tenant.add_uri(id, uri))
+        })?;
+        Ok(json!({ "client_id": id, "app_id_uri": format!("api://{id}") }))
+    }
+}
+
+impl NewClient {
+    fn create(&self, tenant: &LiveTenant) -> Result<Value, RegistrationError> {
+        let now = tenant.clock.now();
+        let mut app = Application::fresh(&self.name);
+        let first = NewSecret::lasting(now);
+        let further: Vec<NewSecret> = self.secrets.iter().map(|secret| secret.made(now)).collect();
+        for NewSecret { registered, .. } in further.iter().chain([&first]) {
+            app.add_credential(Credential::Secret(registered.clone()))?;
+        }
+        for text in &self.certificates {
+            app.add_credential(Credential::Certificate(certificate(text)?))?;
+        }
+        for NewFederated { issuer, subject, audience } in &self.federated {
+            let credential = FederatedCredential::new(issuer, subject, audience);
+            let credential = credential.map_err(RegistrationError::InvalidFederated)?;
+            app.add_credential(Credential::Federated(credential))?;
+        }
+        app.is_public = self.public;
+        let (id, object_id) = (app.client_id, ObjectId::from(Uuid::new_v4()));
+        tenant.change(|tenant| tenant.register(app.clone(), object_id))?;
+        Ok(json!({
+            "client_id": id,
+            "client_secret": first.value.expose(),
+            "key_id": first.registered.key_id,
+            "object_id": object_id,
+            "secrets": further.iter().map(NewSecret::shown).collect::<Vec<_>>(),
+        }))
+    }
+}

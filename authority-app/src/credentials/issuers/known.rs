@@ -1,0 +1,146 @@
+//! What is known of an issuer, and when it is to be asked again.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+
+use crate::credentials::rsa::RsaKey;
+
+/// How long keys are kept without being asked for again.
+const LIFE: Duration = Duration::from_hours(1);
+
+/// How long keys are used while asking for them again fails.
+const STALE_LIFE: Duration = Duration::from_hours(24);
+
+/// How often an unknown key id may have the keys fetched before [`LIFE`] is over.
+const FORCED_INTERVAL: Duration = Duration::from_mins(1);
+
+/// How long a failure is remembered: whoever waited for the same answer gets it, and does not ask again.
+const FAILURE_LIFE: Duration = Duration::from_millis(500);
+
+/// What is known of an issuer. Its lock is held while it is asked, so that it is asked once.
+#[derive(Default)]
+pub(super) struct Known {
+    keys: HashMap<String, RsaKey>,
+    fetched: Option<Moment>,
+    forced: Option<Moment>,
+    failed: Option<Moment>,
+}
+
+/// A time by the tenant's clock, which a test moves or stops, and by the machine's, which goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Moment {
+    tenant: Timestamp,
+    machine: Instant,
+}
+
+impl Moment {
+    /// Now, where the tenant's clock shows this.
+    pub(super) fn at(tenant: Timestamp) -> Self {
+        Self { tenant, machine: Instant::now() }
+    }
+
+    /// Whether less time has passed since than `life`, by both clocks; where the tenant's went back, it has not.
+    fn is_recent(self, life: Duration, now: Self) -> bool {
+        let by_tenant = now.tenant.duration_since(self.tenant);
+        let by_tenant =
+            !by_tenant.is_negative() && by_tenant < SignedDuration::try_from(life).unwrap_or_default();
+        by_tenant && now.machine.duration_since(self.machine) < life
+    }
+}
+
+impl Known {
+    /// Whether the issuer is to be asked before the key of this id is looked up; counts the times it is for the id.
+    pub(super) fn is_due(&mut self, kid: &str, now: Moment) -> bool {
+        if !is_recent(self.fetched, LIFE, now) {
+            return true;
+        }
+        let unknown = !self.keys.contains_key(kid) && !is_recent(self.forced, FORCED_INTERVAL, now);
+        if unknown {
+            self.forced = Some(now);
+        }
+        unknown
+    }
+
+    /// Whether the issuer is left alone for now: longer where there is a key that can be used meanwhile.
+    pub(super) fn has_just_failed(&self, kid: &str, now: Moment) -> bool {
+        let life = if self.kept(kid, now).is_some() { FORCED_INTERVAL } else { FAILURE_LIFE };
+        is_recent(self.failed, life, now)
+    }
+
+    /// The key of this id.
+    pub(super) fn key(&self, kid: &str) -> Option<RsaKey> {
+        self.keys.get(kid).cloned()
+    }
+
+    /// The key that is used although the issuer cannot be asked.
+    pub(super) fn kept(&self, kid: &str, now: Moment) -> Option<RsaKey> {
+        self.key(kid).filter(|_| is_recent(self.fetched, STALE_LIFE, now))
+    }
+
+    /// Takes over the keys that the issuer has now.
+    pub(super) fn replace(&mut self, keys: HashMap<String, RsaKey>, now: Moment) {
+        self.keys = keys;
+        self.fetched = Some(now);
+        self.failed = None;
+    }
+
+    /// Remembers that the issuer could not be asked.
+    pub(super) fn fail(&mut self, now: Moment) {
+        self.failed = Some(now);
+    }
+}
+
+fn is_recent(time: Option<Moment>, life: Duration, now: Moment) -> bool {
+    time.is_some_and(|time| time.is_recent(life, now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Now, so many seconds after the start by the tenant's clock.
+    fn second(second: i64) -> Moment {
+        Moment::at(Timestamp::from_second(1_800_000_000 + second).unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unknown_key_id_costs_one_fetch_a_minute_by_either_clock() {
+        let mut known = Known::default();
+        assert!(known.is_due("a", second(0)));
+        known.replace(HashMap::new(), second(0));
+        assert!(known.is_due("a", second(0)));
+        known.replace(HashMap::new(), second(0));
+        assert!(!known.is_due("a", second(0)) && !known.is_due("b", second(59)));
+        assert!(known.is_due("b", second(60)) && !known.is_due("b", second(60)));
+        tokio::time::advance(FORCED_INTERVAL).await;
+        assert!(known.is_due("b", second(60)) && !known.is_due("b", second(60)));
+        tokio::time::advance(LIFE).await;
+        assert!(known.is_due("b", second(60)) && known.is_due("b", second(60)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn keys_are_asked_for_again_once_the_tenants_clock_is_an_hour_on_or_back() {
+        let key = RsaKey::new(&[0xff; 256], &[1, 0, 1]).unwrap();
+        let mut known = Known::default();
+        known.replace(HashMap::from([("a".to_owned(), key)]), second(0));
+        assert!(!known.is_due("a", second(3599)));
+        assert!(known.is_due("a", second(3600)) && known.is_due("a", second(-1)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_good_key_is_used_for_a_day_while_the_issuer_is_away() {
+        let key = RsaKey::new(&[0xff; 256], &[1, 0, 1]).unwrap();
+        let mut known = Known::default();
+        known.replace(HashMap::from([("a".to_owned(), key)]), second(0));
+        assert!(known.is_due("a", second(3600)) && !known.has_just_failed("a", second(3600)));
+        known.fail(second(3600));
+        // Not asked again within a minute; of a key that nobody knows, within half a second.
+        assert!(known.has_just_failed("a", second(3630)) && known.kept("a", second(3630)).is_some());
+        assert!(!known.has_just_failed("b", second(3630)));
+        assert!(!known.has_just_failed("a", second(3660)));
+        assert!(known.kept("a", second(86_399)).is_some() && known.kept("a", second(86_400)).is_none());
+    }
+}

@@ -1,0 +1,197 @@
+//! The apps that another process registers over the admin listener, and their credentials.
+
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+
+use crate::admin_tenants::{post, value};
+use crate::federation::{AUDIENCE, Issuer, SUBJECT};
+use crate::signer::signer;
+use crate::world::{Answer, World, form, part, v1, v2};
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+/// The path of a new tenant on the admin listener.
+async fn tenant(world: &World) -> String {
+    format!("tenants/{}", text(&value(&post(world, "tenants", json!({})).await)["id"]))
+}
+
+async fn create(world: &World, path: &str, body: Value) -> Value {
+    let answer = post(world, path, body).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    value(&answer)
+}
+
+async fn ask(world: &World, tenant: &str, fields: &[(&str, &str)]) -> Answer {
+    world.post(&v2(tenant.strip_prefix("tenants/").unwrap()), fields).await
+}
+
+/// What the token endpoint answers to a secret: the AADSTS code, or 0 for a token.
+async fn code(world: &World, tenant: &str, client: &Value, secret: &Value) -> i64 {
+    let (id, secret) = (text(&client["client_id"]), text(secret));
+    let answer = ask(world, tenant, &form(&id, &secret, &format!("{id}/.default"))).await;
+    if answer.status.is_success() { 0 } else { answer.json().get("error_codes")[0].as_i64().unwrap() }
+}
+
+#[tokio::test]
+async fn another_process_registers_an_api_with_all_that_its_tokens_depend_on() {
+    let world = World::new().await;
+    let tenant = tenant(&world).await;
+    let api = json!({
+        "name": "orders", "roles": ["Orders.Read"], "identifier_uris": ["api://orders", "api://orders-2"],
+        "token_version": "1.0", "token_lifetime_seconds": 10_000, "idtyp": true, "use_guid": true,
+    });
+    let api = create(&world, &format!("{tenant}/applications"), api).await;
+    let client = create(&world, &format!("{tenant}/clients"), json!({ "name": "caller" })).await;
+    let (id, secret) = (text(&client["client_id"]), text(&client["client_secret"]));
+    for uri in ["api://orders", "api://orders-2"] {
+        let answer = ask(&world, &tenant, &form(&id, &secret, &format!("{uri}/.default"))).await.json();
+        assert_eq!((answer.number("expires_in"), answer.number("refresh_in")), (9999, 4999));
+        assert_eq!(answer.names()[..4], ["token_type", "expires_in", "ext_expires_in", "refresh_in"]);
+        let claims = part(answer.text("access_token"), 1);
+        assert_eq!((claims.text("aud"), claims.text("ver")), (api["client_id"].as_str().unwrap(), "1.0"));
+        assert_eq!(claims.text("idtyp"), "app");
+        assert_eq!(claims.number("exp") - claims.number("iat"), 10_300);
+    }
+    let fields = [
+        ("grant_type", "client_credentials"),
+        ("client_id", id.as_str()),
+        ("client_secret", secret.as_str()),
+        ("resource", "api://orders"),
+    ];
+    let v1 = world.post(&v1(tenant.strip_prefix("tenants/").unwrap()), &fields).await.json();
+    assert_eq!((v1.text("expires_in"), v1.text("refresh_in")), ("9999", "4999"));
+    for seconds in [599, 86_401] {
+        let wrong = json!({ "name": "x", "token_lifetime_seconds": seconds });
+        let refused = post(&world, &format!("{tenant}/applications"), wrong).await;
+        assert!(refused.json().text("detail").contains("10 minutes"), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_app_is_registered_whole_or_not_at_all() {
+    let world = World::new().await;
+    let tenant = tenant(&world).await;
+    let applications = format!("{tenant}/applications");
+    create(&world, &applications, json!({ "name": "first", "identifier_uris": ["api://taken"] })).await;
+    for (index, wrong) in [
+        json!({ "name": "x", "roles": ["Orders.Read", "not a role"] }),
+        json!({ "name": "x", "identifier_uris": ["no uri"] }),
+        json!({ "name": "x", "identifier_uris": ["api://taken"] }),
+        json!({ "name": "x", "token_lifetime_seconds": 1 }),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let uri = format!("api://orders-{index}");
+        let mut uris = vec![json!(uri)];
+        uris.extend(wrong["identifier_uris"].as_array().cloned().unwrap_or_default());
+        let mut whole = wrong.clone();
+        whole["identifier_uris"] = uris.into();
+        let refused = post(&world, &applications, whole).await;
+        assert_eq!(refused.status, 400, "{refused:?}");
+        // Nobody has the name that the refused app was to have.
+        create(&world, &applications, json!({ "name": "y", "identifier_uris": [uri] })).await;
+    }
+}
+
+#[tokio::test]
+async fn another_process_registers_clients_with_every_kind_of_credential() {
+    let (world, issuer) = (World::new().await, Issuer::start().await);
+    let tenant = tenant(&world).await;
+    let clients = format!("{tenant}/clients");
+    let new = json!({
+        "name": "caller",
+        "certificates": [BASE64_STANDARD.encode(signer(0).der())],
+        "federated": [{ "issuer": issuer.url, "subject": SUBJECT, "audience": AUDIENCE }],
+        "secrets": [{ "end": "2020-01-01T00:00:00Z" }, { "known_after_seconds": 60 }, {}],
+    });
+    let client = create(&world, &clients, new).await;
+    let secret = |index: usize| &client["secrets"][index]["client_secret"];
+    assert_eq!(code(&world, &tenant, &client, &client["client_secret"]).await, 0);
+    assert_eq!(code(&world, &tenant, &client, secret(0)).await, 7_000_222);
+    assert_eq!(code(&world, &tenant, &client, secret(1)).await, 7_000_215);
+    assert_eq!(code(&world, &tenant, &client, secret(2)).await, 0);
+
+    let id = text(&client["client_id"]);
+    let now = jiff::Timestamp::now().as_second();
+    let aud = format!("{}/{}/oauth2/v2.0/token", world.base, tenant.strip_prefix("tenants/").unwrap());
+    let own = json!({ "aud": aud, "iss": id, "sub": id, "jti": "1", "nbf": now, "exp": now + 600 });
+    let header = json!({ "alg": "PS256", "x5t#S256": BASE64_URL_SAFE_NO_PAD.encode(signer(0).sha256()) });
+    let scope = format!("{id}/.default");
+    for assertion in [
+        signer(0).sign(&header, &own),
+        signer(0).sign(&json!({ "alg": "RS256", "kid": "first" }), &issuer.claims()),
+    ] {
+        let fields = [
+            ("grant_type", "client_credentials"),
+            ("client_id", id.as_str()),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ("client_assertion", &assertion),
+            ("scope", &scope),
+        ];
+        let answer = ask(&world, &tenant, &fields).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    let ahead = json!({ "tenant": tenant.strip_prefix("tenants/"), "advance_seconds": 61 });
+    assert_eq!(post(&world, "clock", ahead).await.status, 200);
+    assert_eq!(code(&world, &tenant, &client, secret(1)).await, 0);
+
+    let public = create(&world, &clients, json!({ "name": "device", "public": true })).await;
+    assert_eq!(code(&world, &tenant, &public, &public["client_secret"]).await, 700_025);
+    for wrong in [
+        json!({ "name": "x", "certificates": ["canary"] }),
+        json!({ "name": "x", "federated": [{ "issuer": "http://a.example", "subject": "a", "audience": "b" }] }),
+        json!({ "name": "x", "secrets": [{ "from": 1 }] }),
+    ] {
+        assert_eq!(post(&world, &clients, wrong).await.status, 400);
+    }
+}
+
+#[tokio::test]
+async fn another_process_rotates_secrets_and_certificates() {
+    let world = World::new().await;
+    let tenant = tenant(&world).await;
+    let client = create(&world, &format!("{tenant}/clients"), json!({ "name": "caller" })).await;
+    let id = &client["client_id"];
+    let new = create(&world, &format!("{tenant}/secrets"), json!({ "client_id": id })).await;
+    let old = json!({ "client_id": id, "key_id": client["key_id"] });
+    let remove = format!("{tenant}/secrets/remove");
+    assert_eq!(post(&world, &remove, old.clone()).await.status, 204);
+    assert_eq!(post(&world, &remove, old).await.status, 400);
+    assert_eq!(code(&world, &tenant, &client, &client["client_secret"]).await, 7_000_215);
+    assert_eq!(code(&world, &tenant, &client, &new["client_secret"]).await, 0);
+
+    let certificate = json!({ "client_id": id, "certificate": BASE64_STANDARD.encode(signer(0).der()) });
+    for (route, status) in [("certificates", 204), ("certificates/remove", 204), ("certificates/remove", 400)]
+    {
+        let answer = post(&world, &format!("{tenant}/{route}"), certificate.clone()).await;
+        assert_eq!(answer.status, status, "{route}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn another_process_asks_for_roles_and_disables_them() {
+    let world = World::new().await;
+    let tenant = tenant(&world).await;
+    let api = json!({ "name": "orders", "roles": ["Orders.Read"] });
+    let api = create(&world, &format!("{tenant}/applications"), api).await;
+    let client = create(&world, &format!("{tenant}/clients"), json!({ "name": "caller" })).await;
+    let role = json!({
+        "client_id": client["client_id"], "resource": api["client_id"], "role": "Orders.Read",
+    });
+    assert_eq!(post(&world, &format!("{tenant}/requests"), role.clone()).await.status, 204);
+    let (id, secret) = (text(&client["client_id"]), text(&client["client_secret"]));
+    let scope = format!("{}/.default", text(&api["client_id"]));
+    let answer = ask(&world, &tenant, &form(&id, &secret, &scope)).await;
+    assert!(!part(answer.json().text("access_token"), 1).names().contains(&"roles"));
+    let entries = world.authority.journal().entries();
+    assert!(entries.last().unwrap().reason.contains("not consented to: Orders.Read"), "{entries}");
+
+    let disable = json!({ "client_id": api["client_id"], "role": "Orders.Read" });
+    assert_eq!(post(&world, &format!("{tenant}/roles/disable"), disable).await.status, 204);
+    let refused = post(&world, &format!("{tenant}/grants"), role).await;
+    assert!(refused.json().text("detail").contains("disabled"), "{refused:?}");
+}
