@@ -56,11 +56,12 @@ impl Store {
 
     /// The answer for one resource.
     pub(super) async fn answer(&self, id: Uuid) -> Response {
-        let row: Result<Option<Row>, sqlx::Error> = sqlx::query_as("SELECT * FROM resources WHERE tenant = ? AND id = ?")
-            .bind(TENANT)
-            .bind(id.to_string())
-            .fetch_optional(&*self.readers)
-            .await;
+        let row: Result<Option<Row>, sqlx::Error> =
+            sqlx::query_as("SELECT * FROM resources WHERE tenant = ? AND id = ?")
+                .bind(TENANT)
+                .bind(id.to_string())
+                .fetch_optional(&*self.readers)
+                .await;
         match row.map(|row| row.map(shown)) {
             Ok(Some(Some(response))) => response,
             Ok(None) => StatusCode::NOT_FOUND.into_response(),
