@@ -24,11 +24,11 @@ pub(super) enum Kind {
 /// How often one that trickles sends its next byte.
 const TRICKLE: Duration = Duration::from_secs(1);
 
-/// A description that is long enough to fill what a kernel keeps for a peer, a few answers in.
-const LONG_ANSWER: &[u8] = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n";
+/// A file of more than a megabyte, which costs the server no more than writing it.
+const LONG_ANSWER: &[u8] = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// How often it is asked for: some megabytes.
-const LONG_ANSWERS: usize = 400;
+/// How often it is asked for: more than a kernel keeps for a peer.
+const LONG_ANSWERS: usize = 10;
 
 /// How many do not read, at most: what is not read stays in the kernel's memory.
 const MOST_NOT_READING: usize = 32;
