@@ -140,7 +140,7 @@ async fn a_private_key_that_every_user_can_read_is_worth_a_warning() {
         let variables = stage.variables(&client, &[("AZURE_CLIENT_CERTIFICATE_PATH", &file)]);
         let (code, _, log) = client_app(&["token"], variables).await;
         let told =
-            log.lines().filter(|line| line.contains("WARN") && line.contains("can read the private key"));
+            log.lines().filter(|line| line.contains("WARN") && line.contains("every user of this machine"));
         assert_eq!((code, told.count()), (0, warnings), "{log}");
     }
 }

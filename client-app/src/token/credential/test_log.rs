@@ -1,10 +1,17 @@
 //! What a test's code writes to the log.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 /// What is logged while `run` runs, in this thread.
 pub(super) fn logged(run: impl FnOnce()) -> String {
+    // Without a subscriber in every thread, one that comes by a line of the log first and has none can switch it off
+    // for all.
+    static EVERYWHERE: Once = Once::new();
+    EVERYWHERE.call_once(|| {
+        let subscriber = tracing_subscriber::fmt().with_writer(io::sink).finish();
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+    });
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
