@@ -142,8 +142,19 @@ impl Settings {
         Ok(TokenRetriever::new(self.token_source()?, http))
     }
 
-    /// Where this client's tokens for the resource come from.
+    /// Where this client's tokens for the resource come from: with a credential that is valid now.
     fn token_source(&self) -> Result<TokenSource, SettingsError> {
+        let source = self.opened_token_source()?;
+        if let (Choice::Credentials(first, others), Some(credentials)) =
+            (self.azure_ad.choice()?, source.credentials())
+        {
+            credential::check_validity(&first, &others, credentials)?;
+        }
+        Ok(source)
+    }
+
+    /// The same with credentials that can be read and may have expired: for whoever is to say which.
+    pub(crate) fn opened_token_source(&self) -> Result<TokenSource, SettingsError> {
         let azure_ad = &self.azure_ad;
         let choice = azure_ad.choice()?;
         let resource = self.resource.app_id_uri.clone();
@@ -176,6 +187,11 @@ impl Settings {
             version: azure_ad.endpoint_version,
         };
         Ok(request.into())
+    }
+
+    /// The keys that choose a credential, are set, and are passed over.
+    pub(crate) fn passed_over(&self) -> Result<Vec<&'static str>, SettingsError> {
+        Ok(self.azure_ad.passed_over(&self.azure_ad.choice()?))
     }
 
     /// A client of the resource that attaches this client's tokens.

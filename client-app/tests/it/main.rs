@@ -7,6 +7,7 @@
 )]
 
 mod certificate;
+mod doctor;
 mod faults;
 mod managed_identity;
 mod peer;

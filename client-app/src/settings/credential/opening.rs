@@ -13,29 +13,31 @@ use crate::token::{
     FederatedCredential, SecretCredential,
 };
 
-/// Opens the credentials of a choice: each can be read, and one of them at least is valid.
+/// Opens the credentials of a choice: each can be read.
 pub(in crate::settings) fn open(first: &Chosen, others: &[Chosen]) -> Result<Credentials, SettingsError> {
+    let first = Credentials::new(first.open()?);
+    others.iter().try_fold(first, |credentials, chosen| Ok(credentials.or(chosen.open()?)))
+}
+
+/// Whether one of the credentials of a choice at least is valid now.
+pub(in crate::settings) fn check_validity(
+    first: &Chosen,
+    others: &[Chosen],
+    credentials: &Credentials,
+) -> Result<(), SettingsError> {
     let mut invalid = Vec::new();
-    let mut check = |chosen: &Chosen, credential: &Credential| {
+    for (chosen, credential) in std::iter::once(first).chain(others).zip(credentials.iter()) {
         if let Err(error) = validity(credential) {
-            invalid.push((credential.name().to_owned(), chosen.unusable(&error)));
+            invalid.push((credential.name(), chosen.unusable(&error)));
         }
-    };
-    let credential = first.open()?;
-    check(first, &credential);
-    let mut credentials = Credentials::new(credential);
-    for chosen in others {
-        let credential = chosen.open()?;
-        check(chosen, &credential);
-        credentials = credentials.or(credential);
     }
     if invalid.len() > others.len() {
-        return invalid.into_iter().next().map_or(Ok(credentials), |(_, error)| Err(error));
+        return invalid.into_iter().next().map_or(Ok(()), |(_, error)| Err(error));
     }
     for (credential, error) in invalid {
         tracing::warn!(credential, %error, "a credential is not valid now, and another one takes its place");
     }
-    Ok(credentials)
+    Ok(())
 }
 
 fn validity(credential: &Credential) -> Result<(), CredentialError> {

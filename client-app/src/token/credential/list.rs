@@ -39,6 +39,11 @@ impl Credentials {
         self.slots().map(Slot::credential)
     }
 
+    /// Those that the authority refused when they were tried last.
+    pub fn refused(&self) -> impl Iterator<Item = &Credential> {
+        self.slots().filter(|slot| slot.was_refused()).map(Slot::credential)
+    }
+
     /// When each of them expires, but for those of which that is not known.
     pub fn expiries(&self) -> impl Iterator<Item = Expiry<'_>> {
         self.slots().filter_map(Slot::expiry)
