@@ -61,7 +61,10 @@ impl Metrics {
 
 fn describe() {
     describe_counter!("token_requests_total", "Requests for an access token, by their outcome.");
-    describe_gauge!("token_expires_in_seconds", "Seconds until the token at hand expires; 0 where there is none.");
+    describe_gauge!(
+        "token_expires_in_seconds",
+        "Seconds until the token at hand expires; 0 where there is none."
+    );
     describe_gauge!(
         "credential_days_to_expiry",
         "Whole days until a credential expires, where that is known; negative once it has."

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use shared::azure_ad::{AZURE_VARIABLES, Authority, Instance, Version};
 use shared::http_client::{HttpClientSettings, http_client, metadata_client};
 use shared::ids::{AppIdUri, ClientId, Domain, TenantId};
+use shared::metrics::MetricsSettings;
 use shared::secret::{CertificatePassword, ClientSecret, IdentityHeader};
 use shared::server::ServerSettings;
 use shared::settings::{Check, Environment, KeyProblem, SettingsError, Sources};
@@ -49,6 +50,9 @@ pub struct Settings {
     pub server: ServerSettings,
     /// Every request that leaves.
     pub http_client: HttpClientSettings,
+    /// The listener of the metrics.
+    #[serde(default)]
+    pub metrics: MetricsSettings,
 }
 
 /// Section `[azure_ad]`.

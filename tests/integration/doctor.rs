@@ -81,9 +81,10 @@ fn golden(text: &str) -> String {
         }
     });
     let text: String = words.collect();
-    ["1 s ahead of", "0 s ahead of", "1 s behind"]
-        .iter()
-        .fold(text, |text, off| text.replace(off, "0 s behind"))
+    // A second is all that a date tells, and a busy machine takes its time.
+    let (before, rest) = text.split_once("this machine is ").unwrap();
+    let (_, after) = rest.split_once(" localhost").unwrap();
+    format!("{before}this machine is 0 s behind localhost{after}")
 }
 
 #[tokio::test]

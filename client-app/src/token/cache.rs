@@ -17,7 +17,8 @@ pub(super) use ask::Ask;
 use self::flight::Flight;
 use self::pause::Pause;
 use self::spacing::{BETWEEN_TRIES, Spacing};
-use super::{Token, TokenError};
+use super::status::Counts;
+use super::{Token, TokenError, TokenStatus};
 
 type Outcome = Result<Arc<Token>, TokenError>;
 
@@ -28,6 +29,7 @@ type Outcome = Result<Arc<Token>, TokenError>;
 pub(super) struct Cache {
     current: ArcSwapOption<Token>,
     renewals: Spacing,
+    counts: Counts,
     desk: Mutex<Desk>,
 }
 
@@ -96,6 +98,11 @@ impl Cache {
     /// The current token, usable or not.
     pub(super) fn current(&self) -> Option<Arc<Token>> {
         self.current.load_full()
+    }
+
+    /// How many requests ended how, and when the current token expires.
+    pub(super) fn status(&self) -> TokenStatus {
+        self.counts.status(self.current.load().as_ref().map(|token| token.expires_at()))
     }
 
     /// What `take` takes of the usable token. The token itself is borrowed: counting its owners would make callers on
@@ -176,6 +183,7 @@ impl Cache {
 
     fn settle(&self, desk: &mut Desk, ask: &Ask, outcome: &Outcome) {
         let now = Instant::now();
+        self.counts.count(outcome.as_ref().err());
         match outcome {
             Ok(token) => {
                 desk.pause.succeeded();

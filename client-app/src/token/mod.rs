@@ -56,6 +56,7 @@
 //! - `response`: what an authority may answer, checked strictly; `patience`: how long a request goes on, and its retry.
 //! - `cache/`: one token, one request at a time, shared by all who wait; `spacing` says how often a renewal is tried and
 //!   `pause` how long a failure stands. A retriever keeps one cache for each authority, tenant, client and resource.
+//! - [`TokenStatus`]: how many requests ended how, for whoever watches.
 //! - [`Token`] knows how long it is usable, and `life` why so long; [`TokenError`] who is at fault and what mends it.
 //!
 //! Dependency rule: nothing here knows the rest of the crate, so that the folder can be lifted out.
@@ -71,6 +72,7 @@ mod request;
 mod response;
 mod retriever;
 mod source;
+mod status;
 
 pub use access_token::Token;
 pub use credential::{
@@ -85,3 +87,4 @@ pub use managed_identity::{IdentityEndpoint, ManagedIdentity, ManagedIdentityErr
 pub use request::TokenRequest;
 pub use retriever::TokenRetriever;
 pub use source::TokenSource;
+pub use status::TokenStatus;

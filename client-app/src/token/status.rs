@@ -70,8 +70,12 @@ impl Counts {
 
     fn of_machine(&self, error: &ManagedIdentityError) -> &AtomicU64 {
         match error {
-            ManagedIdentityError::Unreachable { .. } | ManagedIdentityError::Refused { .. } => &self.configuration,
-            ManagedIdentityError::Unavailable { status: StatusCode::TOO_MANY_REQUESTS, .. } => &self.throttled,
+            ManagedIdentityError::Unreachable { .. } | ManagedIdentityError::Refused { .. } => {
+                &self.configuration
+            }
+            ManagedIdentityError::Unavailable { status: StatusCode::TOO_MANY_REQUESTS, .. } => {
+                &self.throttled
+            }
             ManagedIdentityError::Unavailable { .. } => &self.unavailable,
             ManagedIdentityError::Malformed { .. } => &self.protocol,
         }

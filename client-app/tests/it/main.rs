@@ -8,8 +8,10 @@
 
 mod certificate;
 mod doctor;
+mod expiry;
 mod faults;
 mod managed_identity;
+mod metrics;
 mod peer;
 mod program;
 mod raw_peer;

@@ -47,14 +47,16 @@ impl Watched {
     /// The value of a number, by its name with its labels.
     async fn number(&self, name: &str) -> Option<f64> {
         let numbers = self.numbers().await;
-        let value = numbers.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned));
+        let value =
+            numbers.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned));
         value.map(|value| value.parse().unwrap())
     }
 }
 
 #[tokio::test]
 async fn token_requests_are_counted_by_outcome_and_watching_costs_none() {
-    let refused = |error: &str| Scripted::json(400, format!(r#"{{"error":"{error}","error_description":"canary"}}"#));
+    let refused =
+        |error: &str| Scripted::json(400, format!(r#"{{"error":"{error}","error_description":"canary"}}"#));
     let outage = Scripted::new(503, "canary");
     let cases = [
         ("credential", vec![refused("invalid_client")]),
@@ -107,7 +109,8 @@ async fn requests_are_counted_by_labels_that_callers_cannot_make_up() {
 
 #[tokio::test]
 async fn the_days_of_each_credential_are_told_below_zero_too_and_a_replaced_file_counts_at_once() {
-    let days_from_now = |days: i64| (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days)).to_string();
+    let days_from_now =
+        |days: i64| (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days)).to_string();
     let expires_on = days_from_now(-3)[..10].to_owned();
     let watched = Watched::with(&[("AZURE_AD__CLIENT_SECRET_EXPIRES_ON", &expires_on)]).await;
     let secret = r#"credential_days_to_expiry{credential="client secret of azure_ad.client_secret"}"#;
@@ -150,6 +153,10 @@ async fn the_listener_can_be_left_out_and_one_that_is_taken_is_named() {
 
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let _taken = std::net::TcpListener::bind(taken).unwrap();
-    let error = ClientApp::bind(peers.settings_with(&[("METRICS__LISTEN", &taken.to_string())])).await.unwrap_err();
-    assert!(matches!(error, StartError::Metrics(_)) && error.to_string().contains("`metrics.listen`"), "{error}");
+    let error =
+        ClientApp::bind(peers.settings_with(&[("METRICS__LISTEN", &taken.to_string())])).await.unwrap_err();
+    assert!(
+        matches!(error, StartError::Metrics(_)) && error.to_string().contains("`metrics.listen`"),
+        "{error}"
+    );
 }

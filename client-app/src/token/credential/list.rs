@@ -8,7 +8,7 @@ use shared::secret::ClientSecret;
 
 use super::attempts::Attempts;
 use super::slot::{Expiry, Slot};
-use super::{Claimant, Credential, SecretCredential};
+use super::{Claimant, Credential, Look, SecretCredential};
 
 /// What a client proves itself with: one credential, or several that are tried in turn.
 ///
@@ -47,6 +47,13 @@ impl Credentials {
     /// When each of them expires, but for those of which that is not known.
     pub fn expiries(&self) -> impl Iterator<Item = Expiry<'_>> {
         self.slots().filter_map(Slot::expiry)
+    }
+
+    /// Reads the files that seem to have changed, as each request for a token does: for whoever asks for none.
+    pub async fn refresh(&self) {
+        for slot in self.slots() {
+            slot.credential().generation(Look::Glance).await;
+        }
     }
 
     /// Says in the log which of them expire within 30 days; once a day, however often it is called.
