@@ -183,3 +183,19 @@ async fn help_shows_examples_for_every_command() {
         assert!(code == 0 && help.contains("Examples:") && help.contains("--settings"), "{help}");
     }
 }
+
+#[tokio::test]
+async fn a_passwords_file_that_holds_no_password_is_not_read_to_its_end() {
+    let peers = Peers::start().await;
+    let file = peers.folder().join("password");
+    std::fs::write(&file, "canary".repeat(1000)).unwrap();
+    let certificate = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certificates/modern.pfx");
+    let mut variables = peers.variables();
+    variables.extend([
+        ("AZURE_AD__CREDENTIAL__KIND", "certificate".to_owned()),
+        ("AZURE_AD__CREDENTIAL__FILE", certificate.to_owned()),
+        ("AZURE_AD__CREDENTIAL__PASSWORD_FILE", file.display().to_string()),
+    ]);
+    let (code, _, error) = ended(&command(variables, &["token"]).output().await.unwrap());
+    assert!(code == 2 && error.ends_with("password: is larger than 4096 bytes"), "{error}");
+}

@@ -1,10 +1,12 @@
 //! Opens what was chosen: reads the files, once, so that an app with an unusable credential does not start.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use shared::secret::CertificatePassword;
+use shared::secret::{CertificatePassword, ClientSecret};
 use shared::settings::SettingsError;
 
 use super::choice::{CLIENT_CERTIFICATE_FILE, Chosen, Password, Source};
@@ -12,6 +14,9 @@ use crate::token::{
     CertificateCredential, CertificateFiles, Credential, CredentialError, CredentialProblem, Credentials,
     FederatedCredential, SecretCredential,
 };
+
+/// The largest file of a password, in bytes.
+const MAX_PASSWORD_FILE: u64 = 4096;
 
 /// Opens the credentials of a choice: each can be read.
 pub(in crate::settings) fn open(first: &Chosen, others: &[Chosen]) -> Result<Credentials, SettingsError> {
@@ -52,8 +57,10 @@ impl Chosen {
         let unusable = |error| self.unusable(&error);
         match &self.source {
             Source::Secret(secret, expires_on) => {
+                let secret = ClientSecret::parse(without_line_break(secret.expose()))
+                    .map_err(|error| self.problem(error.to_string()))?;
                 let credential =
-                    SecretCredential::new(secret.clone()).named(&format!("client secret of {}", self.key));
+                    SecretCredential::new(secret).named(&format!("client secret of {}", self.key));
                 Ok(Credential::Secret(expiring(credential, *expires_on)))
             }
             Source::SecretFile(file, expires_on) => {
@@ -77,7 +84,9 @@ impl Chosen {
     fn password(&self, password: &Password) -> Result<Option<CertificatePassword>, SettingsError> {
         match password {
             Password::None => Ok(None),
-            Password::Value(value) => Ok(Some(value.clone())),
+            Password::Value(value) => CertificatePassword::parse(without_line_break(value.expose()))
+                .map(Some)
+                .map_err(|error| self.problem(error.to_string())),
             Password::File(path) => read_password(path).map(Some).map_err(|problem| self.problem(problem)),
         }
     }
@@ -102,12 +111,22 @@ impl Chosen {
     }
 }
 
-/// The same rule as for a secret's file: one line break at the end is dropped.
+/// Drops the one line break that editors, `echo` and Kubernetes' secrets leave at the end, from a variable as from a
+/// file.
+fn without_line_break(text: &str) -> &str {
+    text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line))
+}
+
+/// Reads a password's file, once: the certificate's own file is watched, and this one is not.
 fn read_password(path: &Path) -> Result<CertificatePassword, String> {
     let problem = |text: String| format!("{}: {text}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
-    let line = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
-    CertificatePassword::parse(line).map_err(|error| problem(error.to_string()))
+    let file = File::open(path).map_err(|error| problem(error.to_string()))?;
+    let mut text = String::new();
+    file.take(MAX_PASSWORD_FILE + 1).read_to_string(&mut text).map_err(|error| problem(error.to_string()))?;
+    if text.len() as u64 > MAX_PASSWORD_FILE {
+        return Err(problem(format!("is larger than {MAX_PASSWORD_FILE} bytes")));
+    }
+    CertificatePassword::parse(without_line_break(&text)).map_err(|error| problem(error.to_string()))
 }
 
 /// From the beginning of the day on: nobody knows at which hour.
