@@ -14,7 +14,7 @@ type Examine = fn(&Facts) -> Result<Finding, Finding>;
 
 /// Every check there is.
 const CHECKS: [(&str, Examine); 12] = [
-    ("credential", credential::readable),
+    ("credential", |facts| Ok(credential::readable(facts))),
     ("credential expiry", credential::expiry),
     ("authority", authority::reached),
     ("clock", authority::clock),
@@ -22,7 +22,7 @@ const CHECKS: [(&str, Examine); 12] = [
     ("token version", token::version),
     ("issuer", token::issuer),
     ("lifetime", token::lifetime),
-    ("resource", resource::reached),
+    ("resource", |facts| Ok(resource::reached(facts))),
     ("audience", resource::audience),
     ("acceptance", resource::acceptance),
     ("roles", resource::roles),

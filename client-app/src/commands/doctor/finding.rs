@@ -50,8 +50,7 @@ fn plain(text: &str) -> String {
     let mut plain = String::new();
     for character in text.chars().take(MAX_TEXT) {
         match character {
-            '\r' | '\n' | '\t' => plain.push(' '),
-            ' ' => plain.push(' '),
+            ' ' | '\r' | '\n' | '\t' => plain.push(' '),
             visible if visible.is_ascii_graphic() => plain.push(visible),
             other => plain.extend(other.escape_unicode()),
         }

@@ -9,14 +9,14 @@ use super::super::finding::Finding;
 const WARN_FROM_DAYS: i64 = 30;
 
 /// Whether there is one, and which one is used.
-pub(super) fn readable(facts: &Facts) -> Result<Finding, Finding> {
+pub(super) fn readable(facts: &Facts) -> Finding {
     let (credentials, passed_over) = match &facts.way {
         Err(error) => {
             let remedy = "Correct the key, or the file that it names.";
-            return Ok(Finding::fail(error.to_string(), remedy));
+            return Finding::fail(error.to_string(), remedy);
         }
         Ok(Way::ManagedIdentity(origin)) => {
-            return Ok(Finding::pass(format!("managed identity, from {origin}")));
+            return Finding::pass(format!("managed identity, from {origin}"));
         }
         Ok(Way::TokenEndpoint { credentials, passed_over, .. }) => (credentials, passed_over),
     };
@@ -29,10 +29,10 @@ pub(super) fn readable(facts: &Facts) -> Result<Finding, Finding> {
     let refused: Vec<&str> = credentials.iter().filter(|c| c.is_refused).map(|c| c.name.as_str()).collect();
     // With no token, the check of the token says what the authority thinks of them.
     if refused.is_empty() || facts.token().is_err() {
-        return Ok(Finding::pass(found));
+        return Finding::pass(found);
     }
     let refused = refused.join(", ");
-    Ok(Finding::warning(format!("{found}; refused: {refused}"), format!("Renew {refused}, or remove it.")))
+    Finding::warning(format!("{found}; refused: {refused}"), format!("Renew {refused}, or remove it."))
 }
 
 /// How long each of them lasts.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use shared::http_client::{is_other_scheme, is_untrusted};
+use shared::ids::AppRole;
 use shared::process::one_line;
 
 use super::super::facts::{Facts, Verdict};
@@ -16,12 +17,12 @@ use crate::resource_client::ResourceError;
 const NAMED_OPERATIONS: usize = 2;
 
 /// Whether it answers.
-pub(super) fn reached(facts: &Facts) -> Result<Finding, Finding> {
+pub(super) fn reached(facts: &Facts) -> Finding {
     let base_url = &facts.resource.base_url;
     let Err(error) = &facts.resource.operations else {
-        return Ok(Finding::pass(format!("{base_url} answers")));
+        return Finding::pass(format!("{base_url} answers"));
     };
-    Ok(match error {
+    match error {
         ResourceError::Unreachable { source, .. } if is_untrusted(source) => Finding::fail(
             format!("the certificate of {base_url} is not trusted"),
             "Name its CA in `http_client.ca_file` (HTTP_CLIENT__CA_FILE).",
@@ -35,7 +36,7 @@ pub(super) fn reached(facts: &Facts) -> Result<Finding, Finding> {
             "Start the resource, or correct `resource.base_url` (RESOURCE__BASE_URL).",
         ),
         other => Finding::fail(one_line(other), "Correct `resource.base_url` (RESOURCE__BASE_URL)."),
-    })
+    }
 }
 
 /// Whether the token is for this resource. Only the resource knows: by its verdict.
@@ -110,7 +111,7 @@ pub(super) fn roles(facts: &Facts) -> Result<Finding, Finding> {
 /// The roles that are not granted, and what they are needed for.
 fn missing(facts: &Facts, granted: &BTreeSet<&str>) -> Result<BTreeMap<String, Vec<String>>, Finding> {
     if !facts.needs.is_empty() {
-        let missing = facts.needs.iter().map(|role| role.as_str()).filter(|role| !granted.contains(role));
+        let missing = facts.needs.iter().map(AppRole::as_str).filter(|role| !granted.contains(role));
         return Ok(missing.map(|role| (role.to_owned(), Vec::new())).collect());
     }
     let operations = match &facts.resource.operations {

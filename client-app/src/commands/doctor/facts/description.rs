@@ -1,4 +1,4 @@
-//! The roles that an API's description names (OpenAPI 3.1, the security requirement object).
+//! The roles that an API's description names (`OpenAPI` 3.1, the security requirement object).
 //!
 //! <https://spec.openapis.org/oas/v3.1.1.html#security-requirement-object>
 
