@@ -1,13 +1,16 @@
 //! The web service as a whole: bound, then run until it is told to end.
 
+use std::net::SocketAddr;
+
 use axum::Router;
-use shared::server::Server;
+use shared::metrics::UPKEEP_INTERVAL;
+use shared::server::{BindError, Server};
+use shared::settings::SettingsError;
 use tokio_util::sync::CancellationToken;
 
-use crate::Settings;
-use crate::web;
-
-pub use shared::server::BindError as StartError;
+use crate::metrics::Metrics;
+use crate::token::TokenRetriever;
+use crate::{Settings, expiry, web};
 
 /// The web service of the middle tier.
 ///
@@ -17,16 +20,35 @@ pub use shared::server::BindError as StartError;
 pub struct ClientApp {
     server: Server,
     routes: Router,
+    metrics_server: Option<Server>,
+    metrics: Metrics,
+    retriever: TokenRetriever,
+}
+
+/// Why the web service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Whoever wrote the settings: a file that they name is unusable.
+    // Not transparent: the source must stay in the chain, where the exit code is decided by it.
+    #[error("the settings cannot be used")]
+    Settings(#[from] SettingsError),
+    /// The service's address is taken, or its certificate unusable.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The metrics' address is taken.
+    #[error(transparent)]
+    Metrics(#[from] shared::metrics::BindError),
 }
 
 impl ClientApp {
-    /// Takes its address; neither the authority nor the resource has to be up.
+    /// Takes its addresses; neither the authority nor the resource has to be up.
     ///
     /// # Errors
-    /// The address is taken, or a file that the settings name is unusable.
+    /// An address is taken, or a file that the settings name is unusable.
     pub async fn bind(settings: Settings) -> Result<Self, StartError> {
         let client = settings.resource_client()?;
         let server = Server::bind(&settings.server).await?;
+        let metrics_server = settings.metrics.bind().await?;
         let local = server.address().ip().is_loopback();
         if !local {
             tracing::warn!(
@@ -34,7 +56,10 @@ impl ClientApp {
                 "listening beyond this machine without authentication: whoever gets here acts with this client's token"
             );
         }
-        Ok(Self { routes: web::routes(client, local), server })
+        let retriever = client.token_retriever().clone();
+        let metrics = Metrics::new(retriever.clone());
+        let routes = web::routes(client, metrics.clone(), local);
+        Ok(Self { server, routes, metrics_server, metrics, retriever })
     }
 
     /// The base URL for a client on this machine, without a trailing slash.
@@ -43,9 +68,35 @@ impl ClientApp {
         self.server.url()
     }
 
+    /// Where `GET /metrics` answers, if it does.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_server.as_ref().map(Server::address)
+    }
+
     /// Serves until `shutdown`, then lets the requests in flight finish.
     pub async fn run(self, shutdown: CancellationToken) {
-        tracing::info!(url = self.server.url(), "serving");
-        self.server.serve(self.routes, shutdown).await;
+        let metrics = self.metrics_address().map_or_else(|| "off".to_owned(), |address| address.to_string());
+        tracing::info!(url = self.url(), metrics, "serving");
+        let background = CancellationToken::new();
+        let web = async {
+            self.server.serve(self.routes, shutdown).await;
+            // Last, so that the end itself can be watched.
+            background.cancel();
+        };
+        let watched = async {
+            if let Some(server) = self.metrics_server {
+                server.serve(self.metrics.routes(), background.clone()).await;
+            }
+        };
+        let expiry = background.run_until_cancelled(expiry::watch(self.retriever.source().credentials()));
+        let _ = tokio::join!(web, watched, upkeep(&self.metrics, &background), expiry);
+    }
+}
+
+async fn upkeep(metrics: &Metrics, end: &CancellationToken) {
+    let mut interval = tokio::time::interval(UPKEEP_INTERVAL);
+    while end.run_until_cancelled(interval.tick()).await.is_some() {
+        metrics.upkeep();
     }
 }

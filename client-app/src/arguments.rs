@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use client_app::commands::Target;
+use shared::ids::AppRole;
 use uuid::Uuid;
 
 const EXAMPLES: &str = "\
@@ -13,6 +14,7 @@ Examples:
     client-app write --name first --content '{\"answer\": 42}'
     client-app read
     client-app token
+    client-app doctor
     client-app serve
 
   With a real tenant:
@@ -82,6 +84,23 @@ Examples:
         /// Print the token alone. Whoever sees it can use it until it expires.
         #[arg(long)]
         raw: bool,
+    },
+    /// Check the way to the resource: credential, authority, clock, token, roles; each failure with what mends it.
+    ///
+    /// It acquires one token, which it never prints, and calls the resource's `GET /openapi.json` and
+    /// `GET /api/caller` once each. Exit code 0 where no check failed, 1 otherwise.
+    #[command(after_help = "\
+Examples:
+  client-app doctor
+  client-app doctor --json | jq '.checks[] | select(.outcome == \"fail\")'
+  client-app doctor --needs Resource.Read     for a client that is meant to read alone")]
+    Doctor {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// A role that this client needs, in place of all that the resource's description names; may be repeated.
+        #[arg(long, value_name = "ROLE")]
+        needs: Vec<AppRole>,
     },
     /// Ask the running web service of the same settings whether it is ready; exit 0 or 1.
     #[command(after_help = "\

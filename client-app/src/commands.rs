@@ -2,6 +2,7 @@
 
 mod content;
 mod decoded;
+mod doctor;
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use shared::settings::SettingsError;
 use uuid::Uuid;
 
 pub use content::content;
+pub use doctor::{Report, doctor};
 
 use crate::Settings;
 use crate::resource_client::{Paging, ResourceClient, ResourceError, Tagged};

@@ -6,7 +6,7 @@
 //! - [`token`]: a token for one resource, acquired once and kept while it is usable. It knows nothing of the rest.
 //! - [`resource_client`]: calls the resource, and attaches the token to that origin alone.
 //! - [`Settings`]: what can be set; it makes both of the above.
-//! - [`ClientApp`]: the web service, its routes in `web`.
+//! - [`ClientApp`]: the web service, its routes in `web`, its numbers in `metrics`; `expiry` watches its credentials.
 //! - [`commands`]: what the program prints.
 //!
 //! Dependency rule: of the workspace this crate knows `shared` alone.
@@ -16,6 +16,8 @@ pub mod resource_client;
 pub mod token;
 
 mod app;
+mod expiry;
+mod metrics;
 mod settings;
 mod web;
 

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use client_app::{ClientApp, Settings, commands};
+use shared::ids::AppRole;
 use shared::resource::NewResource;
 use shared::settings::Environment;
 use shared::{process, telemetry};
@@ -23,18 +24,24 @@ fn main() -> ExitCode {
     // Without waiting for the thread that reads a credential's file, which may be on a mount that hangs.
     runtime.shutdown_background();
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => process::report(error.as_ref()),
     }
 }
 
-async fn run(arguments: Arguments) -> anyhow::Result<()> {
+async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let command = arguments.command.unwrap_or(Command::Serve);
-    // A one-shot command's output is for people and pipes: only what is wrong is worth a line beside it.
-    telemetry::init_with_default(if matches!(command, Command::Serve) { "info" } else { "warn" });
+    telemetry::init_with_default(match command {
+        Command::Serve => "info",
+        // Its report says all that there is to warn of.
+        Command::Doctor { .. } => "error",
+        // A one-shot command's output is for people and pipes: only what is wrong is worth a line beside it.
+        _ => "warn",
+    });
     let settings = Settings::load(arguments.settings.as_deref(), Environment::of_process())?;
     match command {
         Command::Serve => serve(settings).await,
+        Command::Doctor { json, needs } => return doctor(&settings, &needs, json).await,
         Command::Read { id, limit, after } => {
             let paging = client_app::resource_client::Paging { limit, after };
             print(&commands::read(&settings.resource_client()?, id, &paging).await?)
@@ -49,6 +56,15 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Healthcheck => Ok(commands::healthcheck(&settings).await?),
     }
+    .map(|()| ExitCode::SUCCESS)
+}
+
+async fn doctor(settings: &Settings, needs: &[AppRole], json: bool) -> anyhow::Result<ExitCode> {
+    // Not `eprintln!`, which panics when the reader has gone.
+    let progress = |what: &str| drop(writeln!(io::stderr().lock(), "{what} ..."));
+    let report = commands::doctor(settings, needs, &progress).await?;
+    print(&if json { report.json() } else { report.to_string() })?;
+    Ok(if report.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn serve(settings: Settings) -> anyhow::Result<()> {

@@ -10,6 +10,7 @@ mod call;
 mod challenge;
 mod correlation;
 mod error;
+mod probe;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use reqwest::{Client, RequestBuilder};
@@ -25,6 +26,7 @@ use uuid::Uuid;
 pub use base_url::{BaseUrl, InvalidBaseUrl};
 pub use correlation::Correlation;
 pub use error::{Refused, ResourceError};
+pub(crate) use probe::Probe;
 
 use call::Call;
 

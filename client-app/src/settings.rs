@@ -11,6 +11,7 @@ use serde::Deserialize;
 use shared::azure_ad::{AZURE_VARIABLES, Authority, Instance, Version};
 use shared::http_client::{HttpClientSettings, http_client, metadata_client};
 use shared::ids::{AppIdUri, ClientId, Domain, TenantId};
+use shared::metrics::MetricsSettings;
 use shared::secret::{CertificatePassword, ClientSecret, IdentityHeader};
 use shared::server::ServerSettings;
 use shared::settings::{Check, Environment, KeyProblem, SettingsError, Sources};
@@ -49,6 +50,9 @@ pub struct Settings {
     pub server: ServerSettings,
     /// Every request that leaves.
     pub http_client: HttpClientSettings,
+    /// The listener of the metrics.
+    #[serde(default)]
+    pub metrics: MetricsSettings,
 }
 
 /// Section `[azure_ad]`.
@@ -142,8 +146,19 @@ impl Settings {
         Ok(TokenRetriever::new(self.token_source()?, http))
     }
 
-    /// Where this client's tokens for the resource come from.
+    /// Where this client's tokens for the resource come from: with a credential that is valid now.
     fn token_source(&self) -> Result<TokenSource, SettingsError> {
+        let source = self.opened_token_source()?;
+        if let (Choice::Credentials(first, others), Some(credentials)) =
+            (self.azure_ad.choice()?, source.credentials())
+        {
+            credential::check_validity(&first, &others, credentials)?;
+        }
+        Ok(source)
+    }
+
+    /// The same with credentials that can be read and may have expired: for whoever is to say which.
+    pub(crate) fn opened_token_source(&self) -> Result<TokenSource, SettingsError> {
         let azure_ad = &self.azure_ad;
         let choice = azure_ad.choice()?;
         let resource = self.resource.app_id_uri.clone();
@@ -176,6 +191,11 @@ impl Settings {
             version: azure_ad.endpoint_version,
         };
         Ok(request.into())
+    }
+
+    /// The keys that choose a credential, are set, and are passed over.
+    pub(crate) fn passed_over(&self) -> Result<Vec<&'static str>, SettingsError> {
+        Ok(self.azure_ad.passed_over(&self.azure_ad.choice()?))
     }
 
     /// A client of the resource that attaches this client's tokens.
@@ -253,6 +273,19 @@ mod tests {
                 "`resource.allow_plain_http` = true",
             ),
             (&[SECRET, ("RESOURCE__APP_ID_URI", "resource")], "`resource.app_id_uri`"),
+            (&[SECRET, ("RESOURCE__APP_ID_URI", "api://a,api://b")], "not one App ID URI"),
+            (&[SECRET, ("RESOURCE__APP_ID_URI", "api://a api://b")], "not one App ID URI"),
+            (
+                &[SECRET, ("RESOURCE__APP_ID_URI", "")],
+                "`resource.app_id_uri` (variable RESOURCE__APP_ID_URI): is empty",
+            ),
+            (
+                &[SECRET, ("RESOURCE__BASE_URL", "")],
+                "`resource.base_url` (variable RESOURCE__BASE_URL): is empty",
+            ),
+            (&[SECRET, ("AZURE_TENANT_ID", "")], "`azure_ad.tenant_id` (variable AZURE_TENANT_ID): is empty"),
+            (&[SECRET, ("AZURE_CLIENT_ID", "")], "`azure_ad.client_id` (variable AZURE_CLIENT_ID): is empty"),
+            (&[SECRET, ("AZURE_AUTHORITY_HOST", "")], "(variable AZURE_AUTHORITY_HOST): is empty"),
             (&[SECRET, ("RESOURCE__APP_ID_URI", "api://x/.default")], "keep what stands before it"),
             (&[SECRET, ("AZURE_TENANT_ID", "organizations")], "set the Directory (tenant) ID"),
             (&[SECRET, ("AZURE_TENANT_ID", "../x")], "set the Directory (tenant) ID"),

@@ -8,18 +8,20 @@ mod resources;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use shared::correlation::REQUEST_ID;
 use shared::loopback::has_loopback_host;
+use shared::metrics::method_label;
 use shared::problem::Problem;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 
 use self::failure::Failure;
+use crate::metrics::Metrics;
 use crate::resource_client::{Correlation, ResourceClient};
 
 /// The largest body of a request, in bytes: a resource's content of 64 KiB, however its JSON is spelled.
@@ -29,7 +31,7 @@ const MAX_BODY_BYTES: usize = 512 * 1024;
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// The routes. `local`: they are served on a loopback address.
-pub(crate) fn routes(client: ResourceClient, local: bool) -> Router {
+pub(crate) fn routes(client: ResourceClient, metrics: Metrics, local: bool) -> Router {
     let routes = Router::new()
         .route("/api/resources", get(resources::list).post(resources::create))
         .route("/api/resources/{id}", get(resources::read).put(resources::replace).delete(resources::delete))
@@ -47,7 +49,7 @@ pub(crate) fn routes(client: ResourceClient, local: bool) -> Router {
         .layer(CatchPanicLayer::custom(|_| {
             Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error").into_response()
         }))
-        .layer(from_fn(recorded))
+        .layer(from_fn_with_state(metrics, recorded))
 }
 
 /// Refuses a `Host` that is not this machine's, since nothing else keeps web pages out.
@@ -68,10 +70,11 @@ async fn within_time(request: Request, next: Next) -> Response {
     tokio::time::timeout(TIME_LIMIT, next.run(request)).await.unwrap_or_else(|_| timed_out())
 }
 
-/// One record for each request, its id in the answer, and no store for any answer.
-async fn recorded(mut request: Request, next: Next) -> Response {
+/// One record for each request and its numbers, its id in the answer, and no store for any answer.
+async fn recorded(State(metrics): State<Metrics>, mut request: Request, next: Next) -> Response {
     // The route and not the path: a path may hold anything.
-    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
+    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let method = method_label(request.method());
     let is_probe = route.starts_with("/health/");
     let correlation = Correlation::of(request.headers());
     let request_id = correlation.request_id().clone();
@@ -83,7 +86,9 @@ async fn recorded(mut request: Request, next: Next) -> Response {
     let mut response = next.run(request).instrument(span.clone()).await;
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(REQUEST_ID, request_id.header_value());
-    let (status, milliseconds) = (response.status().as_u16(), started.elapsed().as_secs_f64() * 1000.0);
+    let elapsed = started.elapsed();
+    metrics.request(method, &route, response.status(), elapsed);
+    let (status, milliseconds) = (response.status().as_u16(), elapsed.as_secs_f64() * 1000.0);
     span.in_scope(|| {
         // Probes come every few seconds, for ever.
         if is_probe {

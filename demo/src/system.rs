@@ -181,6 +181,7 @@ impl System {
 
     async fn start_client_app(&mut self, ports: Ports) -> Result<(), StartError> {
         let mut variables = self.server_variables("client", ports.loopback(5002))?;
+        variables.push(("METRICS__LISTEN", ports.loopback(5012).to_string()));
         variables.push(("RESOURCE__BASE_URL", self.resource_url.to_string()));
         variables.push(("AZURE_AD__CLIENT_SECRET", DEMO_CLIENT_SECRET.to_owned()));
         let settings = client_app::Settings::load(None, variables.into_iter().collect())?;

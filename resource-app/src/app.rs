@@ -1,11 +1,11 @@
 //! The service as a whole: bound, then run.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use shared::http_client::http_client;
+use shared::metrics::{self, UPKEEP_INTERVAL};
 use shared::server::{BindError, Server};
 use shared::settings::{KeyProblem, SettingsError};
 use tokio_util::sync::CancellationToken;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::authorization::PolicyError;
 use crate::guard::{Records, RouteError};
 use crate::health::Readiness;
-use crate::metrics::{Metrics, UPKEEP_INTERVAL};
+use crate::metrics::Metrics;
 use crate::observation::Observer;
 use crate::settings::Settings;
 use crate::state::{AppState, Parts};
@@ -42,13 +42,8 @@ pub enum StartError {
     #[error(transparent)]
     Bind(#[from] BindError),
     /// The metrics' address is taken.
-    #[error("cannot listen on {address} (`metrics.listen`)")]
-    Metrics {
-        /// The address.
-        address: SocketAddr,
-        /// What the operating system said.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Metrics(#[from] metrics::BindError),
     /// The database cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
@@ -85,13 +80,9 @@ impl ResourceApp {
         let policies = azure_ad::authorization(api.policies().clone(), &settings, development.as_ref());
         let authenticator = Arc::new(azure_ad::authentication(&settings, client));
         let metrics = Metrics::new();
-        let metrics_server = match settings.metrics.listen {
-            Some(address) => {
-                let routes = metrics.routes(Arc::clone(&authenticator), store.clone());
-                Some((bind_metrics(address).await?, routes))
-            }
-            None => None,
-        };
+        let listener = settings.metrics.bind().await?;
+        let metrics_server =
+            listener.map(|server| (server, metrics.routes(Arc::clone(&authenticator), store.clone())));
         let observer = Observer::new(metrics.clone());
         let records = Arc::new(Records::new(&settings.authorization, metrics));
         let state = AppState::from(Parts {
@@ -138,13 +129,6 @@ impl ResourceApp {
         self.records.sum_up();
         self.store.close().await;
     }
-}
-
-async fn bind_metrics(address: SocketAddr) -> Result<Server, StartError> {
-    Server::bind_address(address, None).await.map_err(|error| match error {
-        BindError::Address { address, source } => StartError::Metrics { address, source },
-        other @ BindError::Settings(_) => StartError::Bind(other),
-    })
 }
 
 async fn upkeep(observer: &Observer, records: &Records, end: CancellationToken) {

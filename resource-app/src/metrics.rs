@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use http::{StatusCode, header};
+use http::StatusCode;
 use metrics::{
     Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use shared::metrics::Recorder;
 
 use crate::authentication::keys::KeyStatus;
 use crate::authentication::{Authenticator, VerifiedTokenStatus};
@@ -22,20 +22,10 @@ use crate::observation::RequestName;
 use crate::store::Store;
 use known::Known;
 
-/// The bounds of the histogram's buckets, in seconds.
-const BUCKETS: [f64; 11] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 10.0];
-
-/// How often samples are folded into their buckets; without that they would pile up where nobody scrapes.
-pub(crate) const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
-
-/// The text format of Prometheus.
-const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
 /// The numbers of one app. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Metrics {
-    recorder: Arc<PrometheusRecorder>,
-    handle: PrometheusHandle,
+    recorder: Recorder,
     known: Arc<Handles>,
 }
 
@@ -52,14 +42,7 @@ type OfRoute = Known<(&'static str, u16), (Counter, Histogram)>;
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let builder = PrometheusBuilder::new();
-        // Fails for no buckets alone; then there would be summaries in their place.
-        let builder = builder.set_buckets(&BUCKETS).unwrap_or_else(|_| PrometheusBuilder::new());
-        let recorder = Arc::new(builder.build_recorder());
-        let handle = recorder.handle();
-        let metrics = Self { recorder, handle, known: Arc::default() };
-        metrics.record(describe);
-        metrics
+        Self { recorder: Recorder::new(describe), known: Arc::default() }
     }
 
     /// Counts an answered request.
@@ -92,7 +75,7 @@ impl Metrics {
 
     /// Folds samples into their buckets.
     pub(crate) fn upkeep(&self) {
-        self.handle.run_upkeep();
+        self.recorder.upkeep();
     }
 
     /// `GET /metrics`.
@@ -104,7 +87,7 @@ impl Metrics {
                 report_verified_tokens(authenticator.verified_tokens());
                 counter!("unreadable_resources_total").absolute(store.unreadable());
             });
-            ([(header::CONTENT_TYPE, MEDIA_TYPE)], metrics.handle.render())
+            metrics.recorder.render()
         };
         Router::new().route("/metrics", get(render))
     }
@@ -122,7 +105,7 @@ impl Metrics {
     }
 
     fn record<T>(&self, record: impl FnOnce() -> T) -> T {
-        metrics::with_local_recorder(self.recorder.as_ref(), record)
+        self.recorder.record(record)
     }
 }
 

@@ -2,13 +2,13 @@
 
 mod azure_ad;
 
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::Path;
 
 use serde::Deserialize;
 use shared::azure_ad::AZURE_VARIABLES;
 use shared::http_client::HttpClientSettings;
+use shared::metrics::MetricsSettings;
 use shared::server::ServerSettings;
 use shared::settings::{Check, KeyProblem, SettingsError, Sources};
 
@@ -68,15 +68,6 @@ impl TryFrom<String> for Environment {
             _ => Err(InvalidEnvironment),
         }
     }
-}
-
-/// Section `[metrics]`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MetricsSettings {
-    /// Where `GET /metrics` answers; nowhere if it is not set.
-    #[serde(default)]
-    pub listen: Option<SocketAddr>,
 }
 
 /// Section `[store]`.

@@ -1,5 +1,7 @@
 //! The one HTTP client: every request that leaves a service of this workspace goes through it.
 
+mod clock;
+
 use std::error::Error;
 use std::io;
 use std::num::NonZeroU64;
@@ -9,6 +11,8 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, header};
 use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy, Response, redirect};
 use serde::Deserialize;
+
+pub use clock::clock_offset;
 
 use crate::settings::KeyProblem;
 

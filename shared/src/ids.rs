@@ -165,10 +165,11 @@ text! {
     Domain, "a domain name like contoso.com", is_domain
 }
 text! {
-    /// The App ID URI a resource is known by: one of its registration's `identifierUris`.
+    /// The App ID URI a resource is known by: one of its registration's `identifierUris`, or its bare client id, which
+    /// Entra takes in the same place.
     ///
     /// <https://learn.microsoft.com/entra/identity-platform/identifier-uri-restrictions>
-    AppIdUri, "an App ID URI like api://00000000-0000-0000-0000-000000000000", is_app_id_uri
+    AppIdUri, "one App ID URI like api://00000000-0000-0000-0000-000000000000, or one client id", is_app_id_uri
 }
 text! {
     /// The `value` of an app role, as it stands in the `roles` claim.
@@ -188,8 +189,9 @@ fn is_domain(text: &str) -> bool {
 }
 
 fn is_app_id_uri(text: &str) -> bool {
-    let Ok(url) = url::Url::parse(text) else { return false };
-    !text.contains(|c: char| c.is_whitespace() || c.is_control())
+    let Ok(url) = url::Url::parse(text) else { return parse_guid(text).is_some() };
+    // Two of them, separated by a comma or a space, are a mistake that Entra would tell late.
+    !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == ',')
         && matches!(url.scheme(), "api" | "https" | "http" | "urn" | "ms-appx")
         && url.query().is_none()
         && url.fragment().is_none()
@@ -229,12 +231,23 @@ mod tests {
 
     #[test]
     fn app_id_uris_are_absolute_and_bare() {
-        for right in
-            ["api://b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4", "https://contoso.com/api/", "urn:contoso:api"]
-        {
+        for right in [
+            "api://b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4",
+            "https://contoso.com/api/",
+            "urn:contoso:api",
+            "b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4",
+        ] {
             assert!(AppIdUri::parse(right).is_ok(), "{right}");
         }
-        for wrong in ["", "resource", "api://x y", "https://contoso.com/?a=b", "file:///etc"] {
+        for wrong in [
+            "",
+            "resource",
+            "api://x y",
+            "api://a,api://b",
+            "https://contoso.com/?a=b",
+            "file:///etc",
+            "{b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4}",
+        ] {
             assert!(AppIdUri::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -2,8 +2,9 @@
 //!
 //! An app embeds its `settings.toml`, which names every section it has. `--settings FILE` replaces those defaults.
 //! Variables win over both: `AZURE_AD__TENANT_ID` sets `azure_ad.tenant_id` (`__` between levels). Below them
-//! stand the names that Azure's tooling injects, such as `AZURE_TENANT_ID`. A variable that is empty counts as unset;
-//! where the defaults hold a list, the variable separates its members by commas.
+//! stand the names that Azure's tooling injects, such as `AZURE_TENANT_ID`. A variable that is empty counts as unset,
+//! unless it is to say who is meant or where: an empty `AZURE_TENANT_ID` would fall to the stand-in's tenant, and is
+//! refused. Where the defaults hold a list, the variable separates its members by commas.
 //!
 //! Variables that name no section of the app are somebody else's and are passed over; one that names a section but
 //! no key of it is refused, since it is a misspelling.
@@ -58,6 +59,10 @@ impl Sources<'_> {
         error::parse(&name, &text)?;
         for variable in self.environment.near_misses(&defaults) {
             tracing::warn!(variable, "sets nothing; the levels of a key are separated by two underscores");
+        }
+        if let Some((variable, key)) = self.environment.emptied(self.aliases, &defaults) {
+            let problem = "is empty; set it, or remove the variable".to_owned();
+            return Err(SettingsError::Key { key, origin: format!("variable {variable}"), problem });
         }
         let config = Config::builder()
             .add_source(config::File::from_str(&text, FileFormat::Toml))
@@ -194,7 +199,20 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_variable_that_says_who_is_meant_does_not_fall_to_the_default() {
+        for variable in ["AZURE_TENANT_ID", "AZURE_AD__TENANT_ID", "AZURE_AD__CREDENTIAL__CLIENT_ID"] {
+            let error = load(&[GOOD[1], (variable, "")]).unwrap_err();
+            let expected = format!("(variable {variable}): is empty; set it, or remove the variable");
+            assert!(error.ends_with(&expected), "{error}");
+        }
+        for variable in ["AZURE_CLIENT_ID", "OTHER__TENANT_ID", "SERVER__PORT"] {
+            assert!(load_good_and(variable, "").is_ok(), "{variable}");
+        }
+    }
+
+    #[test]
     fn an_empty_variable_counts_as_unset() {
+        assert_eq!(load_good_and("ENVIRONMENT", "").unwrap().environment, "production");
         assert_eq!(load_good_and("AZURE_AD__TENANT_ID", "").unwrap().azure_ad.tenant_id.to_string(), TENANT);
     }
 

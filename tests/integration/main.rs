@@ -6,6 +6,7 @@ mod catalogue;
 mod credentials;
 mod decisions;
 mod demo_program;
+mod doctor;
 mod durability;
 mod explain;
 mod flow;

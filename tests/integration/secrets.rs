@@ -21,6 +21,7 @@ fn client_variables(system: &System, secret: &str) -> Vec<(&'static str, String)
         ("RESOURCE__BASE_URL", system.resource_url().to_string()),
         ("AZURE_CLIENT_SECRET", secret.to_owned()),
         ("SERVER__LISTEN", "127.0.0.1:0".into()),
+        ("METRICS__LISTEN", "127.0.0.1:0".into()),
         ("RUST_LOG", "trace".into()),
     ]
 }

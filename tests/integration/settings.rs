@@ -28,6 +28,7 @@ fn each_wrong_setting_of_any_service_is_refused_in_one_line() {
             &["azure_ad.tenant_id", "AZURE_AD__TENANT_ID", "GUID"],
         );
         refused(name, ("AZURE_TENANT_ID", "canary"), &["azure_ad.tenant_id", "AZURE_TENANT_ID", "GUID"]);
+        refused(name, ("AZURE_TENANT_ID", ""), &["azure_ad.tenant_id", "AZURE_TENANT_ID", "is empty"]);
         refused(name, ("AZURE_AD__CLIENT_ID", "canary"), &["azure_ad.client_id", "AZURE_AD__CLIENT_ID"]);
         refused(
             name,

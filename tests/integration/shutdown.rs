@@ -24,7 +24,8 @@ async fn each_service_ends_with_0_after_sigterm() {
     let authority = authority_app(folder.path());
     assert_eq!(authority.terminate().0, Some(0));
 
-    let variables = [("AZURE_CLIENT_SECRET", "x"), ("SERVER__LISTEN", "127.0.0.1:0")];
+    let variables =
+        [("AZURE_CLIENT_SECRET", "x"), ("SERVER__LISTEN", "127.0.0.1:0"), ("METRICS__LISTEN", "127.0.0.1:0")];
     let client = Server::start("client-app", &["serve"], &variables);
     assert_eq!(client.terminate().0, Some(0));
 }

@@ -60,6 +60,18 @@ impl BaseUrl {
         self.below(&["api", "resources", &id.to_string()])
     }
 
+    /// The URL of what tells a caller who the resource takes it to be.
+    #[must_use]
+    pub fn caller(&self) -> Url {
+        self.below(&["api", "caller"])
+    }
+
+    /// The URL of the API's description.
+    #[must_use]
+    pub fn description(&self) -> Url {
+        self.below(&["openapi.json"])
+    }
+
     fn below(&self, segments: &[&str]) -> Url {
         let mut url = self.0.clone();
         // An http URL always has segments, so this always extends it.

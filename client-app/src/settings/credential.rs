@@ -16,7 +16,7 @@ use crate::token::{Algorithm, AssertionAudience};
 pub(super) use choice::{
     CLIENT_CERTIFICATE_FILE, CLIENT_CERTIFICATE_PASSWORD, CLIENT_SECRET, Choice, FEDERATED_TOKEN_FILE,
 };
-pub(super) use opening::open;
+pub(super) use opening::{check_validity, open};
 
 /// The kinds of credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

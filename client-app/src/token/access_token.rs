@@ -64,6 +64,12 @@ impl Token {
         self.expires_at
     }
 
+    /// From when on the next one is asked for, for people as well.
+    #[must_use]
+    pub fn renewed_from(&self) -> Timestamp {
+        wall_clock_in(self.renewed_from.saturating_duration_since(Instant::now()))
+    }
+
     /// Whether the token can still be sent somewhere.
     #[must_use]
     pub fn is_usable(&self) -> bool {

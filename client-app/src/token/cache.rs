@@ -22,7 +22,8 @@ pub(super) use origin::Origin;
 use self::desk::{Boarded, Desk};
 use self::flight::Flight;
 use self::spacing::{BETWEEN_TRIES, Spacing};
-use super::{Token, TokenError};
+use super::status::Counts;
+use super::{Token, TokenError, TokenStatus};
 
 /// How often it is looked whether the file of a refused credential has been mended.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
@@ -37,6 +38,7 @@ pub(super) struct Cache {
     current: ArcSwapOption<Token>,
     renewals: Spacing,
     looks: Spacing,
+    counts: Counts,
     desk: Mutex<Desk>,
 }
 
@@ -86,6 +88,11 @@ impl Cache {
     /// The current token, usable or not.
     pub(super) fn current(&self) -> Option<Arc<Token>> {
         self.current.load_full()
+    }
+
+    /// How many requests ended how, and when the current token expires.
+    pub(super) fn status(&self) -> TokenStatus {
+        self.counts.status(self.current.load().as_ref().map(|token| token.expires_at()))
     }
 
     /// What `take` takes of the usable token. The token itself is borrowed: counting its owners would make callers on
@@ -188,6 +195,7 @@ impl Cache {
         generation: Option<u64>,
     ) -> Option<Timestamp> {
         let now = Instant::now();
+        self.counts.count(outcome.as_ref().err());
         match outcome {
             Ok(token) => {
                 desk.pause.succeeded(now);

@@ -58,6 +58,7 @@
 //! - `cache/`: one token, one request at a time, shared by all who wait; `spacing` says how often a renewal is tried,
 //!   `challenges` how often claims are asked for and `pause` how long a failure stands. A retriever keeps one cache for
 //!   each authority, tenant, client and resource.
+//! - [`TokenStatus`]: how many requests ended how, for whoever watches.
 //! - [`Token`] knows how long it is usable, and `life` why so long; [`TokenError`] who is at fault and what mends it.
 //!
 //! Dependency rule: nothing here knows the rest of the crate, so that the folder can be lifted out.
@@ -74,6 +75,7 @@ mod request;
 mod response;
 mod retriever;
 mod source;
+mod status;
 
 pub use access_token::Token;
 pub use credential::{
@@ -88,3 +90,4 @@ pub use managed_identity::{IdentityEndpoint, ManagedIdentity, ManagedIdentityFau
 pub use request::TokenRequest;
 pub use retriever::TokenRetriever;
 pub use source::TokenSource;
+pub use status::TokenStatus;

@@ -12,7 +12,7 @@ use shared::ids::AppIdUri;
 
 use self::caches::Caches;
 use super::cache::{Ask, Cache, Origin};
-use super::{Token, TokenError, TokenSource};
+use super::{Token, TokenError, TokenSource, TokenStatus};
 
 /// Retrieves the token of one client for one resource; clones share what they hold.
 ///
@@ -101,6 +101,12 @@ impl TokenRetriever {
     #[must_use]
     pub fn kept_token(&self) -> Option<Arc<Token>> {
         self.cache.current()
+    }
+
+    /// Numbers for whoever watches; asking for them asks for no token.
+    #[must_use]
+    pub fn status(&self) -> TokenStatus {
+        self.cache.status()
     }
 }
 

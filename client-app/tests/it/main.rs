@@ -7,8 +7,11 @@
 )]
 
 mod certificate;
+mod doctor;
+mod expiry;
 mod faults;
 mod managed_identity;
+mod metrics;
 mod peer;
 mod program;
 mod raw_peer;

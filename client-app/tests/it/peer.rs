@@ -235,6 +235,7 @@ impl Peers {
             ("HTTP_CLIENT__TIMEOUT_SECONDS", "5".to_owned()),
             ("RESOURCE__BASE_URL", self.resource.url.clone()),
             ("SERVER__LISTEN", "127.0.0.1:0".to_owned()),
+            ("METRICS__LISTEN", "127.0.0.1:0".to_owned()),
         ]
     }
 

@@ -20,12 +20,12 @@ fn command(variables: impl IntoIterator<Item = (&'static str, String)>, argument
     command
 }
 
-async fn run(peers: &Peers, arguments: &[&str]) -> Output {
+pub(crate) async fn run(peers: &Peers, arguments: &[&str]) -> Output {
     command(peers.variables(), arguments).output().await.unwrap()
 }
 
 /// The exit code, standard output, and the last line of standard error that is no log; no canary in any of those.
-fn ended(output: &Output) -> (i32, String, String) {
+pub(crate) fn ended(output: &Output) -> (i32, String, String) {
     let errors = String::from_utf8(output.stderr.clone()).unwrap();
     shows_no_canary(&errors);
     let last = errors.lines().rfind(|line| !line.starts_with('{')).unwrap_or_default().to_owned();
@@ -177,9 +177,25 @@ async fn a_health_check_asks_the_running_service() {
 #[tokio::test]
 async fn help_shows_examples_for_every_command() {
     let peers = Peers::start().await;
-    for verb in ["", "serve", "read", "write", "token", "healthcheck"] {
+    for verb in ["", "serve", "read", "write", "token", "doctor", "healthcheck"] {
         let arguments: Vec<&str> = [verb, "--help"].into_iter().filter(|text| !text.is_empty()).collect();
         let (code, help, _) = ended(&run(&peers, &arguments).await);
         assert!(code == 0 && help.contains("Examples:") && help.contains("--settings"), "{help}");
     }
+}
+
+#[tokio::test]
+async fn a_passwords_file_that_holds_no_password_is_not_read_to_its_end() {
+    let peers = Peers::start().await;
+    let file = peers.folder().join("password");
+    std::fs::write(&file, "canary".repeat(1000)).unwrap();
+    let certificate = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certificates/modern.pfx");
+    let mut variables = peers.variables();
+    variables.extend([
+        ("AZURE_AD__CREDENTIAL__KIND", "certificate".to_owned()),
+        ("AZURE_AD__CREDENTIAL__FILE", certificate.to_owned()),
+        ("AZURE_AD__CREDENTIAL__PASSWORD_FILE", file.display().to_string()),
+    ]);
+    let (code, _, error) = ended(&command(variables, &["token"]).output().await.unwrap());
+    assert!(code == 2 && error.ends_with("password: is larger than 4096 bytes"), "{error}");
 }

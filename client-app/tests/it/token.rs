@@ -251,3 +251,18 @@ async fn a_token_of_one_second_is_asked_for_no_more_often_than_it_ends() {
     let asked = u32::try_from(peers.authority.asked().len()).unwrap();
     assert!(f64::from(asked) <= most && calls > asked, "{asked} requests for {calls} calls, {most} at most");
 }
+
+#[tokio::test]
+async fn a_secret_in_a_variable_loses_one_line_break_as_one_in_a_file_does() {
+    let peers = Peers::start().await;
+    for (secret, sent) in [("canary\n", "canary"), ("canary\r\n", "canary"), (" canary \n\n", "+canary+%0A")]
+    {
+        let settings = peers.settings_with(&[("AZURE_AD__CLIENT_SECRET", secret)]);
+        retriever(&settings).token().await.unwrap();
+        let body = peers.authority.asked().pop().unwrap().body;
+        assert!(body.ends_with(&format!("&client_secret={sent}")), "{body}");
+    }
+    let settings = peers.settings_with(&[("AZURE_AD__CLIENT_SECRET", "\n")]);
+    let error = settings.token_retriever(settings.http_client().unwrap()).unwrap_err().to_string();
+    assert!(error.contains("`azure_ad.client_secret`") && error.contains("must not be empty"), "{error}");
+}

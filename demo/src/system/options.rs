@@ -18,7 +18,7 @@ pub struct Options {
 /// Which ports the services take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Ports {
-    /// 5000, 5001, 5002, 5010 and 5011; a free one instead of one that is taken.
+    /// 5000, 5001, 5002 and 5010 to 5012; a free one instead of one that is taken.
     WellKnown,
     /// Whatever is free.
     #[default]

@@ -4,8 +4,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::{MatchedPath, Request};
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue};
 use shared::correlation::RequestId;
+use shared::metrics::method_label;
 use uuid::{Builder, Uuid};
 
 /// What logs and metrics call a request by: nothing that a caller makes up, except for an id that is a plain word.
@@ -20,7 +21,7 @@ impl RequestName {
     pub(super) fn of(request: &Request, ids: &RequestIds) -> Self {
         // The template, since a path holds what callers make up; and no query, since somebody may put a token there.
         let route = request.extensions().get::<MatchedPath>().cloned();
-        Self { method: label(request.method()), route, id: request_id(request.headers(), ids) }
+        Self { method: method_label(request.method()), route, id: request_id(request.headers(), ids) }
     }
 
     pub(crate) fn method(&self) -> &'static str {
@@ -37,19 +38,6 @@ impl RequestName {
 
     pub(super) fn into_id(self) -> HeaderValue {
         self.id
-    }
-}
-
-/// A method can be any word; those without a meaning here share a label.
-fn label(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        _ => "other",
     }
 }
 

@@ -1,6 +1,6 @@
 //! Environment variables as a layer of settings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use config::{ConfigError, Map, Source, Value};
@@ -8,9 +8,16 @@ use config::{ConfigError, Map, Source, Value};
 /// The separator between the levels of a key in a variable's name.
 const SEPARATOR: &str = "__";
 
+/// The keys that say who is meant or where it is. Their defaults are the stand-in's, so that whoever sets one of them
+/// to nothing would get another tenant, client or resource than the one that was meant.
+const IDENTITIES: [&str; 5] = ["tenant_id", "client_id", "app_id_uri", "instance", "base_url"];
+
 /// A set of environment variables. `Debug` shows their names alone.
 #[derive(Clone, Default)]
-pub struct Environment(BTreeMap<String, String>);
+pub struct Environment {
+    set: BTreeMap<String, String>,
+    empty: BTreeSet<String>,
+}
 
 impl Environment {
     /// The variables of this process; those that are not Unicode are no settings.
@@ -24,7 +31,27 @@ impl Environment {
     /// The value of a variable, where it is set and not empty.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.set.get(name).map(String::as_str)
+    }
+
+    /// An empty variable for a key that must not fall to its default, with that key.
+    pub(super) fn emptied(
+        &self,
+        aliases: &[(&'static str, &'static str)],
+        defaults: &toml::Table,
+    ) -> Option<(&str, String)> {
+        let key_of = |name: &str| {
+            let alias = aliases.iter().find(|(alias, _)| *alias == name);
+            alias.map_or_else(|| name.to_lowercase().replace(SEPARATOR, "."), |(_, key)| (*key).to_owned())
+        };
+        let is_identity = |key: &str| {
+            let (section, name) = (key.split('.').next(), key.rsplit('.').next());
+            section.is_some_and(|section| defaults.get(section).is_some_and(toml::Value::is_table))
+                && name.is_some_and(|name| IDENTITIES.contains(&name))
+        };
+        let is_set = |key: &str| self.set.keys().any(|name| key_of(name) == key);
+        let emptied = self.empty.iter().map(|name| (name.as_str(), key_of(name)));
+        emptied.into_iter().find(|(_, key)| is_identity(key) && !is_set(key))
     }
 
     /// The layer of variables that other tooling names, each with the key it sets.
@@ -49,7 +76,7 @@ impl Environment {
             };
             ours.then(|| (levels.join("."), value))
         };
-        Layer(self.0.iter().filter_map(set).collect())
+        Layer(self.set.iter().filter_map(set).collect())
     }
 
     /// Variables that look as if they were meant for a section of `defaults`, and set nothing.
@@ -65,20 +92,28 @@ impl Environment {
         let ours = |name: &str| {
             name.to_lowercase().split_once(SEPARATOR).is_some_and(|(first, _)| defaults.contains_key(first))
         };
-        self.0.keys().map(String::as_str).filter(|name| meant(name) && !ours(name)).collect()
+        self.set.keys().map(String::as_str).filter(|name| meant(name) && !ours(name)).collect()
     }
 }
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
-        let owned = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
-        Self(owned.filter(|(_, value): &(String, String)| !value.is_empty()).collect())
+        let mut environment = Self::default();
+        for (name, value) in variables {
+            let (name, value): (String, String) = (name.into(), value.into());
+            if value.is_empty() {
+                environment.empty.insert(name);
+            } else {
+                environment.set.insert(name, value);
+            }
+        }
+        environment
     }
 }
 
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.set.keys()).finish()
     }
 }
 

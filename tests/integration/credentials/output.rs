@@ -60,6 +60,7 @@ async fn the_service_shows_no_credential_however_much_it_logs() {
             ("AZURE_CLIENT_CERTIFICATE_PATH", &file),
             ("RESOURCE__BASE_URL", "http://127.0.0.1:9"),
             ("SERVER__LISTEN", "127.0.0.1:0"),
+            ("METRICS__LISTEN", "127.0.0.1:0"),
             ("RUST_LOG", "trace"),
         ],
     );

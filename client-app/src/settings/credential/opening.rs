@@ -1,10 +1,12 @@
 //! Opens what was chosen: reads the files, once, so that an app with an unusable credential does not start.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use shared::secret::CertificatePassword;
+use shared::secret::{CertificatePassword, ClientSecret};
 use shared::settings::SettingsError;
 
 use super::choice::{CLIENT_CERTIFICATE_FILE, Chosen, Password, Source};
@@ -13,29 +15,34 @@ use crate::token::{
     FederatedCredential, SecretCredential,
 };
 
-/// Opens the credentials of a choice: each can be read, and one of them at least is valid.
+/// The largest file of a password, in bytes.
+const MAX_PASSWORD_FILE: u64 = 4096;
+
+/// Opens the credentials of a choice: each can be read.
 pub(in crate::settings) fn open(first: &Chosen, others: &[Chosen]) -> Result<Credentials, SettingsError> {
+    let first = Credentials::new(first.open()?);
+    others.iter().try_fold(first, |credentials, chosen| Ok(credentials.or(chosen.open()?)))
+}
+
+/// Whether one of the credentials of a choice at least is valid now.
+pub(in crate::settings) fn check_validity(
+    first: &Chosen,
+    others: &[Chosen],
+    credentials: &Credentials,
+) -> Result<(), SettingsError> {
     let mut invalid = Vec::new();
-    let mut check = |chosen: &Chosen, credential: &Credential| {
+    for (chosen, credential) in std::iter::once(first).chain(others).zip(credentials.iter()) {
         if let Err(error) = validity(credential) {
-            invalid.push((credential.name().to_owned(), chosen.unusable(&error)));
+            invalid.push((credential.name(), chosen.unusable(&error)));
         }
-    };
-    let credential = first.open()?;
-    check(first, &credential);
-    let mut credentials = Credentials::new(credential);
-    for chosen in others {
-        let credential = chosen.open()?;
-        check(chosen, &credential);
-        credentials = credentials.or(credential);
     }
     if invalid.len() > others.len() {
-        return invalid.into_iter().next().map_or(Ok(credentials), |(_, error)| Err(error));
+        return invalid.into_iter().next().map_or(Ok(()), |(_, error)| Err(error));
     }
     for (credential, error) in invalid {
         tracing::warn!(credential, %error, "a credential is not valid now, and another one takes its place");
     }
-    Ok(credentials)
+    Ok(())
 }
 
 fn validity(credential: &Credential) -> Result<(), CredentialError> {
@@ -50,8 +57,10 @@ impl Chosen {
         let unusable = |error| self.unusable(&error);
         match &self.source {
             Source::Secret(secret, expires_on) => {
+                let secret = ClientSecret::parse(without_line_break(secret.expose()))
+                    .map_err(|error| self.problem(error.to_string()))?;
                 let credential =
-                    SecretCredential::new(secret.clone()).named(&format!("client secret of {}", self.key));
+                    SecretCredential::new(secret).named(&format!("client secret of {}", self.key));
                 Ok(Credential::Secret(expiring(credential, *expires_on)))
             }
             Source::SecretFile(file, expires_on) => {
@@ -75,7 +84,9 @@ impl Chosen {
     fn password(&self, password: &Password) -> Result<Option<CertificatePassword>, SettingsError> {
         match password {
             Password::None => Ok(None),
-            Password::Value(value) => Ok(Some(value.clone())),
+            Password::Value(value) => CertificatePassword::parse(without_line_break(value.expose()))
+                .map(Some)
+                .map_err(|error| self.problem(error.to_string())),
             Password::File(path) => read_password(path).map(Some).map_err(|problem| self.problem(problem)),
         }
     }
@@ -100,12 +111,22 @@ impl Chosen {
     }
 }
 
-/// The same rule as for a secret's file: one line break at the end is dropped.
+/// Drops the one line break that editors, `echo` and Kubernetes' secrets leave at the end, from a variable as from a
+/// file.
+fn without_line_break(text: &str) -> &str {
+    text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line))
+}
+
+/// Reads a password's file, once: the certificate's own file is watched, and this one is not.
 fn read_password(path: &Path) -> Result<CertificatePassword, String> {
     let problem = |text: String| format!("{}: {text}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
-    let line = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
-    CertificatePassword::parse(line).map_err(|error| problem(error.to_string()))
+    let file = File::open(path).map_err(|error| problem(error.to_string()))?;
+    let mut text = String::new();
+    file.take(MAX_PASSWORD_FILE + 1).read_to_string(&mut text).map_err(|error| problem(error.to_string()))?;
+    if text.len() as u64 > MAX_PASSWORD_FILE {
+        return Err(problem(format!("is larger than {MAX_PASSWORD_FILE} bytes")));
+    }
+    CertificatePassword::parse(without_line_break(&text)).map_err(|error| problem(error.to_string()))
 }
 
 /// From the beginning of the day on: nobody knows at which hour.

@@ -39,9 +39,21 @@ impl Credentials {
         self.slots().map(Slot::credential)
     }
 
+    /// Those that the authority refused when they were tried last.
+    pub fn refused(&self) -> impl Iterator<Item = &Credential> {
+        self.slots().filter(|slot| slot.was_refused()).map(Slot::credential)
+    }
+
     /// When each of them expires, but for those of which that is not known.
     pub fn expiries(&self) -> impl Iterator<Item = Expiry<'_>> {
         self.slots().filter_map(Slot::expiry)
+    }
+
+    /// Reads the files that seem to have changed, as each request for a token does: for whoever asks for none.
+    pub async fn refresh(&self) {
+        for slot in self.slots() {
+            slot.credential().generation(Look::Glance).await;
+        }
     }
 
     /// Says in the log which of them expire within 30 days; once a day, however often it is called.

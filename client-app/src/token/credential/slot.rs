@@ -62,6 +62,11 @@ impl Slot {
         refused.is_some_and(|refused| refused.at.elapsed() < PASSED_OVER && refused.generation == generation)
     }
 
+    /// Whether it was refused when it was tried last.
+    pub(super) fn was_refused(&self) -> bool {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Remembers that it is refused, and says so once where another one takes its place.
     pub(super) fn refuse(&self, generation: u64, error: &TokenError, next: Option<&Credential>) {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);

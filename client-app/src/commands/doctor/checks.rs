@@ -1,0 +1,39 @@
+//! The checks, in the order in which one builds on another; each is a function of the facts.
+
+mod authority;
+mod credential;
+mod resource;
+mod token;
+
+use super::facts::Facts;
+use super::finding::Finding;
+use super::report::Check;
+
+/// A check: it finds something, or says why it could not be made.
+type Examine = fn(&Facts) -> Result<Finding, Finding>;
+
+/// Every check there is.
+const CHECKS: [(&str, Examine); 12] = [
+    ("credential", |facts| Ok(credential::readable(facts))),
+    ("credential expiry", credential::expiry),
+    ("authority", authority::reached),
+    ("clock", authority::clock),
+    ("token", token::acquired),
+    ("token version", token::version),
+    ("issuer", token::issuer),
+    ("lifetime", token::lifetime),
+    ("resource", |facts| Ok(resource::reached(facts))),
+    ("audience", resource::audience),
+    ("acceptance", resource::acceptance),
+    ("roles", resource::roles),
+];
+
+pub(super) fn all(facts: &Facts) -> Vec<Check> {
+    let examined = |&(name, examine): &(&'static str, Examine)| {
+        Check::new(name, examine(facts).unwrap_or_else(|skipped| skipped))
+    };
+    CHECKS.iter().map(examined).collect()
+}
+
+#[cfg(test)]
+mod tests;

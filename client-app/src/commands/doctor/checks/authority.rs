@@ -1,0 +1,75 @@
+//! Whether the authority answers, and what its clock says.
+
+use jiff::SignedDuration;
+use shared::aadsts;
+
+use super::super::facts::{AuthorityFacts, Discovery, Facts, Silence, Way};
+use super::super::finding::Finding;
+
+/// From this many seconds on a clock that is off is worth a warning: a resource that allows no more than its default
+/// refuses tokens for it.
+const WARN_FROM: i64 = 60;
+
+/// From this many seconds on it is a fault: Entra back-dates tokens by no more, and takes no assertion that is made
+/// later or earlier than that.
+///
+/// <https://learn.microsoft.com/entra/identity-platform/certificate-credentials#claims-payload>
+const FAIL_FROM: i64 = 300;
+
+const MEND_URL: &str = "Correct `azure_ad.instance` (AZURE_AUTHORITY_HOST): the base URL of Entra ID.";
+
+/// Host reached, certificate trusted, tenant found.
+pub(super) fn reached(facts: &Facts) -> Result<Finding, Finding> {
+    let AuthorityFacts { host, answer, .. } = asked(facts)?;
+    Ok(match answer {
+        Ok(Discovery::Found) => {
+            Finding::pass(format!("{host} answers, its certificate is trusted, the tenant is found"))
+        }
+        Ok(Discovery::Refused(code)) => match code.and_then(aadsts::lookup) {
+            Some(known) => Finding::fail(format!("{host} answers {known}: {}", known.cause), known.remedy),
+            None => Finding::fail(
+                format!("{host} refuses to describe the tenant"),
+                "Correct `azure_ad.tenant_id` (AZURE_TENANT_ID): the Directory (tenant) ID.",
+            ),
+        },
+        Ok(Discovery::Other(status)) => Finding::warning(
+            format!("{host} answers {status} in place of the tenant's discovery document"),
+            MEND_URL,
+        ),
+        Err(Silence::Untrusted) => Finding::fail(
+            format!("the certificate of {host} is not trusted"),
+            "Name its CA in `http_client.ca_file` (HTTP_CLIENT__CA_FILE).",
+        ),
+        Err(Silence::OtherScheme) => Finding::fail(format!("{host} does not speak https"), MEND_URL),
+        Err(Silence::Unreachable(problem)) => Finding::fail(
+            format!("no answer from {host}: {problem}"),
+            "Check `azure_ad.instance` (AZURE_AUTHORITY_HOST), and the network or proxy on the way there.",
+        ),
+    })
+}
+
+/// How far this machine's clock is off: by the authority's, or else by the resource's.
+pub(super) fn clock(facts: &Facts) -> Result<Finding, Finding> {
+    let of_authority = facts.authority.as_ref().and_then(|a| Some((a.host.as_str(), a.clock_offset?)));
+    let of_resource = facts.resource.clock_offset.map(|offset| (facts.resource.base_url.as_str(), offset));
+    let (peer, offset) =
+        of_authority.or(of_resource).ok_or_else(|| Finding::skipped("nobody who answered named the time"))?;
+    let seconds = offset.abs().as_secs();
+    let direction = if offset < SignedDuration::ZERO { "ahead of" } else { "behind" };
+    let found = format!("this machine is {seconds} s {direction} {peer}");
+    let remedy = "Set this machine's clock, and keep it right with NTP.";
+    Ok(match seconds {
+        FAIL_FROM.. => Finding::fail(found, remedy),
+        WARN_FROM.. => Finding::warning(found, remedy),
+        _ => Finding::pass(found),
+    })
+}
+
+fn asked(facts: &Facts) -> Result<&AuthorityFacts, Finding> {
+    facts.authority.as_ref().ok_or_else(|| {
+        Finding::skipped(match &facts.way {
+            Ok(Way::ManagedIdentity(_)) => "tokens come from the machine, and not from the authority",
+            _ => "there is no credential that can be read",
+        })
+    })
+}

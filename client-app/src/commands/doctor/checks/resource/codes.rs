@@ -1,0 +1,31 @@
+//! What the codes of a resource's refusals ask of its client.
+
+/// What to do about a refusal that nothing more is known of.
+pub(super) const UNKNOWN: &str = "Ask whoever runs the resource what its log says of this client.";
+
+/// The check that tells of it, with the step that mends it.
+pub(super) fn told_by(code: &str) -> Option<&'static str> {
+    match code {
+        "audience_mismatch" => Some("audience"),
+        "issuer_mismatch" | "tenant_mismatch" | "key_issuer_mismatch" => Some("issuer"),
+        "version_not_accepted" => Some("token version"),
+        _ => None,
+    }
+}
+
+/// The step that mends it.
+pub(super) fn remedy(code: &str) -> &'static str {
+    match code {
+        "token_expired" | "token_not_yet_valid" => {
+            "Set the clocks of this machine and of the resource's, and keep them right with NTP."
+        }
+        "key_unknown" | "signature_invalid" => {
+            "Point the resource and this client at the same `azure_ad.instance` and tenant."
+        }
+        "keys_unavailable" | "not_ready" => "Give the resource a way to the authority: it has no keys of it.",
+        "subject_ambiguous" => "Add the optional claim `idtyp` to the resource's registration.",
+        "credential_too_weak" => "Use a certificate or a federated credential in place of the secret.",
+        "client_not_allowed" => "Have this client added to `authorization.clients` of the resource.",
+        _ => UNKNOWN,
+    }
+}

@@ -1,0 +1,87 @@
+//! The token: whether there is one, and what it says of itself.
+
+mod refusal;
+
+use serde_json::Value;
+use shared::azure_ad::Version;
+
+use super::super::facts::{Facts, Way};
+use super::super::finding::Finding;
+
+/// A life below this many seconds costs more requests than it is worth.
+const SHORT_LIFE: i64 = 300;
+
+/// Whether the authority, or the machine, gives one.
+pub(super) fn acquired(facts: &Facts) -> Result<Finding, Finding> {
+    match &facts.token {
+        Some(Ok(_)) => Ok(Finding::pass(format!("acquired for {}", facts.app_id_uri))),
+        Some(Err(error)) => Ok(refusal::finding(error)),
+        None if facts.way.is_err() => Err(Finding::skipped("there is no credential that can be read")),
+        None => Err(Finding::skipped("the authority was not reached, or does not know the tenant")),
+    }
+}
+
+/// The version that the resource's registration asks for, and that of the endpoint, which is another matter.
+pub(super) fn version(facts: &Facts) -> Result<Finding, Finding> {
+    let version = facts.claim("ver")?;
+    let from = match &facts.way {
+        Ok(Way::TokenEndpoint { version, .. }) => format!("the v{version} endpoint"),
+        _ => "a managed identity".to_owned(),
+    };
+    let found = version
+        .map_or_else(|| format!("none is named; from {from}"), |version| format!("{version}, from {from}"));
+    if facts.resource.code() == Some("version_not_accepted") {
+        let remedy =
+            "Set `requestedAccessTokenVersion` of the resource's registration to a version that it accepts.";
+        return Ok(Finding::fail(found, remedy));
+    }
+    Ok(match version {
+        Some(_) => Finding::pass(found),
+        None => Finding::warning(
+            found,
+            "Check that `azure_ad.instance` is Entra ID: its tokens have the claim `ver`.",
+        ),
+    })
+}
+
+/// Whether the token is of the tenant that was asked, as the resource sees it or else as the settings say.
+pub(super) fn issuer(facts: &Facts) -> Result<Finding, Finding> {
+    let issuer = facts.claim("iss")?.unwrap_or("none");
+    let remedy =
+        "Set `azure_ad.instance` and `azure_ad.tenant_id` to those that the resource is set up with.";
+    if matches!(facts.resource.code(), Some("issuer_mismatch" | "tenant_mismatch" | "key_issuer_mismatch")) {
+        return Ok(Finding::fail(format!("{issuer}, which the resource does not trust"), remedy));
+    }
+    if facts.resource.accepts() {
+        return Ok(Finding::pass(format!("{issuer}, which the resource trusts")));
+    }
+    let Ok(Way::TokenEndpoint { authority, .. }) = &facts.way else {
+        return Err(Finding::skipped(format!("the resource has not said whether it trusts {issuer}")));
+    };
+    let version = facts.claims()?.get("ver").and_then(Value::as_str);
+    let version =
+        version.and_then(|version| Version::try_from(version.to_owned()).ok()).unwrap_or(Version::V2);
+    let expected = authority.issuer(version);
+    Ok(if issuer == expected {
+        Finding::pass(format!("{issuer}, the tenant's"))
+    } else {
+        Finding::warning(format!("{issuer}; the tenant's is {expected}"), remedy)
+    })
+}
+
+/// How long the token is good for, and when its successor is asked for.
+pub(super) fn lifetime(facts: &Facts) -> Result<Finding, Finding> {
+    let token = facts.token()?;
+    let seconds = token.expires_at.duration_since(facts.now).as_secs();
+    let found = format!(
+        "{} min, to {}; `serve` asks for the next one from {} on",
+        (seconds + 30) / 60,
+        token.expires_at,
+        token.renewed_from
+    );
+    Ok(if seconds < SHORT_LIFE {
+        Finding::warning(found, "Have the administrator raise the token lifetime policy of the resource.")
+    } else {
+        Finding::pass(found)
+    })
+}

@@ -1,0 +1,75 @@
+//! Why there is no token, and the step that mends it.
+
+use shared::aadsts;
+use shared::process::one_line;
+
+use super::super::super::finding::Finding;
+use crate::token::{
+    ConfigurationFault, CredentialFault, ManagedIdentityFault, Outage, OutageCause, Refusal, TokenError,
+};
+
+/// The error as a finding, with the remedy of its AADSTS code where the authority named one.
+pub(super) fn finding(error: &TokenError) -> Finding {
+    if let Some(refusal) = error.refusal() {
+        return of_refusal(refusal);
+    }
+    let found = one_line(error);
+    match error {
+        TokenError::Credential(CredentialFault::Unusable(_)) => {
+            Finding::fail(found, "Put a credential in its place that is valid now.")
+        }
+        TokenError::Configuration(ConfigurationFault::Untrusted { host, .. }) => Finding::fail(
+            format!("the certificate of {host} is not trusted"),
+            "Name its CA in `http_client.ca_file` (HTTP_CLIENT__CA_FILE).",
+        ),
+        TokenError::Throttled { retry_after, ids } => Finding::fail(
+            format!("the authority is throttling this client; {ids}"),
+            format!("Wait {} s, and keep tokens while they are usable.", retry_after.as_secs() + 1),
+        ),
+        TokenError::Unavailable(Outage { cause: OutageCause::Status(_), .. }) => Finding::fail(
+            found,
+            "Try again in some minutes; https://azure.status.microsoft tells of outages.",
+        ),
+        TokenError::Unavailable(_) => Finding::fail(found, "Check the network or proxy on the way there."),
+        TokenError::Protocol { .. } => Finding::fail(
+            found,
+            "Check that `azure_ad.instance` is Entra ID, and that nothing answers in its place.",
+        ),
+        TokenError::Configuration(ConfigurationFault::ManagedIdentity(fault)) => of_machine(fault),
+        // A fault of the registration is a refusal, which is told above.
+        TokenError::Credential(_) | TokenError::Configuration(_) | TokenError::Abandoned => {
+            Finding::fail(found, "Try again.")
+        }
+    }
+}
+
+fn of_refusal(refusal: &Refusal) -> Finding {
+    let known = refusal.aadsts.and_then(aadsts::lookup);
+    let (error, ids) = (&refusal.error, refusal.ids);
+    let found = match (known, refusal.aadsts) {
+        (Some(known), _) => format!("{known} ({error}): {} {ids}", known.cause),
+        (None, Some(code)) => format!("AADSTS{code} ({error}): \"{}\" {ids}", refusal.description),
+        (None, None) => format!("{error}: \"{}\" {ids}", refusal.description),
+    };
+    match (known, refusal.aadsts) {
+        (Some(known), _) => Finding::fail(found, known.remedy),
+        (None, Some(code)) => Finding::fail(
+            found,
+            format!("Look the code up: https://login.microsoftonline.com/error?code={code}"),
+        ),
+        (None, None) => Finding::fail(found, "Do what the authority says."),
+    }
+}
+
+fn of_machine(fault: &ManagedIdentityFault) -> Finding {
+    match fault {
+        ManagedIdentityFault::NoEndpoint { host, .. } => Finding::fail(
+            format!("no managed identity endpoint answers at {host}"),
+            "Run it where Azure assigns identities, or choose another credential.",
+        ),
+        ManagedIdentityFault::Refused { host, status, description, ids } => Finding::fail(
+            format!("the managed identity endpoint at {host} answers {status}: \"{description}\"; {ids}"),
+            "Assign the identity to this machine, and check its id and `resource.app_id_uri`.",
+        ),
+    }
+}

@@ -1,0 +1,110 @@
+//! Whether the authority answers, and knows the tenant.
+
+use http::StatusCode;
+use jiff::SignedDuration;
+use reqwest::Client;
+use serde::Deserialize;
+use shared::azure_ad::{Authority, Version};
+use shared::http_client::{clock_offset, is_other_scheme, is_untrusted, read_body};
+use shared::process::one_line;
+use shared::token_endpoint::TokenErrorResponse;
+use url::Position;
+
+/// The largest answer that is read, in bytes; real ones have two thousand.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// What the authority answered when it was asked for the tenant's discovery document.
+#[derive(Debug)]
+pub(in super::super) struct AuthorityFacts {
+    pub(in super::super) host: String,
+    /// Its clock less this machine's.
+    pub(in super::super) clock_offset: Option<SignedDuration>,
+    pub(in super::super) answer: Result<Discovery, Silence>,
+}
+
+/// An answer about the tenant.
+#[derive(Debug)]
+pub(in super::super) enum Discovery {
+    /// The tenant is there.
+    Found,
+    /// The authority says why not, with the number after `AADSTS` where it names one.
+    Refused(Option<u32>),
+    /// Something that decides nothing.
+    Other(StatusCode),
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(in super::super) enum Silence {
+    Untrusted,
+    OtherScheme,
+    Unreachable(String),
+}
+
+impl AuthorityFacts {
+    /// Whether asking for a token would only repeat what is known already.
+    pub(super) fn is_hopeless(&self) -> bool {
+        matches!(self.answer, Err(_) | Ok(Discovery::Refused(_)))
+    }
+}
+
+#[derive(Deserialize)]
+struct Document {
+    #[expect(dead_code, reason = "that it is there is enough: nothing is ever taken from it")]
+    issuer: String,
+}
+
+/// Asks for the discovery document; nothing in it is used as an address.
+pub(super) async fn ask(http: &Client, authority: &Authority, version: Version) -> AuthorityFacts {
+    let url = authority.discovery_document(version);
+    let host = url[Position::BeforeHost..Position::AfterPort].to_owned();
+    let response = match http.get(url).send().await {
+        Ok(response) => response,
+        Err(error) => return AuthorityFacts { host, clock_offset: None, answer: Err(silence(error)) },
+    };
+    let (status, clock_offset) = (response.status(), clock_offset(response.headers()));
+    let body = read_body(response, MAX_BODY_BYTES).await.unwrap_or_default();
+    AuthorityFacts { host, clock_offset, answer: Ok(discovery(status, &body)) }
+}
+
+fn discovery(status: StatusCode, body: &[u8]) -> Discovery {
+    if status == StatusCode::OK && serde_json::from_slice::<Document>(body).is_ok() {
+        return Discovery::Found;
+    }
+    match serde_json::from_slice::<TokenErrorResponse>(body) {
+        Ok(refusal) if status.is_client_error() => Discovery::Refused(refusal.error_codes.first().copied()),
+        _ => Discovery::Other(status),
+    }
+}
+
+fn silence(error: reqwest::Error) -> Silence {
+    if is_untrusted(&error) {
+        Silence::Untrusted
+    } else if is_other_scheme(&error) {
+        Silence::OtherScheme
+    } else {
+        Silence::Unreachable(one_line(&error.without_url()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_authoritys_own_words_decide_that_a_tenant_is_not_there() {
+        let refused = r#"{"error":"invalid_tenant","error_codes":[90002]}"#;
+        let cases = [
+            (200, r#"{"issuer":"https://x"}"#, "Found"),
+            (400, refused, "Refused(Some(90002))"),
+            (400, r#"{"error":"invalid_request"}"#, "Refused(None)"),
+            (200, "<html>a proxy</html>", "Other(200)"),
+            (404, "", "Other(404)"),
+            (503, refused, "Other(503)"),
+        ];
+        for (status, body, expected) in cases {
+            let discovery = discovery(StatusCode::from_u16(status).unwrap(), body.as_bytes());
+            assert_eq!(format!("{discovery:?}"), expected, "{status} {body}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Numbers for Prometheus: the token, the credentials, and the requests of the web service.
+//!
+//! Labels are bounded: outcomes, the names of the credentials in the settings, route templates, known methods and
+//! statuses; never a token, a secret or anything a caller makes up.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use http::StatusCode;
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use shared::metrics::Recorder;
+
+use crate::token::{Credentials, TokenRetriever, TokenStatus};
+
+/// The numbers of one app. Clones share them.
+#[derive(Debug, Clone)]
+pub(crate) struct Metrics {
+    recorder: Recorder,
+    retriever: TokenRetriever,
+}
+
+impl Metrics {
+    pub(crate) fn new(retriever: TokenRetriever) -> Self {
+        Self { recorder: Recorder::new(describe), retriever }
+    }
+
+    /// Counts an answered request of the web service.
+    pub(crate) fn request(&self, method: &'static str, route: &str, status: StatusCode, elapsed: Duration) {
+        self.recorder.record(|| {
+            let (route, status) = (route.to_owned(), status.as_str().to_owned());
+            let labels = [("method", method.to_owned()), ("route", route.clone()), ("status", status)];
+            counter!("http_requests_total", &labels).increment(1);
+            histogram!("http_request_duration_seconds", "method" => method, "route" => route)
+                .record(elapsed.as_secs_f64());
+        });
+    }
+
+    /// Folds samples into their buckets.
+    pub(crate) fn upkeep(&self) {
+        self.recorder.upkeep();
+    }
+
+    /// `GET /metrics`. What is known of the token is read as it is asked for, and asks nobody for a token.
+    pub(crate) fn routes(&self) -> Router {
+        let metrics = self.clone();
+        let render = async move || {
+            let credentials = metrics.retriever.source().credentials();
+            if let Some(credentials) = credentials {
+                credentials.refresh().await;
+            }
+            metrics.recorder.record(|| {
+                report_token(&metrics.retriever.status());
+                credentials.into_iter().for_each(report_credentials);
+            });
+            metrics.recorder.render()
+        };
+        Router::new().route("/metrics", get(render))
+    }
+}
+
+fn describe() {
+    describe_counter!("token_requests_total", "Requests for an access token, by their outcome.");
+    describe_gauge!(
+        "token_expires_in_seconds",
+        "Seconds until the token at hand expires; 0 where there is none."
+    );
+    describe_gauge!(
+        "credential_days_to_expiry",
+        "Whole days until a credential expires, where that is known; negative once it has."
+    );
+    describe_counter!("http_requests_total", "Requests answered.");
+    describe_histogram!("http_request_duration_seconds", "Seconds from a request's header to its answer's.");
+}
+
+fn report_token(status: &TokenStatus) {
+    let counts = [
+        ("acquired", status.acquired),
+        ("credential", status.credential),
+        ("configuration", status.configuration),
+        ("throttled", status.throttled),
+        ("unavailable", status.unavailable),
+        ("protocol", status.protocol),
+    ];
+    for (outcome, count) in counts {
+        counter!("token_requests_total", "outcome" => outcome).absolute(count);
+    }
+    let left = status.expires_at.map(|at| at.duration_since(jiff::Timestamp::now()).as_secs_f64());
+    gauge!("token_expires_in_seconds").set(left.unwrap_or_default().max(0.0));
+}
+
+fn report_credentials(credentials: &Credentials) {
+    for expiry in credentials.expiries() {
+        #[expect(clippy::cast_precision_loss, reason = "there are never 2^52 days")]
+        gauge!("credential_days_to_expiry", "credential" => expiry.credential.to_owned())
+            .set(expiry.days as f64);
+    }
+}

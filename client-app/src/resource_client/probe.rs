@@ -1,0 +1,40 @@
+//! One request whose answer is wanted whatever it says: a refusal tells a diagnosis as much as a success.
+
+use http::{HeaderMap, StatusCode, header};
+use jiff::SignedDuration;
+use reqwest::Client;
+use shared::http_client;
+use url::Url;
+
+use super::{Correlation, ResourceError};
+use crate::token::Token;
+
+/// The largest answer that is read, in bytes: room for the description of a large API.
+const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
+
+/// An answer of the resource, good or not.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    pub(crate) status: StatusCode,
+    /// The resource's clock less this machine's, where the answer has a date.
+    pub(crate) clock_offset: Option<SignedDuration>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Probe {
+    /// Asks once, with the token or without one. The URL is one of a [`BaseUrl`](super::BaseUrl)'s.
+    pub(crate) async fn send(http: &Client, url: Url, token: Option<&Token>) -> Result<Self, ResourceError> {
+        let correlation = Correlation::default();
+        let request_id = || correlation.request_id().clone();
+        let mut headers = HeaderMap::new();
+        headers.extend(token.map(|token| (header::AUTHORIZATION, token.authorization().clone())));
+        correlation.propagate(&mut headers);
+        let response = http.get(url).headers(headers).send().await.map_err(|error| {
+            ResourceError::Unreachable { request_id: request_id(), source: error.without_url() }
+        })?;
+        let (status, clock_offset) = (response.status(), http_client::clock_offset(response.headers()));
+        let body = http_client::read_body(response, MAX_BODY_BYTES).await;
+        let body = body.map_err(|source| ResourceError::Body { status, request_id: request_id(), source })?;
+        Ok(Self { status, clock_offset, body })
+    }
+}

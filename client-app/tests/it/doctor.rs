@@ -1,0 +1,90 @@
+//! `doctor` against peers that say what no stand-in says: clocks that are off, tokens and APIs that tell nothing.
+
+use std::time::Duration;
+
+use jiff::fmt::rfc2822;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::peer::{Peers, Scripted};
+use crate::program::{ended, run};
+
+const DOCUMENT: &str = r#"{"issuer":"https://login.microsoftonline.com/x/v2.0"}"#;
+
+/// The exit code and the report, when the authority describes its tenant like this.
+async fn doctor(peers: &Peers, document: Scripted) -> (i32, String) {
+    peers.authority.answers(document);
+    let (code, report, _) = ended(&run(peers, &["doctor"]).await);
+    crate::peer::shows_no_canary(&report);
+    (code, report)
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_is_told_by_the_authoritys_date() {
+    let peers = Peers::start().await;
+    for (minutes, expected, code, mark) in [
+        (0, "0 s behind", 0, "pass"),
+        (3, "s behind", 0, "warn"),
+        (-4, "s ahead of", 0, "warn"),
+        (20, "s behind", 1, "FAIL"),
+    ] {
+        let date = Timestamp::now() + SignedDuration::from_mins(minutes) + SignedDuration::from_millis(900);
+        let date = rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&date).unwrap();
+        let document = Scripted::json(200, DOCUMENT).header("date", date);
+        let (ended, report) = doctor(&peers, document).await;
+        let line = report.lines().find(|line| line[8..].starts_with("clock")).unwrap();
+        assert!(line.starts_with(&format!("  {mark}")), "{line}");
+        assert!(minutes == 0 || line.contains(expected), "{line}");
+        assert_eq!(ended, code, "{report}");
+        assert_eq!(report.contains("NTP"), minutes != 0, "{report}");
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_tells_is_skipped_and_no_fault() {
+    let peers = Peers::start().await;
+    let (code, report) = doctor(&peers, Scripted::json(200, DOCUMENT)).await;
+    assert_eq!(code, 0, "{report}");
+    for expected in [
+        "a secret does not say",
+        "the token is not a JWT",
+        "does not tell what it makes of a token (GET /api/caller: 404",
+    ] {
+        assert!(report.contains(expected), "{report}");
+    }
+    let asked = peers.resource.asked();
+    assert_eq!(
+        asked.iter().map(|asked| asked.target.as_str()).collect::<Vec<_>>(),
+        ["/openapi.json", "/api/caller"]
+    );
+    // The description is open: it needs no token.
+    assert!(
+        !asked[0].headers.contains_key("authorization") && asked[1].headers.contains_key("authorization")
+    );
+    assert_eq!(peers.authority.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn an_authority_without_a_discovery_document_is_judged_by_its_tokens() {
+    let peers = Peers::start().await;
+    let (code, report) = doctor(&peers, Scripted::new(404, "canary")).await;
+    assert!(code == 0 && report.contains("warn  authority") && report.contains("pass  token "), "{report}");
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_resource_comes_with_its_code_and_the_step() {
+    let peers = Peers::start().await;
+    let problem = r#"{"status":403,"title":"x","code":"client_not_allowed"}"#;
+    peers.resource.answers(Scripted::new(404, "")).answers(Scripted::new(403, problem));
+    let (code, report) = doctor(&peers, Scripted::json(200, DOCUMENT)).await;
+    assert_eq!(code, 1, "{report}");
+    assert!(report.contains("403 client_not_allowed\n          Have this client added"), "{report}");
+}
+
+#[tokio::test]
+async fn what_takes_longer_than_a_second_is_told_beside_the_report() {
+    let peers = Peers::start().await;
+    peers.authority.answers(Scripted::json(200, DOCUMENT).after(Duration::from_millis(1500)));
+    let output = run(&peers, &["doctor"]).await;
+    assert!(String::from_utf8_lossy(&output.stderr).contains("\nwaiting for the authority ...\n"));
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("waiting"));
+}
