@@ -78,7 +78,8 @@ fn skipped(reason: &str) -> Option<Python> {
     let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
     assert!(!in_ci, "CI has to run these tests: {reason}");
     // Not `eprintln!`, which the test harness keeps to itself where a test passes.
-    writeln!(std::io::stderr(), "SKIPPED: {reason}").unwrap();
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "SKIPPED: {reason}").unwrap();
     None
 }
 
