@@ -151,10 +151,17 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
 
     /// Says once in the log what is wrong.
     fn report(&self, error: CredentialError) {
-        let known = lock(&self.seen).problem.replace(error.clone());
-        if known.as_ref() != Some(&error) {
-            tracing::warn!(%error, "a credential's file has become unusable; what it held before stays in use");
+        let mut seen = lock(&self.seen);
+        if seen.problem.as_ref() == Some(&error) {
+            return;
         }
+        let problem = error.to_string();
+        seen.problem = Some(error);
+        drop(seen);
+        tracing::warn!(
+            error = problem,
+            "a credential's file has become unusable; what it held before stays in use"
+        );
     }
 }
 
