@@ -7,24 +7,26 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use client_app::{ClientApp, Settings, commands};
+use shared::process;
 use shared::resource::NewResource;
 use shared::settings::Environment;
-use shared::{process, telemetry};
 
 use arguments::{Arguments, Command};
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => process::report(error.as_ref()),
-    }
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // A one-shot command's output is for people and pipes: only what is wrong is worth a line beside it.
+    let serves = matches!(arguments.command, None | Some(Command::Serve));
+    process::run(if serves { "info" } else { "warn" }, async {
+        match run(arguments).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => process::report(error.as_ref()),
+        }
+    })
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let command = arguments.command.unwrap_or(Command::Serve);
-    // A one-shot command's output is for people and pipes: only what is wrong is worth a line beside it.
-    telemetry::init_with_default(if matches!(command, Command::Serve) { "info" } else { "warn" });
     let settings = Settings::load(arguments.settings.as_deref(), Environment::of_process())?;
     match command {
         Command::Serve => serve(settings).await,

@@ -118,6 +118,18 @@ impl Server {
         server
     }
 
+    /// The same, but leaves that pipe open, so that it fills.
+    #[must_use]
+    pub fn start_and_let_the_log_fill<V: AsRef<OsStr>>(
+        name: &str,
+        arguments: &[&str],
+        variables: &[(&str, V)],
+    ) -> Self {
+        let mut server = Self::start_reading(name, arguments, variables, Reader::UntilItFills);
+        server.follower.take().expect("it is followed until now").join().unwrap();
+        server
+    }
+
     fn start_reading<V: AsRef<OsStr>>(
         name: &str,
         arguments: &[&str],
@@ -166,10 +178,22 @@ impl Server {
     /// Asks it to end with `SIGTERM`; waits for its exit code and for the last line of its log.
     #[cfg(unix)]
     #[must_use]
-    pub fn terminate(mut self) -> (Option<i32>, String) {
+    pub fn terminate(self) -> (Option<i32>, String) {
+        self.signal("TERM");
+        self.end()
+    }
+
+    /// Sends it a signal.
+    #[cfg(unix)]
+    pub fn signal(&self, name: &str) {
         // The standard library sends no signal but SIGKILL.
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        let arguments = [format!("-{name}"), self.child.id().to_string()];
+        assert!(Command::new("kill").args(arguments).status().unwrap().success());
+    }
+
+    /// Waits for its exit code and for the last line of its log.
+    #[must_use]
+    pub fn end(mut self) -> (Option<i32>, String) {
         let code = wait(&mut self.child).code();
         if let Some(follower) = self.follower.take() {
             follower.join().unwrap();
@@ -196,6 +220,8 @@ pub fn direct() -> reqwest::Client {
 enum Reader {
     UntilTheEnd,
     UntilItServes,
+    /// As long, and then the pipe stays open with nobody to empty it.
+    UntilItFills,
 }
 
 /// Keeps the log and reports the URL of the line that says "serving".
@@ -205,9 +231,9 @@ fn follow(
     reader: Reader,
 ) -> (Receiver<String>, JoinHandle<()>) {
     let (found, urls) = mpsc::channel();
-    let lines = BufReader::new(stderr.expect("the stream is piped")).lines();
+    let mut lines = BufReader::new(stderr.expect("the stream is piped")).lines();
     let follower = std::thread::spawn(move || {
-        for line in lines.map_while(Result::ok) {
+        while let Some(Ok(line)) = lines.next() {
             let event: Option<Value> = serde_json::from_str(&line).ok();
             let serving = event.filter(|event| event["message"] == "serving");
             {
@@ -217,8 +243,10 @@ fn follow(
             }
             if let Some(url) = serving.as_ref().and_then(|event| event["url"].as_str()) {
                 let _ = found.send(url.to_owned());
-                if reader == Reader::UntilItServes {
-                    return;
+                match reader {
+                    Reader::UntilTheEnd => (),
+                    Reader::UntilItServes => return,
+                    Reader::UntilItFills => return std::mem::forget(lines),
                 }
             }
         }
