@@ -17,6 +17,7 @@ pub use shared::server::BindError as StartError;
 pub struct ClientApp {
     server: Server,
     routes: Router,
+    ending: CancellationToken,
 }
 
 impl ClientApp {
@@ -34,7 +35,8 @@ impl ClientApp {
                 "listening beyond this machine without authentication: whoever gets here acts with this client's token"
             );
         }
-        Ok(Self { routes: web::routes(client, local), server })
+        let ending = CancellationToken::new();
+        Ok(Self { routes: web::routes(client, local, ending.clone()), server, ending })
     }
 
     /// The base URL for a client on this machine, without a trailing slash.
@@ -43,9 +45,13 @@ impl ClientApp {
         self.server.url()
     }
 
-    /// Serves until `shutdown`, then lets the requests in flight finish.
+    /// Serves until `shutdown`, then lets the requests in flight finish. From then on it is not ready.
     pub async fn run(self, shutdown: CancellationToken) {
         tracing::info!(url = self.server.url(), "serving");
-        self.server.serve(self.routes, shutdown).await;
+        let end = async {
+            shutdown.cancelled().await;
+            self.ending.cancel();
+        };
+        tokio::join!(end, self.server.serve(self.routes, shutdown.clone()));
     }
 }

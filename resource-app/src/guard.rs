@@ -92,6 +92,8 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
+    use tokio_util::sync::CancellationToken;
+
     use crate::metrics::Metrics;
     use crate::router::api;
     use crate::settings::Settings;
@@ -103,6 +105,7 @@ mod tests {
         let environment = [("STORE__URL", url.as_str()), ("AZURE_AD__INSTANCE", "https://127.0.0.1:1")];
         let settings = Settings::load(None, environment.into_iter().collect()).unwrap();
         AppState::from(Parts {
+            ending: CancellationToken::new(),
             records: Arc::new(Records::new(&settings.authorization, Metrics::new())),
             authenticator: Arc::new(crate::azure_ad::authentication(&settings, Client::new())),
             policies: Arc::new(api().unwrap().policies().clone()),

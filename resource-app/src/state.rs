@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
+use tokio_util::sync::CancellationToken;
 
 use crate::authentication::Authenticator;
 use crate::authorization::{DevelopmentHandler, Policies};
@@ -17,6 +18,8 @@ pub struct AppState(Arc<Parts>);
 /// The parts of an [`AppState`].
 #[derive(Debug)]
 pub struct Parts {
+    /// Cancelled once the app is about to end.
+    pub(crate) ending: CancellationToken,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) policies: Arc<Policies>,
     pub(crate) development: Option<DevelopmentHandler>,

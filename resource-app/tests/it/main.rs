@@ -12,4 +12,5 @@ mod program;
 mod refusals;
 mod resources;
 mod settings;
+mod shutdown;
 mod without_authority;
