@@ -100,8 +100,7 @@ where
         .max_header_size(limits.max_header_bytes)
         .max_buf_size(limits.max_header_bytes)
         .serve_connection(io, TowerToHyperService::new(service));
-    let ended =
-        until_its_end(&mut connection, |connection| connection.graceful_shutdown(), &peer, terms).await;
+    let ended = until_its_end(&mut connection, http1::Connection::graceful_shutdown, &peer, terms).await;
     say_goodbye(connection.into_parts().io.into_inner(), ended, &peer, limits).await;
 }
 

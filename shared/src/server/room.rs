@@ -63,8 +63,8 @@ impl Room {
     pub(super) fn new(limits: &Limits, counts: Arc<ConnectionCounts>) -> Self {
         let own = Arc::new(semaphore(limits.max_connections.min(PROCESS.connections)));
         // So few are set aside, so that a service which has no more room can still be watched.
-        let shares = limits.max_connections > CONNECTIONS_BESIDE;
-        let shared = shares.then(|| Arc::clone(&PROCESS.permits));
+        let is_few = limits.max_connections <= CONNECTIONS_BESIDE;
+        let shared = (!is_few).then(|| Arc::clone(&PROCESS.permits));
         Self { own, shared, unfinished: Arc::default(), counts }
     }
 
