@@ -184,7 +184,7 @@ impl Server {
             begin = last_accept => begin,
             () = accepting => Instant::now(),
         };
-        for stream in waiting.into_iter().chain(listener::close(self.listener)) {
+        for stream in waiting.into_iter().chain(listener::close(self.listener).await) {
             let place = open.room.last_place();
             open.serve(stream, place, service.clone());
         }

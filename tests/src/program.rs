@@ -103,7 +103,7 @@ impl Server {
     /// Starts the program and waits until its log says where it listens.
     #[must_use]
     pub fn start<V: AsRef<OsStr>>(name: &str, arguments: &[&str], variables: &[(&str, V)]) -> Self {
-        Self::start_reading(name, arguments, variables, Reader::UntilTheEnd)
+        Self::start_reading(name, arguments, variables, Reader::ToTheEnd)
     }
 
     /// The same, and then closes the pipe that the log is written to.
@@ -125,7 +125,7 @@ impl Server {
         arguments: &[&str],
         variables: &[(&str, V)],
     ) -> Self {
-        let mut server = Self::start_reading(name, arguments, variables, Reader::UntilItFills);
+        let mut server = Self::start_reading(name, arguments, variables, Reader::LetItFill);
         server.follower.take().expect("it is followed until now").join().unwrap();
         server
     }
@@ -218,10 +218,10 @@ pub fn direct() -> reqwest::Client {
 /// How long a log is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reader {
-    UntilTheEnd,
+    ToTheEnd,
     UntilItServes,
-    /// As long, and then the pipe stays open with nobody to empty it.
-    UntilItFills,
+    /// Until it serves, and then the pipe stays open with nobody to empty it.
+    LetItFill,
 }
 
 /// Keeps the log and reports the URL of the line that says "serving".
@@ -244,9 +244,9 @@ fn follow(
             if let Some(url) = serving.as_ref().and_then(|event| event["url"].as_str()) {
                 let _ = found.send(url.to_owned());
                 match reader {
-                    Reader::UntilTheEnd => (),
+                    Reader::ToTheEnd => (),
                     Reader::UntilItServes => return,
-                    Reader::UntilItFills => return std::mem::forget(lines),
+                    Reader::LetItFill => return std::mem::forget(lines),
                 }
             }
         }

@@ -217,9 +217,9 @@ mod tests {
     fn after_a_flush_every_line_is_written_whole_and_in_order() {
         let (lines, tell, read) = lines(Form::Text);
         drop(tell);
-        let expected: String = (0..10_000).map(|number| format!("line {number}\n")).collect();
+        let expected = (0..10_000).map(|number| number.to_string()).collect::<Vec<_>>().join("\n") + "\n";
         for line in expected.split_inclusive('\n') {
-            (&mut lines.make_writer()).write_all(line.as_bytes()).unwrap();
+            lines.make_writer().write_all(line.as_bytes()).unwrap();
         }
         lines.flush(SOON);
         assert_eq!(text(&read), expected);

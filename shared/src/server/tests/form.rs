@@ -141,7 +141,7 @@ async fn what_only_looks_like_a_refusal_arrives_as_it_was_sent() {
             for _ in 0..3 {
                 stream.flush().await.unwrap();
             }
-            std::future::pending::<()>().await
+            std::future::pending::<()>().await;
         })
         .abort_handle()
     });

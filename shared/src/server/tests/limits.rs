@@ -26,8 +26,8 @@ async fn peers_that_do_not_finish_a_head_are_gone_in_time_and_nobody_else_notice
     let mut silent = Vec::new();
     for index in 0..100 {
         let mut stream = server.connect().await;
-        let begun = ["", "G", "GET / HTTP/1.1\r\nHos", "GET / HTTP/1.1\r\nHost: x\r\n"][index % 4];
-        stream.write_all(begun.as_bytes()).await.unwrap();
+        let part = ["", "G", "GET / HTTP/1.1\r\nHos", "GET / HTTP/1.1\r\nHost: x\r\n"][index % 4];
+        stream.write_all(part.as_bytes()).await.unwrap();
         silent.push(stream);
     }
     let answer = server.exchange(b"GET / HTTP/1.0\r\n\r\n").await;
