@@ -93,11 +93,15 @@ struct Healthcheck {
     settings: Option<PathBuf>,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    telemetry::init();
-    let Cli { command, serve } = Cli::parse();
-    let ended = match command.unwrap_or(Command::Serve(serve)) {
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    process::run(telemetry::INFO, async {
+        run(cli).await.unwrap_or_else(|error| process::report(error.as_ref()))
+    })
+}
+
+async fn run(Cli { command, serve }: Cli) -> anyhow::Result<ExitCode> {
+    match command.unwrap_or(Command::Serve(serve)) {
         Command::Serve(serve) => self::serve(serve).await.map(|()| ExitCode::SUCCESS),
         Command::Healthcheck(check) => healthcheck(&check).await.map(|()| ExitCode::SUCCESS),
         Command::Explain(explain) => commands::explain(&explain),
@@ -105,10 +109,6 @@ async fn main() -> ExitCode {
         Command::Az(az) => commands::az(&az),
         Command::Drift(drift) => commands::drift(&drift),
         Command::HashSecret => commands::hash_secret(),
-    };
-    match ended {
-        Ok(code) => code,
-        Err(error) => process::report(error.as_ref()),
     }
 }
 

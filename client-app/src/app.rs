@@ -23,6 +23,7 @@ pub struct ClientApp {
     metrics_server: Option<Server>,
     metrics: Metrics,
     retriever: TokenRetriever,
+    ending: CancellationToken,
 }
 
 /// Why the web service cannot start.
@@ -56,10 +57,10 @@ impl ClientApp {
                 "listening beyond this machine without authentication: whoever gets here acts with this client's token"
             );
         }
+        let (metrics, ending) = (Metrics::new(client.token_retriever().clone()), CancellationToken::new());
         let retriever = client.token_retriever().clone();
-        let metrics = Metrics::new(retriever.clone());
-        let routes = web::routes(client, metrics.clone(), local);
-        Ok(Self { server, routes, metrics_server, metrics, retriever })
+        let routes = web::routes(client, metrics.clone(), local, ending.clone());
+        Ok(Self { server, routes, metrics_server, metrics, retriever, ending })
     }
 
     /// The base URL for a client on this machine, without a trailing slash.
@@ -74,13 +75,17 @@ impl ClientApp {
         self.metrics_server.as_ref().map(Server::address)
     }
 
-    /// Serves until `shutdown`, then lets the requests in flight finish.
+    /// Serves until `shutdown`, then lets the requests in flight finish. From then on it is not ready.
     pub async fn run(self, shutdown: CancellationToken) {
         let metrics = self.metrics_address().map_or_else(|| "off".to_owned(), |address| address.to_string());
         tracing::info!(url = self.url(), metrics, "serving");
         let background = CancellationToken::new();
+        let end = async {
+            shutdown.cancelled().await;
+            self.ending.cancel();
+        };
         let web = async {
-            self.server.serve(self.routes, shutdown).await;
+            self.server.serve(self.routes, shutdown.clone()).await;
             // Last, so that the end itself can be watched.
             background.cancel();
         };
@@ -90,7 +95,7 @@ impl ClientApp {
             }
         };
         let expiry = background.run_until_cancelled(expiry::watch(self.retriever.source().credentials()));
-        let _ = tokio::join!(web, watched, upkeep(&self.metrics, &background), expiry);
+        let _ = tokio::join!(end, web, watched, upkeep(&self.metrics, &background), expiry);
     }
 }
 

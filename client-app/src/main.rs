@@ -8,36 +8,31 @@ use std::process::ExitCode;
 use clap::Parser;
 use client_app::{ClientApp, Settings, commands};
 use shared::ids::AppRole;
+use shared::process;
 use shared::resource::NewResource;
 use shared::settings::Environment;
-use shared::{process, telemetry};
-use tokio::runtime::Runtime;
 
 use arguments::{Arguments, Command};
 
 fn main() -> ExitCode {
-    let runtime = match Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => return process::report(&error),
+    let arguments = Arguments::parse();
+    let log = match arguments.command {
+        None | Some(Command::Serve) => "info",
+        // Its report says all that there is to warn of.
+        Some(Command::Doctor { .. }) => "error",
+        // A one-shot command's output is for people and pipes: only what is wrong is worth a line beside it.
+        Some(_) => "warn",
     };
-    let ended = runtime.block_on(run(Arguments::parse()));
-    // Without waiting for the thread that reads a credential's file, which may be on a mount that hangs.
-    runtime.shutdown_background();
-    match ended {
-        Ok(code) => code,
-        Err(error) => process::report(error.as_ref()),
-    }
+    process::run(log, async {
+        match run(arguments).await {
+            Ok(code) => code,
+            Err(error) => process::report(error.as_ref()),
+        }
+    })
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let command = arguments.command.unwrap_or(Command::Serve);
-    telemetry::init_with_default(match command {
-        Command::Serve => "info",
-        // Its report says all that there is to warn of.
-        Command::Doctor { .. } => "error",
-        // A one-shot command's output is for people and pipes: only what is wrong is worth a line beside it.
-        _ => "warn",
-    });
     let settings = Settings::load(arguments.settings.as_deref(), Environment::of_process())?;
     match command {
         Command::Serve => serve(settings).await,

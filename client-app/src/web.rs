@@ -17,6 +17,7 @@ use shared::correlation::REQUEST_ID;
 use shared::loopback::has_loopback_host;
 use shared::metrics::method_label;
 use shared::problem::Problem;
+use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 
@@ -30,13 +31,18 @@ const MAX_BODY_BYTES: usize = 512 * 1024;
 /// How long a request may take, with its body, a token request and the resource's answer.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// The routes. `local`: they are served on a loopback address.
-pub(crate) fn routes(client: ResourceClient, metrics: Metrics, local: bool) -> Router {
+/// The routes. `local`: they are served on a loopback address. `ending`: the service is about to end.
+pub(crate) fn routes(
+    client: ResourceClient,
+    metrics: Metrics,
+    local: bool,
+    ending: CancellationToken,
+) -> Router {
     let routes = Router::new()
         .route("/api/resources", get(resources::list).post(resources::create))
         .route("/api/resources/{id}", get(resources::read).put(resources::replace).delete(resources::delete))
         .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
+        .route("/health/ready", get(async move |client| health::ready(client, &ending).await))
         .fallback(async || Failure::new(StatusCode::NOT_FOUND, "route_not_found"))
         .method_not_allowed_fallback(async || {
             Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed")

@@ -40,15 +40,15 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     // The lines of the walkthrough are the output; the services' own logs are for when something is wrong.
-    shared::telemetry::init_with_default("error");
-    match run(&arguments) {
-        Ok(Summary { unexpected: 0, .. }) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::from(process::FAILED),
-        Err(error) => process::report(error.as_ref()),
-    }
+    process::run("error", async {
+        match run(&arguments).await {
+            Ok(Summary { unexpected: 0, .. }) => ExitCode::SUCCESS,
+            Ok(_) => ExitCode::from(process::FAILED),
+            Err(error) => process::report(error.as_ref()),
+        }
+    })
 }
 
-#[tokio::main]
 async fn run(arguments: &Arguments) -> anyhow::Result<Summary> {
     #[cfg(feature = "system")]
     if arguments.settings.is_none() {

@@ -205,6 +205,8 @@ impl System {
         let mut variables = self.trust();
         variables.extend([
             ("SERVER__LISTEN", listen.to_string()),
+            // Nobody else calls them, so nobody has to learn that they are ending.
+            ("SERVER__SHUTDOWN_DELAY_SECONDS", "0".to_owned()),
             ("SERVER__TLS__CERTIFICATE_FILE", certificate_file),
             ("SERVER__TLS__PRIVATE_KEY_FILE", private_key_file),
         ]);

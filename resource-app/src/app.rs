@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use shared::http_client::http_client;
@@ -20,6 +21,9 @@ use crate::state::{AppState, Parts};
 use crate::store::{OpenError, Store};
 use crate::{azure_ad, router};
 
+/// What closing the store may take beyond the time for everything else, where requests were cut off at its end.
+const CLOSING: Duration = Duration::from_millis(250);
+
 /// A resource-app that has its addresses and its store, and serves once it is run.
 #[derive(Debug)]
 pub struct ResourceApp {
@@ -29,6 +33,8 @@ pub struct ResourceApp {
     observer: Observer,
     records: Arc<Records>,
     store: Store,
+    ending: CancellationToken,
+    drain_timeout: Duration,
 }
 
 /// Why the app cannot start.
@@ -81,11 +87,14 @@ impl ResourceApp {
         let authenticator = Arc::new(azure_ad::authentication(&settings, client));
         let metrics = Metrics::new();
         let listener = settings.metrics.bind().await?;
-        let metrics_server =
-            listener.map(|server| (server, metrics.routes(Arc::clone(&authenticator), store.clone())));
+        let metrics_server = listener.map(|listener| {
+            (listener, metrics.routes(Arc::clone(&authenticator), store.clone(), server.counts()))
+        });
         let observer = Observer::new(metrics.clone());
         let records = Arc::new(Records::new(&settings.authorization, metrics));
+        let ending = CancellationToken::new();
         let state = AppState::from(Parts {
+            ending: ending.clone(),
             authenticator,
             policies: Arc::new(policies),
             development,
@@ -94,7 +103,8 @@ impl ResourceApp {
             store: store.clone(),
         });
         let router = router::router(api, state, observer.clone());
-        Ok(Self { server, router, metrics_server, observer, records, store })
+        let drain_timeout = settings.server.drain_timeout();
+        Ok(Self { server, router, metrics_server, observer, records, store, ending, drain_timeout })
     }
 
     /// The base URL of the API for a client on this machine, without a trailing slash.
@@ -110,9 +120,25 @@ impl ResourceApp {
     }
 
     /// Serves until `shutdown`, lets the requests in flight finish, and closes the store.
+    ///
+    /// From the shutdown on it is not ready, and all that follows has the drain time together.
     pub async fn run(self, shutdown: CancellationToken) {
         let metrics = self.metrics_address().map_or_else(|| "off".to_owned(), |address| address.to_string());
         tracing::info!(url = self.url(), metrics, "serving");
+        let (ending, limit) = (self.ending.clone(), self.drain_timeout + CLOSING);
+        let end = async {
+            shutdown.cancelled().await;
+            ending.cancel();
+            tokio::time::sleep(limit).await;
+        };
+        tokio::select! {
+            biased;
+            () = end => tracing::warn!("the end took longer than its time and was cut short"),
+            () = self.serve(shutdown.clone()) => (),
+        }
+    }
+
+    async fn serve(self, shutdown: CancellationToken) {
         let background = CancellationToken::new();
         let metrics = async {
             if let Some((server, router)) = self.metrics_server {
@@ -121,12 +147,12 @@ impl ResourceApp {
         };
         let api = async {
             self.server.serve(self.router, shutdown).await;
+            self.records.sum_up();
             // Last, so that the end itself can be watched.
             background.cancel();
         };
         tokio::join!(api, metrics, upkeep(&self.observer, &self.records, background.clone()));
         self.observer.upkeep();
-        self.records.sum_up();
         self.store.close().await;
     }
 }

@@ -25,7 +25,7 @@ pub(crate) async fn live() -> Json<Health> {
     Json(Health { status: "live" })
 }
 
-/// Says whether the keys and the store are at hand.
+/// Says whether the keys and the store are at hand, and the app is not about to end.
 #[utoipa::path(
     get,
     path = "/health/ready",
@@ -37,6 +37,9 @@ pub(crate) async fn live() -> Json<Health> {
     ),
 )]
 pub(crate) async fn ready(State(state): State<AppState>) -> Result<Json<Health>, ApiError> {
+    if state.ending.is_cancelled() {
+        return Err(ApiError::NotReady("shutting down".to_owned()));
+    }
     let mut missing = Vec::new();
     if !state.authenticator.keys().are_usable() {
         missing.push("the signing keys");

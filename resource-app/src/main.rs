@@ -13,14 +13,9 @@ use shared::http_client::http_client;
 use shared::settings::Environment;
 use shared::{process, telemetry};
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    telemetry::init();
-    match run(arguments).await {
-        Ok(code) => code,
-        Err(error) => report(&error),
-    }
+    process::run(telemetry::INFO, async { run(arguments).await.unwrap_or_else(|error| report(&error)) })
 }
 
 /// An app whose routes and policies do not fit together can be used no more than one with unusable settings.

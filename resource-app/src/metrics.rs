@@ -14,6 +14,7 @@ use metrics::{
     Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 use shared::metrics::Recorder;
+use shared::server::ConnectionCounts;
 
 use crate::authentication::keys::KeyStatus;
 use crate::authentication::{Authenticator, VerifiedTokenStatus};
@@ -79,13 +80,19 @@ impl Metrics {
     }
 
     /// `GET /metrics`.
-    pub(crate) fn routes(&self, authenticator: Arc<Authenticator>, store: Store) -> Router {
+    pub(crate) fn routes(
+        &self,
+        authenticator: Arc<Authenticator>,
+        store: Store,
+        connections: Arc<ConnectionCounts>,
+    ) -> Router {
         let metrics = self.clone();
         let render = async move || {
             metrics.record(|| {
                 report_keys(authenticator.keys().status());
                 report_verified_tokens(authenticator.verified_tokens());
                 counter!("unreadable_resources_total").absolute(store.unreadable());
+                report_connections(&connections);
             });
             metrics.recorder.render()
         };
@@ -132,6 +139,8 @@ fn describe() {
     describe_gauge!("verified_tokens", "Tokens that are kept as verified.");
     describe_counter!("verified_token_lookups_total", "Tokens looked up among the verified, by the outcome.");
     describe_counter!("unreadable_resources_total", "Damaged rows that were met in the store.");
+    describe_gauge!("http_connections", "Connections to the API that are open.");
+    describe_counter!("http_connections_ended_total", "Connections to the API that it ended, by the reason.");
 }
 
 fn report_keys(status: KeyStatus) {
@@ -152,6 +161,14 @@ fn report_verified_tokens(status: VerifiedTokenStatus) {
     gauge!("verified_tokens").set(status.tokens as f64);
     counter!("verified_token_lookups_total", "outcome" => "hit").absolute(status.hits);
     counter!("verified_token_lookups_total", "outcome" => "miss").absolute(status.misses);
+}
+
+fn report_connections(counts: &ConnectionCounts) {
+    #[expect(clippy::cast_precision_loss, reason = "there are never 2^52 connections")]
+    gauge!("http_connections").set(counts.open() as f64);
+    counter!("http_connections_ended_total", "reason" => "malformed_request").absolute(counts.refused());
+    counter!("http_connections_ended_total", "reason" => "timed_out").absolute(counts.timed_out());
+    counter!("http_connections_ended_total", "reason" => "displaced").absolute(counts.displaced());
 }
 
 impl std::fmt::Debug for Metrics {

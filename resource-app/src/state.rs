@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
+use tokio_util::sync::CancellationToken;
 
 use crate::authentication::Authenticator;
 use crate::authorization::{DevelopmentHandler, Policies};
@@ -18,6 +19,8 @@ pub struct AppState(Arc<Parts>);
 /// The parts of an [`AppState`].
 #[derive(Debug)]
 pub struct Parts {
+    /// Cancelled once the app is about to end.
+    pub(crate) ending: CancellationToken,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) policies: Arc<Policies>,
     pub(crate) development: Option<DevelopmentHandler>,
@@ -67,6 +70,7 @@ impl AppState {
         let listen = ([127, 0, 0, 1], 0).into();
         let development = development.then(|| DevelopmentHandler::new(true, listen).unwrap());
         Self::from(Parts {
+            ending: CancellationToken::new(),
             records: Arc::new(Records::new(&settings.authorization, Metrics::new())),
             authenticator: Arc::new(azure_ad::authentication(&settings, reqwest::Client::new())),
             policies: Arc::new(azure_ad::authorization(policies.clone(), &settings, development.as_ref())),

@@ -40,7 +40,7 @@ impl MetricsSettings {
     pub async fn bind(&self) -> Result<Option<Server>, BindError> {
         let Some(address) = self.listen else { return Ok(None) };
         match Server::bind_address(address, None).await {
-            Ok(server) => Ok(Some(server)),
+            Ok(server) => Ok(Some(server.for_few())),
             Err(server::BindError::Address { address, source }) => Err(BindError { address, source }),
             // There is no certificate, and nothing else to be wrong.
             Err(other @ server::BindError::Settings(_)) => {

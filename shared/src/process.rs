@@ -2,22 +2,47 @@
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::settings::SettingsError;
+use crate::telemetry;
 
 /// The exit code for something that failed while running.
 pub const FAILED: u8 = 1;
 /// The exit code for unusable settings or arguments.
 pub const UNUSABLE_SETTINGS: u8 = 2;
 
+/// The exit code after a second signal: what a shell makes of an interrupt.
+const ENDED_BY_SIGNAL: i32 = 130;
+
+/// How long work that nothing waits for any more, such as a file being read, may keep a program from ending.
+const BLOCKING_WORK: Duration = Duration::from_millis(500);
+
+/// Runs a program: starts its log, with this filter where `RUST_LOG` sets none, and writes its last lines out.
+///
+/// Each `main` is this one call, so that none forgets the lines that say why it ended.
+pub fn run(log: &str, program: impl Future<Output = ExitCode>) -> ExitCode {
+    telemetry::start(log);
+    let code = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let code = runtime.block_on(program);
+            runtime.shutdown_timeout(BLOCKING_WORK);
+            code
+        }
+        Err(error) => report(&error),
+    };
+    telemetry::flush();
+    code
+}
+
 /// Says on standard error, in one line, why the process ends, and picks its exit code.
 ///
 /// A [`SettingsError`] anywhere in the chain makes it 2, everything else 1.
 #[must_use]
 pub fn report(error: &(dyn Error + 'static)) -> ExitCode {
-    eprintln!("error: {}", one_line(error));
+    telemetry::say(&format!("error: {}", one_line(error)));
     if sources(error).any(<dyn Error>::is::<SettingsError>) {
         ExitCode::from(UNUSABLE_SETTINGS)
     } else {
@@ -51,15 +76,24 @@ fn sources<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dy
 /// The operating system refuses to report signals.
 pub fn shutdown_on_signal() -> std::io::Result<CancellationToken> {
     let shutdown = CancellationToken::new();
-    let mut signals = Signals::new()?;
     let cancel = shutdown.clone();
-    tokio::spawn(async move {
+    // Signals have a thread that does nothing else, so that whatever the others wait for cannot keep the process.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let mut signals = {
+        let _guard = runtime.enter();
+        Signals::new()?
+    };
+    let watch = async move {
         signals.next().await;
-        // First, so that nothing about the log can keep the process from ending.
         cancel.cancel();
-        tracing::info!("shutting down; a second signal ends the process at once");
         signals.next().await;
-        std::process::exit(130);
+        std::process::exit(ENDED_BY_SIGNAL);
+    };
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || runtime.block_on(watch))?;
+    let begun = shutdown.clone();
+    tokio::spawn(async move {
+        begun.cancelled().await;
+        tracing::info!("shutting down; a second signal ends the process at once");
     });
     Ok(shutdown)
 }

@@ -5,13 +5,19 @@
 
 mod chunked;
 mod connection;
+mod counts;
 mod deadline;
 mod framing;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
 mod head;
+mod held;
 mod limits;
+mod listener;
+mod progress;
+mod refusal;
+mod room;
 mod settings;
 mod stream;
 #[cfg(test)]
@@ -26,21 +32,21 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use connection::{Terms, accept, serve_connection};
-use limits::Limits;
+use connection::{Peer, Terms, serve_connection};
+pub use counts::ConnectionCounts;
+use limits::{CONNECTIONS_BESIDE, Limits};
+use progress::Progress;
+use room::{Place, Room};
 pub use settings::ServerSettings;
 pub use tls::{ServerCertificate, TlsSettings};
 
 use crate::settings::KeyProblem;
-
-/// File descriptors that connections leave to the rest of the process: its database, its own requests.
-const RESERVED_DESCRIPTORS: u64 = 128;
 
 #[derive(Clone)]
 struct Tls(TlsAcceptor);
@@ -58,7 +64,9 @@ pub struct Server {
     address: SocketAddr,
     tls: Option<Tls>,
     limits: Limits,
+    shutdown_delay: Duration,
     drain_timeout: Duration,
+    counts: Arc<ConnectionCounts>,
 }
 
 impl Server {
@@ -68,8 +76,11 @@ impl Server {
     /// The address is taken, or a file of the certificate is unusable.
     pub async fn bind(settings: &ServerSettings) -> Result<Self, BindError> {
         let certificate = settings.tls.as_ref().map(ServerCertificate::read).transpose()?;
-        let drain_timeout = Duration::from_secs(settings.drain_timeout_seconds.get());
-        Ok(Self { drain_timeout, ..Self::bind_address(settings.listen, certificate.as_ref()).await? })
+        Ok(Self {
+            shutdown_delay: settings.shutdown_delay(),
+            drain_timeout: settings.drain_timeout(),
+            ..Self::bind_address(settings.listen, certificate.as_ref()).await?
+        })
     }
 
     /// Binds an address, for https where there is a certificate.
@@ -83,15 +94,28 @@ impl Server {
         let tls = certificate.map(|certificate| certificate.acceptor().map(Tls)).transpose()?;
         let failed = |source| BindError::Address { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        let limits = Limits::default();
-        Ok(Self { listener, address, tls, limits, drain_timeout: Duration::from_secs(10) })
+        Ok(Self {
+            address: listener.local_addr().map_err(failed)?,
+            listener,
+            tls,
+            limits: Limits::default(),
+            shutdown_delay: Duration::ZERO,
+            drain_timeout: Duration::from_secs(10),
+            counts: Arc::default(),
+        })
     }
 
-    /// Changes how long requests in flight may take after the shutdown.
+    /// Changes how long everything may take after the shutdown began.
     #[must_use]
     pub fn with_drain_timeout(mut self, time: Duration) -> Self {
         self.drain_timeout = time;
+        self
+    }
+
+    /// Makes it a listener beside the service's own: for a few connections, which the service's leave room for.
+    #[must_use]
+    pub fn for_few(mut self) -> Self {
+        self.limits.max_connections = CONNECTIONS_BESIDE;
         self
     }
 
@@ -107,7 +131,16 @@ impl Server {
         settings::url(self.tls.is_some(), self.address)
     }
 
-    /// Serves until `shutdown`, then lets the requests in flight finish within the drain time.
+    /// What becomes of its connections, in numbers.
+    #[must_use]
+    pub fn counts(&self) -> Arc<ConnectionCounts> {
+        Arc::clone(&self.counts)
+    }
+
+    /// Serves until `shutdown`, then lets what is under way finish within the drain time.
+    ///
+    /// From then on each answer is the last of its connection. New connections are accepted until the delay is over,
+    /// which a caller needs to learn that this server is going: from its readiness, or from whoever orders its end.
     pub async fn serve<S, B>(self, service: S, shutdown: CancellationToken)
     where
         S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
@@ -117,43 +150,90 @@ impl Server {
         S::Future: Send,
         B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
     {
-        let mut connections = JoinSet::new();
-        let permits = Arc::new(Semaphore::new(connection_limit(self.limits.max_connections)));
-        while let Some(stream) = shutdown.run_until_cancelled(accept(&self.listener)).await {
-            let Some(Ok(permit)) = shutdown.run_until_cancelled(Arc::clone(&permits).acquire_owned()).await
-            else {
-                break;
-            };
-            let terms =
-                Terms { tls: self.tls.clone(), limits: self.limits, shutdown: shutdown.child_token() };
-            let service = service.clone();
-            connections.spawn(async move {
-                serve_connection(stream, terms, service).await;
-                drop(permit);
-            });
-            while connections.try_join_next().is_some() {}
+        let terms = Terms {
+            tls: self.tls,
+            limits: self.limits,
+            shutdown: shutdown.clone(),
+            drain: CancellationToken::new(),
+        };
+        let mut open = Connections {
+            room: Room::new(&self.limits, Arc::clone(&self.counts)),
+            terms,
+            counts: self.counts,
+            tasks: JoinSet::new(),
+        };
+        let last_accept = async {
+            shutdown.cancelled().await;
+            let begin = Instant::now();
+            sleep_until(begin + self.shutdown_delay).await;
+            begin
+        };
+        // Accepted, and waiting for a place.
+        let mut waiting = None;
+        let accepting = async {
+            loop {
+                waiting = Some(listener::accept(&self.listener).await);
+                let place = open.room.place().await;
+                if let Some(stream) = waiting.take() {
+                    open.serve(stream, place, service.clone());
+                }
+            }
+        };
+        let begin = tokio::select! {
+            biased;
+            begin = last_accept => begin,
+            () = accepting => Instant::now(),
+        };
+        for stream in waiting.into_iter().chain(listener::close(self.listener).await) {
+            let place = open.room.last_place();
+            open.serve(stream, place, service.clone());
         }
-        // Nobody new gets in while the rest finish.
-        drop(self.listener);
-        let drained = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.drain_timeout, drained).await.is_err() {
-            tracing::warn!(
-                seconds = self.drain_timeout.as_secs(),
-                "requests were still in flight at the end of the drain time"
-            );
-        }
+        open.finish(begin + self.drain_timeout).await;
     }
 }
 
-/// As many connections as the operating system gives descriptors for, less what the rest of the process needs.
-///
-/// A process that runs out of them can neither accept nor read its database, so it must not come to that.
-fn connection_limit(max_connections: u64) -> usize {
-    let wanted = max_connections.saturating_add(RESERVED_DESCRIPTORS);
-    // Up to the hard limit a process may raise its own; where there are no such limits, the wish is granted.
-    let given = rlimit::increase_nofile_limit(wanted).unwrap_or(wanted).min(wanted);
-    let connections = given.saturating_sub(RESERVED_DESCRIPTORS).max(given / 2).min(max_connections);
-    usize::try_from(connections).unwrap_or(Semaphore::MAX_PERMITS)
+/// The open connections of a server.
+struct Connections {
+    room: Room,
+    terms: Terms,
+    counts: Arc<ConnectionCounts>,
+    tasks: JoinSet<()>,
+}
+
+impl Connections {
+    fn serve<S, B>(&mut self, stream: TcpStream, place: Place, service: S)
+    where
+        S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+            + Clone
+            + Send
+            + 'static,
+        S::Future: Send,
+        B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+    {
+        let terms = Terms { shutdown: self.terms.shutdown.child_token(), ..self.terms.clone() };
+        let first_head_by = Instant::now() + terms.limits.header_timeout;
+        let counts = Arc::clone(&self.counts);
+        self.room.enter(|unfinished| {
+            let peer = Arc::new(Peer { first_head_by, unfinished, progress: Progress::default(), counts });
+            self.tasks.spawn(async move {
+                serve_connection(stream, peer, terms, service).await;
+                drop(place);
+            })
+        });
+        while self.tasks.try_join_next().is_some() {}
+    }
+
+    /// Lets them finish until `end`.
+    async fn finish(mut self, end: Instant) {
+        self.terms.drain.cancel();
+        let finished = async { while self.tasks.join_next().await.is_some() {} };
+        if timeout_at(end, finished).await.is_err() {
+            tracing::warn!(
+                open = self.tasks.len(),
+                "connections were still open at the end of the drain time"
+            );
+        }
+    }
 }
 
 /// Why a server cannot listen.

@@ -1,6 +1,9 @@
 //! The programs end when they are told to, with exit code 0.
 
+use std::io::{self, Write};
+use std::net::TcpStream;
 use std::path::Path;
+use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -8,6 +11,9 @@ use tests::World;
 use tests::program::{self, Server};
 
 use crate::durability::resource_app;
+
+/// How long anything may take that should happen at once.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 #[cfg(unix)]
 #[tokio::test]
@@ -34,16 +40,65 @@ async fn each_service_ends_with_0_after_sigterm() {
 #[tokio::test]
 async fn a_log_whose_reader_is_gone_stops_neither_requests_nor_the_end() {
     let folder = tempfile::tempdir().unwrap();
-    let variables = [
-        ("SERVER__LISTEN", "127.0.0.1:0".to_owned()),
-        ("METRICS__LISTEN", "127.0.0.1:0".into()),
-        ("STORE__URL", format!("sqlite://{}", folder.path().join("resources.db").display())),
-        ("RUST_LOG", "debug".into()),
-    ];
-    let server = Server::start_and_stop_reading("resource-app", &["serve"], &variables);
+    let server = Server::start_and_stop_reading("resource-app", &["serve"], &logging_all(folder.path()));
     let answer = program::direct().get(format!("{}/api/resources", server.url())).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(server.terminate().0, Some(0));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_log_that_nobody_empties_stops_neither_requests_nor_either_signal() {
+    for second_signal in [None, Some("TERM"), Some("INT")] {
+        let folder = tempfile::tempdir().unwrap();
+        let server =
+            Server::start_and_let_the_log_fill("resource-app", &["serve"], &logging_all(folder.path()));
+        let http = program::direct();
+        // Several lines each: more than a pipe holds.
+        for _ in 0..400 {
+            let answer = http.get(format!("{}/health/live", server.url())).send().await.unwrap();
+            assert_eq!(answer.status(), StatusCode::OK);
+        }
+        let Some(second_signal) = second_signal else {
+            assert_eq!(server.terminate().0, Some(0));
+            continue;
+        };
+        // Half a request keeps it from ending by itself.
+        let mut half = connect(&server);
+        half.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+        server.signal("TERM");
+        wait_until_it_stops_listening(&server).await;
+        server.signal(second_signal);
+        assert_eq!(server.end().0, Some(130));
+    }
+}
+
+/// Variables for a resource-app that needs nothing else and logs all it can.
+fn logging_all(folder: &Path) -> [(&'static str, String); 4] {
+    [
+        ("SERVER__LISTEN", "127.0.0.1:0".into()),
+        ("METRICS__LISTEN", "127.0.0.1:0".into()),
+        ("STORE__URL", format!("sqlite://{}", folder.join("resources.db").display())),
+        ("RUST_LOG", "trace".into()),
+    ]
+}
+
+/// A connection to the server, without TLS.
+fn connect(server: &Server) -> TcpStream {
+    try_to_connect(server).unwrap()
+}
+
+fn try_to_connect(server: &Server) -> io::Result<TcpStream> {
+    TcpStream::connect(server.url().trim_start_matches("http://"))
+}
+
+async fn wait_until_it_stops_listening(server: &Server) {
+    let stopped = async {
+        while try_to_connect(server).is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, stopped).await.unwrap();
 }
 
 /// The stand-in as a process of its own, with this folder for its keys.

@@ -103,7 +103,7 @@ impl Server {
     /// Starts the program and waits until its log says where it listens.
     #[must_use]
     pub fn start<V: AsRef<OsStr>>(name: &str, arguments: &[&str], variables: &[(&str, V)]) -> Self {
-        Self::start_reading(name, arguments, variables, Reader::UntilTheEnd)
+        Self::start_reading(name, arguments, variables, Reader::ToTheEnd)
     }
 
     /// The same, and then closes the pipe that the log is written to.
@@ -114,6 +114,18 @@ impl Server {
         variables: &[(&str, V)],
     ) -> Self {
         let mut server = Self::start_reading(name, arguments, variables, Reader::UntilItServes);
+        server.follower.take().expect("it is followed until now").join().unwrap();
+        server
+    }
+
+    /// The same, but leaves that pipe open, so that it fills.
+    #[must_use]
+    pub fn start_and_let_the_log_fill<V: AsRef<OsStr>>(
+        name: &str,
+        arguments: &[&str],
+        variables: &[(&str, V)],
+    ) -> Self {
+        let mut server = Self::start_reading(name, arguments, variables, Reader::LetItFill);
         server.follower.take().expect("it is followed until now").join().unwrap();
         server
     }
@@ -172,10 +184,22 @@ impl Server {
     /// Asks it to end with `SIGTERM`; waits for its exit code and for the last line of its log.
     #[cfg(unix)]
     #[must_use]
-    pub fn terminate(mut self) -> (Option<i32>, String) {
+    pub fn terminate(self) -> (Option<i32>, String) {
+        self.signal("TERM");
+        self.end()
+    }
+
+    /// Sends it a signal.
+    #[cfg(unix)]
+    pub fn signal(&self, name: &str) {
         // The standard library sends no signal but SIGKILL.
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        let arguments = [format!("-{name}"), self.child.id().to_string()];
+        assert!(Command::new("kill").args(arguments).status().unwrap().success());
+    }
+
+    /// Waits for its exit code and for the last line of its log.
+    #[must_use]
+    pub fn end(mut self) -> (Option<i32>, String) {
         let code = wait(&mut self.child).code();
         if let Some(follower) = self.follower.take() {
             follower.join().unwrap();
@@ -200,8 +224,10 @@ pub fn direct() -> reqwest::Client {
 /// How long a log is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reader {
-    UntilTheEnd,
+    ToTheEnd,
     UntilItServes,
+    /// Until it serves, and then the pipe stays open with nobody to empty it.
+    LetItFill,
 }
 
 /// Keeps the log and reports the URL of the line that says "serving".
@@ -211,9 +237,9 @@ fn follow(
     reader: Reader,
 ) -> (Receiver<String>, JoinHandle<()>) {
     let (found, urls) = mpsc::channel();
-    let lines = BufReader::new(stderr.expect("the stream is piped")).lines();
+    let mut lines = BufReader::new(stderr.expect("the stream is piped")).lines();
     let follower = std::thread::spawn(move || {
-        for line in lines.map_while(Result::ok) {
+        while let Some(Ok(line)) = lines.next() {
             let event: Option<Value> = serde_json::from_str(&line).ok();
             let serving = event.filter(|event| event["message"] == "serving");
             {
@@ -223,8 +249,10 @@ fn follow(
             }
             if let Some(url) = serving.as_ref().and_then(|event| event["url"].as_str()) {
                 let _ = found.send(url.to_owned());
-                if reader == Reader::UntilItServes {
-                    return;
+                match reader {
+                    Reader::ToTheEnd => (),
+                    Reader::UntilItServes => return,
+                    Reader::LetItFill => return std::mem::forget(lines),
                 }
             }
         }

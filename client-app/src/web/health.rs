@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
 use crate::resource_client::ResourceClient;
@@ -22,11 +23,17 @@ pub(super) async fn live() -> Json<Health> {
     Json(Health { status: "live" })
 }
 
-/// A token is at hand, or could be acquired just now.
+/// A token is at hand, or could be acquired just now, and the service is not about to end.
 ///
 /// The resource is not asked: its own readiness is known where it runs, and taking this service out of rotation
 /// mends nothing there.
-pub(super) async fn ready(State(client): State<ResourceClient>) -> Result<Json<Health>, Failure> {
+pub(super) async fn ready(
+    State(client): State<ResourceClient>,
+    ending: &CancellationToken,
+) -> Result<Json<Health>, Failure> {
+    if ending.is_cancelled() {
+        return Err(Failure::new(http::StatusCode::SERVICE_UNAVAILABLE, "shutting_down"));
+    }
     match tokio::time::timeout(TOKEN_WAIT, client.token_retriever().token()).await {
         Ok(token) => token.map(|_| Json(Health { status: "ready" })).map_err(|error| Failure::from(&error)),
         Err(_) => Err(Failure::new(http::StatusCode::SERVICE_UNAVAILABLE, "authority_unavailable")),

@@ -26,6 +26,7 @@ pub(crate) fn settings(folder: &Path, variables: &[(&str, &str)]) -> Result<Sett
         // Nothing listens on port 1: the authority is away.
         ("AZURE_AD__INSTANCE", "https://127.0.0.1:1"),
         ("SERVER__LISTEN", "127.0.0.1:0"),
+        ("SERVER__SHUTDOWN_DELAY_SECONDS", "0"),
         ("METRICS__LISTEN", "127.0.0.1:0"),
         ("STORE__URL", store.as_str()),
     ];
@@ -67,9 +68,14 @@ impl App {
         &self.client
     }
 
+    /// Tells the app to end, as a signal does.
+    pub(crate) fn signal(&self) {
+        self.shutdown.cancel();
+    }
+
     /// Ends the app in good order.
     pub(crate) async fn stop(mut self) {
-        self.shutdown.cancel();
+        self.signal();
         (&mut self.end).await.unwrap();
     }
 }

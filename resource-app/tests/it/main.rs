@@ -13,6 +13,7 @@ mod program;
 mod refusals;
 mod resources;
 mod settings;
+mod shutdown;
 mod store;
 mod store_outage;
 mod without_authority;

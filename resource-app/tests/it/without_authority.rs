@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use crate::app::{App, assert_problem};
+use crate::shutdown::exchange;
 
 /// Well formed, for the default tenant and API, far from expiry, signed by nobody.
 fn token() -> String {
@@ -47,6 +48,7 @@ async fn metrics_are_on_their_own_listener_with_bounded_labels() {
     app.get("/canary").send().await.unwrap();
     app.request(reqwest::Method::from_bytes(b"CANARY").unwrap(), "/health/live").send().await.unwrap();
     assert_problem(app.get("/metrics").send().await.unwrap(), 404, "route_not_found").await;
+    assert!(exchange(&app, "GET / HTTP/1.1\r\n\r\n").await.starts_with("HTTP/1.1 400"));
     let url = format!("http://{}/metrics", app.metrics);
     let text = app.client().get(url).send().await.unwrap().text().await.unwrap();
     for line in [
@@ -57,6 +59,9 @@ async fn metrics_are_on_their_own_listener_with_bounded_labels() {
         r#"problems_total{code="token_missing"} 1"#,
         "signing_keys 0",
         "signing_keys_removed 0",
+        r#"http_connections_ended_total{reason="malformed_request"} 1"#,
+        r#"http_connections_ended_total{reason="timed_out"} 0"#,
+        r#"http_connections_ended_total{reason="displaced"} 0"#,
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }

@@ -1,114 +1,183 @@
 //! One connection, and what its peer can hold open.
 
 use std::convert::Infallible;
-use std::io;
 use std::pin::Pin;
-use std::time::Duration;
+use std::sync::Arc;
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 
 use super::Tls;
+use super::counts::ConnectionCounts;
 use super::limits::Limits;
+use super::progress::{Progress, Reached};
+use super::refusal;
+use super::room::Unfinished;
 use super::stream::PeerStream;
-
-/// How long to wait before accepting again after running out of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// What holds for every connection of a server.
 #[derive(Debug, Clone)]
 pub(super) struct Terms {
     pub(super) tls: Option<Tls>,
     pub(super) limits: Limits,
+    /// From here on each answer is the last of its connection.
     pub(super) shutdown: CancellationToken,
+    /// From here on there are no new connections, and old ones end where nothing is asked on them.
+    pub(super) drain: CancellationToken,
 }
 
-pub(super) async fn accept(listener: &TcpListener) -> TcpStream {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                // Answers are small; waiting to fill a packet only adds latency.
-                let _ = stream.set_nodelay(true);
-                return stream;
-            }
-            Err(error) if is_about_one_connection(&error) => (),
-            Err(error) => {
-                tracing::error!(%error, "cannot accept a connection; trying again");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
+impl Terms {
+    /// Waits until a connection on which nothing has come is not waited for any longer.
+    async fn no_beginning(&self) {
+        self.drain.cancelled().await;
+        sleep(self.limits.begin_timeout).await;
     }
 }
 
-fn is_about_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+/// What is known of a connection's peer.
+#[derive(Debug)]
+pub(super) struct Peer {
+    /// When its first head must have come, with the TLS handshake before it.
+    pub(super) first_head_by: Instant,
+    pub(super) unfinished: Unfinished,
+    pub(super) progress: Progress,
+    pub(super) counts: Arc<ConnectionCounts>,
 }
 
-pub(super) async fn serve_connection<S, B>(stream: TcpStream, terms: Terms, service: S)
-where
-    S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
-{
-    let limits = terms.limits;
-    match terms.tls {
-        None => serve_stream(stream, limits, terms.shutdown, service).await,
-        Some(Tls(acceptor)) => {
-            match tokio::time::timeout(limits.header_timeout, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => serve_stream(stream, limits, terms.shutdown, service).await,
-                Ok(Err(error)) => tracing::debug!(%error, "the TLS handshake failed"),
-                Err(_) => tracing::debug!("the TLS handshake took too long"),
-            }
-        }
-    }
-}
-
-async fn serve_stream<I, S, B>(stream: I, limits: Limits, shutdown: CancellationToken, service: S)
+pub(super) async fn serve_connection<I, S, B>(stream: I, peer: Arc<Peer>, terms: Terms, service: S)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
     B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
 {
+    let Some(Tls(acceptor)) = &terms.tls else {
+        return serve_stream(stream, peer, &terms, service).await;
+    };
+    let handshake = timeout_at(peer.first_head_by, acceptor.accept(stream));
+    let shaken = tokio::select! {
+        biased;
+        shaken = handshake => shaken,
+        () = terms.no_beginning() => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => serve_stream(stream, peer, &terms, service).await,
+        Ok(Err(error)) => tracing::debug!(%error, "the TLS handshake failed"),
+        Err(_) => {
+            peer.counts.add_timed_out();
+            tracing::debug!("the TLS handshake took too long");
+        }
+    }
+}
+
+async fn serve_stream<I, S, B>(stream: I, peer: Arc<Peer>, terms: &Terms, service: S)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+{
+    let limits = &terms.limits;
+    let answers = Arc::clone(&peer);
+    let service = service.map_response(move |mut response: Response<B>| {
+        if answers.progress.is_ending() {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    });
+    let io = TokioIo::new(PeerStream::new(stream, Arc::clone(&peer), limits));
     // At most 100 header fields is its default; set, it would cost an allocation for each request.
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
         .max_header_size(limits.max_header_bytes)
         .max_buf_size(limits.max_header_bytes)
-        .serve_connection(TokioIo::new(PeerStream::new(stream, &limits)), TowerToHyperService::new(service));
-    let ended = if let Some(ended) = shutdown.run_until_cancelled(&mut connection).await {
-        ended
-    } else {
-        Pin::new(&mut connection).graceful_shutdown();
-        (&mut connection).await
-    };
-    let stream = connection.into_parts().io.into_inner();
-    let was_refused = match ended {
-        Ok(()) => stream.has_unread(),
-        Err(error) => {
-            tracing::debug!(%error, "a connection ended early");
-            error.is_parse()
+        .serve_connection(io, TowerToHyperService::new(service));
+    let ended = until_its_end(&mut connection, http1::Connection::graceful_shutdown, &peer, terms).await;
+    say_goodbye(connection.into_parts().io.into_inner(), ended, &peer, limits).await;
+}
+
+/// Drives a connection, and ends it in good order at the shutdown.
+async fn until_its_end<C>(
+    connection: &mut C,
+    finish: fn(Pin<&mut C>),
+    peer: &Peer,
+    terms: &Terms,
+) -> hyper::Result<()>
+where
+    C: Future<Output = hyper::Result<()>> + Unpin,
+{
+    tokio::select! {
+        // In this order, so that no answer given after the signal leaves the connection open.
+        biased;
+        () = terms.shutdown.cancelled() => peer.progress.end(),
+        ended = &mut *connection => return ended,
+    }
+    // In the other, so that what has come by then is read.
+    if let Some(ended) = terms.drain.run_until_cancelled(&mut *connection).await {
+        return ended;
+    }
+    if peer.progress.reached() == Reached::Nothing
+        && let Ok(ended) = timeout(terms.limits.begin_timeout, &mut *connection).await
+    {
+        return ended;
+    }
+    // The library would close a connection that is in a later head than its first, too.
+    if peer.progress.reached() != Reached::PartOfHead {
+        finish(Pin::new(connection));
+    }
+    connection.await
+}
+
+/// Writes what is left to be said to the peer, and lets it finish where it may be sending on.
+async fn say_goodbye<I>(stream: PeerStream<I>, ended: hyper::Result<()>, peer: &Peer, limits: &Limits)
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
+    let (grounds, has_unread) = (stream.grounds(), stream.has_unread());
+    let (mut io, held) = stream.into_parts();
+    let was_refused = ended.as_ref().is_err_and(hyper::Error::is_parse);
+    if let Err(error) = &ended {
+        tracing::debug!(%error, "a connection ended early");
+        if error.is_timeout() {
+            peer.counts.add_timed_out();
         }
-    };
+    }
     if was_refused {
-        let end = tokio::time::timeout(limits.linger, read_to_end(stream.into_inner()));
-        let _ = shutdown.run_until_cancelled(end).await;
+        peer.counts.add_refused();
+    }
+    if let Some(held) = held {
+        let bytes = if was_refused {
+            let problem = refusal::problem(held.unwritten(), grounds);
+            tracing::debug!(status = problem.status, code = %problem.code, "refused a request for its form");
+            refusal::answer(problem, held.unwritten())
+        } else {
+            held.unwritten().to_vec()
+        };
+        let written = async { io.write_all(&bytes).await.is_ok() && io.flush().await.is_ok() };
+        let _ = timeout(limits.write_timeout, written).await;
+    }
+    if was_refused || (ended.is_ok() && has_unread) {
+        let _ = timeout(limits.linger, read_to_end(io, limits.linger_bytes)).await;
     }
 }
 
-/// Says that nothing more will be sent, and lets the peer finish sending.
+/// Says that nothing more will be sent, and lets the peer finish sending, within a number of bytes.
 ///
 /// A connection closed with bytes unread is reset, and the reset can overtake the answer that said why.
-async fn read_to_end(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+async fn read_to_end(mut stream: impl AsyncRead + AsyncWrite + Unpin, mut left: usize) {
     let _ = stream.shutdown().await;
     let mut unread = vec![0; 8 * 1024];
-    while stream.read(&mut unread).await.is_ok_and(|length| length > 0) {}
+    while let Ok(length @ 1..) = stream.read(&mut unread).await
+        && length < left
+    {
+        left -= length;
+    }
 }

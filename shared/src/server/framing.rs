@@ -1,7 +1,7 @@
 //! Where one request ends and the next begins, on the way from the peer to the HTTP library.
 
 use super::chunked::Chunked;
-use super::head::{self, BodyLength, Head, Refusal};
+use super::head::{BodyLength, Head, Refusal};
 
 /// Follows the requests on one connection and says which the HTTP library must not see.
 ///
@@ -10,16 +10,22 @@ use super::head::{self, BodyLength, Head, Refusal};
 pub(super) struct Framing {
     place: Place,
     max_header_bytes: usize,
+    /// A head has come to its end and was not refused.
+    has_head: bool,
 }
 
 #[derive(Debug)]
 enum Place {
-    /// Before or in a head, of which this much has come without its end.
-    Head(Vec<u8>),
+    /// Before or in a head.
+    Head(Head),
     /// In a body, with this many bytes to come.
     Body(u64),
     Chunked(Chunked),
-    /// Nothing that follows is a request: a head was refused, here or, for its size, by the HTTP library.
+    /// Nothing that follows is a request: the HTTP library refuses a head of this size.
+    TooLarge {
+        by_request_line: bool,
+    },
+    /// Nor here: a head was refused.
     Over,
 }
 
@@ -32,7 +38,30 @@ pub(super) struct Refused {
 
 impl Framing {
     pub(super) fn new(max_header_bytes: usize) -> Self {
-        Self { place: Place::Head(Vec::new()), max_header_bytes }
+        Self { place: Place::Head(Head::default()), max_header_bytes, has_head: false }
+    }
+
+    /// Whether a whole head has come.
+    pub(super) fn has_head(&self) -> bool {
+        self.has_head
+    }
+
+    /// Whether the peer has begun a head that it has not finished.
+    pub(super) fn is_in_head(&self) -> bool {
+        matches!(&self.place, Place::Head(head) if head.bytes() > 0)
+    }
+
+    /// Whether a head is as large as it is for its request line.
+    pub(super) fn is_large_by_request_line(&self) -> bool {
+        match &self.place {
+            Place::Head(head) => self.is_most(head.request_line_bytes()),
+            Place::TooLarge { by_request_line } => *by_request_line,
+            _ => false,
+        }
+    }
+
+    fn is_most(&self, bytes: usize) -> bool {
+        bytes > self.max_header_bytes / 2
     }
 
     /// Whether the peer has begun a body that it has not finished.
@@ -42,7 +71,7 @@ impl Framing {
 
     /// Whether more may come that no request will be read from.
     pub(super) fn has_unread(&self) -> bool {
-        self.is_in_body() || matches!(self.place, Place::Over)
+        self.is_in_body() || matches!(self.place, Place::TooLarge { .. } | Place::Over)
     }
 
     /// Follows what has come from the peer.
@@ -50,19 +79,19 @@ impl Framing {
         let mut rest = bytes;
         while !rest.is_empty() {
             rest = match &mut self.place {
-                Place::Over => return Ok(()),
+                Place::TooLarge { .. } | Place::Over => return Ok(()),
                 Place::Body(length) => {
                     let passed = usize::try_from(*length).unwrap_or(usize::MAX).min(rest.len());
                     *length -= passed as u64;
                     if *length == 0 {
-                        self.place = Place::Head(Vec::new());
+                        self.place = Place::Head(Head::default());
                     }
                     rest.get(passed..).unwrap_or_default()
                 }
                 Place::Chunked(chunked) => {
                     let rest = chunked.follow(rest);
                     if chunked.is_over() {
-                        self.place = Place::Head(Vec::new());
+                        self.place = Place::Head(Head::default());
                     }
                     rest
                 }
@@ -76,42 +105,29 @@ impl Framing {
 
     /// Reads a head or more of one, and returns what follows it.
     fn head<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], Refusal> {
-        let Place::Head(begun) = &mut self.place else { return Ok(bytes) };
-        let (before, head) = if begun.is_empty() {
-            // Empty lines before a request are passed over (RFC 9112 section 2.2).
-            if let [b'\r' | b'\n', rest @ ..] = bytes {
-                return Ok(rest);
-            }
-            (0, head::read(bytes))
-        } else {
-            let before = begun.len();
-            begun.extend_from_slice(bytes);
-            // Once, when the end is there, rather than for every byte of a peer that sends them one by one.
-            let fresh = begun.get(before.saturating_sub(2)..).unwrap_or_default();
-            (before, if holds_an_end(fresh) { head::read(begun) } else { None })
-        };
-        let Some(Head { bytes: length, body }) = head else {
-            if begun.is_empty() {
-                begun.extend_from_slice(bytes);
-            }
-            if begun.len() > self.max_header_bytes {
-                self.place = Place::Over;
-            }
+        let Place::Head(head) = &mut self.place else { return Ok(bytes) };
+        // Empty lines before a request are passed over (RFC 9112 section 2.2).
+        if head.bytes() == 0
+            && let [b'\r' | b'\n', rest @ ..] = bytes
+        {
+            return Ok(rest);
+        }
+        let rest = head.follow(bytes);
+        if head.bytes() > self.max_header_bytes {
+            let request_line = head.request_line_bytes();
+            self.place = Place::TooLarge { by_request_line: self.is_most(request_line) };
             return Ok(&[]);
-        };
+        }
+        let (Some(rest), body) = (rest, head.body()) else { return Ok(&[]) };
+        self.has_head |= body.is_ok();
         self.place = match body {
-            Ok(BodyLength::Bytes(0)) => Place::Head(Vec::new()),
+            Ok(BodyLength::Bytes(0)) => Place::Head(Head::default()),
             Ok(BodyLength::Bytes(length)) => Place::Body(length),
             Ok(BodyLength::Chunked) => Place::Chunked(Chunked::default()),
             Err(_) => Place::Over,
         };
-        body.map(|_| bytes.get(length.saturating_sub(before)..).unwrap_or_default())
+        body.map(|_| rest)
     }
-}
-
-/// Whether an empty line ends in these bytes, the first two of which came before.
-fn holds_an_end(bytes: &[u8]) -> bool {
-    bytes.windows(2).any(|pair| pair == b"\n\n") || bytes.windows(3).any(|three| three == b"\n\r\n")
 }
 
 #[cfg(test)]
@@ -153,13 +169,21 @@ mod tests {
     }
 
     #[test]
-    fn a_head_beyond_the_limit_is_not_kept() {
-        let mut framing = Framing::new(1024);
-        let line = format!("X: {}\r\n", "y".repeat(1000));
-        framing.follow(b"GET / HTTP/1.1\r\n").unwrap();
-        framing.follow(line.as_bytes()).unwrap();
-        assert!(matches!(&framing.place, Place::Head(begun) if begun.len() > 1000));
-        framing.follow(line.as_bytes()).unwrap();
-        assert!(matches!(framing.place, Place::Over));
+    fn a_head_beyond_the_limit_is_followed_no_further() {
+        let line = format!("X: {}", "y".repeat(1000));
+        for (begin, by_request_line) in [("GET / HTTP/1.1\r\n", false), ("GET /", true)] {
+            let mut framing = Framing::new(1024);
+            framing.follow(begin.as_bytes()).unwrap();
+            framing.follow(line.as_bytes()).unwrap();
+            assert!(framing.is_in_head() && framing.is_large_by_request_line() == by_request_line);
+            for rest in [&*line, "\r\n\r\n"] {
+                framing.follow(rest.as_bytes()).unwrap();
+                assert!(!framing.is_in_head() && framing.has_unread() && !framing.has_head());
+                assert_eq!(framing.is_large_by_request_line(), by_request_line);
+            }
+            let mut framing = Framing::new(1024);
+            framing.follow(format!("{begin}{line}{line}\r\n\r\n").as_bytes()).unwrap();
+            assert!(framing.has_unread() && framing.is_large_by_request_line() == by_request_line);
+        }
     }
 }

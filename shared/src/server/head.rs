@@ -32,92 +32,158 @@ pub(super) enum Refusal {
     TwoLengths,
 }
 
-/// A complete head at the start of what a peer sent.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Head {
-    /// The length of the head itself, its last line feed included.
-    pub(super) bytes: usize,
-    pub(super) body: Result<BodyLength, Refusal>,
-}
-
-/// Looks at the head that these bytes begin with; `None` while its end is not among them.
+/// A head, of which some may have come.
 ///
-/// Whatever else is wrong with a head is left to the HTTP library, which reads it next.
-pub(super) fn read(bytes: &[u8]) -> Option<Head> {
-    let mut fields = Fields::default();
-    let mut start = 0;
-    for end in memchr_iter(b'\n', bytes) {
-        let line = bytes.get(start..end)?;
-        start = end + 1;
-        let line = line.strip_suffix(b"\r").unwrap_or_else(|| {
-            fields.bare_line_feed = true;
-            line
-        });
-        if line.is_empty() {
-            return Some(Head { bytes: start, body: fields.body() });
-        }
-        fields.see(line);
+/// A line is judged when its end comes, so that of what a peer sends in pieces only a line is ever kept, and only so
+/// much of it as can decide anything.
+#[derive(Debug, Default)]
+pub(super) struct Head {
+    bytes: usize,
+    line: Line,
+    fields: Fields,
+}
+
+impl Head {
+    /// How many of its bytes have come.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
-    None
+
+    /// How many of them are its request line's.
+    pub(super) fn request_line_bytes(&self) -> usize {
+        self.fields.request_line_bytes.unwrap_or(self.bytes)
+    }
+
+    /// Follows the head and returns what comes after it; `None` while its end has not come.
+    ///
+    /// Whatever else is wrong with a head is left to the HTTP library, which reads it next.
+    pub(super) fn follow<'b>(&mut self, bytes: &'b [u8]) -> Option<&'b [u8]> {
+        let mut rest = bytes;
+        let mut is_over = false;
+        for end in memchr_iter(b'\n', bytes) {
+            let (line, after) = rest.split_at_checked(end + 1 - (bytes.len() - rest.len()))?;
+            rest = after;
+            is_over = if self.line.length == 0 {
+                self.fields.see(line, line.len())
+            } else {
+                self.line.push(line);
+                let line = std::mem::take(&mut self.line);
+                self.fields.see(&line.kept, line.length)
+            };
+            if is_over {
+                break;
+            }
+        }
+        if !is_over {
+            self.line.push(rest);
+            rest = &[];
+        }
+        self.bytes += bytes.len() - rest.len();
+        is_over.then_some(rest)
+    }
+
+    /// How the end of the body is found.
+    pub(super) fn body(&self) -> Result<BodyLength, Refusal> {
+        self.fields.body()
+    }
 }
 
+/// The longest line that is read; a field that decides where a request ends and does not fit is malformed.
+const LONGEST_READ: usize = 1024;
+
+/// How much is kept of a longer line's end, which tells the version of a request.
+const END_KEPT: usize = 16;
+
+/// A line that came in pieces.
 #[derive(Debug, Default)]
-struct Fields<'h> {
-    request_line: Option<&'h [u8]>,
-    bare_line_feed: bool,
-    hosts: Seen<'h>,
-    lengths: Seen<'h>,
-    encodings: Seen<'h>,
+struct Line {
+    /// The line, without its middle if it is long.
+    kept: Vec<u8>,
+    length: usize,
 }
 
-/// The field of one name: its first value, and how many there are.
+impl Line {
+    fn push(&mut self, bytes: &[u8]) {
+        self.length += bytes.len();
+        let room = LONGEST_READ.saturating_sub(self.kept.len());
+        let (start, rest) = bytes.split_at(room.min(bytes.len()));
+        self.kept.extend_from_slice(start);
+        self.kept.extend_from_slice(rest.get(rest.len().saturating_sub(END_KEPT)..).unwrap_or_default());
+        let end = self.kept.len().saturating_sub(END_KEPT);
+        if end > LONGEST_READ {
+            self.kept.drain(LONGEST_READ..end);
+        }
+    }
+}
+
+/// What has been seen of a head's fields.
 #[derive(Debug, Default)]
-struct Seen<'h> {
-    first: &'h [u8],
+struct Fields {
+    request_line_bytes: Option<usize>,
+    is_http_10: bool,
+    has_bare_line_feed: bool,
+    hosts: Seen<()>,
+    lengths: Seen<u64>,
+    encodings: Seen<()>,
+}
+
+/// The field of one name: what its first value says, if it is well-formed, and how many there are.
+#[derive(Debug, Default)]
+struct Seen<T> {
+    first: Option<T>,
     count: usize,
 }
 
-impl<'h> Fields<'h> {
-    fn see(&mut self, line: &'h [u8]) {
-        if self.request_line.is_none() {
-            self.request_line = Some(line);
-        } else if let Some(value) = value(line, "host") {
-            self.hosts.see(value);
-        } else if let Some(value) = value(line, "content-length") {
-            self.lengths.see(value);
-        } else if let Some(value) = value(line, "transfer-encoding") {
-            self.encodings.see(value);
+impl Fields {
+    /// Sees a line with its end, and says whether it is the last.
+    fn see(&mut self, line: &[u8], length: usize) -> bool {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = line.strip_suffix(b"\r").unwrap_or_else(|| {
+            self.has_bare_line_feed = true;
+            line
+        });
+        let is_read = length <= LONGEST_READ;
+        if line.is_empty() {
+            return true;
         }
+        if self.request_line_bytes.is_none() {
+            self.request_line_bytes = Some(length);
+            self.is_http_10 = line.ends_with(b" HTTP/1.0");
+        } else if let Some(value) = value(line, "host") {
+            self.hosts.see(|| (is_read && is_host(value)).then_some(()));
+        } else if let Some(value) = value(line, "content-length") {
+            self.lengths.see(|| number(value).filter(|_| is_read));
+        } else if let Some(value) = value(line, "transfer-encoding") {
+            self.encodings.see(|| (is_read && value.eq_ignore_ascii_case(b"chunked")).then_some(()));
+        }
+        false
     }
 
     fn body(&self) -> Result<BodyLength, Refusal> {
-        let is_http_10 = self.request_line.is_some_and(|line| line.ends_with(b" HTTP/1.0"));
-        if self.bare_line_feed {
+        if self.has_bare_line_feed {
             return Err(Refusal::BareLineFeed);
         }
-        match self.hosts.count {
+        match self.hosts {
             // HTTP/1.0 knows no Host.
-            0 if is_http_10 => (),
-            1 if is_host(self.hosts.first) => (),
+            Seen { count: 0, .. } if self.is_http_10 => (),
+            Seen { count: 1, first: Some(()) } => (),
             _ => return Err(Refusal::Host),
         }
         match (self.lengths.count, self.encodings.count) {
             (0, 0) => Ok(BodyLength::Bytes(0)),
-            (1, 0) => number(self.lengths.first).map(BodyLength::Bytes).ok_or(Refusal::ContentLength),
+            (1, 0) => self.lengths.first.map(BodyLength::Bytes).ok_or(Refusal::ContentLength),
             (_, 0) => Err(Refusal::ContentLength),
-            (0, 1) if !is_http_10 && self.encodings.first.eq_ignore_ascii_case(b"chunked") => {
-                Ok(BodyLength::Chunked)
-            }
+            (0, 1) if !self.is_http_10 && self.encodings.first.is_some() => Ok(BodyLength::Chunked),
             (0, _) => Err(Refusal::TransferEncoding),
             _ => Err(Refusal::TwoLengths),
         }
     }
 }
 
-impl<'h> Seen<'h> {
-    fn see(&mut self, value: &'h [u8]) {
+impl<T> Seen<T> {
+    fn see(&mut self, read: impl FnOnce() -> Option<T>) {
         if self.count == 0 {
-            self.first = value;
+            self.first = read();
         }
         self.count += 1;
     }
@@ -170,11 +236,26 @@ fn is_name_byte(byte: u8) -> bool {
 mod tests {
     use super::*;
 
+    /// What a head says of its body, however its bytes come.
+    fn read(text: &str) -> Result<BodyLength, Refusal> {
+        let bodies = [1, 2, 7, text.len()].map(|piece| {
+            let mut head = Head::default();
+            let mut pieces = text.as_bytes().chunks(piece);
+            let last = pieces.next_back().unwrap();
+            for bytes in pieces {
+                assert_eq!(head.follow(bytes), None, "{text:?}");
+                assert!(head.line.kept.capacity() <= 4 * LONGEST_READ, "{}", head.line.kept.capacity());
+            }
+            assert_eq!(head.follow(last), Some(&b""[..]), "{text:?}");
+            assert_eq!(head.bytes(), text.len());
+            head.body()
+        });
+        assert!(bodies.iter().all(|body| *body == bodies[0]), "{text:?}: {bodies:?}");
+        bodies[0]
+    }
+
     fn body(fields: &str) -> Result<BodyLength, Refusal> {
-        let head = format!("POST / HTTP/1.1\r\n{fields}\r\n");
-        let read = read(head.as_bytes()).unwrap();
-        assert_eq!(read.bytes, head.len());
-        read.body
+        read(&format!("POST / HTTP/1.1\r\n{fields}\r\n"))
     }
 
     #[test]
@@ -221,7 +302,7 @@ mod tests {
 
     #[test]
     fn http_1_0_needs_no_host_and_knows_no_transfer_encoding() {
-        let body = |fields: &str| read(format!("GET / HTTP/1.0\r\n{fields}\r\n").as_bytes()).unwrap().body;
+        let body = |fields: &str| read(&format!("GET / HTTP/1.0\r\n{fields}\r\n"));
         assert_eq!(body(""), Ok(BodyLength::Bytes(0)));
         assert_eq!(body("Host: x\r\nHost: x\r\n"), Err(Refusal::Host));
         assert_eq!(body("Transfer-Encoding: chunked\r\n"), Err(Refusal::TransferEncoding));
@@ -230,9 +311,36 @@ mod tests {
     #[test]
     fn a_head_ends_at_its_first_empty_line() {
         let head = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-        for end in 0..head.len() {
-            assert_eq!(read(&head[..end]), None, "{end}");
+        let rest = b"\r\nGET / HTTP/1.1\r\n\r\n";
+        for cut in 0..head.len() {
+            let mut read = Head::default();
+            assert_eq!(read.follow(&head[..cut]), None, "{cut}");
+            assert_eq!(read.follow(&[&head[cut..], &rest[..]].concat()), Some(&rest[..]), "{cut}");
+            assert_eq!(read.bytes(), head.len());
         }
-        assert_eq!(read(&[head, &b"\r\n\r\n"[..]].concat()).map(|head| head.bytes), Some(head.len()));
+    }
+
+    #[test]
+    fn long_lines_are_followed_and_decide_nothing_but_the_version() {
+        let long = "x".repeat(20_000);
+        let ok = Ok(BodyLength::Bytes(0));
+        assert_eq!(body(&format!("Host: x\r\nAuthorization: {long}\r\n")), ok);
+        assert_eq!(read(&format!("GET /{long} HTTP/1.0\r\n\r\n")), ok);
+        assert_eq!(read(&format!("GET /{long} HTTP/1.1\r\n\r\n")), Err(Refusal::Host));
+        assert_eq!(read(&format!("GET /{long} HTTP/1.0\n\r\n")), Err(Refusal::BareLineFeed));
+        assert_eq!(body(&format!("Host: {long}\r\n")), Err(Refusal::Host));
+        let (zeros, spaces) = ("0".repeat(2000), " ".repeat(2000));
+        assert_eq!(body(&format!("Host: x\r\nContent-Length: {zeros}\r\n")), Err(Refusal::ContentLength));
+        let encoding = format!("Host: x\r\nTransfer-Encoding: {spaces}chunked\r\n");
+        assert_eq!(body(&encoding), Err(Refusal::TransferEncoding));
+    }
+
+    #[test]
+    fn the_longest_line_that_is_read_is_the_same_whole_and_in_pieces() {
+        for length in LONGEST_READ - 2..=LONGEST_READ + 2 {
+            let host = format!("Host: {}\r\n", "x".repeat(length - "Host: \r\n".len()));
+            let expected = if length <= LONGEST_READ { Ok(BodyLength::Bytes(0)) } else { Err(Refusal::Host) };
+            assert_eq!(body(&host), expected, "{length}");
+        }
     }
 }

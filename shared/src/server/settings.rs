@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU64;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -13,7 +14,12 @@ use super::TlsSettings;
 pub struct ServerSettings {
     /// The address to listen on; loopback unless told otherwise.
     pub listen: SocketAddr,
-    /// How long requests in flight may take after a signal to end.
+    /// How long after a signal to end it still accepts connections, while it says that it is not ready.
+    ///
+    /// At most half of [`Self::drain_timeout_seconds`], of which it is a part.
+    #[serde(default)]
+    pub shutdown_delay_seconds: u64,
+    /// How long after a signal to end everything may take; what is not done by then is cut off.
     pub drain_timeout_seconds: NonZeroU64,
     /// Serves https where it is set, http otherwise.
     #[serde(default)]
@@ -21,6 +27,18 @@ pub struct ServerSettings {
 }
 
 impl ServerSettings {
+    /// How long after a signal to end everything may take.
+    #[must_use]
+    pub fn drain_timeout(&self) -> Duration {
+        Duration::from_secs(self.drain_timeout_seconds.get())
+    }
+
+    /// How long after a signal to end it still accepts connections.
+    #[must_use]
+    pub fn shutdown_delay(&self) -> Duration {
+        Duration::from_secs(self.shutdown_delay_seconds).min(self.drain_timeout() / 2)
+    }
+
     /// The base URL for a client on this machine, without a trailing slash; for a program that asks after itself.
     #[must_use]
     pub fn local_url(&self) -> String {

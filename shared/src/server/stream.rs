@@ -2,13 +2,19 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::connection::Peer;
 use super::deadline::Deadline;
 use super::framing::Framing;
+use super::head::Refusal;
+use super::held::Held;
 use super::limits::Limits;
+use super::progress::Reached;
+use super::refusal::{Grounds, is_library_answer};
 
 /// What the HTTP library reads in place of a head that it must not see.
 ///
@@ -19,21 +25,35 @@ const NO_HEAD: &[u8] = b"\0\r\n\r\n";
 #[derive(Debug)]
 pub(super) struct PeerStream<I> {
     io: I,
+    peer: Arc<Peer>,
     framing: Framing,
+    /// Until the first head has come.
+    first_head: Option<Deadline>,
     body: Deadline,
     write: Deadline,
-    /// Once a head was refused: what is left to be read of [`NO_HEAD`], and after it the end.
-    refused: Option<&'static [u8]>,
+    refused: Option<Refused>,
+    held: Option<Held>,
+}
+
+/// A head that the library does not see.
+#[derive(Debug)]
+struct Refused {
+    reason: Refusal,
+    /// What is left to be read of [`NO_HEAD`], and after it the end.
+    left: &'static [u8],
 }
 
 impl<I> PeerStream<I> {
-    pub(super) fn new(io: I, limits: &Limits) -> Self {
+    pub(super) fn new(io: I, peer: Arc<Peer>, limits: &Limits) -> Self {
         Self {
             io,
             framing: Framing::new(limits.max_header_bytes),
-            body: Deadline::new(limits.body_timeout),
-            write: Deadline::new(limits.write_timeout),
+            first_head: Some(Deadline::at(peer.first_head_by)),
+            body: Deadline::after(limits.body_timeout),
+            write: Deadline::after(limits.write_timeout),
             refused: None,
+            held: None,
+            peer,
         }
     }
 
@@ -42,13 +62,84 @@ impl<I> PeerStream<I> {
         self.framing.has_unread()
     }
 
-    pub(super) fn into_inner(self) -> I {
-        self.io
+    /// Why the library refused a head.
+    pub(super) fn grounds(&self) -> Grounds {
+        let refusal = self.refused.as_ref().map(|refused| refused.reason);
+        Grounds { refusal, by_request_line: self.framing.is_large_by_request_line() }
+    }
+
+    /// What is underneath, and what the library wrote last if that was held back.
+    pub(super) fn into_parts(self) -> (I, Option<Held>) {
+        (self.io, self.held)
+    }
+
+    /// Counts a peer that took too long.
+    fn in_time<T>(&self, waited: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if waited.is_ready() {
+            self.peer.counts.add_timed_out();
+        }
+        waited
     }
 
     /// Stands between every write and the peer.
-    fn in_time<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if written.is_pending() { self.write.poll_missed(context) } else { written }
+    fn written<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            return written;
+        }
+        let waited = self.write.poll_missed(context);
+        self.in_time(waited)
+    }
+
+    /// How the peer's slowness ends a wait for its bytes.
+    fn unread(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let waited = if let Some(first_head) = &mut self.first_head {
+            first_head.poll_missed(context)
+        } else if self.framing.is_in_body() {
+            self.body.poll_missed(context)
+        } else {
+            return Poll::Pending;
+        };
+        self.in_time(waited)
+    }
+
+    /// Follows what has come, and says how much of it the library may see.
+    fn follow(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let seen = match self.framing.follow(bytes) {
+            Ok(()) => bytes.len(),
+            Err(refused) => {
+                self.refused = Some(Refused { reason: refused.reason, left: NO_HEAD });
+                refused.after
+            }
+        };
+        if !self.framing.is_in_body() {
+            self.body.met();
+        }
+        if self.first_head.is_some() && self.framing.has_head() {
+            self.first_head = None;
+            if !self.peer.unfinished.finish() {
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
+        }
+        self.peer.progress.reach(if self.framing.is_in_head() {
+            Reached::PartOfHead
+        } else if self.framing.has_head() || self.framing.has_unread() {
+            Reached::Head
+        } else {
+            Reached::Nothing
+        });
+        Ok(seen)
+    }
+}
+
+impl<I: AsyncWrite + Unpin> PeerStream<I> {
+    /// Writes what was held back, once it turned out not to be the last.
+    fn poll_release(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(held) = &mut self.held {
+            let written = held.poll_write(Pin::new(&mut self.io), context);
+            ready!(self.written(context, written))?;
+            self.held = None;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -62,22 +153,12 @@ impl<I: AsyncRead + Unpin> AsyncRead for PeerStream<I> {
         let before = buffer.filled().len();
         if this.refused.is_none() {
             if Pin::new(&mut this.io).poll_read(context, buffer)?.is_pending() {
-                return if this.framing.is_in_body() {
-                    this.body.poll_missed(context)
-                } else {
-                    Poll::Pending
-                };
+                return this.unread(context);
             }
-            if let Err(refused) = this.framing.follow(buffer.filled().get(before..).unwrap_or_default()) {
-                tracing::debug!(reason = %refused.reason, "refused a request for its form");
-                buffer.set_filled(before + refused.after);
-                this.refused = Some(NO_HEAD);
-            }
-            if !this.framing.is_in_body() {
-                this.body.met();
-            }
+            let seen = this.follow(buffer.filled().get(before..).unwrap_or_default())?;
+            buffer.set_filled(before + seen);
         }
-        if let Some(left) = &mut this.refused {
+        if let Some(Refused { left, .. }) = &mut this.refused {
             let (now, later) = left.split_at(left.len().min(buffer.remaining()));
             buffer.put_slice(now);
             *left = later;
@@ -92,8 +173,13 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for PeerStream<I> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_release(context))?;
+        if is_library_answer(bytes) {
+            self.held = Some(Held::new(bytes));
+            return Poll::Ready(Ok(bytes.len()));
+        }
         let written = Pin::new(&mut self.io).poll_write(context, bytes);
-        self.in_time(context, written)
+        self.written(context, written)
     }
 
     fn poll_write_vectored(
@@ -101,8 +187,12 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for PeerStream<I> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let [bytes] = slices {
+            return self.poll_write(context, bytes);
+        }
+        ready!(self.poll_release(context))?;
         let written = Pin::new(&mut self.io).poll_write_vectored(context, slices);
-        self.in_time(context, written)
+        self.written(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -110,16 +200,23 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for PeerStream<I> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.held.as_mut().is_some_and(|held| !held.may_be_last(context)) {
+            ready!(self.poll_release(context))?;
+        }
         let flushed = Pin::new(&mut self.io).poll_flush(context);
         if flushed.is_ready() {
             // All that waited to be sent has been taken.
             self.write.met();
         }
-        self.in_time(context, flushed)
+        self.written(context, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.held.is_some() {
+            // It was the last; whoever has the connection next writes it, or what takes its place.
+            return Poll::Ready(Ok(()));
+        }
         let shut = Pin::new(&mut self.io).poll_shutdown(context);
-        self.in_time(context, shut)
+        self.written(context, shut)
     }
 }

@@ -2,21 +2,27 @@
 
 mod form;
 mod limits;
+mod order;
 mod shutdown;
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Limits, Server};
+use super::connection::{Peer, Terms, serve_connection};
+use super::progress::Progress;
+use super::room::Room;
+use super::{ConnectionCounts, Limits, Server, Tls};
 
 /// How long anything may take that should happen at once.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,17 +30,61 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Running {
     address: SocketAddr,
     shutdown: CancellationToken,
+    counts: Arc<ConnectionCounts>,
     end: JoinHandle<()>,
 }
 
 /// Serves [`answer`] on a free port.
 async fn spawn(limits: Limits) -> Running {
+    spawn_with(|server| server.limits = limits).await
+}
+
+/// The same, with further changes.
+async fn spawn_with(change: impl FnOnce(&mut Server)) -> Running {
     let mut server = Server::bind_address((Ipv4Addr::LOCALHOST, 0).into(), None).await.unwrap();
     server.drain_timeout = Duration::from_millis(500);
-    server.limits = limits;
-    let (address, shutdown) = (server.address(), CancellationToken::new());
+    change(&mut server);
+    let (address, shutdown, counts) = (server.address(), CancellationToken::new(), server.counts());
     let end = tokio::spawn(server.serve(tower::service_fn(answer), shutdown.clone()));
-    Running { address, shutdown, end }
+    Running { address, shutdown, counts, end }
+}
+
+/// One connection that is no socket, so that a paused clock tells how long it lasts.
+struct Paused {
+    stream: DuplexStream,
+    begin: Instant,
+    shutdown: CancellationToken,
+    drain: CancellationToken,
+    counts: Arc<ConnectionCounts>,
+    end: JoinHandle<()>,
+}
+
+/// Serves [`answer`] on one connection, under a clock that the test has paused.
+fn serve_paused(limits: Limits, tls: Option<Tls>) -> Paused {
+    let (stream, io) = tokio::io::duplex(4096);
+    let (begin, counts, mut end) = (Instant::now(), Arc::<ConnectionCounts>::default(), None);
+    let terms = Terms { tls, limits, shutdown: CancellationToken::new(), drain: CancellationToken::new() };
+    let (shutdown, drain) = (terms.shutdown.clone(), terms.drain.clone());
+    Room::new(&limits, Arc::clone(&counts)).enter(|unfinished| {
+        let (counts, first_head_by) = (Arc::clone(&counts), begin + limits.header_timeout);
+        let peer = Peer { first_head_by, unfinished, progress: Progress::default(), counts };
+        let serving = serve_connection(io, Arc::new(peer), terms, tower::service_fn(answer));
+        end.insert(tokio::spawn(serving)).abort_handle()
+    });
+    Paused { stream, begin, shutdown, drain, counts, end: end.unwrap() }
+}
+
+impl Paused {
+    async fn send(&mut self, text: &str) {
+        self.stream.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    /// What comes back until the server closes, and when that is.
+    async fn until_closed(&mut self) -> (String, Duration) {
+        let mut answer = Vec::new();
+        self.stream.read_to_end(&mut answer).await.unwrap();
+        (String::from_utf8_lossy(&answer).into_owned(), self.begin.elapsed())
+    }
 }
 
 /// Says what was asked for, and does it by the path.

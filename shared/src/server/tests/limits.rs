@@ -7,24 +7,27 @@ const GET: &str = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 /// A limit that a test waits for, and by which a peer that does its part is not caught.
 const SHORT: Duration = Duration::from_millis(300);
 
-/// Sends one of these bytes again and again, at a pace that is no pause, until the server closes.
-async fn trickle(stream: &mut TcpStream, byte: u8) {
-    let sending = async {
-        while stream.write_all(&[byte]).await.is_ok() {
-            tokio::time::sleep(SHORT / 10).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, sending).await.expect("the server closes");
+/// How exactly a paused clock tells when something happened: to the tick of a timer, or a few.
+const EXACTLY: Duration = Duration::from_millis(5);
+
+/// Sends one of these bytes again and again, at a pace that is no pause, until the server closes; says when that is.
+async fn trickle(connection: &mut Paused, byte: u8) -> Duration {
+    while connection.stream.write_all(&[byte]).await.is_ok() {
+        tokio::time::sleep(SHORT / 10).await;
+        assert!(connection.begin.elapsed() < 100 * SHORT, "the server closes");
+    }
+    connection.begin.elapsed()
 }
 
 #[tokio::test]
 async fn peers_that_do_not_finish_a_head_are_gone_in_time_and_nobody_else_notices() {
     let server = spawn(Limits { header_timeout: SHORT, ..Limits::default() }).await;
+    let begin = std::time::Instant::now();
     let mut silent = Vec::new();
     for index in 0..100 {
         let mut stream = server.connect().await;
-        let begun = ["", "G", "GET / HTTP/1.1\r\nHos", "GET / HTTP/1.1\r\nHost: x\r\n"][index % 4];
-        stream.write_all(begun.as_bytes()).await.unwrap();
+        let part = ["", "G", "GET / HTTP/1.1\r\nHos", "GET / HTTP/1.1\r\nHost: x\r\n"][index % 4];
+        stream.write_all(part.as_bytes()).await.unwrap();
         silent.push(stream);
     }
     let answer = server.exchange(b"GET / HTTP/1.0\r\n\r\n").await;
@@ -32,53 +35,117 @@ async fn peers_that_do_not_finish_a_head_are_gone_in_time_and_nobody_else_notice
     for stream in &mut silent {
         assert_eq!(until_closed(stream).await, "");
     }
+    // Well before the limit that is the default.
+    assert!(begin.elapsed() < Limits::default().header_timeout);
+    assert_eq!(server.counts.timed_out(), 100);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
+async fn a_head_has_its_time_and_no_more() {
+    let limits = Limits { header_timeout: SHORT, ..Limits::default() };
+    for begun in ["", "\r\n", "G", "GET / HTTP/1.1\r\nHos", "GET / HTTP/1.1\r\nHost: x\r\n"] {
+        let mut connection = serve_paused(limits, None);
+        connection.send(begun).await;
+        let (answer, time) = connection.until_closed().await;
+        assert!(answer.is_empty() && time >= SHORT && time < SHORT + EXACTLY, "{begun:?}: {time:?} {answer}");
+        assert_eq!(connection.counts.timed_out(), 1, "{begun:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn single_bytes_buy_no_time_for_a_head() {
-    let server = spawn(Limits { header_timeout: SHORT, ..Limits::default() }).await;
-    let mut stream = server.connect().await;
-    stream.write_all(b"GET /").await.unwrap();
-    trickle(&mut stream, b'x').await;
+    let mut connection = serve_paused(Limits { header_timeout: SHORT, ..Limits::default() }, None);
+    connection.send("GET /").await;
+    let time = trickle(&mut connection, b'x').await;
+    assert!(time >= SHORT && time < 2 * SHORT, "{time:?}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
+async fn the_handshake_and_the_first_head_share_one_time() {
+    let (tls, connector) = tls();
+    let limits = Limits { header_timeout: SHORT, ..Limits::default() };
+    let mut connection = serve_paused(limits, Some(tls.clone()));
+    assert_eq!(connection.until_closed().await.0, "");
+    assert!(connection.begin.elapsed() < SHORT + EXACTLY, "{:?}", connection.begin.elapsed());
+
+    let Paused { stream, begin, counts, .. } = serve_paused(limits, Some(tls));
+    tokio::time::sleep(SHORT / 3 * 2).await;
+    let mut stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
+    stream.write_all(b"GET / HT").await.unwrap();
+    let _ = stream.read_to_end(&mut Vec::new()).await;
+    assert!(begin.elapsed() >= SHORT && begin.elapsed() < SHORT + EXACTLY, "{:?}", begin.elapsed());
+    assert_eq!(counts.timed_out(), 1);
+}
+
+/// A server's end of TLS, and a client's that trusts it.
+fn tls() -> (Tls, tokio_rustls::TlsConnector) {
+    let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let certificate = issued.cert.der().clone();
+    let key = rustls_pki_types::PrivatePkcs8KeyDer::from(issued.signing_key.serialize_der());
+    let server = crate::server::ServerCertificate::new(vec![certificate.clone()], key.into());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let client = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    (Tls(server.acceptor().unwrap()), Arc::new(client).into())
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_on_which_no_next_request_comes_is_closed() {
-    let server = spawn(Limits { header_timeout: SHORT, ..Limits::default() }).await;
-    let mut stream = server.connect().await;
-    for pause in [Duration::ZERO, SHORT / 3] {
+    let mut connection = serve_paused(Limits { header_timeout: SHORT, ..Limits::default() }, None);
+    for pause in [Duration::ZERO, SHORT / 3 * 2] {
         tokio::time::sleep(pause).await;
-        stream.write_all(GET.as_bytes()).await.unwrap();
+        connection.send(GET).await;
     }
-    assert_eq!(statuses(&until_closed(&mut stream).await), ["200", "200"]);
+    let (answers, time) = connection.until_closed().await;
+    assert_eq!(statuses(&answers), ["200", "200"]);
+    let expected = SHORT / 3 * 2 + SHORT;
+    assert!(time >= expected && time < expected + EXACTLY, "{time:?}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn single_bytes_buy_no_time_for_a_body() {
-    let server = spawn(Limits { body_timeout: SHORT, linger: SHORT, ..Limits::default() }).await;
+    let limits = Limits { body_timeout: SHORT, linger: SHORT, ..Limits::default() };
     for (framing, byte) in [("Content-Length: 100000", b'x'), ("Transfer-Encoding: chunked", b'0')] {
-        let mut stream = server.connect().await;
-        stream
-            .write_all(format!("POST / HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n").as_bytes())
-            .await
-            .unwrap();
-        trickle(&mut stream, byte).await;
+        let mut connection = serve_paused(limits, None);
+        connection.send(&format!("POST / HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n")).await;
+        let time = trickle(&mut connection, byte).await;
+        assert!(time >= SHORT && time < 3 * SHORT, "{framing}: {time:?}");
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_time_for_a_body_is_not_that_for_its_answer_and_is_whole_for_each() {
-    let server = spawn(Limits { body_timeout: SHORT, ..Limits::default() }).await;
-    let mut stream = server.connect().await;
+    // The answer alone takes two thirds of it.
+    let mut connection = serve_paused(Limits { body_timeout: SHORT, ..Limits::default() }, None);
     for _ in 0..3 {
-        stream.write_all(b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na").await.unwrap();
-        tokio::time::sleep(SHORT / 2).await;
-        stream.write_all(b"b").await.unwrap();
+        connection.send("POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na").await;
+        tokio::time::sleep(SHORT / 3 * 2).await;
+        connection.send("b").await;
         let mut answer = vec![0; 1024];
-        let length = stream.read(&mut answer).await.unwrap();
+        let length = connection.stream.read(&mut answer).await.unwrap();
         let answer = String::from_utf8_lossy(&answer[..length]);
         assert!(answer.ends_with("<POST /slow ab>"), "{answer}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_was_answered_early_is_not_listened_to_for_ever() {
+    let limits = Limits { linger_bytes: 100_000, ..Limits::default() };
+    let mut connection = serve_paused(limits, None);
+    connection.send("POST /unread HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+    let mut sent = 0;
+    let chunk = format!("1000\r\n{}\r\n", "x".repeat(4096));
+    while connection.stream.write_all(chunk.as_bytes()).await.is_ok() {
+        sent += chunk.len();
+        assert!(sent < 10 * limits.linger_bytes, "it still reads");
+    }
+    assert!(sent > limits.linger_bytes / 2, "{sent}");
+    assert_eq!(statuses(&connection.until_closed().await.0), ["200"]);
 }
 
 #[tokio::test]
@@ -102,15 +169,81 @@ async fn peers_that_ask_and_do_not_read_are_cut_off() {
 }
 
 #[tokio::test]
-async fn a_connection_beyond_the_most_waits_for_one_to_end() {
+async fn where_there_is_no_room_the_oldest_connection_without_a_request_makes_some() {
+    let server = spawn(Limits { max_connections: 3, ..Limits::default() }).await;
+    let mut kept = server.connect().await;
+    ask(&mut kept).await;
+    let (mut oldest, mut younger) = (server.connect().await, server.connect().await);
+    oldest.write_all(b"GET / HTTP/1.1\r\nHost: ").await.unwrap();
+    younger.write_all(b"GET / HTTP/1.1\r\nHost: ").await.unwrap();
+    until(|| server.counts.open() == 3).await;
+    let begin = std::time::Instant::now();
+    let answer = server.exchange(b"GET / HTTP/1.0\r\n\r\n").await;
+    assert!(answer.ends_with("<GET / >"), "{answer}");
+    assert!(begin.elapsed() < Limits::default().header_timeout);
+    assert_eq!(server.counts.displaced(), 1);
+    // Reset or closed, whichever comes first.
+    assert_eq!(oldest.read_to_end(&mut Vec::new()).await.unwrap_or(0), 0);
+    // The others are untouched.
+    ask(&mut kept).await;
+    younger.write_all(b"x\r\nConnection: close\r\n\r\n").await.unwrap();
+    assert!(until_closed(&mut younger).await.ends_with("<GET / >"));
+}
+
+#[tokio::test]
+async fn a_connection_beyond_the_most_waits_where_all_are_in_use() {
     let server = spawn(Limits { max_connections: 2, ..Limits::default() }).await;
-    let (first, _second) = (server.connect().await, server.connect().await);
-    // So that both have been accepted.
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    let (mut first, mut second) = (server.connect().await, server.connect().await);
+    ask(&mut first).await;
+    ask(&mut second).await;
     let mut third = server.connect().await;
     third.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
     let mut byte = [0];
     assert!(tokio::time::timeout(Duration::from_millis(200), third.read(&mut byte)).await.is_err());
+    ask(&mut second).await;
     drop(first);
     assert!(until_closed(&mut third).await.ends_with("<GET / >"));
+    assert_eq!(server.counts.displaced(), 0);
+}
+
+#[tokio::test]
+async fn connections_are_counted_while_they_are_open() {
+    let server = spawn_with(|server| server.limits.max_connections = 16).await;
+    let mut streams = Vec::new();
+    for _ in 0..3 {
+        let mut stream = server.connect().await;
+        ask(&mut stream).await;
+        streams.push(stream);
+    }
+    assert_eq!(server.counts.open(), 3);
+    drop(streams);
+    until(|| server.counts.open() == 0).await;
+    assert_eq!((server.counts.refused(), server.counts.timed_out(), server.counts.displaced()), (0, 0, 0));
+}
+
+#[tokio::test]
+async fn a_listener_beside_the_services_own_takes_none_of_its_room() {
+    let server = Server::bind_address((Ipv4Addr::LOCALHOST, 0).into(), None).await.unwrap();
+    assert!(Room::new(&server.limits, Arc::default()).is_shared());
+    let few = server.for_few();
+    assert_eq!(few.limits.max_connections, 16);
+    assert!(!Room::new(&few.limits, Arc::default()).is_shared());
+}
+
+/// One request on a connection that stays open.
+async fn ask(stream: &mut TcpStream) {
+    stream.write_all(GET.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"<GET / >") {
+        assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "{}", String::from_utf8_lossy(&answer));
+    }
+}
+
+async fn until(reached: impl Fn() -> bool) {
+    let waiting = async {
+        while !reached() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.expect("it comes to that");
 }

@@ -1,0 +1,45 @@
+//! Answers come in the order of their requests.
+
+use super::*;
+
+#[tokio::test]
+async fn a_thousand_requests_at_once_are_answered_each_with_its_own_and_in_order() {
+    let server = spawn(Limits::default()).await;
+    let (mut requests, mut expected) = (String::new(), Vec::new());
+    for number in 0..1000 {
+        let body = format!("body {number}");
+        let (request, answer) = match number % 4 {
+            0 => (format!("GET /{number} HTTP/1.1\r\nHost: x\r\n\r\n"), format!("<GET /{number} >")),
+            1 => (
+                format!("PUT /{number} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len()),
+                format!("<PUT /{number} {body}>"),
+            ),
+            2 => (
+                format!(
+                    "POST /{number} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n\
+                     {:x}\r\n{body}\r\n0\r\n\r\n",
+                    body.len()
+                ),
+                format!("<POST /{number} {body}>"),
+            ),
+            _ => (
+                format!("DELETE /{number} HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "y".repeat(1500)),
+                format!("<DELETE /{number} >"),
+            ),
+        };
+        requests.push_str(&request);
+        expected.push(answer);
+    }
+    requests.push_str("GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    expected.push("<GET /last >".to_owned());
+    let (mut reader, mut writer) = server.connect().await.into_split();
+    let sending = tokio::spawn(async move { writer.write_all(requests.as_bytes()).await.map(|()| writer) });
+    let mut answers = Vec::new();
+    tokio::time::timeout(PATIENCE, reader.read_to_end(&mut answers)).await.expect("it ends").unwrap();
+    let _open_until_now = sending.await.unwrap().unwrap();
+    let answers = String::from_utf8(answers).unwrap();
+    let bodies: Vec<_> =
+        answers.split("\r\n\r\n").skip(1).map(|rest| rest.split("HTTP/1.1").next().unwrap()).collect();
+    assert_eq!(bodies, expected);
+    assert!(statuses(&answers).iter().all(|status| *status == "200"));
+}
