@@ -1,5 +1,7 @@
 //! The one HTTP client: every request that leaves a service of this workspace goes through it.
 
+mod clock;
+
 use std::error::Error;
 use std::io;
 use std::num::NonZeroU64;
@@ -11,6 +13,8 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy, Response, redirect};
 use serde::Deserialize;
+
+pub use clock::clock_offset;
 
 use crate::settings::KeyProblem;
 
