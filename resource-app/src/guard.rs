@@ -8,7 +8,6 @@
 //! - A [`Principal`] is attached to a request only by [`guard`]; where it was forgotten, an [`Authorized`] refuses.
 
 mod authorized;
-mod flood;
 mod open;
 mod record;
 mod records;

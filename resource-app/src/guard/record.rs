@@ -8,9 +8,9 @@ use std::fmt;
 use axum::extract::Request;
 use axum::response::Response;
 use http::StatusCode;
+use shared::flood::Admission;
 use tracing::Level;
 
-use super::flood::Admission;
 use super::verdict::{Identified, Verdict};
 use crate::authentication::Caller;
 use crate::error::Code;

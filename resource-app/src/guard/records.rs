@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use shared::flood::{Admission, FloodLimit};
 use shared::ids::ClientId;
 
-use super::flood::{Admission, FloodLimit};
 use crate::authorization::{AuthorizationSettings, ClientName, ListedClient};
 use crate::metrics::Metrics;
+
+/// How many records of one reason are written between two summaries, of requests without a valid token.
+const LINES: u64 = 20;
 
 /// What the records of all requests share.
 #[derive(Debug)]
@@ -20,7 +23,7 @@ impl Records {
     /// Records that call apps as the settings do, and are counted in these metrics.
     pub(crate) fn new(settings: &AuthorizationSettings, metrics: Metrics) -> Self {
         let name = |client: &ListedClient| (client.client_id, client.name.clone());
-        Self { names: settings.clients.iter().map(name).collect(), metrics, flood: FloodLimit::default() }
+        Self { names: settings.clients.iter().map(name).collect(), metrics, flood: FloodLimit::new(LINES) }
     }
 
     /// Says how many records were left out since the last time, where any were.
