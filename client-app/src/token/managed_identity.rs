@@ -8,8 +8,7 @@ mod error;
 mod retry;
 
 use http::header;
-use reqwest::Client;
-use shared::http_client::read_body;
+use shared::http_client::{HttpClient, read_body};
 use shared::ids::{AppIdUri, ClientId, ObjectId};
 use tokio::time::Instant;
 use url::Position;
@@ -45,7 +44,7 @@ pub struct ManagedIdentity {
     pub resource: AppIdUri,
     /// A client that goes through no proxy and gives a connection up after seconds: where there is no such endpoint,
     /// nothing answers at all. [`shared::http_client::metadata_client`] makes one.
-    pub http: Client,
+    pub http: HttpClient,
 }
 
 impl ManagedIdentity {
