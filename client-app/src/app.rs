@@ -1,11 +1,11 @@
 //! The web service as a whole: bound, then run until it is told to end.
 
-use axum::Router;
 use shared::server::Server;
 use tokio_util::sync::CancellationToken;
 
 use crate::Settings;
-use crate::web;
+use crate::resource_client::ResourceClient;
+use crate::web::{self, FailureLog};
 
 pub use shared::server::BindError as StartError;
 
@@ -16,7 +16,7 @@ pub use shared::server::BindError as StartError;
 #[derive(Debug)]
 pub struct ClientApp {
     server: Server,
-    routes: Router,
+    client: ResourceClient,
 }
 
 impl ClientApp {
@@ -27,14 +27,13 @@ impl ClientApp {
     pub async fn bind(settings: Settings) -> Result<Self, StartError> {
         let client = settings.resource_client()?;
         let server = Server::bind(&settings.server).await?;
-        let local = server.address().ip().is_loopback();
-        if !local {
+        if !server.address().ip().is_loopback() {
             tracing::warn!(
                 listen = %server.address(),
                 "listening beyond this machine without authentication: whoever gets here acts with this client's token"
             );
         }
-        Ok(Self { routes: web::routes(client, local), server })
+        Ok(Self { server, client })
     }
 
     /// The base URL for a client on this machine, without a trailing slash.
@@ -43,9 +42,17 @@ impl ClientApp {
         self.server.url()
     }
 
-    /// Serves until `shutdown`, then lets the requests in flight finish.
+    /// Serves until `shutdown`, then lets the requests in flight finish. Those that wait for a token are answered with
+    /// 503 at once: an authority that is slow must not hold up the end.
     pub async fn run(self, shutdown: CancellationToken) {
-        tracing::info!(url = self.server.url(), "serving");
-        self.server.serve(self.routes, shutdown).await;
+        let Self { server, client } = self;
+        let (local, log) = (server.address().ip().is_loopback(), FailureLog::new());
+        let routes = web::routes(client.until(shutdown.clone()), local, log.clone());
+        tracing::info!(url = server.url(), "serving");
+        tokio::select! {
+            () = server.serve(routes, shutdown) => (),
+            () = log.sum_up_for_ever() => (),
+        }
+        log.sum_up();
     }
 }

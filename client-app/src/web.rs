@@ -2,15 +2,16 @@
 
 mod client;
 mod failure;
+mod failure_log;
 mod health;
 mod resources;
 
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use shared::correlation::REQUEST_ID;
@@ -20,6 +21,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 
 use self::failure::Failure;
+use self::failure_log::Cause;
+pub(crate) use self::failure_log::FailureLog;
 use crate::resource_client::{Correlation, ResourceClient};
 
 /// The largest body of a request, in bytes: a resource's content of 64 KiB, however its JSON is spelled.
@@ -29,7 +32,7 @@ const MAX_BODY_BYTES: usize = 512 * 1024;
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// The routes. `local`: they are served on a loopback address.
-pub(crate) fn routes(client: ResourceClient, local: bool) -> Router {
+pub(crate) fn routes(client: ResourceClient, local: bool, log: FailureLog) -> Router {
     let routes = Router::new()
         .route("/api/resources", get(resources::list).post(resources::create))
         .route("/api/resources/{id}", get(resources::read).put(resources::replace).delete(resources::delete))
@@ -47,7 +50,7 @@ pub(crate) fn routes(client: ResourceClient, local: bool) -> Router {
         .layer(CatchPanicLayer::custom(|_| {
             Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error").into_response()
         }))
-        .layer(from_fn(recorded))
+        .layer(from_fn_with_state(log, recorded))
 }
 
 /// Refuses a `Host` that is not this machine's, since nothing else keeps web pages out.
@@ -69,7 +72,7 @@ async fn within_time(request: Request, next: Next) -> Response {
 }
 
 /// One record for each request, its id in the answer, and no store for any answer.
-async fn recorded(mut request: Request, next: Next) -> Response {
+async fn recorded(State(log): State<FailureLog>, mut request: Request, next: Next) -> Response {
     // The route and not the path: a path may hold anything.
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
     let is_probe = route.starts_with("/health/");
@@ -85,6 +88,9 @@ async fn recorded(mut request: Request, next: Next) -> Response {
     response.headers_mut().insert(REQUEST_ID, request_id.header_value());
     let (status, milliseconds) = (response.status().as_u16(), started.elapsed().as_secs_f64() * 1000.0);
     span.in_scope(|| {
+        if let Some(cause) = response.extensions().get::<Cause>() {
+            log.write(cause);
+        }
         // Probes come every few seconds, for ever.
         if is_probe {
             tracing::debug!(status, milliseconds, "answered");

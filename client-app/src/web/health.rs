@@ -27,8 +27,6 @@ pub(super) async fn live() -> Json<Health> {
 /// The resource is not asked: its own readiness is known where it runs, and taking this service out of rotation
 /// mends nothing there.
 pub(super) async fn ready(State(client): State<ResourceClient>) -> Result<Json<Health>, Failure> {
-    match tokio::time::timeout(TOKEN_WAIT, client.token_retriever().token()).await {
-        Ok(token) => token.map(|_| Json(Health { status: "ready" })).map_err(|error| Failure::from(&error)),
-        Err(_) => Err(Failure::new(http::StatusCode::SERVICE_UNAVAILABLE, "authority_unavailable")),
-    }
+    client.within(TOKEN_WAIT).token().await?;
+    Ok(Json(Health { status: "ready" }))
 }

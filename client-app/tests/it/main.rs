@@ -8,11 +8,17 @@
 
 mod certificate;
 mod faults;
+mod golden;
+mod limits;
+mod lost_connections;
 mod managed_identity;
+mod parallel;
 mod peer;
 mod program;
+mod proxy;
 mod raw_peer;
 mod renewal;
 mod resource_client;
+mod serving;
 mod token;
 mod web;
