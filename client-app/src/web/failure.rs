@@ -32,7 +32,8 @@ impl Failure {
     }
 
     fn caused_by(status: StatusCode, cause: Cause) -> Self {
-        Self { cause: Some(Box::new(cause.clone())), ..Self::new(status, cause.code) }
+        let code = cause.code;
+        Self { cause: Some(Box::new(cause)), ..Self::new(status, code) }
     }
 }
 

@@ -23,8 +23,7 @@ async fn shows(name: &str, peers: &Peers, more: &[(&str, &str)], arguments: &[&s
     let output = command.stdin(Stdio::null()).output().await.unwrap();
     let (printed, said) = (text(output.stdout), text(output.stderr));
     // Lines of the log have the time in them; they are no promise.
-    let said: String =
-        said.lines().filter(|line| !line.starts_with('{')).map(|line| format!("{line}\n")).collect();
+    let said: String = said.split_inclusive('\n').filter(|line| !line.starts_with('{')).collect();
     let code = output.status.code().unwrap();
     let shown = format!(
         "$ client-app {}\nexit code: {code}\n-- stdout\n{printed}-- stderr\n{said}",

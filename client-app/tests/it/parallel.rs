@@ -37,7 +37,7 @@ async fn a_thousand_calls_that_are_refused_at_once_cost_one_token_request() {
         _ => page(),
     });
     let settings = peers.settings_with(&[("HTTP_CLIENT__TIMEOUT_SECONDS", "60")]);
-    let client = settings.resource_client().unwrap().within(Duration::from_secs(60));
+    let client = settings.resource_client().unwrap().within(Duration::from_mins(1));
     client.token().await.unwrap();
     let mut running = JoinSet::new();
     for _ in 0..CALLS {

@@ -271,7 +271,7 @@ async fn every_error_of_a_call_names_its_request_and_its_trace() {
         Scripted::new(500, ""),
         Scripted::new(200, "malformed"),
         Scripted::json(200, "{").breaking_off(),
-        page().after(Duration::from_secs(60)),
+        page().after(Duration::from_mins(1)),
     ] {
         peers.resource.answers(scripted);
         let error = client.list(&Paging::default()).await.unwrap_err().to_string();

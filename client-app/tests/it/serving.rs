@@ -14,7 +14,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::peer::{Peers, Scripted, shows_no_canary};
 
 /// How long a program may take for anything.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The program while it serves; killed when it is dropped.
 struct Program {
