@@ -11,7 +11,7 @@ use azure_core::credentials::{Secret, TokenCredential};
 use azure_core::http::headers::Headers;
 use azure_core::http::{AsyncRawResponse, ClientOptions, HttpClient, Request, StatusCode, Transport};
 use azure_identity::{ClientSecretCredential, ClientSecretCredentialOptions};
-use client_app::token::{HttpClient, TokenRequest, TokenRetriever, Version};
+use client_app::token::{self, TokenRequest, TokenRetriever, Version};
 use criterion::{Criterion, criterion_group};
 use http::HeaderValue;
 use serde_json::Value;
@@ -56,7 +56,7 @@ async fn retriever() -> (TokenRetriever, Authority) {
     let tenant = authority.tenant().await.unwrap();
     let api = tenant.application("api").unwrap().role("Read").unwrap();
     let client = tenant.client("caller").unwrap().grant(&api, "Read").unwrap();
-    let http = HttpClient::trusting(authority.ca_certificate_pem()).unwrap();
+    let http = token::HttpClient::trusting(authority.ca_certificate_pem()).unwrap();
     let request = TokenRequest {
         authority: tenant.authority(),
         client_id: client.client_id(),
