@@ -100,8 +100,9 @@ impl<'c> Call<'c> {
     }
 
     async fn exchange(&self, request: Request) -> Result<Answer, ResourceError> {
-        let response = self.client.http.execute(request).await.map_err(|error| self.unreachable(error))?;
-        let (status, headers) = (response.status(), response.headers().clone());
+        let mut response =
+            self.client.http.execute(request).await.map_err(|error| self.unreachable(error))?;
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let body = http_client::read_body(response, MAX_BODY_BYTES)
             .await
             .map_err(|source| ResourceError::Body { status, ids: self.ids(), source })?;
