@@ -2,15 +2,15 @@
 
 use std::net::SocketAddr;
 
-use axum::Router;
 use shared::metrics::UPKEEP_INTERVAL;
 use shared::server::{BindError, Server};
 use shared::settings::SettingsError;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
-use crate::token::TokenRetriever;
-use crate::{Settings, expiry, web};
+use crate::resource_client::ResourceClient;
+use crate::web::{self, FailureLog, Observers};
+use crate::{Settings, expiry};
 
 /// The web service of the middle tier.
 ///
@@ -19,11 +19,9 @@ use crate::{Settings, expiry, web};
 #[derive(Debug)]
 pub struct ClientApp {
     server: Server,
-    routes: Router,
+    client: ResourceClient,
     metrics_server: Option<Server>,
     metrics: Metrics,
-    retriever: TokenRetriever,
-    ending: CancellationToken,
 }
 
 /// Why the web service cannot start.
@@ -50,17 +48,14 @@ impl ClientApp {
         let client = settings.resource_client()?;
         let server = Server::bind(&settings.server).await?;
         let metrics_server = settings.metrics.bind().await?;
-        let local = server.address().ip().is_loopback();
-        if !local {
+        if !server.address().ip().is_loopback() {
             tracing::warn!(
                 listen = %server.address(),
                 "listening beyond this machine without authentication: whoever gets here acts with this client's token"
             );
         }
-        let (metrics, ending) = (Metrics::new(client.token_retriever().clone()), CancellationToken::new());
-        let retriever = client.token_retriever().clone();
-        let routes = web::routes(client, metrics.clone(), local, ending.clone());
-        Ok(Self { server, routes, metrics_server, metrics, retriever, ending })
+        let metrics = Metrics::new(client.token_retriever().clone());
+        Ok(Self { server, client, metrics_server, metrics })
     }
 
     /// The base URL for a client on this machine, without a trailing slash.
@@ -75,33 +70,40 @@ impl ClientApp {
         self.metrics_server.as_ref().map(Server::address)
     }
 
-    /// Serves until `shutdown`, then lets the requests in flight finish. From then on it is not ready.
+    /// Serves until `shutdown`, then lets the requests in flight finish. From then on it is not ready, and requests that
+    /// wait for a token are answered with 503 at once: an authority that is slow must not hold up the end.
     pub async fn run(self, shutdown: CancellationToken) {
         let metrics = self.metrics_address().map_or_else(|| "off".to_owned(), |address| address.to_string());
         tracing::info!(url = self.url(), metrics, "serving");
+        let Self { server, client, metrics_server, metrics } = self;
+        let (local, log) = (server.address().ip().is_loopback(), FailureLog::new());
+        let observers = Observers { metrics: metrics.clone(), log: log.clone() };
+        let retriever = client.token_retriever().clone();
+        let routes = web::routes(client.until(shutdown.clone()), observers, local, shutdown.clone());
         let background = CancellationToken::new();
-        let end = async {
-            shutdown.cancelled().await;
-            self.ending.cancel();
-        };
         let web = async {
-            self.server.serve(self.routes, shutdown.clone()).await;
+            server.serve(routes, shutdown).await;
             // Last, so that the end itself can be watched.
             background.cancel();
         };
         let watched = async {
-            if let Some(server) = self.metrics_server {
-                server.serve(self.metrics.routes(), background.clone()).await;
+            if let Some(server) = metrics_server {
+                server.serve(metrics.routes(), background.clone()).await;
             }
         };
-        let expiry = background.run_until_cancelled(expiry::watch(self.retriever.source().credentials()));
-        let _ = tokio::join!(end, web, watched, upkeep(&self.metrics, &background), expiry);
+        let beside = async {
+            let expiry = expiry::watch(retriever.source().credentials());
+            tokio::join!(upkeep(&metrics), log.sum_up_for_ever(), expiry)
+        };
+        let _ = tokio::join!(web, watched, background.run_until_cancelled(beside));
+        log.sum_up();
     }
 }
 
-async fn upkeep(metrics: &Metrics, end: &CancellationToken) {
+async fn upkeep(metrics: &Metrics) {
     let mut interval = tokio::time::interval(UPKEEP_INTERVAL);
-    while end.run_until_cancelled(interval.tick()).await.is_some() {
+    loop {
+        interval.tick().await;
         metrics.upkeep();
     }
 }

@@ -3,40 +3,52 @@
 //! A token goes to the configured origin alone: every URL is made by [`BaseUrl`], redirects are not followed,
 //! and nothing that the resource answers is ever used as an address.
 //!
-//! A refused token is replaced, and a call that is asked to wait is made again where that does no harm (`call`).
+//! A refused token is replaced, and a call that is asked to wait or whose connection is lost is made again where that
+//! does no harm (`attempts`). All of that together takes no longer than the client's limit (`call`).
 
+mod attempts;
 mod base_url;
 mod call;
 mod challenge;
 mod correlation;
 mod error;
 mod probe;
+mod redaction;
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use reqwest::{Client, RequestBuilder};
+use reqwest::RequestBuilder;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use shared::correlation::RequestId;
+use shared::http_client::HttpClient;
 use shared::json::Object;
 use shared::resource::{NewResource, Resource, ResourcePage};
 use shared::settings::SettingsError;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 use uuid::Uuid;
 
 pub use base_url::{BaseUrl, InvalidBaseUrl};
-pub use correlation::Correlation;
-pub use error::{Refused, ResourceError};
+pub use correlation::{CallIds, Correlation};
+pub use error::{Awaited, Refused, ResourceError};
 pub(crate) use probe::Probe;
 
 use call::Call;
 
 use crate::settings::ResourceSettings;
-use crate::token::TokenRetriever;
+use crate::token::{Token, TokenRetriever};
 
 /// The largest answer that is read, in bytes.
 ///
 /// A page holds at most 100 resources of 64 KiB; a page that is larger than this is asked for with a lower limit.
 const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
+
+/// How long a call may take in all, its repetitions and what it waits before them included.
+///
+/// Less than the 30 s that the web service gives its own callers, so that they learn what was wrong.
+const LIMIT: Duration = Duration::from_secs(25);
 
 /// The header that makes a repeated creation harmless.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -46,9 +58,12 @@ pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 pub struct ResourceClient {
     base_url: BaseUrl,
     retriever: TokenRetriever,
-    http: Client,
+    http: HttpClient,
     /// On whose behalf the calls are made; each is its own where it is absent.
     correlation: Option<Correlation>,
+    limit: Duration,
+    /// The process is to end: nothing is waited for any more.
+    ending: CancellationToken,
 }
 
 /// Which page of a list is wanted.
@@ -80,16 +95,44 @@ impl ResourceClient {
     pub fn new(
         settings: &ResourceSettings,
         retriever: TokenRetriever,
-        http: Client,
+        http: HttpClient,
     ) -> Result<Self, SettingsError> {
         settings.base_url.check_transport(settings.allow_plain_http)?;
-        Ok(Self { base_url: settings.base_url.clone(), retriever, http, correlation: None })
+        Ok(Self {
+            base_url: settings.base_url.clone(),
+            retriever,
+            http,
+            correlation: None,
+            limit: LIMIT,
+            ending: CancellationToken::new(),
+        })
     }
 
     /// A client whose calls belong to this request and its trace.
     #[must_use]
     pub fn on_behalf_of(&self, correlation: Correlation) -> Self {
         Self { correlation: Some(correlation), ..self.clone() }
+    }
+
+    /// A client whose calls take no longer than this, with the wait for a token and all repetitions; 25 s otherwise.
+    #[must_use]
+    pub fn within(&self, limit: Duration) -> Self {
+        Self { limit, ..self.clone() }
+    }
+
+    /// A client whose calls wait neither for a token nor for another try once this is cancelled. A call for which there
+    /// is a token is made all the same, and one that is under way goes on.
+    #[must_use]
+    pub fn until(&self, ending: CancellationToken) -> Self {
+        Self { ending, ..self.clone() }
+    }
+
+    /// A usable token, waited for as a call waits for it.
+    ///
+    /// # Errors
+    /// There is none, or not in time.
+    pub async fn token(&self) -> Result<Arc<Token>, ResourceError> {
+        Call::of(self).token().await
     }
 
     /// The retriever whose tokens this client sends.
@@ -167,22 +210,18 @@ impl ResourceClient {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Answer, ResourceError> {
-        let correlation = self.correlation.clone().unwrap_or_default();
-        let request = request.build().map_err(|error| ResourceError::Unreachable {
-            request_id: correlation.request_id().clone(),
-            source: error.without_url(),
-        })?;
-        let call = Call { http: &self.http, retriever: &self.retriever, correlation: &correlation };
+        let call = Call::of(self);
+        let request = request.build().map_err(|error| call.unreachable(error))?;
         call.send(&request).await
     }
 }
 
-/// A success as it came from the network.
+/// An answer as it came from the network.
 struct Answer {
     status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
-    request_id: RequestId,
+    correlation: Correlation,
 }
 
 impl Answer {
@@ -191,7 +230,7 @@ impl Answer {
     }
 
     fn malformed(&self) -> ResourceError {
-        ResourceError::Malformed { status: self.status, request_id: self.request_id.clone() }
+        ResourceError::Malformed { status: self.status, ids: self.correlation.ids() }
     }
 
     fn json<T: DeserializeOwned>(&self, status: StatusCode) -> Result<T, ResourceError> {

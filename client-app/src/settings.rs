@@ -6,10 +6,9 @@ mod managed_identity;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
-use reqwest::Client;
 use serde::Deserialize;
 use shared::azure_ad::{AZURE_VARIABLES, Authority, Instance, Version};
-use shared::http_client::{HttpClientSettings, http_client, metadata_client};
+use shared::http_client::{HttpClient, HttpClientSettings, metadata_client};
 use shared::ids::{AppIdUri, ClientId, Domain, TenantId};
 use shared::metrics::MetricsSettings;
 use shared::secret::{CertificatePassword, ClientSecret, IdentityHeader};
@@ -134,15 +133,15 @@ impl Settings {
     ///
     /// # Errors
     /// The file of certificate authorities is unusable.
-    pub fn http_client(&self) -> Result<Client, SettingsError> {
-        Ok(http_client(&self.http_client)?)
+    pub fn http_client(&self) -> Result<HttpClient, SettingsError> {
+        Ok(HttpClient::new(&self.http_client)?)
     }
 
     /// A retriever of this client's tokens for the resource.
     ///
     /// # Errors
     /// The credential is unusable, or a file that holds it.
-    pub fn token_retriever(&self, http: Client) -> Result<TokenRetriever, SettingsError> {
+    pub fn token_retriever(&self, http: HttpClient) -> Result<TokenRetriever, SettingsError> {
         Ok(TokenRetriever::new(self.token_source()?, http))
     }
 

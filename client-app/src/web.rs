@@ -2,6 +2,7 @@
 
 mod client;
 mod failure;
+mod failure_log;
 mod health;
 mod resources;
 
@@ -22,6 +23,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 
 use self::failure::Failure;
+use self::failure_log::Cause;
+pub(crate) use self::failure_log::FailureLog;
 use crate::metrics::Metrics;
 use crate::resource_client::{Correlation, ResourceClient};
 
@@ -31,10 +34,17 @@ const MAX_BODY_BYTES: usize = 512 * 1024;
 /// How long a request may take, with its body, a token request and the resource's answer.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
+/// What is told of requests: numbers of all, and lines of failures.
+#[derive(Debug, Clone)]
+pub(crate) struct Observers {
+    pub(crate) metrics: Metrics,
+    pub(crate) log: FailureLog,
+}
+
 /// The routes. `local`: they are served on a loopback address. `ending`: the service is about to end.
 pub(crate) fn routes(
     client: ResourceClient,
-    metrics: Metrics,
+    observers: Observers,
     local: bool,
     ending: CancellationToken,
 ) -> Router {
@@ -55,7 +65,7 @@ pub(crate) fn routes(
         .layer(CatchPanicLayer::custom(|_| {
             Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error").into_response()
         }))
-        .layer(from_fn_with_state(metrics, recorded))
+        .layer(from_fn_with_state(observers, recorded))
 }
 
 /// Refuses a `Host` that is not this machine's, since nothing else keeps web pages out.
@@ -77,7 +87,7 @@ async fn within_time(request: Request, next: Next) -> Response {
 }
 
 /// One record for each request and its numbers, its id in the answer, and no store for any answer.
-async fn recorded(State(metrics): State<Metrics>, mut request: Request, next: Next) -> Response {
+async fn recorded(State(observers): State<Observers>, mut request: Request, next: Next) -> Response {
     // The route and not the path: a path may hold anything.
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let method = method_label(request.method());
@@ -93,9 +103,12 @@ async fn recorded(State(metrics): State<Metrics>, mut request: Request, next: Ne
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(REQUEST_ID, request_id.header_value());
     let elapsed = started.elapsed();
-    metrics.request(method, &route, response.status(), elapsed);
+    observers.metrics.request(method, &route, response.status(), elapsed);
     let (status, milliseconds) = (response.status().as_u16(), elapsed.as_secs_f64() * 1000.0);
     span.in_scope(|| {
+        if let Some(cause) = response.extensions().get::<Cause>() {
+            observers.log.write(cause);
+        }
         // Probes come every few seconds, for ever.
         if is_probe {
             tracing::debug!(status, milliseconds, "answered");

@@ -6,8 +6,9 @@ mod resource;
 
 use std::io::Write;
 
-use reqwest::StatusCode;
+use reqwest::{Client, StatusCode};
 use shared::azure_ad::Version;
+use shared::http_client::HttpClient;
 use shared::secret::AccessToken;
 use shared::settings::KeyProblem;
 
@@ -34,9 +35,9 @@ impl Walkthrough {
     /// # Errors
     /// Names the key whose value cannot be used.
     pub fn new(settings: Settings) -> Result<Self, KeyProblem> {
-        let http = shared::http_client::http_client(&settings.http_client)?;
+        let http = HttpClient::new(&settings.http_client)?;
         let authority = AuthoritySteps::new(&settings, http.clone());
-        let resource = ResourceSteps::new(&settings, http);
+        let resource = ResourceSteps::new(&settings, Client::clone(&http));
         Ok(Self { settings, authority, resource })
     }
 

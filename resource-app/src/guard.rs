@@ -10,7 +10,6 @@
 
 mod app_floods;
 mod authorized;
-mod flood;
 mod open;
 mod record;
 mod records;
@@ -31,7 +30,6 @@ use shared::loopback::has_loopback_host;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use authorized::{Authorized, AuthorizedOn, AuthorizedTrying};
-pub(crate) use flood::{Admission, FloodLimit};
 pub(crate) use open::OpenRoutes;
 use record::Record;
 pub(crate) use records::Records;

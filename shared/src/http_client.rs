@@ -1,5 +1,6 @@
 //! The one HTTP client: every request that leaves a service of this workspace goes through it.
 
+mod client;
 mod clock;
 
 use std::error::Error;
@@ -12,6 +13,7 @@ use http::{HeaderMap, header};
 use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy, Response, redirect};
 use serde::Deserialize;
 
+pub use client::HttpClient;
 pub use clock::clock_offset;
 
 use crate::settings::KeyProblem;
@@ -41,6 +43,10 @@ pub struct HttpClientSettings {
 /// # Errors
 /// The file of certificate authorities cannot be read, or a proxy's URL is malformed.
 pub fn http_client(settings: &HttpClientSettings) -> Result<Client, KeyProblem> {
+    built(with_settings(settings)?)
+}
+
+fn with_settings(settings: &HttpClientSettings) -> Result<ClientBuilder, KeyProblem> {
     let mut builder = Client::builder()
         .connect_timeout(Duration::from_secs(settings.connect_timeout_seconds.get()))
         .timeout(Duration::from_secs(settings.timeout_seconds.get()))
@@ -50,7 +56,10 @@ pub fn http_client(settings: &HttpClientSettings) -> Result<Client, KeyProblem> 
     if let Some(path) = &settings.ca_file {
         builder = builder.tls_certs_merge(certificates(path)?);
     }
-    builder = with_proxies(builder)?;
+    with_proxies(builder)
+}
+
+fn built(builder: ClientBuilder) -> Result<Client, KeyProblem> {
     builder
         .build()
         .map_err(|error| KeyProblem::new("http_client", format!("no HTTP client could be made: {error}")))
@@ -62,14 +71,13 @@ pub fn http_client(settings: &HttpClientSettings) -> Result<Client, KeyProblem> 
 ///
 /// # Errors
 /// No HTTP client can be made.
-pub fn metadata_client() -> Result<Client, KeyProblem> {
-    Client::builder()
+pub fn metadata_client() -> Result<HttpClient, KeyProblem> {
+    let builder = Client::builder()
         .no_proxy()
         .connect_timeout(Duration::from_secs(2))
         .timeout(Duration::from_secs(10))
-        .redirect(redirect::Policy::none())
-        .build()
-        .map_err(|error| KeyProblem::new("http_client", format!("no HTTP client could be made: {error}")))
+        .redirect(redirect::Policy::none());
+    built(builder).map(HttpClient::from_this_module)
 }
 
 /// Whether a request failed because the peer's certificate is not trusted: the CA is unknown, the name or time wrong.

@@ -6,8 +6,8 @@
 //! - The domain's words: [`ids`], [`secret`], [`azure_ad`] (instances, authorities, versions).
 //! - What travels: [`json`], [`claims`] (access tokens), [`token_endpoint`], [`aadsts`] (Entra's error codes),
 //!   [`resource`] (the API's wire types), [`problem`] (RFC 9457).
-//! - What every binary stands on: [`correlation`], [`http_client`], [`server`], [`loopback`], [`telemetry`], [`process`];
-//!   and `metrics` (a feature) what the services do that are watched.
+//! - What every binary stands on: [`correlation`], [`http_client`], [`server`], [`loopback`], [`telemetry`], [`flood`],
+//!   [`process`]; and `metrics` (a feature) what the services do that are watched.
 //!
 //! Dependency rule: this crate depends on none of the others, knows neither axum nor jsonwebtoken,
 //! and every other crate may depend on it.
@@ -16,6 +16,7 @@ pub mod aadsts;
 pub mod azure_ad;
 pub mod claims;
 pub mod correlation;
+pub mod flood;
 pub mod http_client;
 pub mod ids;
 pub mod json;

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use demo::system::System;
-use reqwest::{Client, StatusCode, header};
+use reqwest::{StatusCode, header};
 use serde_json::{Value, json};
+use shared::http_client::HttpClient;
 use shared::secret::AccessToken;
 use tests::World;
 #[cfg(target_os = "linux")]
@@ -51,7 +52,7 @@ fn body(name: &str) -> Value {
 /// Talks to a server that may end at any time.
 #[derive(Clone)]
 struct Writer {
-    http: Client,
+    http: HttpClient,
     url: String,
     token: AccessToken,
     requests: Arc<Mutex<Requests>>,

@@ -4,9 +4,9 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use demo::system::{Options, System};
 use jiff::Timestamp;
-use reqwest::{Client, Method, RequestBuilder, Response, header};
+use reqwest::{Method, RequestBuilder, Response, header};
 use serde_json::{Value, json};
-use shared::http_client::{HttpClientSettings, http_client};
+use shared::http_client::{HttpClient, HttpClientSettings};
 use shared::secret::AccessToken;
 
 /// The tenant of the seeded directory.
@@ -24,7 +24,7 @@ pub struct World {
     /// The services.
     pub system: System,
     /// A client that trusts the stand-in's certificate authority.
-    pub http: Client,
+    pub http: HttpClient,
 }
 
 impl World {
@@ -95,14 +95,14 @@ impl World {
 
 /// A client that trusts the stand-in of this system.
 #[must_use]
-pub fn trusting(system: &System) -> Client {
+pub fn trusting(system: &System) -> HttpClient {
     let seconds = |n: u64| n.try_into().unwrap();
     let settings = HttpClientSettings {
         connect_timeout_seconds: seconds(5),
         timeout_seconds: seconds(20),
         ca_file: Some(system.ca_file()),
     };
-    http_client(&settings).unwrap()
+    HttpClient::new(&settings).unwrap()
 }
 
 /// Seconds since 1970, for claims that are times.

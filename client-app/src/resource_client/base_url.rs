@@ -156,6 +156,9 @@ mod tests {
         for (base, expected) in [
             ("https://a", "https://a/api/resources"),
             ("https://a:1/x", "https://a:1/x/api/resources"),
+            ("http://[::1]:5001", "http://[::1]:5001/api/resources"),
+            ("https://[2001:DB8:0::1]:8443/x/y/", "https://[2001:db8::1]:8443/x/y/api/resources"),
+            ("https://127.0.0.1:443/x", "https://127.0.0.1/x/api/resources"),
             ("https://a/x/", "https://a/x/api/resources"),
         ] {
             assert_eq!(BaseUrl::parse(base).unwrap().resources().as_str(), expected);

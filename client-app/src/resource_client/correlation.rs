@@ -1,5 +1,7 @@
 //! On whose behalf the resource is called.
 
+use std::fmt;
+
 use http::HeaderMap;
 use shared::correlation::{REQUEST_ID, RequestId, TraceContext};
 
@@ -29,9 +31,30 @@ impl Correlation {
         self.trace.trace_id()
     }
 
+    /// The ids of both, for an error.
+    #[must_use]
+    pub fn ids(&self) -> CallIds {
+        CallIds { request_id: self.request_id.clone(), trace_id: self.trace_id() }
+    }
+
     /// Names both in the headers of a call, which is a span of its own.
     pub(super) fn propagate(&self, headers: &mut HeaderMap) {
         headers.insert(REQUEST_ID, self.request_id.header_value());
         self.trace.child().propagate(headers);
+    }
+}
+
+/// The ids by which the logs of all services know a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallIds {
+    /// The id of the request.
+    pub request_id: RequestId,
+    /// The id of the trace that it is part of, 32 hexadecimal digits.
+    pub trace_id: String,
+}
+
+impl fmt::Display for CallIds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "request id {}, trace id {}", self.request_id, self.trace_id)
     }
 }

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use shared::correlation::RequestId;
+use http::{HeaderValue, StatusCode, header};
 use shared::http_client::{BodyError, is_other_scheme, is_untrusted, retry_after};
 use shared::json::Object;
 use shared::problem::Problem;
+use shared::secret::AccessToken;
 
-use super::Correlation;
+use super::redaction::Redaction;
+use super::{Answer, CallIds};
 use crate::token::TokenError;
 
 /// The most characters of the resource's own words that a message shows.
@@ -25,38 +26,69 @@ pub enum ResourceError {
     #[error("the resource answered {0}")]
     Refused(Box<Refused>),
     /// The network, or the settings: the resource did not answer.
-    #[error("no answer from the resource{}; request id {request_id}", hint(source))]
+    #[error("no answer from the resource{}; {ids}", hint(source))]
     Unreachable {
-        /// The call's id.
-        request_id: RequestId,
+        /// The call's ids.
+        ids: CallIds,
         /// What the HTTP client says.
         #[source]
         source: reqwest::Error,
     },
+    /// The resource, the authority or the network: the call took longer in all than a call may take.
+    #[error("{awaited} in {} s; {ids}", limit.as_secs())]
+    TimedOut {
+        /// What was waited for when the time was over.
+        awaited: Awaited,
+        /// How long the call was allowed to take.
+        limit: Duration,
+        /// The call's ids.
+        ids: CallIds,
+    },
+    /// This process: it is to end, and there was no token at hand to call with.
+    #[error("the process is ending, and waits for no access token; {0}")]
+    Ending(CallIds),
     /// The resource: its answer does not come to an end within the limits.
-    #[error("the resource answered {status}, but its body cannot be read; request id {request_id}")]
+    #[error("the resource answered {status}, but its body cannot be read; {ids}")]
     Body {
         /// The answer's status.
         status: StatusCode,
-        /// The call's id.
-        request_id: RequestId,
+        /// The call's ids.
+        ids: CallIds,
         /// What is wrong with the body.
         source: BodyError,
     },
     /// The resource, or something in its place: the answer is not what the API promises.
-    #[error("the resource answered {status}, but not with what its API promises; request id {request_id}")]
+    #[error("the resource answered {status}, but not with what its API promises; {ids}")]
     Malformed {
         /// The answer's status.
         status: StatusCode,
-        /// The call's id.
-        request_id: RequestId,
+        /// The call's ids.
+        ids: CallIds,
     },
     /// The caller: a value that cannot stand in a header.
     #[error("the {0} cannot be sent in a header")]
     NotAHeaderValue(&'static str),
 }
 
-/// An error that the resource answered with.
+/// What a call waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Awaited {
+    /// The authority's, or the machine's.
+    Token,
+    /// The resource's answer, to its last byte.
+    Resource,
+}
+
+impl fmt::Display for Awaited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Token => "no access token",
+            Self::Resource => "no complete answer from the resource",
+        })
+    }
+}
+
+/// An error that the resource answered with, in its own words but for the token that it was sent: that is taken out.
 #[derive(Debug, Clone)]
 pub struct Refused {
     /// The answer's status.
@@ -67,26 +99,22 @@ pub struct Refused {
     pub challenge: Option<HeaderValue>,
     /// How long the resource asks to wait; an hour at most.
     pub retry_after: Option<Duration>,
-    /// The call's id, by which the resource's log knows it.
-    pub request_id: RequestId,
-    /// The id of the trace that the call is part of, 32 hexadecimal digits.
-    pub trace_id: String,
+    /// The call's ids, by which the resource's log knows it.
+    pub ids: CallIds,
 }
 
 impl Refused {
-    pub(super) fn new(
-        status: StatusCode,
-        headers: &HeaderMap,
-        body: &[u8],
-        correlation: &Correlation,
-    ) -> Self {
+    /// What an answer to this token says.
+    pub(super) fn new(answer: &Answer, token: &AccessToken) -> Self {
+        let (headers, redaction) = (&answer.headers, Redaction::of(token));
+        let problem = serde_json::from_slice(&answer.body).ok();
+        let challenge = headers.get(header::WWW_AUTHENTICATE);
         Self {
-            status,
-            problem: serde_json::from_slice(body).ok().map(|Object(problem)| problem),
-            challenge: headers.get(header::WWW_AUTHENTICATE).cloned(),
+            status: answer.status,
+            problem: problem.map(|Object(problem)| redaction.problem(problem)),
+            challenge: challenge.and_then(|challenge| redaction.challenge(challenge)),
             retry_after: retry_after(headers),
-            request_id: correlation.request_id().clone(),
-            trace_id: correlation.trace_id(),
+            ids: answer.correlation.ids(),
         }
     }
 
@@ -122,7 +150,7 @@ impl fmt::Display for Refused {
         if let Some(wait) = self.retry_after {
             write!(f, "; it asks to wait {} s", wait.as_secs())?;
         }
-        write!(f, "; request id {}, trace id {}", self.request_id, self.trace_id)?;
+        write!(f, "; {}", self.ids)?;
         self.remedy().map_or(Ok(()), |remedy| write!(f, ". {remedy}"))
     }
 }

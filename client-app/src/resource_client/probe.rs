@@ -2,10 +2,12 @@
 
 use http::{HeaderMap, StatusCode, header};
 use jiff::SignedDuration;
-use reqwest::Client;
-use shared::http_client;
+use shared::http_client::{self, HttpClient};
+use shared::json::Object;
+use shared::problem::Problem;
 use url::Url;
 
+use super::redaction::Redaction;
 use super::{Correlation, ResourceError};
 use crate::token::Token;
 
@@ -19,22 +21,35 @@ pub(crate) struct Probe {
     /// The resource's clock less this machine's, where the answer has a date.
     pub(crate) clock_offset: Option<SignedDuration>,
     pub(crate) body: Vec<u8>,
+    /// The body, where it is a problem; without the token, should the resource repeat it.
+    pub(crate) problem: Option<Problem>,
 }
 
 impl Probe {
     /// Asks once, with the token or without one. The URL is one of a [`BaseUrl`](super::BaseUrl)'s.
-    pub(crate) async fn send(http: &Client, url: Url, token: Option<&Token>) -> Result<Self, ResourceError> {
+    pub(crate) async fn send(
+        http: &HttpClient,
+        url: Url,
+        token: Option<&Token>,
+    ) -> Result<Self, ResourceError> {
         let correlation = Correlation::default();
-        let request_id = || correlation.request_id().clone();
+        let ids = || correlation.ids();
         let mut headers = HeaderMap::new();
         headers.extend(token.map(|token| (header::AUTHORIZATION, token.authorization().clone())));
         correlation.propagate(&mut headers);
-        let response = http.get(url).headers(headers).send().await.map_err(|error| {
-            ResourceError::Unreachable { request_id: request_id(), source: error.without_url() }
-        })?;
+        let response = http
+            .get(url)
+            .headers(headers)
+            .send()
+            .await
+            .map_err(|error| ResourceError::Unreachable { ids: ids(), source: error.without_url() })?;
         let (status, clock_offset) = (response.status(), http_client::clock_offset(response.headers()));
         let body = http_client::read_body(response, MAX_BODY_BYTES).await;
-        let body = body.map_err(|source| ResourceError::Body { status, request_id: request_id(), source })?;
-        Ok(Self { status, clock_offset, body })
+        let body = body.map_err(|source| ResourceError::Body { status, ids: ids(), source })?;
+        let problem = serde_json::from_slice(&body).ok().map(|Object(problem)| match token {
+            Some(token) => Redaction::of(token.access_token()).problem(problem),
+            None => problem,
+        });
+        Ok(Self { status, clock_offset, body, problem })
     }
 }

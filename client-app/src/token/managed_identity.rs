@@ -10,8 +10,8 @@ mod retry;
 use std::time::Duration;
 
 use http::header;
-use reqwest::{Client, RequestBuilder};
-use shared::http_client::{BodyError, read_body};
+use reqwest::RequestBuilder;
+use shared::http_client::{BodyError, HttpClient, read_body};
 use shared::ids::{AppIdUri, ClientId, ObjectId};
 use tokio::time::Instant;
 use url::Position;
@@ -56,7 +56,7 @@ pub struct ManagedIdentity {
     pub resource: AppIdUri,
     /// A client that goes through no proxy and gives a connection up after seconds: where there is no such endpoint,
     /// nothing answers at all. [`shared::http_client::metadata_client`] makes one.
-    pub http: Client,
+    pub http: HttpClient,
 }
 
 impl ManagedIdentity {

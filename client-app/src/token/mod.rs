@@ -1,34 +1,52 @@
 //! Access tokens by the client credentials grant (RFC 6749 section 4.4), acquired once and kept while usable.
 //!
-//! ```
-//! use client_app::token::{TokenRequest, TokenRetriever};
-//! use shared::azure_ad::Version;
-//! # use shared::ids::AppIdUri;
+//! All that a caller needs is here. What stands in the app registration is text:
 //!
+//! ```
+//! use client_app::token::{Authority, ClientSecret, HttpClient, Instance, TokenRequest, TokenRetriever, Version};
+//! type Failure = Box<dyn std::error::Error>;
+//!
+//! fn caller_of_orders(
+//!     [instance, tenant, client, secret, orders, ca_pem]: [&str; 6],
+//! ) -> Result<TokenRetriever, Failure> {
+//!     let http = HttpClient::trusting(ca_pem)?;
+//!     let authority = Authority::new(Instance::parse(instance)?, tenant.parse()?, None);
+//!     let (credentials, version) = (ClientSecret::parse(secret)?.into(), Version::V2);
+//!     let (client_id, resource) = (client.parse()?, orders.parse()?);
+//!     Ok(TokenRetriever::new(TokenRequest { authority, client_id, credentials, resource, version }, http))
+//! }
 //! # tokio::runtime::Runtime::new()?.block_on(async {
 //! # let stand_in = authority_app::Authority::builder().spawn().await?;
 //! # let tenant = stand_in.tenant().await?;
 //! # let orders = tenant.application("orders")?.role("Orders.Read")?;
-//! # let registration = tenant.client("caller")?.grant(&orders, "Orders.Read")?;
-//! # let (authority, client_id, secret) =
-//! #     (tenant.authority(), registration.client_id(), registration.secret().clone());
-//! # let resource = AppIdUri::parse(orders.app_id_uri())?;
-//! # let ca = reqwest::Certificate::from_pem(stand_in.ca_certificate_pem().as_bytes())?;
-//! # let http = reqwest::Client::builder().no_proxy().tls_certs_merge([ca]).build()?;
-//! let credentials = secret.into();
-//! let request = TokenRequest { authority, client_id, credentials, resource, version: Version::V2 };
-//! let retriever = TokenRetriever::new(request, http.clone());
+//! # let caller = tenant.client("caller")?.grant(&orders, "Orders.Read")?;
+//! # let (instance, tenant_id, client_id) =
+//! #     (stand_in.instance().to_string(), tenant.id().to_string(), caller.client_id().to_string());
+//! # let (secret, app_id_uri) = (caller.secret().expose(), orders.app_id_uri().to_string());
+//! # let registered = [&instance, &tenant_id, &client_id, secret, &app_id_uri, stand_in.ca_certificate_pem()];
 //!
-//! let token = retriever.token().await?;
-//! let request = http.get("https://api.contoso.com/orders").header("authorization", token.authorization());
-//! # assert!(token.is_usable() && request.build()?.headers().contains_key("authorization"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! let retriever = caller_of_orders(registered)?;
+//! let authorization = retriever.authorization().await?; // for the header of that name, ready-made
+//! # assert!(authorization.to_str()?.starts_with("Bearer ") && authorization.is_sensitive());
+//! # Ok::<(), Failure>(())
 //! # })?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # Ok::<(), Failure>(())
 //! ```
 //!
-//! The authority is `Authority::new(Instance::parse("https://login.microsoftonline.com")?, tenant_id, None)`, or another
-//! cloud's instance; [`Credentials`] are made from a secret, certificates, a federated token, or several of these.
+//! Entra's own instance is `https://login.microsoftonline.com`; another cloud's works alike. No certificate authorities
+//! but the system's are trusted where `ca_pem` is empty. [`Credentials`] are made from a secret, certificates, a
+//! federated token, or several of these. A retriever is made once, and kept: it holds the token.
+//!
+//! [`HttpClient`] follows no redirect, so that no secret goes on to wherever an answer points; one that might is not
+//! taken:
+//!
+//! ```compile_fail,E0308
+//! use client_app::token::{TokenRequest, TokenRetriever};
+//!
+//! fn retriever(request: TokenRequest) -> TokenRetriever {
+//!     TokenRetriever::new(request, reqwest::Client::new())
+//! }
+//! ```
 //!
 //! A caller that wants to know what to do about an error matches on it:
 //!
@@ -76,6 +94,11 @@ mod response;
 mod retriever;
 mod source;
 mod status;
+
+pub use shared::azure_ad::{Authority, Instance, Version};
+pub use shared::http_client::{HttpClient, HttpClientSettings};
+pub use shared::ids::{AppIdUri, ClientId, Domain, TenantId};
+pub use shared::secret::{AccessToken, ClientSecret};
 
 pub use access_token::Token;
 pub use credential::{

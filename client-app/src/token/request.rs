@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, header};
-use reqwest::{Client, RequestBuilder};
+use reqwest::RequestBuilder;
 use shared::azure_ad::{Authority, Version};
-use shared::http_client::{self, BodyError};
+use shared::http_client::{self, BodyError, HttpClient};
 use shared::ids::{AppIdUri, ClientId};
 use shared::token_endpoint::CLIENT_CREDENTIALS;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -48,7 +48,7 @@ pub struct TokenRequest {
 
 impl TokenRequest {
     /// Asks with one credential after another, until the authority takes one.
-    pub(super) async fn send(&self, ask: &Ask, http: &Client) -> Result<Token, TokenError> {
+    pub(super) async fn send(&self, ask: &Ask, http: &HttpClient) -> Result<Token, TokenError> {
         let claimant = Claimant { client_id: self.client_id, authority: &self.authority };
         let mut patience = Patience::new(ask);
         let mut attempts = self.credentials.attempts(claimant).await;
@@ -75,7 +75,7 @@ impl TokenRequest {
         &self,
         attempts: &mut Attempts<'_>,
         ask: &Ask,
-        http: &Client,
+        http: &HttpClient,
         limit: Duration,
     ) -> Result<Token, TokenError> {
         let proof = attempts.proof().await?;
@@ -104,7 +104,7 @@ impl TokenRequest {
         &self,
         proof: &Proof,
         ask: &Ask,
-        http: &Client,
+        http: &HttpClient,
         limit: Duration,
     ) -> Result<Token, TokenError> {
         let asked = Asked { at: Instant::now(), correlation_id: Uuid::new_v4(), proof };
@@ -116,7 +116,7 @@ impl TokenRequest {
             .header(CLIENT_REQUEST_ID, asked.correlation_id.to_string())
             .header(RETURN_CLIENT_REQUEST_ID, HeaderValue::from_static("true"))
             .form(&self.form(proof, ask));
-        let answer = match tokio::time::timeout(limit, exchange(request)).await {
+        let answer = match tokio::time::timeout(limit, exchange(http, request)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => return Err(no_answer(error, host, asked.correlation_id)),
             Err(_) => return Err(outage(OutageCause::TimedOut { host }, asked.correlation_id)),
@@ -151,8 +151,8 @@ impl TokenRequest {
 }
 
 /// Sends the request and reads the answer to its end.
-async fn exchange(request: RequestBuilder) -> Result<Answer, reqwest::Error> {
-    let response = request.send().await?;
+async fn exchange(http: &HttpClient, request: RequestBuilder) -> Result<Answer, reqwest::Error> {
+    let response = http.send(request).await?;
     let (status, headers) = (response.status(), response.headers().clone());
     let body = match http_client::read_body(response, MAX_BODY_BYTES).await {
         Err(BodyError::BrokenOff(error)) if error.is_timeout() => return Err(error),

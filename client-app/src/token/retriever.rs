@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use reqwest::Client;
+use shared::http_client::HttpClient;
 use shared::ids::AppIdUri;
 
 use self::caches::Caches;
@@ -23,7 +23,7 @@ use super::{Token, TokenError, TokenSource, TokenStatus};
 #[derive(Clone)]
 pub struct TokenRetriever {
     source: Arc<TokenSource>,
-    http: Client,
+    http: HttpClient,
     cache: Arc<Cache>,
     caches: Arc<Caches>,
 }
@@ -31,9 +31,9 @@ pub struct TokenRetriever {
 impl TokenRetriever {
     /// A retriever that holds no token yet and asks for one when it is needed.
     ///
-    /// The client must not follow redirects; [`shared::http_client::http_client`] makes one that does not.
+    /// The client's type is the one that follows no redirect, which would take the secret elsewhere.
     #[must_use]
-    pub fn new(source: impl Into<TokenSource>, http: Client) -> Self {
+    pub fn new(source: impl Into<TokenSource>, http: HttpClient) -> Self {
         let (source, caches) = (source.into(), Arc::<Caches>::default());
         Self { cache: caches.of(&source), source: Arc::new(source), http, caches }
     }

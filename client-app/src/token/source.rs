@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::Client;
+use shared::http_client::HttpClient;
 use shared::ids::AppIdUri;
 
 use super::cache::Ask;
@@ -58,7 +58,7 @@ impl TokenSource {
     /// Asks for a token; `http` is for the authority alone.
     ///
     /// A managed identity's endpoint takes no claims: it answers a challenge with what it has.
-    pub(super) async fn token(&self, ask: &Ask, http: &Client) -> Result<Token, TokenError> {
+    pub(super) async fn token(&self, ask: &Ask, http: &HttpClient) -> Result<Token, TokenError> {
         match self {
             Self::TokenEndpoint(request) => request.send(ask, http).await,
             Self::ManagedIdentity(identity) => identity.token().await,

@@ -2,17 +2,20 @@
 //!
 //! What the caller can mend is passed on. What only whoever runs this service can mend is 502, and what may pass by
 //! itself is 503. The codes are the resource's own where both say
-//! the same. Neither says more than a code and a correlation id: the rest is in the log.
+//! the same. Neither says more than a code and a correlation id: the rest is for the log, and goes there as a
+//! [`Cause`] that the answer carries.
 
 use std::time::Duration;
 
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use shared::http_client::is_untrusted;
 use shared::problem::Problem;
 use shared::process::one_line;
 
-use crate::resource_client::{Refused, ResourceError};
+use super::failure_log::Cause;
+use crate::resource_client::{Awaited, Refused, ResourceError};
 use crate::token::{ConfigurationFault, CredentialFault, TokenError};
 
 /// A failure as this service answers it.
@@ -20,17 +23,23 @@ use crate::token::{ConfigurationFault, CredentialFault, TokenError};
 pub(super) struct Failure {
     problem: Box<Problem>,
     retry_after: Option<HeaderValue>,
+    cause: Option<Box<Cause>>,
 }
 
 impl Failure {
     pub(super) fn new(status: StatusCode, code: &'static str) -> Self {
         Problem::new(status, code).into()
     }
+
+    fn caused_by(status: StatusCode, cause: Cause) -> Self {
+        let code = cause.code;
+        Self { cause: Some(Box::new(cause)), ..Self::new(status, code) }
+    }
 }
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        Self { problem: Box::new(problem), retry_after: None }
+        Self { problem: Box::new(problem), retry_after: None, cause: None }
     }
 }
 
@@ -43,6 +52,9 @@ impl From<&TokenError> for Failure {
             TokenError::Configuration(ConfigurationFault::ManagedIdentity(_)) => {
                 (StatusCode::BAD_GATEWAY, "managed_identity_unusable")
             }
+            TokenError::Configuration(ConfigurationFault::Untrusted { .. }) => {
+                (StatusCode::BAD_GATEWAY, "authority_untrusted")
+            }
             TokenError::Credential(_) | TokenError::Configuration(_) => {
                 (StatusCode::BAD_GATEWAY, "token_refused")
             }
@@ -51,11 +63,11 @@ impl From<&TokenError> for Failure {
                 (StatusCode::SERVICE_UNAVAILABLE, "authority_unavailable")
             }
         };
-        tracing::warn!(code, error = one_line(error), "no access token");
         let id = error.correlation_id().map(|id| format!(" Correlation id {id}.")).unwrap_or_default();
         let problem = Problem::new(status, code).detail(format!("This service got no access token.{id}"));
+        let cause = Cause { code, what: "no access token", error: one_line(error) };
         let retry_after = error.retry_after().map(seconds);
-        Self { problem: Box::new(problem), retry_after }
+        Self { problem: Box::new(problem), retry_after, cause: Some(Box::new(cause)) }
     }
 }
 
@@ -65,13 +77,22 @@ impl From<ResourceError> for Failure {
             ResourceError::Token(error) => return Self::from(error),
             ResourceError::Refused(refused) => return Self::from(refused.as_ref()),
             ResourceError::NotAHeaderValue(_) => (StatusCode::BAD_REQUEST, "invalid_header"),
-            ResourceError::Unreachable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "resource_unavailable"),
+            ResourceError::Unreachable { source, .. } if is_untrusted(source) => {
+                (StatusCode::BAD_GATEWAY, "resource_untrusted")
+            }
+            ResourceError::TimedOut { awaited: Awaited::Token, .. } => {
+                (StatusCode::SERVICE_UNAVAILABLE, "authority_unavailable")
+            }
+            ResourceError::Unreachable { .. } | ResourceError::TimedOut { .. } => {
+                (StatusCode::SERVICE_UNAVAILABLE, "resource_unavailable")
+            }
+            ResourceError::Ending(_) => (StatusCode::SERVICE_UNAVAILABLE, "shutting_down"),
             ResourceError::Body { .. } | ResourceError::Malformed { .. } => {
                 (StatusCode::BAD_GATEWAY, "resource_malformed")
             }
         };
-        tracing::warn!(code, error = one_line(&error), "the call of the resource failed");
-        Self::new(status, code)
+        let what = "the call of the resource failed";
+        Self::caused_by(status, Cause { code, what, error: one_line(&error) })
     }
 }
 
@@ -89,10 +110,10 @@ impl From<&Refused> for Failure {
             }
             _ => (StatusCode::BAD_GATEWAY, "resource_failed"),
         };
-        tracing::warn!(code, %refused, "the resource refused this client");
+        let cause = Cause { code, what: "the resource refused this client", error: refused.to_string() };
         let retry_after =
             refused.retry_after.filter(|_| status == StatusCode::SERVICE_UNAVAILABLE).map(seconds);
-        Self { retry_after, ..Self::new(status, code) }
+        Self { retry_after, ..Self::caused_by(status, cause) }
     }
 }
 
@@ -151,6 +172,9 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let mut response = self.problem.into_response().into_response();
         response.headers_mut().extend(self.retry_after.map(|wait| (header::RETRY_AFTER, wait)));
+        if let Some(cause) = self.cause {
+            response.extensions_mut().insert(*cause);
+        }
         response
     }
 }

@@ -34,8 +34,6 @@ pub(super) async fn ready(
     if ending.is_cancelled() {
         return Err(Failure::new(http::StatusCode::SERVICE_UNAVAILABLE, "shutting_down"));
     }
-    match tokio::time::timeout(TOKEN_WAIT, client.token_retriever().token()).await {
-        Ok(token) => token.map(|_| Json(Health { status: "ready" })).map_err(|error| Failure::from(&error)),
-        Err(_) => Err(Failure::new(http::StatusCode::SERVICE_UNAVAILABLE, "authority_unavailable")),
-    }
+    client.within(TOKEN_WAIT).token().await?;
+    Ok(Json(Health { status: "ready" }))
 }

@@ -26,6 +26,9 @@ pub(crate) const SECRET: &str = "canary+&=% ü";
 /// The access token that a peer hands out unless told otherwise: nothing may show it.
 pub(crate) const TOKEN: &str = "canary.access-token.x";
 
+/// A name of the authority that only a proxy can resolve.
+pub(crate) const PROXIED: &str = "login.example";
+
 /// An answer to give.
 #[derive(Debug, Clone)]
 pub(crate) struct Scripted {
@@ -91,10 +94,12 @@ pub(crate) struct Asked {
     pub(crate) body: String,
 }
 
-#[derive(Debug, Default)]
+type Rule = Box<dyn Fn(&Asked) -> Scripted + Send>;
+
+#[derive(Default)]
 struct Script {
     answers: Mutex<VecDeque<Scripted>>,
-    otherwise: Mutex<Option<Scripted>>,
+    otherwise: Mutex<Option<Rule>>,
     asked: Mutex<Vec<Asked>>,
 }
 
@@ -113,7 +118,7 @@ impl Peer {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        let params = CertificateParams::new(["localhost", PROXIED].map(str::to_owned)).unwrap();
         let chain = vec![params.signed_by(&key, &ca).unwrap().der().clone()];
         let certificate = ServerCertificate::new(chain, key.serialize_der().try_into().unwrap());
         Self::start(Some(&certificate), ca.pem(), Scripted::token(3599)).await
@@ -126,7 +131,10 @@ impl Peer {
 
     async fn start(certificate: Option<&ServerCertificate>, ca_pem: String, otherwise: Scripted) -> Self {
         let server = Server::bind_address((Ipv4Addr::LOCALHOST, 0).into(), certificate).await.unwrap();
-        let script = Arc::new(Script { otherwise: Mutex::new(Some(otherwise)), ..Script::default() });
+        let script = Arc::new(Script {
+            otherwise: Mutex::new(Some(Box::new(move |_| otherwise.clone()))),
+            ..Script::default()
+        });
         let shutdown = CancellationToken::new();
         let url = server.url();
         let service = Router::new().fallback(answer).with_state(Arc::clone(&script));
@@ -137,6 +145,12 @@ impl Peer {
     /// Adds the answer to the next request that has none yet.
     pub(crate) fn answers(&self, scripted: Scripted) -> &Self {
         self.script.answers.lock().unwrap().push_back(scripted);
+        self
+    }
+
+    /// What is answered to requests that have no answer of their own.
+    pub(crate) fn otherwise_answers(&self, rule: impl Fn(&Asked) -> Scripted + Send + 'static) -> &Self {
+        *self.script.otherwise.lock().unwrap() = Some(Box::new(rule));
         self
     }
 
@@ -157,7 +171,7 @@ async fn answer(State(script): State<Arc<Script>>, request: Request) -> Response
     };
     script.asked.lock().unwrap().push(asked.clone());
     let next = script.answers.lock().unwrap().pop_front();
-    let mut scripted = next.or_else(|| script.otherwise.lock().unwrap().clone()).unwrap();
+    let mut scripted = next.unwrap_or_else(|| script.otherwise.lock().unwrap().as_ref().unwrap()(&asked));
     if scripted.echoes {
         scripted.body = echoed(&scripted.body, &asked);
     }

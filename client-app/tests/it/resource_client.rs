@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use client_app::resource_client::{Correlation, Paging, ResourceClient, ResourceError};
+use client_app::token::HttpClient;
 use serde_json::{Value, json};
 use shared::resource::{Content, NewResource};
 use uuid::Uuid;
 
-use crate::peer::{Peer, Peers, Scripted, TOKEN, shows_no_canary};
+use crate::peer::{Asked, Peer, Peers, Scripted, TOKEN, shows_no_canary};
 
 pub(crate) fn resource(id: Uuid) -> Value {
     json!({
@@ -97,6 +98,33 @@ async fn the_resources_words_reach_a_terminal_without_control_characters() {
     peers.resource.answers(Scripted::new(400, problem.to_string()));
     let text = client(&peers).list(&Paging::default()).await.unwrap_err().to_string();
     assert!(!text.chars().any(char::is_control) && text.len() < 1000, "{text}");
+}
+
+/// What a resource, or a proxy before it, makes of the header that it was sent.
+pub(crate) fn echoes(status: u16) -> impl Fn(&Asked) -> Scripted {
+    move |asked| {
+        let header = asked.headers["authorization"].to_str().unwrap();
+        let (json, percent) = (header.replace('/', "\\/"), header.replace('+', "%2B").replace('/', "%2f"));
+        let detail = format!("{header} or {json} or {percent}");
+        let problem =
+            json!({"type": header, "status": status, "title": header, "code": header, "detail": detail});
+        Scripted::new(status, problem.to_string())
+            .header("www-authenticate", format!("Bearer realm=\"{header}\", error_description=\"{percent}\""))
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_the_resource_echoes_is_in_no_word_of_the_error() {
+    let peers = Peers::start().await;
+    let token = r#"{"token_type":"Bearer","expires_in":3599,"access_token":"canary+a/b.canary=="}"#;
+    peers.authority.answers(Scripted::json(200, token));
+    let client = client(&peers);
+    for status in [400, 401, 403, 404, 500] {
+        peers.resource.otherwise_answers(echoes(status));
+        let error = client.list(&Paging::default()).await.unwrap_err();
+        assert!(error.to_string().contains("Bearer [redacted]"), "{error}");
+        shows_no_canary(&format!("{error} {error:?}"));
+    }
 }
 
 #[tokio::test]
@@ -215,6 +243,9 @@ async fn a_call_waits_only_where_repeating_it_does_no_harm() {
     let created = || Scripted { status: 201, ..Scripted::json(200, resource(id).to_string()) };
     peers.resource.answers(busy(503)).answers(created());
     client.create(&new(), Some("key")).await.unwrap();
+    let asked = peers.resource.asked();
+    assert!(asked[3..].iter().all(|asked| asked.headers["idempotency-key"] == "key"));
+    assert_eq!(asked[3].body, asked[4].body);
     peers.resource.answers(busy(503));
     assert!(matches!(client.create(&new(), None).await, Err(ResourceError::Refused(_))));
     // Longer than a call may take in all, and not said at all: the caller decides.
@@ -226,6 +257,30 @@ async fn a_call_waits_only_where_repeating_it_does_no_harm() {
     assert!(error.contains("3600 s"), "{error}");
     assert!(matches!(client.list(&Paging::default()).await, Err(ResourceError::Refused(_))));
     assert_eq!((peers.authority.asked().len(), peers.resource.asked().len()), (1, 8));
+}
+
+#[tokio::test]
+async fn every_error_of_a_call_names_its_request_and_its_trace() {
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let mut headers = http::HeaderMap::new();
+    headers.insert("x-request-id", "r-4711".parse().unwrap());
+    headers.insert("traceparent", format!("00-{trace}-00f067aa0ba902b7-01").parse().unwrap());
+    let peers = Peers::start().await;
+    let client = client(&peers).on_behalf_of(Correlation::of(&headers));
+    for scripted in [
+        Scripted::new(500, ""),
+        Scripted::new(200, "malformed"),
+        Scripted::json(200, "{").breaking_off(),
+        page().after(Duration::from_mins(1)),
+    ] {
+        peers.resource.answers(scripted);
+        let error = client.list(&Paging::default()).await.unwrap_err().to_string();
+        assert!(
+            error.contains("request id r-4711") && error.contains(&format!("trace id {trace}")),
+            "{error}"
+        );
+    }
+    assert_eq!(peers.resource.asked().len(), 4);
 }
 
 #[tokio::test]
@@ -252,4 +307,38 @@ async fn the_wrong_scheme_is_named() {
     let client = peers.settings_with(&[("RESOURCE__BASE_URL", url.as_str())]).resource_client().unwrap();
     let error = client.list(&Paging::default()).await.unwrap_err().to_string();
     assert!(error.contains("resource.base_url"), "{error}");
+}
+
+#[tokio::test]
+async fn the_client_of_the_library_follows_no_redirect() {
+    let (peers, elsewhere) = (Peers::start().await, Peer::resource().await);
+    let http = HttpClient::trusting(&peers.authority.ca_pem).unwrap();
+    for status in [301, 302, 303, 307, 308] {
+        peers.authority.answers(Scripted::new(status, "").header("location", format!("{}/", elsewhere.url)));
+        let answer = http.send(http.post(&peers.authority.url).body("secret")).await.unwrap();
+        assert_eq!(answer.status(), status);
+    }
+    assert!(elsewhere.asked().is_empty());
+}
+
+#[tokio::test]
+async fn an_ipv6_literal_is_called_where_it_listens() {
+    let peers = Peers::start().await;
+    // A machine without IPv6 has nothing to show here.
+    let Ok(listener) = tokio::net::TcpListener::bind(("::1", 0)).await else { return };
+    let url = format!("http://[::1]:{}/orders", listener.local_addr().unwrap().port());
+    let (seen, request) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let (mut stream, mut request) = (listener.accept().await.unwrap().0, vec![0; 8192]);
+        let read = tokio::io::AsyncReadExt::read(&mut stream, &mut request).await.unwrap();
+        seen.send(String::from_utf8_lossy(&request[..read]).into_owned()).unwrap();
+        let answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 12\r\n\r\n{\"items\":[]}";
+        tokio::io::AsyncWriteExt::write_all(&mut stream, answer).await.unwrap();
+    });
+    let host = url.split('/').nth(2).unwrap().to_owned();
+    let client = peers.settings_with(&[("RESOURCE__BASE_URL", &url)]).resource_client().unwrap();
+    client.list(&Paging::default()).await.unwrap();
+    let request = request.await.unwrap();
+    assert!(request.starts_with("GET /orders/api/resources HTTP/1.1\r\n"), "{request}");
+    assert!(request.contains(&format!("\r\nhost: {host}\r\n")), "{request}");
 }

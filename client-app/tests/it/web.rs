@@ -7,7 +7,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use crate::peer::{Peers, Scripted, TOKEN, shows_no_canary};
-use crate::resource_client::resource;
+use crate::raw_peer::{Behaviour, Certificate, RawPeer};
+use crate::resource_client::{echoes, resource};
 
 struct Web {
     peers: Peers,
@@ -22,8 +23,11 @@ impl Web {
     }
 
     async fn listening_on(address: &str) -> Self {
-        let peers = Peers::start().await;
-        let app = ClientApp::bind(peers.settings_with(&[("SERVER__LISTEN", address)])).await.unwrap();
+        Self::with(Peers::start().await, &[("SERVER__LISTEN", address)]).await
+    }
+
+    async fn with(peers: Peers, more: &[(&'static str, &str)]) -> Self {
+        let app = ClientApp::bind(peers.settings_with(more)).await.unwrap();
         let (url, shutdown) = (app.url(), CancellationToken::new());
         tokio::spawn(app.run(shutdown.clone()));
         let http = Client::builder().no_proxy().build().unwrap();
@@ -173,6 +177,35 @@ async fn a_caller_learns_that_there_is_no_token_and_not_why() {
             assert!(web.peers.resource.asked().is_empty());
         }
     }
+}
+
+#[tokio::test]
+async fn a_token_that_the_resource_echoes_goes_no_further() {
+    let web = Web::start().await;
+    let token = r#"{"token_type":"Bearer","expires_in":3599,"access_token":"canary+a/b.canary=="}"#;
+    web.peers.authority.otherwise_answers(move |_| Scripted::json(200, token));
+    for status in [400, 401, 404, 500] {
+        web.peers.resource.otherwise_answers(echoes(status));
+        let answer = web.get(&format!("/api/resources/{}", Uuid::nil())).await;
+        let expected = if matches!(status, 400 | 404) { status } else { 502 };
+        assert_eq!(problem(answer).await.0, expected);
+    }
+}
+
+#[tokio::test]
+async fn who_is_not_trusted_is_told_from_who_refuses() {
+    let other = RawPeer::start(Behaviour::Sends(Vec::new()), Certificate::Good).await;
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("other.pem");
+    std::fs::write(&ca, &other.ca_pem).unwrap();
+    let authority = [("HTTP_CLIENT__CA_FILE", ca.to_str().unwrap())];
+    // Of an authority that was not asked nobody can know whether it would have given a token.
+    let web = Web::with(Peers::start().await, &authority).await;
+    let answer = problem(web.get("/api/resources").await).await;
+    assert_eq!(answer, (502, None, "authority_untrusted".to_owned()));
+    let web = Web::with(Peers::start().await, &[("RESOURCE__BASE_URL", &other.url)]).await;
+    let answer = problem(web.get("/api/resources").await).await;
+    assert_eq!(answer, (502, None, "resource_untrusted".to_owned()));
 }
 
 #[tokio::test]

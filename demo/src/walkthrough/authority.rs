@@ -4,9 +4,10 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use client_app::token::{TokenRequest, TokenRetriever};
 use jiff::Timestamp;
-use reqwest::{Client, Response};
+use reqwest::Response;
 use serde_json::{Value, json};
 use shared::azure_ad::{Authority, Version};
+use shared::http_client::HttpClient;
 use shared::ids::AppIdUri;
 use shared::secret::AccessToken;
 use url::Url;
@@ -18,13 +19,13 @@ use crate::settings::ClientSettings;
 /// Asks the authority for documents and tokens.
 #[derive(Debug)]
 pub(super) struct AuthoritySteps {
-    http: Client,
+    http: HttpClient,
     authority: Authority,
     settings: Settings,
 }
 
 impl AuthoritySteps {
-    pub(super) fn new(settings: &Settings, http: Client) -> Self {
+    pub(super) fn new(settings: &Settings, http: HttpClient) -> Self {
         Self { http, authority: settings.azure_ad.authority(), settings: settings.clone() }
     }
 

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use shared::flood::{Admission, FloodLimit};
 use shared::ids::{ClientId, TenantId};
 
-use super::flood::{Admission, FloodLimit};
+use super::records::LINES;
 use crate::principal::Principal;
 
 /// How many apps are told apart between two summaries; those beyond share one limit.
@@ -41,7 +42,7 @@ impl AppFloods {
     pub(super) fn admit(&self, app: App, reason: &'static str) -> Admission {
         let mut apps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let has_room = apps.len() < MAX_APPS || apps.contains_key(&Some(app));
-        apps.entry(Some(app).filter(|_| has_room)).or_default().admit(reason)
+        apps.entry(Some(app).filter(|_| has_room)).or_insert_with(|| FloodLimit::new(LINES)).admit(reason)
     }
 
     /// What was left out since the last time.

@@ -8,10 +8,10 @@ use std::fmt;
 use axum::extract::Request;
 use axum::response::Response;
 use http::StatusCode;
+use shared::flood::Admission;
 use tracing::Level;
 
 use super::app_floods::App;
-use super::flood::Admission;
 use super::verdict::{Identified, Verdict};
 use crate::authentication::Caller;
 use crate::error::Code;

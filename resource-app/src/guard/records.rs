@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use shared::flood::{Admission, FloodLimit};
+
 use super::app_floods::{App, AppFloods, LeftOut};
-use super::flood::{Admission, FloodLimit};
 use crate::authorization::{AuthorizationSettings, ClientKey, ClientName, ListedClient};
 use crate::metrics::Metrics;
+
+/// How many records of one reason are written between two summaries: of requests without a valid token, and of each app.
+pub(super) const LINES: u64 = 20;
 
 /// What the records of all requests share.
 #[derive(Debug)]
@@ -21,7 +25,7 @@ impl Records {
     pub(crate) fn new(settings: &AuthorizationSettings, metrics: Metrics) -> Self {
         let name = |client: &ListedClient| (client.key(), client.name.clone());
         let names = settings.clients.iter().map(name).collect();
-        Self { names, metrics, flood: FloodLimit::default(), app_floods: AppFloods::default() }
+        Self { names, metrics, flood: FloodLimit::new(LINES), app_floods: AppFloods::default() }
     }
 
     /// Says how many records were left out since the last time, where any were.

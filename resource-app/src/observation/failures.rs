@@ -1,13 +1,23 @@
 //! The log of what failed in here.
 
+use shared::flood::{Admission, FloodLimit};
+
 use super::RequestName;
 use crate::error::{Code, Failure};
-use crate::guard::{Admission, FloodLimit};
 use crate::metrics::Answer;
 
+/// How many failures with one code are written between two summaries.
+const LINES: u64 = 20;
+
 /// Writes down what failed. Anybody can ask for it again and again, so that only some of it is written one by one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Failures(FloodLimit);
+
+impl Default for Failures {
+    fn default() -> Self {
+        Self(FloodLimit::new(LINES))
+    }
+}
 
 impl Failures {
     pub(super) fn write(&self, Failure(error): &Failure, name: &RequestName, answer: Answer) {

@@ -1,8 +1,22 @@
 //! How far a peer's clock is from this machine's.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use http::{HeaderMap, header};
 use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp};
+use url::{Position, Url};
+
+/// How far apart two clocks may be: as much as Entra and most libraries allow when they look at a token's times.
+const TOLERATED: SignedDuration = SignedDuration::from_mins(5);
+
+/// How long a warning of one peer's clock stands before there is another.
+const BETWEEN_WARNINGS: Duration = Duration::from_hours(1);
+
+/// The most peers that are remembered; a service has a few.
+const MOST_PEERS: usize = 100;
 
 /// The peer's clock less this machine's, as its answer's `Date` says (RFC 9110 section 6.6.1).
 ///
@@ -17,6 +31,36 @@ fn offset(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
     let text = headers.get(header::DATE)?.to_str().ok()?.trim();
     let date = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
     Some(date.duration_since(now))
+}
+
+/// The peers of whose clock there was a warning, and when.
+#[derive(Debug, Default)]
+pub(super) struct Clocks(Mutex<HashMap<String, Instant>>);
+
+impl Clocks {
+    /// Warns, once an hour for each peer at most, where the clock of whoever answered is far from this machine's.
+    pub(super) fn look(&self, peer: &Url, headers: &HeaderMap) {
+        let Some(offset) = clock_offset(headers).filter(|offset| offset.abs() > TOLERATED) else { return };
+        let peer = &peer[Position::BeforeHost..Position::AfterPort];
+        if self.is_news(peer, Instant::now()) {
+            tracing::warn!(
+                peer,
+                offset_seconds = offset.as_secs(),
+                "the peer's clock and this machine's are far apart, so that tokens seem expired or not yet valid: set \
+                 both by NTP"
+            );
+        }
+    }
+
+    fn is_news(&self, peer: &str, now: Instant) -> bool {
+        let mut warned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        warned.retain(|_, at| now - *at < BETWEEN_WARNINGS);
+        let is_news = warned.len() < MOST_PEERS && !warned.contains_key(peer);
+        if is_news {
+            warned.insert(peer.to_owned(), now);
+        }
+        is_news
+    }
 }
 
 #[cfg(test)]
@@ -46,5 +90,15 @@ mod tests {
             offset(&[(header::DATE, HeaderValue::from_bytes(b"\xff").unwrap())].into_iter().collect(), now),
             None
         );
+    }
+
+    #[test]
+    fn a_clock_that_is_off_is_news_once_an_hour_for_each_peer() {
+        let (clocks, start) = (Clocks::default(), Instant::now());
+        let is_news = |peer: &str, seconds| clocks.is_news(peer, start + Duration::from_secs(seconds));
+        assert!(is_news("a:1", 0) && is_news("b:1", 0));
+        assert!(!is_news("a:1", 3599));
+        assert!(is_news("a:1", 3600) && !is_news("a:1", 3600));
+        assert!((0..1000).filter(|n| is_news(&n.to_string(), 3600)).count() < MOST_PEERS);
     }
 }

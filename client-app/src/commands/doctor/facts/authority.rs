@@ -2,10 +2,9 @@
 
 use http::StatusCode;
 use jiff::SignedDuration;
-use reqwest::Client;
 use serde::Deserialize;
 use shared::azure_ad::{Authority, Version};
-use shared::http_client::{clock_offset, is_other_scheme, is_untrusted, read_body};
+use shared::http_client::{HttpClient, clock_offset, is_other_scheme, is_untrusted, read_body};
 use shared::process::one_line;
 use shared::token_endpoint::TokenErrorResponse;
 use url::Position;
@@ -55,7 +54,7 @@ struct Document {
 }
 
 /// Asks for the discovery document; nothing in it is used as an address.
-pub(super) async fn ask(http: &Client, authority: &Authority, version: Version) -> AuthorityFacts {
+pub(super) async fn ask(http: &HttpClient, authority: &Authority, version: Version) -> AuthorityFacts {
     let url = authority.discovery_document(version);
     let host = url[Position::BeforeHost..Position::AfterPort].to_owned();
     let response = match http.get(url).send().await {

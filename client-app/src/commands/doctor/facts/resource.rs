@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use jiff::SignedDuration;
-use reqwest::Client;
+use shared::http_client::HttpClient;
 use shared::problem::Problem;
 
 use super::description::{self, Operation};
@@ -50,7 +50,7 @@ impl ResourceFacts {
 }
 
 /// Asks for its description, and with a token for whom it takes the caller to be.
-pub(super) async fn ask(http: &Client, base_url: &BaseUrl, token: Option<&Token>) -> ResourceFacts {
+pub(super) async fn ask(http: &HttpClient, base_url: &BaseUrl, token: Option<&Token>) -> ResourceFacts {
     let described = match Probe::send(http, base_url.description(), None).await {
         // It answers, and its description is of no use.
         Err(ResourceError::Body { status, .. }) => Ok((None, Err(status))),
@@ -79,8 +79,6 @@ fn verdict(answer: Result<Probe, ResourceError>) -> Verdict {
         Ok(Probe { status: status @ (StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED), .. }) => {
             Verdict::NotTold(status)
         }
-        Ok(probe) => {
-            Verdict::Refused { status: probe.status, problem: serde_json::from_slice(&probe.body).ok() }
-        }
+        Ok(probe) => Verdict::Refused { status: probe.status, problem: probe.problem },
     }
 }

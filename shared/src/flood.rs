@@ -1,18 +1,18 @@
-//! Keeps a flood of requests from filling the disk with lines.
+//! Keeps a flood of lines that say the same from filling the disk.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// How many lines of one reason are written between two summaries.
-const LINES: u64 = 20;
-
-/// Counts the lines of each reason since the last summary. The reasons are this app's own words, so few.
-#[derive(Debug, Default)]
-pub(crate) struct FloodLimit(Mutex<HashMap<&'static str, u64>>);
+/// Counts the lines of each reason since the last summary. The reasons are a program's own words, so few.
+#[derive(Debug)]
+pub struct FloodLimit {
+    most: u64,
+    lines: Mutex<HashMap<&'static str, u64>>,
+}
 
 /// Whether one more line is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Admission {
+pub enum Admission {
     /// It is written.
     Write,
     /// It is counted for the next summary.
@@ -20,26 +20,33 @@ pub(crate) enum Admission {
 }
 
 impl FloodLimit {
-    pub(crate) fn admit(&self, reason: &'static str) -> Admission {
+    /// A limit of so many lines of one reason between two summaries.
+    #[must_use]
+    pub fn new(most: u64) -> Self {
+        Self { most, lines: Mutex::default() }
+    }
+
+    /// Counts a line, and says whether it is written.
+    pub fn admit(&self, reason: &'static str) -> Admission {
         let mut lines = self.lines();
         let count = lines.entry(reason).or_default();
         *count += 1;
-        if *count <= LINES { Admission::Write } else { Admission::Count }
+        if *count <= self.most { Admission::Write } else { Admission::Count }
     }
 
     /// The reasons of which lines were left out since the last time, and how many each.
-    pub(crate) fn left_out(&self) -> Vec<(&'static str, u64)> {
+    pub fn left_out(&self) -> Vec<(&'static str, u64)> {
         let lines = std::mem::take(&mut *self.lines());
         lines
             .into_iter()
-            .filter(|(_, count)| *count > LINES)
-            .map(|(reason, count)| (reason, count - LINES))
+            .filter(|(_, count)| *count > self.most)
+            .map(|(reason, count)| (reason, count - self.most))
             .collect()
     }
 
     fn lines(&self) -> MutexGuard<'_, HashMap<&'static str, u64>> {
         // Nothing that holds the lock can leave it half changed.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -49,11 +56,11 @@ mod tests {
 
     #[test]
     fn a_flood_of_one_reason_is_cut_off_and_summed_up_and_other_reasons_are_not() {
-        let limit = FloodLimit::default();
+        let limit = FloodLimit::new(20);
         let written = (0..10_000).filter(|_| limit.admit("token_malformed") == Admission::Write).count();
-        assert_eq!(written as u64, LINES);
+        assert_eq!(written, 20);
         assert_eq!(limit.admit("token_expired"), Admission::Write);
-        assert_eq!(limit.left_out(), [("token_malformed", 10_000 - LINES)]);
+        assert_eq!(limit.left_out(), [("token_malformed", 9_980)]);
         assert_eq!(limit.left_out(), []);
         assert_eq!(limit.admit("token_malformed"), Admission::Write);
     }

@@ -1,0 +1,99 @@
+//! Proxies that the environment names, and what they get to see.
+
+use std::net::Ipv4Addr;
+use std::process::{Output, Stdio};
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::Command;
+
+use crate::peer::{PROXIED, Peers, Scripted};
+
+/// A proxy that leads every tunnel to one address, and keeps all that its clients send.
+struct Proxy {
+    url: String,
+    /// The request lines, one for each connection.
+    lines: Arc<Mutex<Vec<String>>>,
+    /// What went through the tunnels, towards the authority.
+    tunnelled: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Proxy {
+    async fn start(authority: String) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (lines, tunnelled) = (Arc::<Mutex<Vec<String>>>::default(), Arc::<Mutex<Vec<u8>>>::default());
+        let proxy = Self { url, lines: Arc::clone(&lines), tunnelled: Arc::clone(&tunnelled) };
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (lines, tunnelled) = (Arc::clone(&lines), Arc::clone(&tunnelled));
+                tokio::spawn(tunnel(client, authority.clone(), lines, tunnelled));
+            }
+        });
+        proxy
+    }
+}
+
+async fn tunnel(
+    mut client: TcpStream,
+    authority: String,
+    lines: Arc<Mutex<Vec<String>>>,
+    tunnelled: Arc<Mutex<Vec<u8>>>,
+) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let Ok(byte) = client.read_u8().await else { return };
+        head.push(byte);
+    }
+    let head = String::from_utf8(head).unwrap();
+    lines.lock().unwrap().push(head.lines().next().unwrap().to_owned());
+    if !head.starts_with("CONNECT ") {
+        return;
+    }
+    client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+    let (mut from_authority, mut to_authority) = TcpStream::connect(authority).await.unwrap().into_split();
+    let (mut from_client, mut to_client) = client.into_split();
+    tokio::spawn(async move { tokio::io::copy(&mut from_authority, &mut to_client).await });
+    let mut buffer = [0; 4096];
+    while let Ok(read @ 1..) = from_client.read(&mut buffer).await {
+        tunnelled.lock().unwrap().extend_from_slice(&buffer[..read]);
+        to_authority.write_all(&buffer[..read]).await.unwrap();
+    }
+}
+
+async fn read(peers: &Peers, more: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_client-app"));
+    command.env_clear().envs(peers.variables()).envs(more.iter().copied()).arg("read").stdin(Stdio::null());
+    command.output().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_proxy_sees_where_a_token_is_asked_for_and_nothing_of_the_question() {
+    let peers = Peers::start().await;
+    peers.resource.answers(Scripted::json(200, r#"{"items":[]}"#));
+    let port = peers.authority.url.rsplit(':').next().unwrap();
+    let proxy = Proxy::start(format!("localhost:{port}")).await;
+    let instance = format!("https://{PROXIED}:{port}");
+    // The resource is on this machine, and so no matter of the proxy.
+    let variables = [("AZURE_AD__INSTANCE", instance.as_str()), ("ALL_PROXY", &proxy.url)];
+    let output = read(&peers, &variables).await;
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(*proxy.lines.lock().unwrap(), [format!("CONNECT {PROXIED}:{port} HTTP/1.1")]);
+    let tunnelled = proxy.tunnelled.lock().unwrap();
+    let seen = String::from_utf8_lossy(&tunnelled);
+    assert!(!tunnelled.is_empty() && !seen.contains("canary") && !seen.contains("client_secret"));
+    assert_eq!((peers.authority.asked().len(), peers.resource.asked().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn what_is_on_this_machine_is_asked_without_a_proxy() {
+    let peers = Peers::start().await;
+    let proxy = Proxy::start(String::new()).await;
+    for variable in ["HTTPS_PROXY", "https_proxy", "http_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY"] {
+        peers.resource.answers(Scripted::json(200, r#"{"items":[]}"#));
+        let output = read(&peers, &[(variable, &proxy.url)]).await;
+        assert!(output.status.success(), "{output:?}");
+    }
+    assert!(proxy.lines.lock().unwrap().is_empty());
+}

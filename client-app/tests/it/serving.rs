@@ -1,0 +1,213 @@
+//! The web service as a program: its log, its end, and what it holds on to.
+
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use reqwest::{Client, Response};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::peer::{Peers, Scripted, shows_no_canary};
+
+/// How long a program may take for anything.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The program while it serves; killed when it is dropped.
+struct Program {
+    child: Child,
+    url: String,
+    log: Arc<Mutex<Vec<Value>>>,
+    reader: JoinHandle<()>,
+    http: Client,
+}
+
+impl Program {
+    async fn start(peers: &Peers, more: &[(&'static str, &str)]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_client-app"))
+            .env_clear()
+            .envs(peers.variables())
+            .envs(more.iter().copied())
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let (log, lines) =
+            (Arc::<Mutex<Vec<Value>>>::default(), BufReader::new(child.stderr.take().unwrap()));
+        let (found, url) = oneshot::channel();
+        let reader = tokio::spawn(follow(lines.lines(), Arc::clone(&log), found));
+        let url = tokio::time::timeout(PATIENCE, url).await.unwrap().unwrap();
+        Self { child, url, log, reader, http: Client::builder().no_proxy().build().unwrap() }
+    }
+
+    async fn list(&self) -> Response {
+        self.http.get(format!("{}/api/resources", self.url)).send().await.unwrap()
+    }
+
+    /// The process's exit code and the whole of its log.
+    async fn terminated(mut self) -> (ExitStatus, Vec<Value>) {
+        // The standard library sends no signal but SIGKILL.
+        let id = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap();
+        self.reader.await.unwrap();
+        let log = self.log.lock().unwrap().clone();
+        (status, log)
+    }
+}
+
+async fn follow(
+    mut lines: tokio::io::Lines<BufReader<tokio::process::ChildStderr>>,
+    log: Arc<Mutex<Vec<Value>>>,
+    found: oneshot::Sender<String>,
+) {
+    let mut found = Some(found);
+    while let Some(line) = lines.next_line().await.unwrap() {
+        shows_no_canary(&line);
+        let event: Value = serde_json::from_str(&line).unwrap();
+        if event["message"] == "serving" {
+            let found = found.take().unwrap();
+            found.send(event["url"].as_str().unwrap().to_owned()).unwrap();
+        }
+        log.lock().unwrap().push(event);
+    }
+}
+
+fn page() -> Scripted {
+    Scripted::json(200, r#"{"items":[],"next":null}"#)
+}
+
+async fn code(response: Response) -> (u16, String) {
+    let status = response.status().as_u16();
+    (status, response.json::<Value>().await.unwrap()["code"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_a_token_is_answered_at_the_end_of_the_process() {
+    let peers = Peers::start().await;
+    peers.authority.otherwise_answers(|_| Scripted::token(3599).after(Duration::from_hours(1)));
+    // Long enough for either of them to be noticed if they were waited for.
+    let slow = [("HTTP_CLIENT__TIMEOUT_SECONDS", "3600"), ("SERVER__DRAIN_TIMEOUT_SECONDS", "3600")];
+    let program = Program::start(&peers, &slow).await;
+    let urls = ["/api/resources", "/health/ready"].map(|path| format!("{}{path}", program.url));
+    let waiting = urls.map(|url| tokio::spawn(program.http.get(url).send()));
+    while peers.authority.asked().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // The probe waits for two seconds by itself; both requests are known to have come by the first one's log.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let (status, _) = program.terminated().await;
+    assert_eq!(status.code(), Some(0));
+    for response in waiting {
+        let response = response.await.unwrap().unwrap();
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        assert_eq!(code(response).await, (503, "shutting_down".to_owned()));
+    }
+    assert!(peers.resource.asked().is_empty());
+}
+
+#[tokio::test]
+async fn a_failure_that_happens_to_every_request_is_written_down_a_few_times_and_counted() {
+    let peers = Peers::start().await;
+    let wrong =
+        r#"{"error":"invalid_client","error_description":"AADSTS7000215: x","error_codes":[7000215]}"#;
+    peers.authority.otherwise_answers(move |_| Scripted::json(401, wrong));
+    let program = Program::start(&peers, &[]).await;
+    for _ in 0..100 {
+        assert_eq!(code(program.list().await).await, (502, "token_refused".to_owned()));
+    }
+    let (_, log) = program.terminated().await;
+    let of_the_kind: Vec<_> = log.iter().filter(|event| event["code"] == "token_refused").collect();
+    let (summaries, lines): (Vec<&Value>, _) =
+        of_the_kind.into_iter().partition(|event| event["left_out"].is_u64());
+    let left_out: u64 = summaries.iter().map(|event| event["left_out"].as_u64().unwrap()).sum();
+    assert_eq!(lines.len() as u64 + left_out, 100);
+    // Five each minute, and the test may have taken some.
+    assert!(lines.len() <= 5 * (summaries.len() + 1), "{}", lines.len());
+    assert!(lines[0]["error"].as_str().unwrap().contains("AADSTS7000215"), "{}", lines[0]);
+    assert!(log.iter().filter(|event| event["message"] == "answered").count() == 100);
+}
+
+#[tokio::test]
+async fn a_peer_whose_clock_is_far_off_is_named_once() {
+    let peers = Peers::start().await;
+    peers.authority.answers(Scripted::token(3599).header("date", "Sun, 06 Nov 1994 08:49:37 GMT"));
+    peers.resource.otherwise_answers(|_| page().header("date", "Fri, 06 Nov 2150 08:49:37 GMT"));
+    let program = Program::start(&peers, &[]).await;
+    for _ in 0..3 {
+        assert_eq!(program.list().await.status(), 200);
+    }
+    let (_, log) = program.terminated().await;
+    let offsets: Vec<(&str, bool)> = log
+        .iter()
+        .filter(|event| event["offset_seconds"].is_i64())
+        .map(|event| (event["peer"].as_str().unwrap(), event["offset_seconds"].as_i64().unwrap() > 0))
+        .collect();
+    let host = |url: &str| url.split_once("://").unwrap().1.to_owned();
+    assert_eq!(offsets, [(&*host(&peers.authority.url), false), (&*host(&peers.resource.url), true)]);
+}
+
+#[tokio::test]
+async fn a_right_clock_is_nothing_to_warn_of() {
+    let peers = Peers::start().await;
+    peers.resource.otherwise_answers(|_| page());
+    let program = Program::start(&peers, &[]).await;
+    assert_eq!(program.list().await.status(), 200);
+    let (_, log) = program.terminated().await;
+    assert!(log.iter().all(|event| event["level"] != "WARN"), "{log:?}");
+}
+
+/// Open descriptors, and resident memory in bytes.
+#[cfg(target_os = "linux")]
+fn held(process: u32) -> (usize, u64) {
+    let descriptors = std::fs::read_dir(format!("/proc/{process}/fd")).unwrap().count();
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    (descriptors, resident.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024)
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn ten_thousand_requests_leave_neither_connections_nor_memory_behind() {
+    const AT_ONCE: usize = 16;
+    async fn requests(program: &Program, each: usize) {
+        let mut running = JoinSet::new();
+        for _ in 0..AT_ONCE {
+            let (http, url) = (program.http.clone(), format!("{}/api/resources", program.url));
+            running.spawn(async move {
+                for _ in 0..each {
+                    let response = http.get(&url).send().await.unwrap();
+                    assert_eq!(response.status(), 200);
+                    response.bytes().await.unwrap();
+                }
+            });
+        }
+        running.join_all().await;
+    }
+    let peers = Peers::start().await;
+    let (resource, _running) = forgetful().await;
+    let program =
+        Program::start(&peers, &[("RESOURCE__BASE_URL", resource.as_str()), ("RUST_LOG", "client_app=info")])
+            .await;
+    let process = program.child.id().unwrap();
+    requests(&program, 2000 / AT_ONCE).await;
+    let before = held(process);
+    requests(&program, 8_000 / AT_ONCE).await;
+    let after = held(process);
+    assert!(after.0 <= before.0 + 2 * AT_ONCE, "{before:?} then {after:?} descriptors and bytes");
+    assert!(after.1 <= before.1 + 8 * 1024 * 1024, "{before:?} then {after:?} descriptors and bytes");
+}
+
+/// A resource that keeps nothing of what it was asked.
+#[cfg(target_os = "linux")]
+async fn forgetful() -> (String, tokio_util::sync::DropGuard) {
+    let server = shared::server::Server::bind_address(([127, 0, 0, 1], 0).into(), None).await.unwrap();
+    let (url, shutdown) = (server.url(), tokio_util::sync::CancellationToken::new());
+    let answer = || async { ([("content-type", "application/json")], r#"{"items":[],"next":null}"#) };
+    tokio::spawn(server.serve(axum::Router::new().fallback(answer), shutdown.clone()));
+    (url, shutdown.drop_guard())
+}
