@@ -1,7 +1,8 @@
 //! What was stored before resources and keys belonged to tenants.
 
 use shared::ids::TenantId;
-use sqlx::{Connection, FromRow, SqliteConnection};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection, FromRow, Row as _, SqliteConnection};
 
 use super::idempotency::KeyRow;
 use super::row::Row;
@@ -50,29 +51,52 @@ async fn count(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
 }
 
 async fn adopt_resources(connection: &mut SqliteConnection, tenant: TenantId) -> Result<(), sqlx::Error> {
-    let query = "DELETE FROM resources WHERE tenant = '' AND id IN
-        (SELECT id FROM resources WHERE tenant = '' LIMIT ?) RETURNING *";
+    sqlx::query("UPDATE resources SET tenant = ? WHERE tenant = ''")
+        .bind(tenant.to_string())
+        .execute(&mut *connection)
+        .await?;
+    let query = "SELECT * FROM resources WHERE tenant = ? AND checksum = x'' AND id > ? ORDER BY id LIMIT ?";
+    let mut after = String::new();
     loop {
-        let rows = sqlx::query(query).bind(BATCH).fetch_all(&mut *connection).await?;
-        if rows.is_empty() {
-            return Ok(());
-        }
-        for row in &rows {
-            Row::from_row(row)?.adopted_by(tenant).insert(&mut *connection).await?;
+        let page = sqlx::query(query).bind(tenant.to_string()).bind(&after).bind(BATCH);
+        let rows = page.fetch_all(&mut *connection).await?;
+        let Some(last) = rows.iter().rev().find_map(|row| row.try_get("id").ok()) else { return Ok(()) };
+        after = last;
+        for row in readable(&rows) {
+            Row::seal(row, connection).await?;
         }
     }
 }
 
 async fn adopt_keys(connection: &mut SqliteConnection, tenant: TenantId) -> Result<(), sqlx::Error> {
-    let query = "DELETE FROM idempotency_keys WHERE tenant = '' AND (client_id, key) IN
-        (SELECT client_id, key FROM idempotency_keys WHERE tenant = '' LIMIT ?) RETURNING *";
+    // Where the tenant has the same key by now, its answer is the one that the client saw last.
+    sqlx::query("UPDATE OR IGNORE idempotency_keys SET tenant = ? WHERE tenant = ''")
+        .bind(tenant.to_string())
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("DELETE FROM idempotency_keys WHERE tenant = ''").execute(&mut *connection).await?;
+    let query =
+        "SELECT * FROM idempotency_keys WHERE tenant = ? AND checksum = x'' AND (client_id, key) > (?, ?)
+        ORDER BY client_id, key LIMIT ?";
+    let mut after = (String::new(), String::new());
     loop {
-        let rows = sqlx::query(query).bind(BATCH).fetch_all(&mut *connection).await?;
-        if rows.is_empty() {
-            return Ok(());
-        }
-        for row in &rows {
-            KeyRow::from_row(row)?.adopted_by(tenant).insert(&mut *connection).await?;
+        let page = sqlx::query(query).bind(tenant.to_string()).bind(&after.0).bind(&after.1).bind(BATCH);
+        let rows = page.fetch_all(&mut *connection).await?;
+        let key = |row: &SqliteRow| Some((row.try_get("client_id").ok()?, row.try_get("key").ok()?));
+        let Some(last) = rows.iter().rev().find_map(key) else { return Ok(()) };
+        after = last;
+        for row in readable(&rows) {
+            KeyRow::seal(row, connection).await?;
         }
     }
+}
+
+/// The rows that can be read. A damaged one keeps its empty checksum, by which it is known for what it is: it costs
+/// itself and not the start.
+fn readable<'r, R: FromRow<'r, SqliteRow>>(rows: &'r [SqliteRow]) -> impl Iterator<Item = R> {
+    rows.iter().filter_map(|row| {
+        let read = R::from_row(row);
+        read.inspect_err(|error| tracing::error!(%error, "a stored row cannot be read, and is left as it is"))
+            .ok()
+    })
 }

@@ -111,14 +111,21 @@ impl KeyRow {
         ])
     }
 
-    /// Gives a row from before there were tenants to one.
-    pub(super) fn adopted_by(mut self, tenant: TenantId) -> Self {
-        self.tenant = tenant.to_string();
-        self.checksum = self.checksum();
-        self
+    /// Gives a row from before there were checksums its own.
+    pub(super) async fn seal(self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "UPDATE idempotency_keys SET checksum = ? WHERE tenant = ? AND client_id = ? AND key = ?",
+        )
+        .bind(self.checksum())
+        .bind(self.tenant)
+        .bind(self.client_id)
+        .bind(self.key)
+        .execute(connection)
+        .await?;
+        Ok(())
     }
 
-    pub(super) async fn insert(self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    async fn insert(self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         sqlx::query(
             "INSERT INTO idempotency_keys (tenant, client_id, key, fingerprint, answer, created_at, checksum)
              VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -82,11 +82,15 @@ impl Row {
         Ok(Versioned { resource, version: self.version })
     }
 
-    /// Gives a row from before there were tenants to one.
-    pub(super) fn adopted_by(mut self, tenant: TenantId) -> Self {
-        self.tenant = tenant.to_string();
-        self.checksum = self.checksum();
-        self
+    /// Gives a row from before there were checksums its own.
+    pub(super) async fn seal(self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        sqlx::query("UPDATE resources SET checksum = ? WHERE tenant = ? AND id = ?")
+            .bind(self.checksum())
+            .bind(self.tenant)
+            .bind(self.id)
+            .execute(connection)
+            .await?;
+        Ok(())
     }
 
     pub(super) async fn insert(self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {

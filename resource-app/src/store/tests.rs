@@ -87,7 +87,8 @@ async fn the_store_is_ready_only_if_it_can_write() {
     store.check().await.unwrap_err();
     sqlx::query("COMMIT").execute(&mut other).await.unwrap();
     // The attempt that was given up may still be waiting for the lock, and then ends.
-    while store.check().await.is_err() {}
+    let ready = async { while store.check().await.is_err() {} };
+    tokio::time::timeout(std::time::Duration::from_secs(60), ready).await.unwrap();
     other.close().await.unwrap();
 }
 
@@ -118,11 +119,22 @@ async fn old_database(folder: &Path) {
     let answer = format!(
         r#"{{"id":"{id}","name":"n","content":1,"created_by":"{CLIENT}","created_at":"{time}","updated_at":"{time}"}}"#
     );
-    sqlx::query("INSERT INTO idempotency_keys VALUES (?, 'k', ?, ?, ?)")
+    for key in ["k", "k2"] {
+        sqlx::query("INSERT INTO idempotency_keys VALUES (?, ?, ?, ?, ?)")
+            .bind(CLIENT)
+            .bind(key)
+            .bind(super::idempotency::fingerprint(&new("1")).unwrap())
+            .bind(&answer)
+            .bind("2999-01-01T00:00:00.000Z")
+            .execute(&mut connection)
+            .await
+            .unwrap();
+    }
+    // What a failing disk has made of another one: no text any more.
+    sqlx::query("INSERT INTO resources VALUES ('01a2054c-84c7-7745-adad-0858942e59fb', CAST(x'ff' AS TEXT), '1', ?, ?, ?, 1)")
         .bind(CLIENT)
-        .bind(super::idempotency::fingerprint(&new("1")).unwrap())
-        .bind(answer)
-        .bind("2999-01-01T00:00:00.000Z")
+        .bind(time)
+        .bind(time)
         .execute(&mut connection)
         .await
         .unwrap();
@@ -141,10 +153,19 @@ async fn what_is_from_before_tenants_belongs_to_the_only_one_and_else_to_nobody(
     for tenant in [tenant(), other, TenantId::from(Uuid::nil())] {
         assert_eq!(names(&store, tenant).await, 0);
     }
+    // A client that comes again meanwhile gets a resource of its own, whose answer it is given from then on.
+    let again = IdempotencyKey::parse(b"k2").unwrap();
+    let Created::Done(second) = store.create(new("1"), owner(), Some(&again)).await.unwrap() else {
+        panic!()
+    };
     store.close().await;
     for variables in [&[][..], &several] {
         let store = open(folder.path(), variables).await;
-        assert_eq!((names(&store, tenant()).await, names(&store, other).await), (1, 0));
+        assert_eq!((names(&store, tenant()).await, names(&store, other).await), (2, 0));
+        let Created::Done(same) = store.create(new("1"), owner(), Some(&again)).await.unwrap() else {
+            panic!()
+        };
+        assert_eq!(same.resource.id, second.resource.id);
         let key = IdempotencyKey::parse(b"k").unwrap();
         let created = store.create(new("1"), owner(), Some(&key)).await.unwrap();
         assert!(

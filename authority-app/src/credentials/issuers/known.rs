@@ -87,8 +87,9 @@ impl Known {
         self.failed = None;
     }
 
-    /// Remembers that the issuer could not be asked.
+    /// Remembers that the issuer could not be asked. For whom it was is open as before: the next one asks again.
     pub(super) fn fail(&mut self, now: Moment) {
+        self.forced = None;
         self.failed = Some(now);
     }
 }
@@ -119,6 +120,15 @@ mod tests {
         assert!(known.is_due("b", second(60)) && !known.is_due("b", second(60)));
         tokio::time::advance(LIFE).await;
         assert!(known.is_due("b", second(60)) && known.is_due("b", second(60)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fetch_that_failed_does_not_count_against_the_key_it_was_for() {
+        let mut known = Known::default();
+        known.replace(HashMap::new(), second(0));
+        assert!(known.is_due("a", second(1)));
+        known.fail(second(1));
+        assert!(known.is_due("a", second(2)));
     }
 
     #[tokio::test(start_paused = true)]
