@@ -111,7 +111,9 @@ fn judge(counts: &Counts, arguments: &Arguments) -> Limits {
         0,
     );
     limits.at_most_count("forged tokens that were accepted", of(&counts.accepted), 0);
-    limits.at_most_count("answers of 5xx", of(&counts.server_error), 0);
+    // To made-up keys alone, once no more fetches are allowed for them: the rest is judged.
+    limits.at_most_count("answers of 503, to half of all", of(&counts.unavailable), counts.total() / 2);
+    limits.at_most_count("answers of another 5xx", of(&counts.server_error), 0);
     limits.at_most_count("requests without an answer", of(&counts.no_answer), 0);
     limits
 }

@@ -8,13 +8,14 @@ use resource_app::authentication::fuzzing::key_set_url;
 use resource_app::authentication::keys::KeySource;
 use serde::Deserialize;
 use shared::azure_ad::{Authority, Instance};
+use shared::http_client::HttpClient;
 use shared::ids::TenantId;
 use shared::json::Object;
 
 static SOURCE: LazyLock<KeySource> = LazyLock::new(|| {
     let instance = Instance::parse("https://login.example").expect("an instance");
     let tenant = TenantId::parse("8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20").expect("a tenant");
-    KeySource::new(reqwest::Client::new(), Authority::new(instance, tenant, None))
+    KeySource::new(HttpClient::trusting("").expect("a client"), Authority::new(instance, tenant, None))
 });
 
 fuzz_target!(|bytes: &[u8]| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use shared::http_client::http_client;
+use shared::http_client::HttpClient;
 use shared::metrics::{self, UPKEEP_INTERVAL};
 use shared::server::{BindError, Server};
 use shared::settings::{KeyProblem, SettingsError};
@@ -80,7 +80,7 @@ impl ResourceApp {
         let api = router::api()?;
         router::table(api.policies())?;
         let development = settings.development_handler()?;
-        let client = http_client(&settings.http_client)?;
+        let client = HttpClient::new(&settings.http_client)?;
         let server = Server::bind(&settings.server).await?;
         let store = Store::open(&settings).await?;
         let policies = azure_ad::authorization(api.policies().clone(), &settings, development.as_ref());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use reqwest::Client;
+use shared::http_client::HttpClient;
 
 use crate::authentication::keys::{KeySource, Keys};
 use crate::authentication::{Authenticator, Expectations};
@@ -12,7 +12,7 @@ use crate::settings::Settings;
 /// Accepts tokens of the configured tenants for the configured API, and starts fetching the keys.
 ///
 /// Does not wait for them: Entra may be away now and back later.
-pub(crate) fn authentication(settings: &Settings, client: Client) -> Authenticator {
+pub(crate) fn authentication(settings: &Settings, client: HttpClient) -> Authenticator {
     let azure_ad = &settings.azure_ad;
     let expectations = Expectations::new(
         azure_ad.tenancy(),

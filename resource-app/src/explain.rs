@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use shared::http_client::http_client;
+use shared::http_client::HttpClient;
 
 use crate::app::StartError;
 use crate::authentication::keys::Keys;
@@ -85,7 +85,7 @@ pub struct WouldDeny {
 /// A setting is unusable.
 pub async fn explain(settings: &Settings, token: &str) -> Result<Report, StartError> {
     let api = router::api()?;
-    let client = http_client(&settings.http_client)?;
+    let client = HttpClient::new(&settings.http_client)?;
     let policies = azure_ad::authorization(api.policies().clone(), settings, None);
     let authenticator = azure_ad::authentication(settings, client);
     // A fetch that fails is logged; then the report says what can be said without the keys.

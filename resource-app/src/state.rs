@@ -69,10 +69,11 @@ impl AppState {
         let settings = Settings::load(None, environment.into_iter().collect()).unwrap();
         let listen = ([127, 0, 0, 1], 0).into();
         let development = development.then(|| DevelopmentHandler::new(true, listen).unwrap());
+        let client = shared::http_client::HttpClient::trusting("").unwrap();
         Self::from(Parts {
             ending: CancellationToken::new(),
             records: Arc::new(Records::new(&settings.authorization, Metrics::new())),
-            authenticator: Arc::new(azure_ad::authentication(&settings, reqwest::Client::new())),
+            authenticator: Arc::new(azure_ad::authentication(&settings, client)),
             policies: Arc::new(azure_ad::authorization(policies.clone(), &settings, development.as_ref())),
             development,
             readiness: Readiness::default(),

@@ -4,7 +4,6 @@
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use shared::ids::TenantId;
 use shared::resource::{NewResource, Resource};
 use sqlx::{FromRow, SqliteConnection};
 use uuid::Uuid;

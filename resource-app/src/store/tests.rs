@@ -88,7 +88,7 @@ async fn the_store_is_ready_only_if_it_can_write() {
     sqlx::query("COMMIT").execute(&mut other).await.unwrap();
     // The attempt that was given up may still be waiting for the lock, and then ends.
     let ready = async { while store.check().await.is_err() {} };
-    tokio::time::timeout(std::time::Duration::from_secs(60), ready).await.unwrap();
+    tokio::time::timeout(std::time::Duration::from_mins(1), ready).await.unwrap();
     other.close().await.unwrap();
 }
 

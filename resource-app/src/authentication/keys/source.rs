@@ -1,8 +1,8 @@
 //! Where keys come from: Entra's discovery document, and the key set it names.
 
-use reqwest::{Client, StatusCode, header};
+use reqwest::{StatusCode, header};
 use serde::Deserialize;
-use shared::http_client::{BodyError, is_untrusted, read_body};
+use shared::http_client::{BodyError, HttpClient, is_untrusted, read_body};
 use shared::json::Object;
 use url::Url;
 
@@ -15,7 +15,7 @@ const MAX_DOCUMENT_BYTES: usize = 4 * 1024 * 1024;
 /// The keys of the tenants that are accepted.
 #[derive(Debug, Clone)]
 pub struct KeySource {
-    client: Client,
+    client: HttpClient,
     tenancy: Tenancy,
 }
 
@@ -71,7 +71,7 @@ struct Discovery {
 impl KeySource {
     /// The keys of the tenants, asked for through `client`.
     #[must_use]
-    pub fn new(client: Client, tenancy: impl Into<Tenancy>) -> Self {
+    pub fn new(client: HttpClient, tenancy: impl Into<Tenancy>) -> Self {
         Self { client, tenancy: tenancy.into() }
     }
 
@@ -140,7 +140,7 @@ mod tests {
 
     fn source() -> KeySource {
         let (instance, tenant) = (Instance::parse(INSTANCE).unwrap(), TenantId::parse(TENANT).unwrap());
-        KeySource::new(Client::new(), Authority::new(instance, tenant, None))
+        KeySource::new(HttpClient::trusting("").unwrap(), Authority::new(instance, tenant, None))
     }
 
     fn read(document: &str) -> Result<Discovery, FetchError> {
@@ -176,7 +176,7 @@ mod tests {
     fn the_metadata_of_many_tenants_is_not_that_of_one() {
         let (instance, tenant) = (Instance::parse(INSTANCE).unwrap(), TenantId::parse(TENANT).unwrap());
         let tenancy = Tenancy::of_tenants(&instance, TenantIndependentEndpoint::Organizations, &[tenant]);
-        let source = KeySource::new(Client::new(), tenancy);
+        let source = KeySource::new(HttpClient::trusting("").unwrap(), tenancy);
         let of_issuer = |issuer: &str| {
             let document = json!({ "issuer": issuer, "jwks_uri": format!("{INSTANCE}/keys") });
             source.discovery(document.to_string().as_bytes())
