@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn the_end_waits_no_longer_than_three_times_for_a_reader_that_never_comes_to_the_end() {
         let (lines, tell, read) = lines(Form::Text);
-        lines.push(&[b'x'; CAPACITY]);
+        lines.push(&vec![b'x'; CAPACITY]);
         let (stop, is_stopped) = channel::<()>();
         let telling = std::thread::spawn(move || {
             // All of it would take 256 times as long as one piece.
