@@ -1,6 +1,7 @@
 //! The web service as a whole: bound, then run until it is told to end.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use shared::metrics::UPKEEP_INTERVAL;
 use shared::server::{BindError, Server};
@@ -12,6 +13,9 @@ use crate::resource_client::ResourceClient;
 use crate::web::{self, FailureLog, Observers};
 use crate::{Settings, expiry};
 
+/// What the end may take beyond the drain time, where requests were cut off at its end.
+const CLOSING: Duration = Duration::from_millis(250);
+
 /// The web service of the middle tier.
 ///
 /// It has no authentication of its own: whoever reaches it acts with this client's token. So it listens on loopback
@@ -22,6 +26,7 @@ pub struct ClientApp {
     client: ResourceClient,
     metrics_server: Option<Server>,
     metrics: Metrics,
+    drain_timeout: Duration,
 }
 
 /// Why the web service cannot start.
@@ -55,7 +60,8 @@ impl ClientApp {
             );
         }
         let metrics = Metrics::new(client.token_retriever().clone());
-        Ok(Self { server, client, metrics_server, metrics })
+        let drain_timeout = settings.server.drain_timeout();
+        Ok(Self { server, client, metrics_server, metrics, drain_timeout })
     }
 
     /// The base URL for a client on this machine, without a trailing slash.
@@ -71,12 +77,27 @@ impl ClientApp {
     }
 
     /// Serves until `shutdown`, then lets the requests in flight finish. From then on it is not ready, and requests that
-    /// wait for a token are answered with 503 at once: an authority that is slow must not hold up the end.
+    /// wait for a token are answered with 503 at once: an authority that is slow must not hold up the end. All that
+    /// follows has the drain time together.
     pub async fn run(self, shutdown: CancellationToken) {
         let metrics = self.metrics_address().map_or_else(|| "off".to_owned(), |address| address.to_string());
         tracing::info!(url = self.url(), metrics, "serving");
-        let Self { server, client, metrics_server, metrics } = self;
-        let (local, log) = (server.address().ip().is_loopback(), FailureLog::new());
+        let (log, limit) = (FailureLog::new(), self.drain_timeout + CLOSING);
+        let end = async {
+            shutdown.cancelled().await;
+            tokio::time::sleep(limit).await;
+        };
+        tokio::select! {
+            biased;
+            () = end => tracing::warn!("the end took longer than its time and was cut short"),
+            () = self.serve(log.clone(), shutdown.clone()) => (),
+        }
+        log.sum_up();
+    }
+
+    async fn serve(self, log: FailureLog, shutdown: CancellationToken) {
+        let Self { server, client, metrics_server, metrics, .. } = self;
+        let local = server.address().ip().is_loopback();
         let observers = Observers { metrics: metrics.clone(), log: log.clone() };
         let retriever = client.token_retriever().clone();
         let routes = web::routes(client.until(shutdown.clone()), observers, local, shutdown.clone());
@@ -96,7 +117,6 @@ impl ClientApp {
             tokio::join!(upkeep(&metrics), log.sum_up_for_ever(), expiry)
         };
         let _ = tokio::join!(web, watched, background.run_until_cancelled(beside));
-        log.sum_up();
     }
 }
 

@@ -4,12 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Request;
-use shared::http_client;
+use shared::http_client::{self, BodyError};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::attempts::{Attempts, Step};
 use super::{Answer, Awaited, CallIds, Correlation, MAX_BODY_BYTES, Refused, ResourceClient, ResourceError};
 use crate::token::{Token, TokenError};
+
+/// The largest answer that is read, in bytes, where it is not a success: its words are looked through for the token, and
+/// passed on.
+const MAX_PROBLEM_BYTES: usize = 64 * 1024;
 
 /// A call that is under way.
 pub(super) struct Call<'c> {
@@ -103,9 +107,12 @@ impl<'c> Call<'c> {
         let mut response =
             self.client.http.execute(request).await.map_err(|error| self.unreachable(error))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-        let body = http_client::read_body(response, MAX_BODY_BYTES)
-            .await
-            .map_err(|source| ResourceError::Body { status, ids: self.ids(), source })?;
+        let limit = if status.is_success() { MAX_BODY_BYTES } else { MAX_PROBLEM_BYTES };
+        let body = match http_client::read_body(response, limit).await {
+            // The status says enough, and nothing that large is a problem.
+            Err(BodyError::TooLarge(_)) if !status.is_success() => Vec::new(),
+            body => body.map_err(|source| ResourceError::Body { status, ids: self.ids(), source })?,
+        };
         Ok(Answer { status, headers, body, correlation: self.correlation.clone() })
     }
 

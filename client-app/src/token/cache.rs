@@ -130,8 +130,10 @@ impl Cache {
             return Boarded::Arrived(Err(error));
         }
         if claims.is_some() && !desk.challenges.admit(now) {
+            // The token at hand, even while another one is on its way or could not be had.
+            let at_hand = self.usable(now, Arc::clone);
             drop(desk);
-            return self.board(None, origin);
+            return at_hand.map_or_else(|| self.board(None, origin), |token| Boarded::Arrived(Ok(token)));
         }
         let (ask, boarded) = desk.ask(claims, now);
         let flight = self.start(&mut desk, ask, origin);

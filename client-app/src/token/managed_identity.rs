@@ -80,7 +80,7 @@ impl ManagedIdentity {
             .header(header::ACCEPT, "application/json")
             .header(CLIENT_REQUEST_ID, asked.correlation_id.to_string())
             .header(name, value);
-        let token = match exchange(request).await {
+        let token = match exchange(&self.http, request).await {
             Ok(answer) => answer.token(&asked)?,
             Err(error) => return Err(asked.no_answer(error)),
         };
@@ -96,8 +96,8 @@ impl ManagedIdentity {
 }
 
 /// Sends the request and reads the answer to its end.
-async fn exchange(request: RequestBuilder) -> Result<Answer, reqwest::Error> {
-    let response = request.send().await?;
+async fn exchange(http: &HttpClient, request: RequestBuilder) -> Result<Answer, reqwest::Error> {
+    let response = http.send(request).await?;
     let (status, headers) = (response.status(), response.headers().clone());
     let body = match read_body(response, MAX_BODY).await {
         Err(BodyError::BrokenOff(error)) if error.is_timeout() => return Err(error),

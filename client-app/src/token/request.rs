@@ -90,7 +90,10 @@ impl TokenRequest {
                 }
                 let proof = attempts.proof().await.ok()?;
                 let outcome = self.send_with(&proof, ask, http, SHORT_TRY).await;
-                (!matches!(outcome, Err(TokenError::Unavailable(_)))).then_some(outcome)
+                // An authority that says when to come back is asked no more until then.
+                let goes_on =
+                    matches!(&outcome, Err(TokenError::Unavailable(Outage { retry_after: None, .. })));
+                (!goes_on).then_some(outcome)
             };
             tokio::select! {
                 outcome = &mut patient => return outcome,

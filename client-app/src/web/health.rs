@@ -37,3 +37,25 @@ pub(super) async fn ready(
     client.within(TOKEN_WAIT).token().await?;
     Ok(Json(Health { status: "ready" }))
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse;
+    use shared::settings::Environment;
+
+    use super::*;
+    use crate::Settings;
+
+    #[tokio::test]
+    async fn a_service_that_is_about_to_end_is_not_ready_and_says_so_at_once() {
+        let secret = ("AZURE_AD__CLIENT_SECRET".to_owned(), "x".to_owned());
+        let settings = Settings::load(None, Environment::from_iter([secret])).unwrap();
+        let ending = CancellationToken::new();
+        ending.cancel();
+        let client = settings.resource_client().unwrap().until(ending.clone());
+        let failure = ready(State(client), &ending).await.err().unwrap().into_response();
+        assert_eq!(failure.status(), http::StatusCode::SERVICE_UNAVAILABLE);
+        let body = axum::body::to_bytes(failure.into_body(), 1024).await.unwrap();
+        assert_eq!(serde_json::from_slice::<serde_json::Value>(&body).unwrap()["code"], "shutting_down");
+    }
+}

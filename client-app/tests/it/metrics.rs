@@ -1,8 +1,13 @@
 //! `GET /metrics` of the web service, on a listener of its own.
 
+use std::time::Duration;
+
 use client_app::{ClientApp, Settings, StartError};
 use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize, date_time_ymd};
 use reqwest::{Client, Method};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::peer::{Peers, Scripted, shows_no_canary};
@@ -159,4 +164,30 @@ async fn the_listener_can_be_left_out_and_one_that_is_taken_is_named() {
         matches!(error, StartError::Metrics(_)) && error.to_string().contains("`metrics.listen`"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn the_requests_in_flight_and_those_for_the_numbers_have_one_drain_time_together() {
+    let peers = Peers::start().await;
+    peers.resource.otherwise_answers(|_| Scripted::new(200, "").after(Duration::from_hours(1)));
+    let limits = [("HTTP_CLIENT__TIMEOUT_SECONDS", "3600"), ("SERVER__DRAIN_TIMEOUT_SECONDS", "5")];
+    let app = ClientApp::bind(peers.settings_with(&limits)).await.unwrap();
+    let (url, metrics, shutdown) = (app.url(), app.metrics_address().unwrap(), CancellationToken::new());
+    let running = tokio::spawn(app.run(shutdown.clone()));
+    let http = Client::builder().no_proxy().build().unwrap();
+    let _in_flight = tokio::spawn(http.get(format!("{url}/api/resources")).send());
+    while peers.resource.asked().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let mut unfinished = TcpStream::connect(metrics).await.unwrap();
+    unfinished.write_all(b"GET /metrics HTTP/1.1\r\n").await.unwrap();
+    // Accepted after the other one.
+    http.get(format!("http://{metrics}/metrics")).send().await.unwrap();
+    tokio::time::pause();
+    let start = Instant::now();
+    shutdown.cancel();
+    running.await.unwrap();
+    // The clock goes from one timer to the next.
+    assert!(start.elapsed() >= Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
 }

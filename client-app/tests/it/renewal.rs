@@ -166,6 +166,27 @@ async fn an_answer_that_hangs_does_not_hide_that_the_authority_is_back() {
 }
 
 #[tokio::test]
+async fn an_authority_that_says_when_to_come_back_is_asked_no_more_beside_an_answer_that_hangs() {
+    let peers = Peers::start().await;
+    for _ in 0..3 {
+        peers.authority.answers(Scripted::new(503, ""));
+    }
+    peers.authority.answers(Scripted::new(503, "").after(Duration::from_mins(1)));
+    peers.authority.answers(Scripted::new(503, "").header("retry-after", "3600"));
+    let settings = peers.settings_with(&[("HTTP_CLIENT__TIMEOUT_SECONDS", "60")]);
+    let retriever = settings.token_retriever(settings.http_client().unwrap()).unwrap();
+    for _ in 0..2 {
+        retriever.token().await.unwrap_err();
+    }
+    tokio::time::sleep(Duration::from_millis(1050)).await;
+    // Whoever asks once more is given a token.
+    while retriever.token().await.unwrap_err().retry_after().unwrap() < Duration::from_mins(1) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(peers.authority.asked().len(), 5);
+}
+
+#[tokio::test]
 async fn a_due_token_is_renewed_behind_its_caller() {
     let peers = Peers::start().await;
     let next =

@@ -100,6 +100,19 @@ async fn the_resources_words_reach_a_terminal_without_control_characters() {
     assert!(!text.chars().any(char::is_control) && text.len() < 1000, "{text}");
 }
 
+#[tokio::test]
+async fn a_refusal_of_more_than_64_kib_keeps_its_status_and_none_of_its_words() {
+    let peers = Peers::start().await;
+    for (length, has_problem) in [(60 * 1024, true), (64 * 1024, false), (9 * 1024 * 1024, false)] {
+        let problem = json!({"status": 403, "title": "x", "code": "x", "detail": "x".repeat(length)});
+        peers.resource.answers(Scripted::new(403, problem.to_string()).header("retry-after", "7"));
+        let error = client(&peers).list(&Paging::default()).await.unwrap_err();
+        let ResourceError::Refused(refused) = &error else { panic!("{error:?}") };
+        assert_eq!((refused.status.as_u16(), refused.retry_after), (403, Some(Duration::from_secs(7))));
+        assert_eq!(refused.problem.is_some(), has_problem, "{length}");
+    }
+}
+
 /// What a resource, or a proxy before it, makes of the header that it was sent.
 pub(crate) fn echoes(status: u16) -> impl Fn(&Asked) -> Scripted {
     move |asked| {

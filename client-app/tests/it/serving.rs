@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::peer::{Peers, Scripted, shows_no_canary};
+use crate::peer::{Peer, Peers, Scripted, shows_no_canary};
 
 /// How long a program may take for anything.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -90,23 +90,19 @@ async fn code(response: Response) -> (u16, String) {
 async fn a_request_that_waits_for_a_token_is_answered_at_the_end_of_the_process() {
     let peers = Peers::start().await;
     peers.authority.otherwise_answers(|_| Scripted::token(3599).after(Duration::from_hours(1)));
-    // Long enough for either of them to be noticed if they were waited for.
+    // Long enough to be noticed if it were waited for.
     let slow = [("HTTP_CLIENT__TIMEOUT_SECONDS", "3600"), ("SERVER__DRAIN_TIMEOUT_SECONDS", "3600")];
     let program = Program::start(&peers, &slow).await;
-    let urls = ["/api/resources", "/health/ready"].map(|path| format!("{}{path}", program.url));
-    let waiting = urls.map(|url| tokio::spawn(program.http.get(url).send()));
+    let waiting = tokio::spawn(program.http.get(format!("{}/api/resources", program.url)).send());
+    // Nobody but the request that waits makes the program ask for a token.
     while peers.authority.asked().is_empty() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    // The probe waits for two seconds by itself; both requests are known to have come by the first one's log.
-    tokio::time::sleep(Duration::from_millis(100)).await;
     let (status, _) = program.terminated().await;
     assert_eq!(status.code(), Some(0));
-    for response in waiting {
-        let response = response.await.unwrap().unwrap();
-        assert_eq!(response.headers()["content-type"], "application/problem+json");
-        assert_eq!(code(response).await, (503, "shutting_down".to_owned()));
-    }
+    let response = waiting.await.unwrap().unwrap();
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    assert_eq!(code(response).await, (503, "shutting_down".to_owned()));
     assert!(peers.resource.asked().is_empty());
 }
 
@@ -132,6 +128,18 @@ async fn a_failure_that_happens_to_every_request_is_written_down_a_few_times_and
     assert!(log.iter().filter(|event| event["message"] == "answered").count() == 100);
 }
 
+/// The peers whose clocks the log warns of, and whether they are ahead.
+fn clocks(log: &[Value]) -> Vec<(&str, bool)> {
+    log.iter()
+        .filter(|event| event["offset_seconds"].is_i64())
+        .map(|event| (event["peer"].as_str().unwrap(), event["offset_seconds"].as_i64().unwrap() > 0))
+        .collect()
+}
+
+fn host(url: &str) -> &str {
+    url.split_once("://").unwrap().1
+}
+
 #[tokio::test]
 async fn a_peer_whose_clock_is_far_off_is_named_once() {
     let peers = Peers::start().await;
@@ -142,13 +150,24 @@ async fn a_peer_whose_clock_is_far_off_is_named_once() {
         assert_eq!(program.list().await.status(), 200);
     }
     let (_, log) = program.terminated().await;
-    let offsets: Vec<(&str, bool)> = log
-        .iter()
-        .filter(|event| event["offset_seconds"].is_i64())
-        .map(|event| (event["peer"].as_str().unwrap(), event["offset_seconds"].as_i64().unwrap() > 0))
-        .collect();
-    let host = |url: &str| url.split_once("://").unwrap().1.to_owned();
-    assert_eq!(offsets, [(&*host(&peers.authority.url), false), (&*host(&peers.resource.url), true)]);
+    assert_eq!(clocks(&log), [(host(&peers.authority.url), false), (host(&peers.resource.url), true)]);
+}
+
+#[tokio::test]
+async fn the_clock_of_a_managed_identitys_endpoint_is_looked_at_too() {
+    let (peers, endpoint) = (Peers::start().await, Peer::resource().await);
+    endpoint.answers(Scripted::token(3599).header("date", "Sun, 06 Nov 1994 08:49:37 GMT"));
+    peers.resource.otherwise_answers(|_| page());
+    let identity = [
+        ("AZURE_AD__CREDENTIAL__KIND", "managed_identity"),
+        ("AZURE_AD__CLIENT_SECRET", ""),
+        ("IDENTITY_ENDPOINT", endpoint.url.as_str()),
+        ("IDENTITY_HEADER", "canary"),
+    ];
+    let program = Program::start(&peers, &identity).await;
+    assert_eq!(program.list().await.status(), 200);
+    let (_, log) = program.terminated().await;
+    assert_eq!(clocks(&log), [(host(&endpoint.url), false)]);
 }
 
 #[tokio::test]

@@ -5,7 +5,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, header};
-use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp};
 use url::{Position, Url};
 
@@ -20,8 +19,8 @@ const MOST_PEERS: usize = 100;
 
 /// The peer's clock less this machine's, as its answer's `Date` says (RFC 9110 section 6.6.1).
 ///
-/// `None` where the answer has no such header, or a malformed one. It is exact to a second and the time that the
-/// answer was on its way.
+/// `None` where the answer has no such header, or one in none of the three forms that a date can have (section 5.6.7).
+/// It is exact to a second and the time that the answer was on its way.
 #[must_use]
 pub fn clock_offset(headers: &HeaderMap) -> Option<SignedDuration> {
     offset(headers, Timestamp::now())
@@ -29,7 +28,7 @@ pub fn clock_offset(headers: &HeaderMap) -> Option<SignedDuration> {
 
 fn offset(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
     let text = headers.get(header::DATE)?.to_str().ok()?.trim();
-    let date = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    let date = Timestamp::try_from(httpdate::parse_http_date(text).ok()?).ok()?;
     Some(date.duration_since(now))
 }
 
@@ -76,6 +75,9 @@ mod tests {
             ("Sun, 06 Nov 1994 08:49:37 GMT", Some(0)),
             ("Sun, 06 Nov 1994 09:00:00 GMT", Some(623)),
             ("Sun, 06 Nov 1994 08:00:00 GMT", Some(-2977)),
+            ("Sunday, 06-Nov-94 09:00:00 GMT", Some(623)),
+            ("Sun Nov  6 09:00:00 1994", Some(623)),
+            ("Sun, 06 Nov 1994 09:00:00 +0100", None),
             ("", None),
             ("now", None),
             ("1994-11-06T08:49:37Z", None),

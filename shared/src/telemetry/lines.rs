@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -69,10 +69,13 @@ impl Lines {
         self.0.changed.notify_all();
     }
 
-    /// Waits until all is written, for as long as some of it is within `patience`.
+    /// Waits until all is written, for as long as some of it is within `patience`, and three times that in all: a
+    /// reader that takes a piece now and then must not hold up the end either.
     pub(super) fn flush(&self, patience: Duration) {
+        let end = Instant::now() + 3 * patience;
         let mut state = self.0.lock();
         loop {
+            let patience = patience.min(end.saturating_duration_since(Instant::now()));
             let before = state.pieces;
             let is_stuck = |state: &mut State| state.is_waited_for() && state.pieces == before;
             let waited = self.0.changed.wait_timeout_while(state, patience, is_stuck);
@@ -178,7 +181,6 @@ impl Write for Line<'_> {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
-    use std::time::Instant;
 
     use super::*;
 
@@ -256,21 +258,37 @@ mod tests {
     fn the_end_waits_for_a_reader_that_is_slow_and_not_for_one_that_has_stopped() {
         let (lines, tell, read) = lines(Form::Text);
         lines.push(&[b'x'; 3 * PIECE]);
-        let patience = Duration::from_secs(1);
         let telling = std::thread::spawn(move || {
             for _ in 0..3 {
-                std::thread::sleep(patience / 2);
+                std::thread::sleep(Duration::from_millis(20));
                 tell.send(()).unwrap();
             }
             tell
         });
-        lines.flush(patience);
+        lines.flush(SOON);
         assert_eq!(text(&read).len(), 3 * PIECE);
         let _stopped = telling.join().unwrap();
         lines.push(b"y");
-        let start = Instant::now();
+        let (start, patience) = (Instant::now(), Duration::from_millis(100));
         lines.flush(patience);
         assert!(start.elapsed() >= patience);
         assert_eq!(text(&read).len(), 3 * PIECE);
+    }
+
+    #[test]
+    fn the_end_waits_no_longer_than_three_times_for_a_reader_that_never_comes_to_the_end() {
+        let (lines, tell, read) = lines(Form::Text);
+        lines.push(&vec![b'x'; CAPACITY]);
+        let (stop, is_stopped) = channel::<()>();
+        let telling = std::thread::spawn(move || {
+            // All of it would take 256 times as long as one piece.
+            while is_stopped.recv_timeout(Duration::from_millis(100)).is_err() {
+                tell.send(()).unwrap();
+            }
+        });
+        lines.flush(Duration::from_millis(500));
+        assert!(read.lock().unwrap().len() < CAPACITY);
+        stop.send(()).unwrap();
+        telling.join().unwrap();
     }
 }

@@ -445,6 +445,21 @@ async fn claims_that_change_with_each_challenge_cost_two_requests_in_30_seconds(
 }
 
 #[tokio::test(start_paused = true)]
+async fn claims_beyond_the_limit_get_the_token_at_hand_and_wait_for_no_renewal() {
+    let authority = Authority::new();
+    authority.ask(Life(3599)).await.unwrap();
+    advance(Duration::from_secs(3400)).await;
+    authority.ask_at_once(Silence).await.unwrap();
+    for claims in [r#"{"n":1}"#, r#"{"n":2}"#] {
+        authority.ask_with(claims, Life(3599)).await.unwrap();
+    }
+    let before = Instant::now();
+    assert_eq!(text(&authority.ask_with(r#"{"n":3}"#, Life(3599)).await), "token-4");
+    assert_eq!(before.elapsed(), Duration::ZERO);
+    assert_eq!(authority.requests(), 4);
+}
+
+#[tokio::test(start_paused = true)]
 async fn many_claims_at_once_make_two_requests_and_without_a_token_one_more() {
     let authority = Authority::new();
     let mut callers = JoinSet::new();
