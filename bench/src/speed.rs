@@ -27,7 +27,7 @@ use case::{CASES, Case, Route, TokenSet, Who};
 use window::{Window, Wrk};
 
 /// How many tokens the resource-app with a memory may remember: more than there are in the largest set.
-const REMEMBERED: usize = 65_536;
+pub(crate) const REMEMBERED: usize = 65_536;
 
 /// How much memory that many tokens may take, in MiB.
 const MOST_MIB: f64 = 90.0;
@@ -81,16 +81,16 @@ pub(crate) fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<Limits
     let files = TokenFiles::write(&system, &good)?;
     pin_self(&place.load_core)?;
     let servers = Servers::start(&system)?;
-    let resource = create_resource(&servers.app, good.first().context("no token")?)?;
+    let resources = Resources::create(&servers, good.first().context("no token")?)?;
     let idle = servers.resident_mib()?;
     let wrk = Wrk::new(system.folder(), arguments.connections, Duration::from_secs(arguments.window))?;
     let measure = |case: &Case| -> anyhow::Result<Window> {
-        let path = case.route.path(&resource);
+        let path = case.route.path(resources.of(case.who));
         wrk.run(servers.of(case.who), &path, &files.of(case.tokens))
     };
     // Once round unmeasured, for as long as it takes to send each token once: caches are warm from then on.
     for case in &cases {
-        warm_up(&servers, case, &files, &resource)?;
+        warm_up(&servers, case, &files, resources.of(case.who))?;
     }
     let mut rounds = Vec::with_capacity(arguments.rounds);
     for round in 0..arguments.rounds {
@@ -146,6 +146,28 @@ fn warm_up(servers: &Servers, case: &Case, files: &TokenFiles, resource: &str) -
         }
     }
     Ok(())
+}
+
+/// The resource that is read, of each database.
+struct Resources {
+    of_app: String,
+    of_app_without_memory: String,
+}
+
+impl Resources {
+    fn create(servers: &Servers, token: &str) -> anyhow::Result<Self> {
+        Ok(Self {
+            of_app: create_resource(&servers.app, token)?,
+            of_app_without_memory: create_resource(&servers.app_without_memory, token)?,
+        })
+    }
+
+    fn of(&self, who: Who) -> &str {
+        match who {
+            Who::AppWithoutMemory => &self.of_app_without_memory,
+            Who::App | Who::Plain | Who::Handwritten | Who::AxumJwtAuth => &self.of_app,
+        }
+    }
 }
 
 fn create_resource(app: &Server, token: &str) -> anyhow::Result<String> {

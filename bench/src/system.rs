@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use crate::http::Connection;
 use crate::log::Log;
 use crate::process::{Process, pinned};
+use crate::speed::REMEMBERED;
 
 /// The tenant of the stand-in's seeded directory.
 pub(crate) const TENANT: &str = "8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20";
@@ -105,7 +106,7 @@ impl System {
     pub(crate) fn resource_app(&self, remembered_tokens: usize, read_log: bool) -> anyhow::Result<Server> {
         let (address, metrics) = (free_address()?, free_address()?);
         let mut database = OsString::from("sqlite://");
-        database.push(self.database());
+        database.push(self.database(remembered_tokens));
         let variables: [(&str, OsString); 9] = [
             ("SERVER__LISTEN", address.to_string().into()),
             ("SERVER__DRAIN_TIMEOUT_SECONDS", DRAIN.as_secs().to_string().into()),
@@ -122,7 +123,7 @@ impl System {
         Server::start(command, address, Some(metrics), read_log)
     }
 
-    /// Starts a reference. The database that it reads is that of the resource-app, which made it.
+    /// Starts a reference. The database that it reads is that of the resource-app that remembers tokens, which made it.
     pub(crate) fn reference(&self, reference: Reference) -> anyhow::Result<Server> {
         let address = free_address()?;
         let program = std::env::current_exe()?;
@@ -131,7 +132,7 @@ impl System {
         command.args(["reference", kind.get_name(), "--listen", &address.to_string()]);
         command.args(["--issuer", &format!("{}/{TENANT}/v2.0", self.instance), "--audience", RESOURCE]);
         command.args(["--keys", &format!("{}/{TENANT}/discovery/v2.0/keys", self.instance)]);
-        command.arg("--ca-file").arg(self.ca_file()).arg("--database").arg(self.database());
+        command.arg("--ca-file").arg(self.ca_file()).arg("--database").arg(self.database(REMEMBERED));
         Server::start(command, address, None, false)
     }
 
@@ -146,8 +147,9 @@ impl System {
         self.folder.path().join("ca.pem")
     }
 
-    fn database(&self) -> PathBuf {
-        self.folder.path().join("resources.db")
+    /// Of the resource-app that remembers so many tokens: no two of them may have one open.
+    fn database(&self, remembered_tokens: usize) -> PathBuf {
+        self.folder.path().join(format!("resources-{remembered_tokens}.db"))
     }
 }
 
