@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use crate::token::random_fraction;
 use http::{HeaderMap, Method, StatusCode};
 use reqwest::Request;
 use shared::http_client::{is_other_scheme, is_untrusted};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::challenge::Challenge;
 use super::{IDEMPOTENCY_KEY, Refused, ResourceError};
@@ -98,12 +98,6 @@ impl Attempts {
 /// Somewhat longer than was asked for, so that those who were refused together do not come back together.
 fn spread(wait: Duration, fraction: f64) -> Duration {
     wait + (wait / 10 + Duration::from_millis(100)).mul_f64(fraction)
-}
-
-/// A number from 0 to 1; it spreads calls, and keeps no secret.
-fn random_fraction() -> f64 {
-    let [byte, ..] = Uuid::new_v4().into_bytes();
-    f64::from(byte) / f64::from(u8::MAX)
 }
 
 #[cfg(test)]

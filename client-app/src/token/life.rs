@@ -71,7 +71,7 @@ impl From<Duration> for Life {
 /// A number from 0 to 1 that another process is unlikely to have.
 ///
 /// From the random keys of the standard library's hash maps: this spreads requests, and keeps no secret.
-pub(super) fn random_fraction() -> f64 {
+pub(crate) fn random_fraction() -> f64 {
     let bits = RandomState::new().build_hasher().finish() >> 32;
     #[expect(clippy::cast_precision_loss, reason = "32 bits fit")]
     let fraction = bits as f64 / f64::from(u32::MAX);

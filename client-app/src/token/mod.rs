@@ -109,6 +109,7 @@ pub use credential::{
 pub use error::{
     ConfigurationFault, CredentialFault, Malformed, Outage, OutageCause, Refusal, RequestIds, TokenError,
 };
+pub(crate) use life::random_fraction;
 pub use managed_identity::{IdentityEndpoint, ManagedIdentity, ManagedIdentityFault, UserAssigned};
 pub use request::TokenRequest;
 pub use retriever::TokenRetriever;
