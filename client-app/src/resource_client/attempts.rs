@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::token::random_fraction;
 use http::{HeaderMap, Method, StatusCode};
 use reqwest::Request;
 use shared::http_client::{is_other_scheme, is_untrusted};
@@ -10,6 +9,7 @@ use tokio::time::Instant;
 
 use super::challenge::Challenge;
 use super::{IDEMPOTENCY_KEY, Refused, ResourceError};
+use crate::token::random_fraction;
 
 /// How often a call is made again because the resource asked to wait.
 const MOST_WAITS: u32 = 3;
