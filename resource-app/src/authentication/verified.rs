@@ -110,7 +110,7 @@ impl VerifiedTokens {
 
     /// Who the token names, if it was verified with a key set of this generation and is accepted now.
     pub(super) fn find(&self, token: &[u8], generation: u64, now: i64) -> Option<Arc<Caller>> {
-        let hash = self.hash(token);
+        let hash = self.hash(token)?;
         let mut shard = self.shard(hash)?;
         let found = shard.find(hash).filter(|entry| entry.is(token)).map(|entry| entry.verified.clone());
         let current = found.filter(|verified| !verified.has_ended(generation, now));
@@ -125,7 +125,7 @@ impl VerifiedTokens {
         if token.len() > LONGEST {
             return;
         }
-        let hash = self.hash(token.as_bytes());
+        let Some(hash) = self.hash(token.as_bytes()) else { return };
         let Some(mut shard) = self.shard(hash) else { return };
         let (header, rest) = token.split_at(token.find('.').unwrap_or_default());
         let generation = verified.generation;
@@ -163,12 +163,15 @@ impl VerifiedTokens {
     }
 
     /// Keyed, by `SipHash` with a key of this process. Of the signature alone: it is what tells tokens apart, and
-    /// no two messages that were verified have one in common.
-    fn hash(&self, token: &[u8]) -> u64 {
+    /// no two messages that were verified have one in common. None where nothing is kept.
+    fn hash(&self, token: &[u8]) -> Option<u64> {
+        if self.shards.is_empty() {
+            return None;
+        }
         let signature = token.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
         let mut hasher = self.hasher.build_hasher();
         hasher.write(signature);
-        hasher.finish()
+        Some(hasher.finish())
     }
 
     fn shard(&self, hash: u64) -> Option<MutexGuard<'_, Shard>> {
