@@ -15,11 +15,12 @@ use crate::authorization::PolicyError;
 use crate::guard::{Records, RouteError};
 use crate::health::Readiness;
 use crate::metrics::Metrics;
-use crate::observation::Observer;
+use crate::observation::{Observer, RouteNames};
+use crate::service::ApiService;
 use crate::settings::Settings;
 use crate::state::{AppState, Parts};
 use crate::store::{OpenError, Store};
-use crate::{azure_ad, router};
+use crate::{azure_ad, openapi, router};
 
 /// What closing the store may take beyond the time for everything else, where requests were cut off at its end.
 const CLOSING: Duration = Duration::from_millis(250);
@@ -28,7 +29,7 @@ const CLOSING: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub struct ResourceApp {
     server: Server,
-    router: Router,
+    service: ApiService,
     metrics_server: Option<(Server, Router)>,
     observer: Observer,
     records: Arc<Records>,
@@ -78,7 +79,7 @@ impl ResourceApp {
     pub async fn bind(settings: Settings) -> Result<Self, StartError> {
         // What may turn out unusable comes first, what logs or runs by itself last.
         let api = router::api()?;
-        router::table(api.policies())?;
+        let table = router::table(api.policies())?;
         let development = settings.development_handler()?;
         let client = HttpClient::new(&settings.http_client)?;
         let server = Server::bind(&settings.server).await?;
@@ -90,7 +91,7 @@ impl ResourceApp {
         let metrics_server = listener.map(|listener| {
             (listener, metrics.routes(Arc::clone(&authenticator), store.clone(), server.counts()))
         });
-        let observer = Observer::new(metrics.clone());
+        let observer = Observer::new(metrics.clone(), RouteNames::of(&table, &openapi::PATHS));
         let records = Arc::new(Records::new(&settings.authorization, metrics));
         let ending = CancellationToken::new();
         let state = AppState::from(Parts {
@@ -102,9 +103,9 @@ impl ResourceApp {
             readiness: Readiness::default(),
             store: store.clone(),
         });
-        let router = router::router(api, state, observer.clone());
+        let service = ApiService::new(router::router(api, state.clone()), state, observer.clone());
         let drain_timeout = settings.server.drain_timeout();
-        Ok(Self { server, router, metrics_server, observer, records, store, ending, drain_timeout })
+        Ok(Self { server, service, metrics_server, observer, records, store, ending, drain_timeout })
     }
 
     /// The base URL of the API for a client on this machine, without a trailing slash.
@@ -146,7 +147,7 @@ impl ResourceApp {
             }
         };
         let api = async {
-            self.server.serve(self.router, shutdown).await;
+            self.server.serve(self.service, shutdown).await;
             self.records.sum_up();
             // Last, so that the end itself can be watched.
             background.cancel();

@@ -1,6 +1,7 @@
 //! `GET /api/caller`: who this API takes the caller to be.
 
 use axum::Json;
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use shared::azure_ad::Version;
 use shared::claims::ClientAuthentication;
@@ -16,7 +17,7 @@ use crate::principal::Principal;
 /// Who the API takes the caller to be. All but `source` and `client_id` are absent where there was no token.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Caller)]
-pub(crate) struct CallerAnswer {
+pub(crate) struct CallerAnswer<'p> {
     /// What the API knows it from.
     source: Source,
     /// The app that the token was issued to.
@@ -31,7 +32,7 @@ pub(crate) struct CallerAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     object_id: Option<ObjectId>,
     /// The app roles that were granted.
-    roles: Vec<String>,
+    roles: &'p [String],
     /// How the app proved who it is when it got the token: `public`, `secret` or `certificate`.
     #[schema(value_type = Option<String>)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,15 +53,15 @@ enum Source {
     DevelopmentHandler,
 }
 
-impl From<&Principal> for CallerAnswer {
-    fn from(principal: &Principal) -> Self {
+impl<'p> From<&'p Principal> for CallerAnswer<'p> {
+    fn from(principal: &'p Principal) -> Self {
         let caller = principal.caller();
         Self {
             source: if caller.is_some() { Source::AccessToken } else { Source::DevelopmentHandler },
             client_id: principal.client_id(),
             tenant_id: caller.map(Caller::tenant),
             object_id: caller.map(Caller::object_id),
-            roles: caller.map(|caller| caller.roles().to_vec()).unwrap_or_default(),
+            roles: caller.map(Caller::roles).unwrap_or_default(),
             client_authentication: caller.and_then(Caller::client_authentication),
             token_version: caller.map(Caller::version),
         }
@@ -70,16 +71,16 @@ impl From<&Principal> for CallerAnswer {
 /// Says who the API takes the caller to be.
 #[utoipa::path(
     get,
-    path = "/caller",
+    path = "/api/caller",
     operation_id = "readCaller",
     tag = "caller",
     responses(
-        (status = 200, body = CallerAnswer),
+        (status = 200, body = CallerAnswer<'_>),
         (status = 401, body = Problem, content_type = "application/problem+json"),
         (status = 403, body = Problem, content_type = "application/problem+json"),
         (status = 503, body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn show(authorized: Authorized<DefaultPolicy>) -> Json<CallerAnswer> {
-    Json(authorized.principal().into())
+pub(crate) async fn show(authorized: Authorized<DefaultPolicy>) -> Response {
+    Json(CallerAnswer::from(authorized.principal())).into_response()
 }

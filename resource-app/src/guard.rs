@@ -1,12 +1,12 @@
-//! The guard of the routes under `/api`: authentication before them all, a policy before each.
+//! The guard of what lies under `/api`: authentication before all of it, a policy before each handler.
 //!
 //! **Invariant:** no request reaches a handler under `/api` without a validated token and a policy that said yes.
 //! Four things hold that, each by itself:
+//! - [`guard`] stands before the router and goes by the path alone, so that no route can be added past it.
 //! - A handler gets into [`GuardedRoutes`] only if its first argument is an [`Authorized`], an [`AuthorizedOn`] or an
 //!   [`AuthorizedTrying`]; anything else does not compile.
-//! - An [`Authorized`] comes to be only by evaluating its policy on a [`Principal`].
-//! - A [`Principal`] is attached to a request only by [`guard`]; where it was forgotten, an [`Authorized`] refuses.
-//! - An answer from under `/api` whose request never came to the guard is not let out, by [`crate::observation`].
+//! - An [`Authorized`] comes to be only by evaluating its policy on a [`Principal`], which only [`guard`] attaches.
+//! - What a handler answered that no policy let the request to is not let out.
 
 mod app_floods;
 mod authorized;
@@ -20,14 +20,12 @@ mod tests;
 mod verdict;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Uri};
 use shared::loopback::has_loopback_host;
-use tower_http::set_header::SetResponseHeaderLayer;
+use tower::Service;
 
 pub use authorized::{Authorized, AuthorizedOn, AuthorizedTrying};
 pub(crate) use open::OpenRoutes;
@@ -39,42 +37,38 @@ pub(crate) use table::is_below;
 pub use table::{Route, RouteError, RouteTable};
 
 use crate::authentication::AuthenticationError;
-use crate::error::{ApiError, RequestError};
+use crate::error::ApiError;
+use crate::observation::Passage;
 use crate::principal::Principal;
 use crate::state::AppState;
 
-/// Nests routes at `path` and puts the guard on them, as the last thing that is done to them.
+/// Lets a request that comes from somebody on to the routes, and out what a policy let it to.
 ///
-/// What has no route there is refused like everything else: without a token, nobody learns which paths exist.
-pub(crate) fn guard(path: &str, routes: Router<AppState>, state: &AppState) -> Router<AppState> {
-    let routes = routes
-        .fallback(no_route)
-        .method_not_allowed_fallback(async || ApiError::from(RequestError::MethodNotAllowed));
-    // With a slash behind it and nothing more, the path is none of a nested router's.
-    let with_slash = Router::new().route(&format!("{path}/"), any(no_route));
-    Router::new().nest(path, behind_guard(routes, state)).merge(behind_guard(with_slash, state))
-}
-
-async fn no_route() -> ApiError {
-    RequestError::RouteNotFound.into()
-}
-
-fn behind_guard(routes: Router<AppState>, state: &AppState) -> Router<AppState> {
-    let no_store =
-        SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    routes.layer(from_fn_with_state(state.clone(), authenticate)).layer(no_store)
-}
-
-async fn authenticate(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    let mut record = Record::new(state, &request);
-    let response = match principal(record.state(), request.headers(), request.uri()).await {
+/// What has no route is refused like everything else: without a token, nobody learns which paths exist.
+pub(crate) async fn guard(
+    state: &AppState,
+    routes: Router,
+    mut request: Request,
+    passage: &Passage,
+) -> Response {
+    let mut record = Record::new(state, passage);
+    let mut response = match principal(state, request.headers(), request.uri()).await {
         Ok(principal) => {
             request.extensions_mut().insert(record.identify(principal));
-            next.run(request).await
+            let response = answer(routes, request).await;
+            if record.lets_out(&response) { response } else { ApiError::Unguarded.into_response() }
         }
         Err(error) => ApiError::from(error).into_response(),
     };
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     record.answered(&response);
+    response
+}
+
+/// What the routes answer.
+pub(crate) async fn answer(mut routes: Router, request: Request) -> Response {
+    // A router is always ready, and answers whatever goes wrong.
+    let Ok(response) = routes.call(request).await;
     response
 }
 

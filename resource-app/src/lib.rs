@@ -4,11 +4,11 @@
 //!
 //! - [`authentication`]: from a request's header to the app that sent it.
 //! - [`authorization`]: policies, their requirements and handlers.
-//! - `azure_ad` builds both from the [`settings`]; `guard` puts both on the routes, last.
+//! - `azure_ad` builds both from the [`settings`]; `guard` puts both before the routes.
 //! - `resources`, `caller`, `health`: the handlers. `error` turns what goes wrong into HTTP.
 //! - [`explain`]: what becomes of a token here, for a person.
 //! - `store`: the database.
-//! - `router` puts routes and layers together, [`ResourceApp`] the whole.
+//! - `router` puts the routes together, `service` what surrounds them, [`ResourceApp`] the whole.
 //!
 //! Dependency rule: `authentication` and `authorization` import nothing else of this crate, not even each other,
 //! so that each can be lifted out; `principal` is what joins them.
@@ -51,6 +51,7 @@ mod openapi;
 mod principal;
 mod resources;
 mod router;
+mod service;
 pub mod settings;
 mod state;
 mod store;
@@ -72,11 +73,7 @@ pub use store::{InvalidLocation, Location, OpenError};
 /// # Errors
 /// A policy cannot be used.
 pub fn guarded_routes() -> Result<Vec<GuardedRoute>, authorization::PolicyError> {
-    let with_prefix = |route: &GuardedRoute| {
-        let path = format!("{}{}", router::API, route.path);
-        GuardedRoute { path, ..route.clone() }
-    };
-    Ok(router::api()?.table().iter().map(with_prefix).collect())
+    Ok(router::api()?.table().to_vec())
 }
 
 /// All routes, each with what guards it under these settings.

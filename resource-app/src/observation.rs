@@ -1,4 +1,4 @@
-//! What surrounds every request: an id, a number in the metrics, and a line in the log for what failed in here.
+//! What is kept of every request: an id, a number in the metrics, and a line in the log for what failed in here.
 //!
 //! The span is at debug: making one costs more than everything else here, and what is logged above debug names its
 //! request itself.
@@ -6,36 +6,54 @@
 mod failures;
 mod passage;
 mod request_name;
+mod route_names;
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::extract::Request;
+use axum::response::Response;
 use shared::correlation::REQUEST_ID;
-use tracing::Instrument;
 
-use crate::error::{ApiError, Code, Failure};
-use crate::guard::is_below;
+use crate::error::{Code, Failure};
 use crate::metrics::{Answer, Metrics};
-use crate::router::API;
 use failures::Failures;
 pub(crate) use passage::Passage;
 use request_name::RequestIds;
 pub(crate) use request_name::RequestName;
+pub(crate) use route_names::RouteNames;
 
 /// Names requests and counts them. Clones count together.
 #[derive(Debug, Clone)]
 pub(crate) struct Observer {
     metrics: Metrics,
+    routes: Arc<RouteNames>,
     ids: Arc<RequestIds>,
     failures: Arc<Failures>,
 }
 
 impl Observer {
-    pub(crate) fn new(metrics: Metrics) -> Self {
-        Self { metrics, ids: Arc::default(), failures: Arc::default() }
+    /// One that calls routes by these names.
+    pub(crate) fn new(metrics: Metrics, routes: RouteNames) -> Self {
+        Self { metrics, routes: Arc::new(routes), ids: Arc::default(), failures: Arc::default() }
+    }
+
+    /// A request has come.
+    pub(crate) fn begin(&self, request: &Request) -> Passage {
+        Passage::new(RequestName::new(request, &self.routes, &self.ids))
+    }
+
+    /// The request was answered: counts it, writes down what failed, and names it in the answer.
+    pub(crate) fn end(&self, passage: Passage, response: &mut Response) {
+        let (name, elapsed) = (passage.name(), passage.elapsed());
+        let answer = Answer { status: response.status(), code: response.extensions().get::<Code>().copied() };
+        self.metrics.request(name, answer, elapsed);
+        if let Some(failure) = response.extensions_mut().remove::<Failure>() {
+            self.failures.write(&failure, name, answer);
+        }
+        let microseconds = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        let code = answer.code.map(|Code(code)| code);
+        tracing::debug!(status = answer.status.as_u16(), code, microseconds, "answered");
+        response.headers_mut().insert(REQUEST_ID, passage.into_name().into_id());
     }
 
     /// Does what is due now and then: folds samples, and says what the log left out.
@@ -43,38 +61,4 @@ impl Observer {
         self.metrics.upkeep();
         self.failures.sum_up();
     }
-}
-
-/// Names the request in the log and in the answer, and counts it.
-///
-/// What comes back from under `/api` without having come to the guard is not let out: a route that was added past
-/// [`crate::guard`], where the check at the start does not see it, answers 500.
-pub(crate) async fn observe(State(observer): State<Observer>, mut request: Request, next: Next) -> Response {
-    let start = Instant::now();
-    let passage = Passage::new(RequestName::of(&request, &observer.ids));
-    let needs_guard = is_below(request.uri().path(), API);
-    request.extensions_mut().insert(passage.clone());
-    let name = passage.name();
-    let span = tracing::debug_span!(
-        "request",
-        method = name.method(),
-        route = name.route(),
-        request_id = name.request_id()
-    );
-    let mut response = next.run(request).instrument(span.clone()).await;
-    if needs_guard && !passage.reached_guard() {
-        response = ApiError::Unguarded.into_response();
-    }
-    let answer = Answer { status: response.status(), code: response.extensions().get::<Code>().copied() };
-    observer.metrics.request(name, answer, start.elapsed());
-    if let Some(failure) = response.extensions_mut().remove::<Failure>() {
-        observer.failures.write(&failure, name, answer);
-    }
-    span.in_scope(|| {
-        let microseconds = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let code = answer.code.map(|Code(code)| code);
-        tracing::debug!(status = answer.status.as_u16(), code, microseconds, "answered");
-    });
-    response.headers_mut().insert(REQUEST_ID, passage.into_name().into_id());
-    response
 }

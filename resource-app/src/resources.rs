@@ -20,14 +20,13 @@ use crate::guard::{Authorized, AuthorizedOn};
 use crate::principal::Principal;
 use crate::store::{Change, Created, IdempotencyKey, Owner, Page, ResourceKey, Store, Versioned};
 use body::Body;
-pub(crate) use body::MAX_BODY_BYTES;
 use etag::IfMatch;
 use query::{ListQuery, ResourceId};
 
 /// Lists resources of the caller's tenant, oldest first.
 #[utoipa::path(
     get,
-    path = "/resources",
+    path = "/api/resources",
     operation_id = "listResources",
     tag = "resources",
     params(
@@ -55,7 +54,7 @@ pub(crate) async fn list(
 /// Reads one resource.
 #[utoipa::path(
     get,
-    path = "/resources/{id}",
+    path = "/api/resources/{id}",
     operation_id = "readResource",
     tag = "resources",
     params(("id" = Uuid, Path)),
@@ -77,7 +76,7 @@ pub(crate) async fn read(
 /// Creates a resource.
 #[utoipa::path(
     post,
-    path = "/resources",
+    path = "/api/resources",
     operation_id = "createResource",
     tag = "resources",
     params((
@@ -115,7 +114,7 @@ pub(crate) async fn create(
 /// Replaces a resource.
 #[utoipa::path(
     put,
-    path = "/resources/{id}",
+    path = "/api/resources/{id}",
     operation_id = "replaceResource",
     tag = "resources",
     params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The ETag of the version to replace.")),
@@ -144,7 +143,7 @@ pub(crate) async fn replace(
 /// Deletes a resource.
 #[utoipa::path(
     delete,
-    path = "/resources/{id}",
+    path = "/api/resources/{id}",
     operation_id = "deleteResource",
     tag = "resources",
     params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The ETag of the version to delete.")),

@@ -5,7 +5,6 @@
 
 use std::fmt;
 
-use axum::extract::Request;
 use axum::response::Response;
 use http::StatusCode;
 use shared::flood::Admission;
@@ -15,7 +14,7 @@ use super::app_floods::App;
 use super::verdict::{Identified, Verdict};
 use crate::authentication::Caller;
 use crate::error::Code;
-use crate::observation::{Passage, RequestName};
+use crate::observation::Passage;
 use crate::principal::Principal;
 use crate::state::AppState;
 
@@ -27,28 +26,29 @@ const MAX_ID_BYTES: usize = 64;
 
 /// What is known of a request that is under way. It is written down when this is dropped, so that a request whose
 /// handler panicked, took too long or lost its client is on record like every other; those have no status.
-pub(super) struct Record {
-    state: AppState,
-    passage: Option<Passage>,
+pub(super) struct Record<'r> {
+    state: &'r AppState,
+    passage: &'r Passage,
     identified: Option<Identified>,
     answer: Option<(StatusCode, Option<Code>)>,
 }
 
-impl Record {
+impl<'r> Record<'r> {
     /// The record of a request that has come to the guard.
-    pub(super) fn new(state: AppState, request: &Request) -> Self {
-        let passage: Option<Passage> = request.extensions().get().cloned();
-        passage.iter().for_each(Passage::reach_guard);
+    pub(super) fn new(state: &'r AppState, passage: &'r Passage) -> Self {
         Self { state, passage, identified: None, answer: None }
-    }
-
-    pub(super) fn state(&self) -> &AppState {
-        &self.state
     }
 
     /// The request comes from this principal; the result is what policies need.
     pub(super) fn identify(&mut self, principal: Principal) -> Identified {
         self.identified.insert(Identified::new(principal)).clone()
+    }
+
+    /// Whether a policy said something to the request. Without one a problem may go out, which tells nothing but that
+    /// there is no such route.
+    pub(super) fn lets_out(&self, response: &Response) -> bool {
+        self.identified.as_ref().is_some_and(|identified| identified.verdict().policy.is_some())
+            || response.extensions().get::<Code>().is_some()
     }
 
     /// The request was answered.
@@ -62,7 +62,7 @@ impl Record {
             Some((_, code)) => code.map(|Code(code)| code),
             // Then this is dropped while the handler's panic unwinds.
             None if std::thread::panicking() => Some("panicked"),
-            None if self.passage.as_ref().is_some_and(Passage::timed_out) => Some("timed_out"),
+            None if self.passage.timed_out() => Some("timed_out"),
             None => Some("abandoned"),
         }
     }
@@ -108,7 +108,7 @@ impl Record {
         let would_deny = verdict.map(|verdict| &verdict.would_deny).filter(|them| !them.is_empty());
         let listed_name = principal.and_then(|it| self.state.records.name_of(App::from(it)));
         let client_id = principal.map(Principal::client_id);
-        let name = self.passage.as_ref().map(Passage::name);
+        let name = self.passage.name();
         macro_rules! event {
             ($level:expr) => {
                 tracing::event!(
@@ -125,9 +125,9 @@ impl Record {
                     tenant_id = caller.map(Caller::tenant).map(tracing::field::display),
                     uti = caller.and_then(Caller::token_id).map(plain),
                     key_id = caller.map(Caller::key_id).map(plain),
-                    method = name.map(RequestName::method),
-                    route = name.map(RequestName::route),
-                    request_id = name.map(RequestName::request_id),
+                    method = name.method(),
+                    route = name.route(),
+                    request_id = name.request_id(),
                     key_set_age_seconds =
                         self.state.authenticator.keys().status().age.map(|age| age.as_secs()),
                     development = principal.filter(|it| it.caller().is_none()).map(|_| true),
@@ -143,13 +143,13 @@ impl Record {
     }
 }
 
-impl Drop for Record {
+impl Drop for Record<'_> {
     fn drop(&mut self) {
         self.write();
     }
 }
 
-impl fmt::Debug for Record {
+impl fmt::Debug for Record<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Record").field("identified", &self.identified).finish_non_exhaustive()
     }

@@ -93,7 +93,7 @@ has_policy!(A B C D E);
 pub struct GuardedRoute {
     /// The method.
     pub method: Method,
-    /// The path's template, below the path that the routes are nested at.
+    /// The path's template.
     pub path: String,
     /// The policy's name.
     pub policy: &'static str,
@@ -165,10 +165,9 @@ impl GuardedRoutes {
         &self.table
     }
 
-    /// The routes, still without [`super::guard`], and their description below `path`.
-    pub(crate) fn into_parts(self, path: &str) -> (Router<AppState>, OpenApi) {
-        let (router, api) = self.router.split_for_parts();
-        (router, OpenApi::default().nest(path, api))
+    /// The routes, which refuse everybody without [`super::guard`], and their description.
+    pub(crate) fn into_parts(self) -> (Router<AppState>, OpenApi) {
+        self.router.split_for_parts()
     }
 }
 

@@ -47,6 +47,9 @@ pub enum RouteError {
     /// A route under `/api` that no policy guards.
     #[error("no policy guards {0} {1}; every route under /api must be registered with one")]
     Unguarded(Method, String),
+    /// A guarded route elsewhere, where nobody is authenticated.
+    #[error("{0} {1} has a policy and does not lie under /api, where callers are authenticated")]
+    OutsideApi(Method, String),
     /// A policy that is not on the list of those that exist, so that no setting can name it.
     #[error("{0} guards a route and is not in authorization/policies.rs' list of policies; add it there")]
     Undeclared(&'static str),
@@ -70,9 +73,12 @@ impl RouteTable {
         if let Some((method, path)) = open.iter().find(|(_, path)| is_below(path, api)) {
             return Err(RouteError::Unguarded(method.clone(), path.clone()));
         }
+        if let Some(route) = guarded.iter().find(|route| !is_below(&route.path, api)) {
+            return Err(RouteError::OutsideApi(route.method.clone(), route.path.clone()));
+        }
         let guarded = guarded.iter().map(|route| Route {
             method: route.method.clone(),
-            path: format!("{api}{}", route.path),
+            path: route.path.clone(),
             guards: guards(route, policies),
         });
         let open = open.iter().map(|(method, path)| Route {
@@ -81,6 +87,11 @@ impl RouteTable {
             guards: Vec::new(),
         });
         Ok(Self(guarded.chain(open).collect()))
+    }
+
+    /// The templates of the paths.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|route| route.path.as_str())
     }
 }
 
@@ -166,6 +177,17 @@ mod tests {
             let open = [(Method::GET, path.to_owned())];
             let expected = RouteError::Unguarded(Method::GET, path.to_owned());
             assert_eq!(table(&open, &policies).err(), refused.then_some(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_guarded_route_outside_the_api_is_refused() {
+        let api = api().unwrap();
+        let mut route = api.table()[0].clone();
+        for path in ["/resources", "/apis", "/API/resources"] {
+            route.path = path.to_owned();
+            let refused = RouteTable::new("/api", &[route.clone()], &[], api.policies()).unwrap_err();
+            assert_eq!(refused, RouteError::OutsideApi(route.method.clone(), path.to_owned()));
         }
     }
 

@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::future::pending;
 use std::time::Duration;
 
@@ -13,19 +14,20 @@ use super::*;
 use crate::authorization::{
     DefaultPolicy, Handler, NamedPolicy, Outcome, PolicyError, Requirement, Role, Subject, Target,
 };
-use crate::metrics::Metrics;
-use crate::observation::Observer;
-use crate::router::{api, surround};
+use crate::router::api;
+use crate::service::ApiService;
 use crate::test_log::TestLog;
 
-/// Asks every guarded route of `router`, which is nested at `at`, and returns what they all answer.
-async fn statuses(router: &Router, at: &str) -> Vec<StatusCode> {
+/// Asks every guarded route, and returns what they all answer.
+async fn statuses<S>(service: S) -> Vec<StatusCode>
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone,
+{
     let mut statuses = Vec::new();
     for route in api().unwrap().table() {
         let path = route.path.replace("{id}", "0191c7d0-6f5e-7c3a-9f9b-1c2d3e4f5a6b");
-        let request = Request::builder().method(&route.method).uri(format!("{at}{path}"));
-        let request = request.body(Body::empty()).unwrap();
-        statuses.push(router.clone().oneshot(request).await.unwrap().status());
+        let request = Request::builder().method(&route.method).uri(path).body(Body::empty()).unwrap();
+        statuses.push(service.clone().oneshot(request).await.unwrap().status());
     }
     statuses
 }
@@ -34,20 +36,20 @@ async fn statuses(router: &Router, at: &str) -> Vec<StatusCode> {
 async fn routes_whose_guard_was_forgotten_refuse_every_request() {
     let folder = tempfile::tempdir().unwrap();
     let state = AppState::for_test(folder.path(), false).await;
-    let (unguarded, _) = api().unwrap().into_parts("/api");
-    let statuses_without = statuses(&unguarded.clone().with_state(state.clone()), "").await;
+    let (routes, _) = api().unwrap().into_parts();
+    let statuses_without = statuses(routes.clone().with_state(state.clone())).await;
     assert_eq!(statuses_without, [StatusCode::INTERNAL_SERVER_ERROR; 6]);
-    let statuses_with = statuses(&guard("/api", unguarded, &state).with_state(state), "/api").await;
+    let statuses_with = statuses(ApiService::for_test(routes, state)).await;
     assert_eq!(statuses_with, [StatusCode::UNAUTHORIZED; 6]);
 }
 
 /// Handlers that never answer, behind the guard of an app in development and all that surrounds it.
-async fn unanswering(folder: &std::path::Path) -> Router {
+async fn unanswering(folder: &std::path::Path) -> ApiService {
     let state = AppState::for_test(folder, true).await;
     let waits = async |_: Authorized<DefaultPolicy>| pending::<()>().await;
     let panics = async |_: Authorized<DefaultPolicy>| -> () { panic!("canary") };
-    let routes = Router::new().route("/waits", get(waits)).route("/panics", get(panics));
-    surround(guard("/api", routes, &state), Observer::new(Metrics::new())).with_state(state)
+    let routes = Router::new().route("/api/waits", get(waits)).route("/api/panics", get(panics));
+    ApiService::for_test(routes, state)
 }
 
 fn request(path: &str) -> Request {
@@ -91,7 +93,7 @@ impl Handler for Never {
     }
 }
 
-#[utoipa::path(get, path = "/tried")]
+#[utoipa::path(get, path = "/api/tried")]
 async fn tried(authorized: AuthorizedTrying<DefaultPolicy, TriedPolicy>) -> String {
     authorized.principal().client_id().to_string()
 }
@@ -105,10 +107,10 @@ async fn a_policy_that_is_tried_is_reported_beside_the_one_that_is_enforced_and_
     assert_eq!(row.roles, []);
     let folder = tempfile::tempdir().unwrap();
     let state = AppState::for_test_with(routes.policies(), folder.path(), true).await;
-    let (unguarded, _) = routes.into_parts("/api");
-    let served = surround(guard("/api", unguarded.clone(), &state), Observer::new(Metrics::new()));
+    let (unguarded, _) = routes.into_parts();
+    let served = ApiService::for_test(unguarded.clone(), state.clone());
     let (log, _guard) = TestLog::start();
-    let answer = served.with_state(state.clone()).oneshot(request("/api/tried")).await.unwrap();
+    let answer = served.oneshot(request("/api/tried")).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     let record = &log.named("decision")[0];
     assert_eq!((&record["reason"], &record["policy"]), (&"granted".into(), &"DefaultPolicy".into()));
@@ -117,10 +119,10 @@ async fn a_policy_that_is_tried_is_reported_beside_the_one_that_is_enforced_and_
     let folder = tempfile::tempdir().unwrap();
     let production =
         AppState::for_test_with(guarded_routes().unwrap().policies(), folder.path(), false).await;
-    let served = guard("/api", unguarded.clone(), &production).with_state(production);
+    let served = ApiService::for_test(unguarded.clone(), production);
     let answer = served.oneshot(request("/api/tried")).await.unwrap();
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
-    let answer = unguarded.with_state(state).oneshot(request("/tried")).await.unwrap();
+    let answer = unguarded.with_state(state).oneshot(request("/api/tried")).await.unwrap();
     assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
 

@@ -47,8 +47,9 @@ mod tests {
 
     use crate::error::ApiError;
     use crate::metrics::Metrics;
-    use crate::observation::Observer;
-    use crate::router::surround;
+    use crate::observation::{Observer, RouteNames};
+    use crate::service::ApiService;
+    use crate::state::AppState;
     use crate::store::StoreError;
     use crate::test_log::TestLog;
 
@@ -57,11 +58,13 @@ mod tests {
         async fn fails() -> ApiError {
             StoreError::from(sqlx::Error::PoolTimedOut).into()
         }
-        let observer = Observer::new(Metrics::new());
-        let routes = surround(Router::new().route("/", get(fails)), observer.clone());
+        let folder = tempfile::tempdir().unwrap();
+        let state = AppState::for_test(folder.path(), false).await;
+        let observer = Observer::new(Metrics::new(), RouteNames::default());
+        let service = ApiService::new(Router::new().route("/", get(fails)), state, observer.clone());
         let (log, _guard) = TestLog::start();
         for _ in 0..2000 {
-            let response = routes.clone().oneshot(Request::new(Body::empty())).await.unwrap();
+            let response = service.clone().oneshot(Request::new(Body::empty())).await.unwrap();
             assert_eq!(response.status(), 503);
         }
         observer.upkeep();

@@ -1,53 +1,64 @@
 //! One request on its way through the app.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::Span;
 
 use super::RequestName;
 
-/// One request on its way: its name, and what those it passes leave for each other. Clones are the same passage.
-#[derive(Debug, Clone)]
-pub(crate) struct Passage(Arc<Inner>);
-
+/// One request on its way: its name, its time, and what those it passes leave for each other.
 #[derive(Debug)]
-struct Inner {
+pub(crate) struct Passage {
     name: RequestName,
-    guarded: AtomicBool,
+    start: Instant,
     timed_out: AtomicBool,
 }
 
 impl Passage {
     pub(super) fn new(name: RequestName) -> Self {
-        Self(Arc::new(Inner { name, guarded: AtomicBool::new(false), timed_out: AtomicBool::new(false) }))
+        Self { name, start: Instant::now(), timed_out: AtomicBool::new(false) }
     }
 
     /// What logs and metrics call the request by.
     pub(crate) fn name(&self) -> &RequestName {
-        &self.0.name
+        &self.name
     }
 
-    /// The request has come to the guard, which decides whether it goes on.
-    pub(crate) fn reach_guard(&self) {
-        self.0.guarded.store(true, Ordering::Relaxed);
+    /// When it has taken so long.
+    pub(crate) fn after(&self, time: Duration) -> Instant {
+        self.start + time
     }
 
-    /// Whether the request has come to the guard.
-    pub(super) fn reached_guard(&self) -> bool {
-        self.0.guarded.load(Ordering::Relaxed)
+    /// How long it has taken so far.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// The span of what is logged on the way.
+    pub(crate) fn span(&self) -> Span {
+        let Self { name, .. } = self;
+        tracing::debug_span!(
+            "request",
+            method = name.method(),
+            route = name.route(),
+            request_id = name.request_id()
+        )
     }
 
     /// The request has used up its time.
     pub(crate) fn time_out(&self) {
-        self.0.timed_out.store(true, Ordering::Relaxed);
+        self.timed_out.store(true, Ordering::Relaxed);
     }
 
     /// Whether the request has used up its time.
     pub(crate) fn timed_out(&self) -> bool {
-        self.0.timed_out.load(Ordering::Relaxed)
+        self.timed_out.load(Ordering::Relaxed)
     }
 
     /// The name alone, at the end.
     pub(super) fn into_name(self) -> RequestName {
-        Arc::try_unwrap(self.0).map_or_else(|shared| shared.name.clone(), |inner| inner.name)
+        self.name
     }
 }

@@ -1,26 +1,29 @@
 //! What logs and metrics call a request by.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::Request;
 use http::{HeaderMap, HeaderValue};
 use shared::correlation::RequestId;
 use shared::metrics::method_label;
 use uuid::{Builder, Uuid};
 
+use super::RouteNames;
+
 /// What logs and metrics call a request by: nothing that a caller makes up, except for an id that is a plain word.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct RequestName {
     method: &'static str,
-    route: Option<MatchedPath>,
+    route: Option<Arc<str>>,
     id: HeaderValue,
 }
 
 impl RequestName {
-    pub(super) fn of(request: &Request, ids: &RequestIds) -> Self {
+    pub(super) fn new(request: &Request, routes: &RouteNames, ids: &RequestIds) -> Self {
         // The template, since a path holds what callers make up; and no query, since somebody may put a token there.
-        let route = request.extensions().get::<MatchedPath>().cloned();
+        let route = routes.find(request.uri().path());
         Self { method: method_label(request.method()), route, id: request_id(request.headers(), ids) }
     }
 
@@ -29,7 +32,7 @@ impl RequestName {
     }
 
     pub(crate) fn route(&self) -> &str {
-        self.route.as_ref().map_or("unmatched", MatchedPath::as_str)
+        self.route.as_deref().unwrap_or("unmatched")
     }
 
     pub(crate) fn request_id(&self) -> &str {
