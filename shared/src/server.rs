@@ -22,6 +22,7 @@ mod settings;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod timer;
 mod tls;
 
 use std::convert::Infallible;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::{HeaderValue, Request, Response, header};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -21,6 +21,7 @@ use super::progress::{Progress, Reached};
 use super::refusal;
 use super::room::Unfinished;
 use super::stream::PeerStream;
+use super::timer::HeadTimer;
 
 /// What holds for every connection of a server.
 #[derive(Debug, Clone)]
@@ -95,7 +96,7 @@ where
     let io = TokioIo::new(PeerStream::new(stream, Arc::clone(&peer), limits));
     // At most 100 header fields is its default; set, it would cost an allocation for each request.
     let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(HeadTimer::default())
         .header_read_timeout(limits.header_timeout)
         .max_header_size(limits.max_header_bytes)
         .max_buf_size(limits.max_header_bytes)

@@ -4,7 +4,6 @@
 //! smuggling"). The parser takes the permissive reading of RFC 9112 in these places; here the request is refused.
 
 use std::net::Ipv6Addr;
-use std::str::FromStr;
 
 use memchr::memchr_iter;
 
@@ -146,17 +145,35 @@ impl Fields {
         if line.is_empty() {
             return true;
         }
-        if self.request_line_bytes.is_none() {
+        if self.request_line_bytes.is_some() {
+            self.see_field(line, is_read);
+        } else {
             self.request_line_bytes = Some(length);
             self.is_http_10 = line.ends_with(b" HTTP/1.0");
-        } else if let Some(value) = value(line, "host") {
-            self.hosts.see(|| (is_read && is_host(value)).then_some(()));
-        } else if let Some(value) = value(line, "content-length") {
-            self.lengths.see(|| number(value).filter(|_| is_read));
-        } else if let Some(value) = value(line, "transfer-encoding") {
-            self.encodings.see(|| (is_read && value.eq_ignore_ascii_case(b"chunked")).then_some(()));
         }
         false
+    }
+
+    /// Sees a field; what its name begins with tells which of the few it may be.
+    fn see_field(&mut self, line: &[u8], is_read: bool) {
+        match line {
+            [b'h' | b'H', ..] => {
+                if let Some(value) = value(line, "host") {
+                    self.hosts.see(|| (is_read && is_host(value)).then_some(()));
+                }
+            }
+            [b'c' | b'C', ..] => {
+                if let Some(value) = value(line, "content-length") {
+                    self.lengths.see(|| number(value).filter(|_| is_read));
+                }
+            }
+            [b't' | b'T', ..] => {
+                if let Some(value) = value(line, "transfer-encoding") {
+                    self.encodings.see(|| (is_read && value.eq_ignore_ascii_case(b"chunked")).then_some(()));
+                }
+            }
+            _ => (),
+        }
     }
 
     fn body(&self) -> Result<BodyLength, Refusal> {
@@ -202,7 +219,7 @@ fn value<'h>(line: &'h [u8], name: &str) -> Option<&'h [u8]> {
     Some(value)
 }
 
-fn number<T: FromStr>(digits: &[u8]) -> Option<T> {
+fn number(digits: &[u8]) -> Option<u64> {
     // The standard library would take a sign as well.
     let digits = Some(digits).filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
     std::str::from_utf8(digits).ok()?.parse().ok()
@@ -223,8 +240,13 @@ fn is_host(value: &[u8]) -> bool {
         && parts.next().is_none_or(is_port)
 }
 
+/// Whether it is the digits of a number of 16 bits, or nothing.
 fn is_port(port: &[u8]) -> bool {
-    port.is_empty() || number::<u16>(port).is_some()
+    let add = |number: u16, byte: &u8| {
+        let digit = byte.is_ascii_digit().then(|| u16::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    };
+    port.iter().try_fold(0, add).is_some()
 }
 
 /// What RFC 3986 section 3.2.2 allows in a name.
