@@ -22,6 +22,7 @@ mod verdict;
 use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Uri};
 use shared::loopback::has_loopback_host;
@@ -66,10 +67,9 @@ pub(crate) async fn guard(
 }
 
 /// What the routes answer.
-pub(crate) async fn answer(mut routes: Router, request: Request) -> Response {
+pub(crate) fn answer(mut routes: Router, request: Request) -> impl Future<Output = Response> {
     // A router is always ready, and answers whatever goes wrong.
-    let Ok(response) = routes.call(request).await;
-    response
+    routes.call(request).map(|Ok(response)| response)
 }
 
 async fn principal(

@@ -5,7 +5,7 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -17,7 +17,8 @@ use axum::{BoxError, Router};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::HeaderMap;
-use http::header::{self, Entry, HeaderName, HeaderValue};
+use http::header::{self, Entry, HeaderValue};
+use tokio::time::timeout_at;
 use tracing::Instrument;
 
 use crate::error::{ApiError, RequestError};
@@ -28,13 +29,6 @@ use crate::state::AppState;
 
 /// How long a request may take in all, its body included.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// What every answer says that does not say otherwise.
-const HEADERS: [(HeaderName, HeaderValue); 3] = [
-    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
-];
 
 /// The routes with all that surrounds them.
 #[derive(Debug, Clone)]
@@ -48,6 +42,8 @@ struct Surroundings {
     state: AppState,
     observer: Observer,
 }
+
+type Answer<'p> = Pin<Box<dyn Future<Output = Response> + Send + 'p>>;
 
 impl ApiService {
     pub(crate) fn new(routes: Router, state: AppState, observer: Observer) -> Self {
@@ -69,35 +65,51 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let Self { routes, surroundings } = self.clone();
-        let request = request.map(Body::new);
-        Box::pin(async move { Ok(surroundings.answer(routes, request).await) })
+        Box::pin(surroundings.answer(routes, request.map(Body::new)))
     }
 }
 
 impl Surroundings {
-    async fn answer(&self, routes: Router, mut request: Request) -> Response {
+    async fn answer(self: Arc<Self>, routes: Router, mut request: Request) -> Result<Response, Infallible> {
         hide_credentials(request.headers_mut());
         let passage = self.observer.begin(&request);
         let span = passage.span();
-        let answer = limit_time(&passage, self.pass(routes, request, &passage));
-        let answer = AssertUnwindSafe(answer).catch_unwind().instrument(span.clone()).await;
-        // The panic's own text stays where the panic hook wrote it: it may hold anything.
-        let mut response = answer.unwrap_or_else(|_| ApiError::Panicked.into_response());
-        let headers = response.headers_mut();
-        headers.reserve(HEADERS.len() + 1);
-        for (name, value) in HEADERS {
-            headers.entry(name).or_insert(value);
-        }
+        let mut response = {
+            let mut answer = self.pass(routes, request, &passage);
+            let in_time = timeout_at(passage.after(REQUEST_TIMEOUT), answer.as_mut());
+            match AssertUnwindSafe(in_time).catch_unwind().instrument(span.clone()).await {
+                Ok(Ok(response)) => response,
+                Ok(Err(_)) => {
+                    // Whoever leaves a record when it is dropped can say why it was, so that it is dropped last.
+                    passage.time_out();
+                    ApiError::from(RequestError::Timeout).into_response()
+                }
+                // The panic's own text stays where the panic hook wrote it: it may hold anything.
+                Err(_) => ApiError::Panicked.into_response(),
+            }
+        };
+        set_headers(response.headers_mut());
         span.in_scope(|| self.observer.end(passage, &mut response));
-        response
+        Ok(response)
     }
 
-    async fn pass(&self, routes: Router, request: Request, passage: &Passage) -> Response {
+    /// In boxes of their own, so that neither way makes room for the other.
+    fn pass<'p>(&'p self, routes: Router, request: Request, passage: &'p Passage) -> Answer<'p> {
         if is_below(request.uri().path(), API) {
-            guard(&self.state, routes, request, passage).await
+            Box::pin(guard(&self.state, routes, request, passage))
         } else {
-            answer(routes, request).await
+            Box::pin(answer(routes, request))
         }
+    }
+}
+
+/// Says how a browser may use an answer, where that does not say so itself.
+fn set_headers(headers: &mut HeaderMap) {
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
 }
 
@@ -106,16 +118,6 @@ fn hide_credentials(headers: &mut HeaderMap) {
     if let Entry::Occupied(mut credentials) = headers.entry(header::AUTHORIZATION) {
         credentials.iter_mut().for_each(|credential| credential.set_sensitive(true));
     }
-}
-
-async fn limit_time(passage: &Passage, answer: impl Future<Output = Response>) -> Response {
-    // Whoever leaves a record when this is dropped can say why it was, so that it is dropped last.
-    let mut answer = pin!(answer);
-    if let Ok(response) = tokio::time::timeout_at(passage.after(REQUEST_TIMEOUT), &mut answer).await {
-        return response;
-    }
-    passage.time_out();
-    ApiError::from(RequestError::Timeout).into_response()
 }
 
 #[cfg(test)]
@@ -142,9 +144,8 @@ mod tests {
             Request::builder().uri(path).header(header::HOST, "localhost").body(Body::empty()).unwrap();
         let response = service.clone().oneshot(request).await.unwrap();
         let status = response.status();
-        for (name, value) in HEADERS {
-            assert_eq!(response.headers()[name], value);
-        }
+        assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+        assert_eq!(response.headers()["referrer-policy"], "no-referrer");
         let body = to_bytes(response.into_body(), 1024).await.unwrap();
         (status, String::from_utf8(body.to_vec()).unwrap())
     }

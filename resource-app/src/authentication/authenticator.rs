@@ -70,7 +70,8 @@ impl Authenticator {
             return Ok(caller);
         }
         let token = credential.token()?;
-        let (caller, validity) = self.verify(token, now).await?;
+        // In a box: most tokens are known, and their requests would have to make room for this.
+        let (caller, validity) = Box::pin(self.verify(token, now)).await?;
         let caller = Arc::new(caller);
         if let Some(generation) = generation {
             let verified = Verified { caller: Arc::clone(&caller), validity, generation };

@@ -104,7 +104,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Members<'_, V> {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
         let Self { fields, visitor, refused, found } = self;
-        visitor.visit_map(Access { map, fields, refused, found, seen: Vec::with_capacity(32) })
+        visitor.visit_map(Access { map, fields, refused, found, count: 0, known: 0, others: Vec::new() })
     }
 }
 
@@ -114,7 +114,12 @@ struct Access<'a, 'de, A> {
     fields: &'static [&'static str],
     refused: &'a [&'a str],
     found: &'a mut bool,
-    seen: Vec<Cow<'de, str>>,
+    /// How many members there were.
+    count: usize,
+    /// Which of the struct's fields, a bit each.
+    known: u128,
+    /// The names of the other members.
+    others: Vec<Cow<'de, str>>,
 }
 
 impl<'de, A: MapAccess<'de>> Access<'_, 'de, A> {
@@ -122,18 +127,27 @@ impl<'de, A: MapAccess<'de>> Access<'_, 'de, A> {
         while let Some(Name(name)) = self.map.next_key()? {
             // Another tenant in another case would be two answers to one question.
             let other_tenant = name != "tid" && name.eq_ignore_ascii_case("tid");
-            if other_tenant || self.seen.len() == MAX_MEMBERS || self.seen.contains(&name) {
+            let field = self.fields.iter().position(|field| is_same(field, &name));
+            if other_tenant || self.count == MAX_MEMBERS || self.was_seen(field, &name) {
                 return Err(A::Error::custom("a repeated member, or too many"));
             }
+            self.count += 1;
             *self.found |= self.refused.contains(&name.as_ref());
-            let field = self.fields.iter().find(|field| **field == name);
-            self.seen.push(name);
-            if let Some(field) = field {
-                return Ok(Some(field));
+            if let Some(place) = field {
+                self.known |= bit(place);
+                return Ok(self.fields.get(place).copied());
             }
+            self.others.push(name);
             self.map.next_value::<Anything>()?;
         }
         Ok(None)
+    }
+
+    fn was_seen(&self, field: Option<usize>, name: &str) -> bool {
+        match field {
+            Some(place) => self.known & bit(place) != 0,
+            None => self.others.iter().any(|other| is_same(other, name)),
+        }
     }
 }
 
@@ -148,6 +162,16 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Access<'_, 'de, A> {
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
         self.map.next_value_seed(seed)
     }
+}
+
+/// Most of the names that are compared have three letters, and another one first.
+fn is_same(field: &str, name: &str) -> bool {
+    field.as_bytes().first() == name.as_bytes().first() && field == name
+}
+
+/// That of a field. Beyond the last bit a field would count as repeated, so that none is read twice.
+fn bit(place: usize) -> u128 {
+    u32::try_from(place).ok().and_then(|place| 1_u128.checked_shl(place)).unwrap_or(u128::MAX)
 }
 
 /// A member's name, copied only where it is escaped.

@@ -1,12 +1,16 @@
 //! Handles of numbers that were looked up before: finding one by its labels costs more than counting does.
+//!
+//! No caller makes up a label, so that a fast hash will do.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{PoisonError, RwLock};
 
+use foldhash::fast::RandomState;
+
 /// What was made for a key before. There are as many keys as labels, which are bounded.
-pub(super) struct Known<K, V>(RwLock<HashMap<K, V>>);
+pub(super) struct Known<K, V>(RwLock<HashMap<K, V, RandomState>>);
 
 impl<K: Hash + Eq, V> Known<K, V> {
     /// Uses what was made for a key, once it has been made.

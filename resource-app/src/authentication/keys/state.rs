@@ -111,7 +111,8 @@ impl Shared {
             Err(Miss::Useless) => return Err(KeyError::Unknown),
             Err(Miss::NoKeys | Miss::Unpublished) => {}
         }
-        let fetched = tokio::time::timeout(self.wait, self.await_key(key_id)).await;
+        // In a box: it is seldom waited for, and every request would have to make room for it.
+        let fetched = Box::pin(tokio::time::timeout(self.wait, self.await_key(key_id))).await;
         // As long as the fetch is under way, nobody can say that there is no such key.
         fetched.unwrap_or_else(|_| self.lookup(key_id).map_err(|_| KeyError::Unavailable))
     }

@@ -1,12 +1,18 @@
 //! The compact serialization of a token.
 
+use std::sync::LazyLock;
+
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::Simd;
+use base64::engine::general_purpose::NO_PAD;
 
 use crate::authentication::error::TokenFault;
 
 /// The largest token, in bytes: several times what Entra issues to an app with 200 roles.
 pub(super) const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// base64url as RFC 7515 section 2 has it, decoded many characters at a time.
+static BASE64URL: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(NO_PAD));
 
 /// The three segments of a token (RFC 7515 section 7.1), decoded.
 pub(super) struct Compact<'t> {
@@ -39,5 +45,5 @@ fn decode(segment: &str) -> Result<Vec<u8>, TokenFault> {
     if segment.is_empty() {
         return Err(TokenFault::Malformed);
     }
-    URL_SAFE_NO_PAD.decode(segment).map_err(|_| TokenFault::Malformed)
+    BASE64URL.decode(segment).map_err(|_| TokenFault::Malformed)
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Verified;
@@ -20,7 +21,7 @@ const ROLE_BYTES: usize = 40;
 #[derive(Debug, Default)]
 pub(super) struct Shard {
     entries: Vec<Entry>,
-    places: HashMap<u64, usize>,
+    places: HashMap<u64, usize, RandomState>,
     draws: u64,
     pub(super) hits: u64,
     pub(super) misses: u64,
