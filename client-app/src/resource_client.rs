@@ -18,7 +18,8 @@ mod redaction;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use reqwest::RequestBuilder;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -56,7 +57,7 @@ pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// A client of the resource's API; clones share connections and the token.
 #[derive(Debug, Clone)]
 pub struct ResourceClient {
-    base_url: BaseUrl,
+    base_url: Arc<BaseUrl>,
     retriever: TokenRetriever,
     http: HttpClient,
     /// On whose behalf the calls are made; each is its own where it is absent.
@@ -99,7 +100,7 @@ impl ResourceClient {
     ) -> Result<Self, SettingsError> {
         settings.base_url.check_transport(settings.allow_plain_http)?;
         Ok(Self {
-            base_url: settings.base_url.clone(),
+            base_url: Arc::new(settings.base_url.clone()),
             retriever,
             http,
             correlation: None,
@@ -146,14 +147,7 @@ impl ResourceClient {
     /// # Errors
     /// There is no token, or the resource refuses, fails or does not answer.
     pub async fn list(&self, paging: &Paging) -> Result<ResourcePage, ResourceError> {
-        let mut url = self.base_url.resources();
-        if let Some(limit) = paging.limit {
-            url.query_pairs_mut().append_pair("limit", &limit.to_string());
-        }
-        if let Some(after) = &paging.after {
-            url.query_pairs_mut().append_pair("after", after);
-        }
-        let answer = self.send(self.request(Method::GET, url)).await?;
+        let answer = self.send(|| self.http.get(self.page(paging))).await?;
         answer.json(StatusCode::OK)
     }
 
@@ -162,8 +156,7 @@ impl ResourceClient {
     /// # Errors
     /// There is no token, or the resource refuses, fails or does not answer.
     pub async fn read(&self, id: Uuid) -> Result<Tagged, ResourceError> {
-        let answer = self.send(self.request(Method::GET, self.base_url.resource(id))).await?;
-        answer.tagged(StatusCode::OK)
+        self.send(|| self.http.get(self.base_url.resource(id))).await?.tagged(StatusCode::OK)
     }
 
     /// Creates a resource; the same idempotency key again gives the first answer again.
@@ -175,10 +168,9 @@ impl ResourceClient {
         new: &NewResource,
         idempotency_key: Option<&str>,
     ) -> Result<Tagged, ResourceError> {
-        let mut request = self.request(Method::POST, self.base_url.resources()).json(new);
-        if let Some(key) = idempotency_key {
-            request = request.header(IDEMPOTENCY_KEY, header_value("idempotency key", key)?);
-        }
+        let key = header_value("idempotency key", idempotency_key)?;
+        let name = HeaderName::from_static(IDEMPOTENCY_KEY);
+        let request = || with(self.http.post(self.base_url.resources()).json(new), &name, key.as_ref());
         self.send(request).await?.tagged(StatusCode::CREATED)
     }
 
@@ -192,8 +184,10 @@ impl ResourceClient {
         new: &NewResource,
         if_match: Option<&str>,
     ) -> Result<Tagged, ResourceError> {
-        let request = self.request(Method::PUT, self.base_url.resource(id)).json(new);
-        self.send(matching(request, if_match)?).await?.tagged(StatusCode::OK)
+        let tag = header_value("ETag", if_match)?;
+        let put = || self.http.put(self.base_url.resource(id)).json(new);
+        let request = || with(put(), &header::IF_MATCH, tag.as_ref());
+        self.send(request).await?.tagged(StatusCode::OK)
     }
 
     /// Deletes the version of a resource that `if_match` names.
@@ -201,18 +195,24 @@ impl ResourceClient {
     /// # Errors
     /// There is no token, or the resource refuses (412 when another version is there), fails or does not answer.
     pub async fn delete(&self, id: Uuid, if_match: Option<&str>) -> Result<(), ResourceError> {
-        let request = self.request(Method::DELETE, self.base_url.resource(id));
-        self.send(matching(request, if_match)?).await?.expect(StatusCode::NO_CONTENT)
+        let tag = header_value("ETag", if_match)?;
+        let request = || with(self.http.delete(self.base_url.resource(id)), &header::IF_MATCH, tag.as_ref());
+        self.send(request).await?.expect(StatusCode::NO_CONTENT)
     }
 
-    fn request(&self, method: Method, url: Url) -> RequestBuilder {
-        self.http.request(method, url)
+    fn page(&self, paging: &Paging) -> Url {
+        let mut url = self.base_url.resources();
+        if let Some(limit) = paging.limit {
+            url.query_pairs_mut().append_pair("limit", &limit.to_string());
+        }
+        if let Some(after) = &paging.after {
+            url.query_pairs_mut().append_pair("after", after);
+        }
+        url
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Answer, ResourceError> {
-        let call = Call::of(self);
-        let request = request.build().map_err(|error| call.unreachable(error))?;
-        call.send(&request).await
+    async fn send(&self, request: impl Fn() -> RequestBuilder) -> Result<Answer, ResourceError> {
+        Call::of(self).send(request).await
     }
 }
 
@@ -220,7 +220,7 @@ impl ResourceClient {
 struct Answer {
     status: StatusCode,
     headers: HeaderMap,
-    body: Vec<u8>,
+    body: Bytes,
     correlation: Correlation,
 }
 
@@ -244,13 +244,13 @@ impl Answer {
     }
 }
 
-fn matching(request: RequestBuilder, if_match: Option<&str>) -> Result<RequestBuilder, ResourceError> {
-    Ok(match if_match {
+fn with(request: RequestBuilder, name: &HeaderName, value: Option<&HeaderValue>) -> RequestBuilder {
+    match value {
         None => request,
-        Some(tag) => request.header(header::IF_MATCH, header_value("ETag", tag)?),
-    })
+        Some(value) => request.header(name, value.clone()),
+    }
 }
 
-fn header_value(what: &'static str, text: &str) -> Result<HeaderValue, ResourceError> {
-    HeaderValue::from_str(text).map_err(|_| ResourceError::NotAHeaderValue(what))
+fn header_value(what: &'static str, text: Option<&str>) -> Result<Option<HeaderValue>, ResourceError> {
+    text.map(HeaderValue::from_str).transpose().map_err(|_| ResourceError::NotAHeaderValue(what))
 }

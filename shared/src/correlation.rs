@@ -4,6 +4,7 @@ use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
+use uuid::fmt::Simple;
 
 /// The header with a request's id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -28,7 +29,8 @@ impl RequestId {
     /// A new id.
     #[must_use]
     pub fn new() -> Self {
-        let id = HeaderValue::try_from(Uuid::new_v4().to_string());
+        let mut text = Uuid::encode_buffer();
+        let id = HeaderValue::from_str(Uuid::new_v4().hyphenated().encode_lower(&mut text));
         Self(id.unwrap_or_else(|_| HeaderValue::from_static("unknown")))
     }
 
@@ -72,9 +74,9 @@ impl fmt::Display for RequestId {
 /// <https://www.w3.org/TR/trace-context/>
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceContext {
-    trace_id: u128,
-    span_id: u64,
-    flags: u8,
+    trace: Uuid,
+    span: Span,
+    is_sampled: bool,
     state: Option<HeaderValue>,
 }
 
@@ -82,7 +84,7 @@ impl TraceContext {
     /// A new trace; nothing is said about whether it is recorded.
     #[must_use]
     pub fn new() -> Self {
-        Self { trace_id: Uuid::new_v4().as_u128(), span_id: new_span_id(), flags: 0, state: None }
+        Self { trace: Uuid::new_v4(), span: Span::new(), is_sampled: false, state: None }
     }
 
     /// A span of the trace that a request came with; of a new one where it came with none, or with a malformed one.
@@ -90,28 +92,35 @@ impl TraceContext {
     pub fn continued(headers: &HeaderMap) -> Self {
         let mut parents = headers.get_all(TRACEPARENT).iter();
         let (Some(parent), None) = (parents.next(), parents.next()) else { return Self::new() };
-        let Some((trace_id, flags)) = parent.to_str().ok().and_then(parse) else { return Self::new() };
+        let Some((trace, is_sampled)) = parent.to_str().ok().and_then(parse) else { return Self::new() };
         let state = headers.get(TRACESTATE).filter(|state| state.len() <= MAX_TRACESTATE).cloned();
-        Self { trace_id, span_id: new_span_id(), flags, state }
+        Self { trace, span: Span::new(), is_sampled, state }
     }
 
     /// Another span of the same trace.
     #[must_use]
     pub fn child(&self) -> Self {
-        Self { span_id: new_span_id(), ..self.clone() }
+        Self { span: Span::new(), ..self.clone() }
     }
 
     /// The id of the trace, 32 hexadecimal digits.
     #[must_use]
     pub fn trace_id(&self) -> String {
-        format!("{:032x}", self.trace_id)
+        self.trace.simple().to_string()
     }
 
     /// Names the trace in the headers of a request that this span sends.
     pub fn propagate(&self, headers: &mut HeaderMap) {
-        let parent = format!("00-{:032x}-{:016x}-{:02x}", self.trace_id, self.span_id, self.flags);
-        headers.extend(HeaderValue::try_from(parent).ok().map(|parent| (TRACEPARENT, parent)));
-        headers.extend(self.state.clone().map(|state| (TRACESTATE, state)));
+        let (mut trace, mut span) = ([0; Simple::LENGTH], [0; Simple::LENGTH]);
+        let trace: &str = self.trace.simple().encode_lower(&mut trace);
+        let flags = if self.is_sampled { "-01" } else { "-00" };
+        let parent = ["00-", trace, "-", self.span.text(&mut span), flags].concat();
+        if let Ok(parent) = HeaderValue::try_from(parent) {
+            headers.insert(TRACEPARENT, parent);
+        }
+        if let Some(state) = &self.state {
+            headers.insert(TRACESTATE, state.clone());
+        }
     }
 }
 
@@ -121,25 +130,37 @@ impl Default for TraceContext {
     }
 }
 
-/// Trace and flags of a `traceparent`. Of versions after 00 what they have in common with it is read.
-fn parse(text: &str) -> Option<(u128, u8)> {
+/// The second half of a random UUID: its variant keeps it from being zero, which would mean that there is no span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span(Uuid);
+
+impl Span {
+    fn new() -> Self {
+        Self(Uuid::new_v4())
+    }
+
+    /// Its 16 hexadecimal digits.
+    fn text(self, buffer: &mut [u8; Simple::LENGTH]) -> &str {
+        let digits: &str = self.0.simple().encode_lower(buffer);
+        digits.split_at(Simple::LENGTH / 2).1
+    }
+}
+
+/// Of a `traceparent` the trace, and whether it is sampled. Of versions after 00 what they have in common with it is
+/// read.
+fn parse(text: &str) -> Option<(Uuid, bool)> {
     let mut fields = text.split('-');
     let (version, trace) = (hex(fields.next()?, 2)?, hex(fields.next()?, 32)?);
     let (parent, flags) = (hex(fields.next()?, 16)?, hex(fields.next()?, 2)?);
     let more = fields.next().is_some();
     let sound = version != 0xff && (version != 0 || !more) && trace != 0 && parent != 0;
     // Of the flags only `sampled` has a meaning; the others are not to be passed on.
-    sound.then_some((trace, u8::from(flags & 1 == 1)))
+    sound.then_some((Uuid::from_u128(trace), flags & 1 == 1))
 }
 
 fn hex(text: &str, digits: usize) -> Option<u128> {
     let lower = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     (text.len() == digits && text.bytes().all(lower)).then(|| u128::from_str_radix(text, 16).ok()).flatten()
-}
-
-/// Never zero, which would mean that there is no span.
-fn new_span_id() -> u64 {
-    Uuid::new_v4().as_u64_pair().1
 }
 
 #[cfg(test)]
@@ -165,7 +186,7 @@ mod tests {
         trace.child().propagate(&mut sent);
         let parent = sent[TRACEPARENT].to_str().unwrap();
         assert!(parent.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-") && parent.ends_with("-01"));
-        assert!(!parent.contains("00f067aa0ba902b7"), "{parent}");
+        assert!(!parent.contains("00f067aa0ba902b7") && parse(parent).is_some(), "{parent}");
         assert_eq!(sent[TRACESTATE], "vendor=1");
         assert_eq!(continued(&[&PARENT.replacen("00", "cc", 1)]).trace_id(), trace.trace_id());
         assert_eq!(

@@ -1,5 +1,6 @@
 //! The one HTTP client: every request that leaves a service of this workspace goes through it.
 
+mod body;
 mod client;
 mod clock;
 
@@ -10,9 +11,10 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, header};
-use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy, Response, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy, redirect};
 use serde::Deserialize;
 
+pub use body::{BodyError, read_body, read_bytes};
 pub use client::HttpClient;
 pub use clock::clock_offset;
 
@@ -121,35 +123,6 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::now()).unwrap_or_default()
     };
     Some(wait.min(LONGEST_WAIT))
-}
-
-/// Why an answer's body could not be had.
-#[derive(Debug, thiserror::Error)]
-pub enum BodyError {
-    /// The peer: the body is larger than its reader allows.
-    #[error("the answer is larger than {0} bytes")]
-    TooLarge(usize),
-    /// The network or the peer: the body ended early or took too long.
-    #[error("the answer broke off")]
-    BrokenOff(#[source] reqwest::Error),
-}
-
-/// Reads an answer's body, and stops where it grows beyond `limit` bytes.
-///
-/// # Errors
-/// The body is too large, or does not come to its end.
-pub async fn read_body(mut response: Response, limit: usize) -> Result<Vec<u8>, BodyError> {
-    let mut body = Vec::new();
-    // Chunk by chunk: a declared length may be missing or a lie.
-    while let Some(chunk) =
-        response.chunk().await.map_err(|error| BodyError::BrokenOff(error.without_url()))?
-    {
-        if body.len() + chunk.len() > limit {
-            return Err(BodyError::TooLarge(limit));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }
 
 fn certificates(path: &std::path::Path) -> Result<Vec<Certificate>, KeyProblem> {

@@ -11,7 +11,11 @@ use uuid::Uuid;
 /// The base URL of the resource: every request of this client goes below it.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct BaseUrl(Url);
+pub struct BaseUrl {
+    base: Url,
+    /// Below it, ready-made: most calls go there.
+    resources: Url,
+}
 
 /// A text that is no base URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +33,10 @@ impl BaseUrl {
             && url.password().is_none()
             && url.query().is_none()
             && url.fragment().is_none();
-        if matches!(url.scheme(), "http" | "https") && bare { Ok(Self(url)) } else { Err(InvalidBaseUrl) }
+        if !matches!(url.scheme(), "http" | "https") || !bare {
+            return Err(InvalidBaseUrl);
+        }
+        Ok(Self { resources: below(&url, &["api", "resources"]), base: url })
     }
 
     /// Refuses plain http to another machine unless it is allowed: a token that others can read is theirs to use
@@ -38,7 +45,8 @@ impl BaseUrl {
     /// # Errors
     /// The scheme is http, the host is not this machine, and plain http is not allowed.
     pub fn check_transport(&self, allow_plain_http: bool) -> Result<(), KeyProblem> {
-        if self.0.scheme() == "https" || self.0.host_str().is_some_and(is_loopback_host) || allow_plain_http {
+        let is_loopback = self.base.host_str().is_some_and(is_loopback_host);
+        if self.base.scheme() == "https" || is_loopback || allow_plain_http {
             return Ok(());
         }
         Err(KeyProblem::new(
@@ -51,35 +59,35 @@ impl BaseUrl {
     /// The URL of the collection of resources.
     #[must_use]
     pub fn resources(&self) -> Url {
-        self.below(&["api", "resources"])
+        self.resources.clone()
     }
 
     /// The URL of one resource.
     #[must_use]
     pub fn resource(&self, id: Uuid) -> Url {
-        self.below(&["api", "resources", &id.to_string()])
+        below(&self.resources, &[&id.to_string()])
     }
 
     /// The URL of what tells a caller who the resource takes it to be.
     #[must_use]
     pub fn caller(&self) -> Url {
-        self.below(&["api", "caller"])
+        below(&self.base, &["api", "caller"])
     }
 
     /// The URL of the API's description.
     #[must_use]
     pub fn description(&self) -> Url {
-        self.below(&["openapi.json"])
+        below(&self.base, &["openapi.json"])
     }
+}
 
-    fn below(&self, segments: &[&str]) -> Url {
-        let mut url = self.0.clone();
-        // An http URL always has segments, so this always extends it.
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(segments);
-        }
-        url
+fn below(url: &Url, segments: &[&str]) -> Url {
+    let mut url = url.clone();
+    // An http URL always has segments, so this always extends it.
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(segments);
     }
+    url
 }
 
 impl TryFrom<String> for BaseUrl {
@@ -92,7 +100,7 @@ impl TryFrom<String> for BaseUrl {
 
 impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.as_str().trim_end_matches('/'))
+        f.write_str(self.base.as_str().trim_end_matches('/'))
     }
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Request;
+use bytes::Bytes;
+use reqwest::{Request, RequestBuilder};
 use shared::http_client::{self, BodyError};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
@@ -29,12 +30,15 @@ impl<'c> Call<'c> {
         Self { client, correlation, limit: client.limit, deadline: Instant::now() + client.limit }
     }
 
-    /// Sends a request until it is answered, or fails in a way that sending it again does not mend.
-    pub(super) async fn send(&self, request: &Request) -> Result<Answer, ResourceError> {
-        let mut attempts = Attempts::new(request, self.deadline);
+    /// Sends a request until it is answered, or fails in a way that sending it again does not mend. It is made anew for
+    /// each try: most have one, which needs no copy.
+    pub(super) async fn send(&self, request: impl Fn() -> RequestBuilder) -> Result<Answer, ResourceError> {
+        let built = || request().build().map_err(|error| self.unreachable(error));
+        let mut request = built()?;
+        let mut attempts = Attempts::new(&request, self.deadline);
         let mut token = self.token().await?;
         loop {
-            let (step, error) = match self.once(copy(request), &token).await {
+            let (step, error) = match self.once(request, &token).await {
                 Ok(answer) if answer.status.is_success() => return Ok(answer),
                 Ok(answer) => {
                     let refused = Refused::new(&answer, token.access_token());
@@ -44,6 +48,7 @@ impl<'c> Call<'c> {
                 Err(error) => (attempts.after_failure(&error), error),
             };
             token = self.prepared(step, &token, error).await?;
+            request = built()?;
         }
     }
 
@@ -77,7 +82,10 @@ impl<'c> Call<'c> {
 
     /// A usable token.
     pub(super) async fn token(&self) -> Result<Arc<Token>, ResourceError> {
-        self.awaited(self.client.retriever.token()).await
+        match self.client.retriever.token_at_hand() {
+            Some(token) => Ok(token),
+            None => self.awaited(self.client.retriever.token()).await,
+        }
     }
 
     /// A token that is waited for until the call has taken too long, or the process is to end.
@@ -108,15 +116,15 @@ impl<'c> Call<'c> {
             self.client.http.execute(request).await.map_err(|error| self.unreachable(error))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let limit = if status.is_success() { MAX_BODY_BYTES } else { MAX_PROBLEM_BYTES };
-        let body = match http_client::read_body(response, limit).await {
+        let body = match http_client::read_bytes(response, limit).await {
             // The status says enough, and nothing that large is a problem.
-            Err(BodyError::TooLarge(_)) if !status.is_success() => Vec::new(),
+            Err(BodyError::TooLarge(_)) if !status.is_success() => Bytes::new(),
             body => body.map_err(|source| ResourceError::Body { status, ids: self.ids(), source })?,
         };
         Ok(Answer { status, headers, body, correlation: self.correlation.clone() })
     }
 
-    pub(super) fn unreachable(&self, error: reqwest::Error) -> ResourceError {
+    fn unreachable(&self, error: reqwest::Error) -> ResourceError {
         ResourceError::Unreachable { ids: self.ids(), source: error.without_url() }
     }
 
@@ -127,10 +135,4 @@ impl<'c> Call<'c> {
     fn timed_out(&self, awaited: Awaited) -> ResourceError {
         ResourceError::TimedOut { awaited, limit: self.limit, ids: self.ids() }
     }
-}
-
-/// The same request again.
-#[expect(clippy::expect_used, reason = "the only bodies are JSON in memory, which can always be copied")]
-fn copy(request: &Request) -> Request {
-    request.try_clone().expect("a body in memory")
 }

@@ -43,22 +43,31 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// What `take` takes of the usable token, which is renewed behind its callers when it is time; or else of the
-    /// outcome of the one request that is made for everybody who waits.
+    /// What `take` takes of the usable token, as [`at_hand`](Self::at_hand) has it; or else of the outcome of the one
+    /// request that is made for everybody who waits.
     pub(super) async fn token<T>(
         self: &Arc<Self>,
         origin: &impl Origin,
         take: impl Fn(&Arc<Token>) -> T,
     ) -> Result<T, TokenError> {
+        match self.at_hand(origin, &take) {
+            Some(taken) => Ok(taken),
+            None => self.wait(None, origin).await.map(|token| take(&token)),
+        }
+    }
+
+    /// What `take` takes of the usable token, which is renewed behind its callers when it is time.
+    pub(super) fn at_hand<T>(
+        self: &Arc<Self>,
+        origin: &impl Origin,
+        take: impl FnOnce(&Arc<Token>) -> T,
+    ) -> Option<T> {
         let now = Instant::now();
-        let taken = self.usable(now, |token| (take(token), token.is_due_at(now)));
-        let Some((taken, is_due)) = taken else {
-            return self.wait(None, origin).await.map(|token| take(&token));
-        };
+        let (taken, is_due) = self.usable(now, |token| (take(token), token.is_due_at(now)))?;
         if is_due && self.renewals.claim(now, BETWEEN_TRIES) {
             self.renew(origin);
         }
-        Ok(taken)
+        Some(taken)
     }
 
     /// A token that was asked for with these claims; it takes the current one's place.

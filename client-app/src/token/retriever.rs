@@ -67,6 +67,11 @@ impl TokenRetriever {
         self.cache.token(self, Arc::clone).await
     }
 
+    /// The token of [`token`](Self::token) where nothing has to be waited for; it is renewed just so.
+    pub(crate) fn token_at_hand(&self) -> Option<Arc<Token>> {
+        self.cache.at_hand(self, Arc::clone)
+    }
+
     /// The value of the `Authorization` header of a usable token, ready-made and marked sensitive: for whoever needs
     /// no more of the token than that.
     ///

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderMap, header};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use url::{Position, Url};
 
 /// How far apart two clocks may be: as much as Entra and most libraries allow when they look at a token's times.
@@ -23,13 +23,12 @@ const MOST_PEERS: usize = 100;
 /// It is exact to a second and the time that the answer was on its way.
 #[must_use]
 pub fn clock_offset(headers: &HeaderMap) -> Option<SignedDuration> {
-    offset(headers, Timestamp::now())
+    offset(headers, SystemTime::now())
 }
 
-fn offset(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
+fn offset(headers: &HeaderMap, now: SystemTime) -> Option<SignedDuration> {
     let text = headers.get(header::DATE)?.to_str().ok()?.trim();
-    let date = Timestamp::try_from(httpdate::parse_http_date(text).ok()?).ok()?;
-    Some(date.duration_since(now))
+    SignedDuration::system_until(now, httpdate::parse_http_date(text).ok()?).ok()
 }
 
 /// The peers of whose clock there was a warning, and when.
@@ -65,12 +64,13 @@ impl Clocks {
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
+    use jiff::Timestamp;
 
     use super::*;
 
     #[test]
     fn a_clock_ahead_is_a_positive_offset_and_a_date_that_cannot_be_read_is_none() {
-        let now: Timestamp = "1994-11-06T08:49:37Z".parse().unwrap();
+        let now = "1994-11-06T08:49:37Z".parse::<Timestamp>().unwrap().into();
         let cases = [
             ("Sun, 06 Nov 1994 08:49:37 GMT", Some(0)),
             ("Sun, 06 Nov 1994 09:00:00 GMT", Some(623)),
