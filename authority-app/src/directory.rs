@@ -166,7 +166,6 @@ impl Tenant {
         if let Ok(client) = ClientId::parse(requested) {
             return self.principal(client);
         }
-        let bare = |uri: &str| uri.strip_suffix('/').unwrap_or(uri).to_owned();
         let requested = bare(requested);
         let named = |uri: &AppIdUri| bare(uri.as_str()) == requested;
         self.principals.values().find(|principal| principal.application.identifier_uris.iter().any(named))
@@ -200,4 +199,9 @@ impl Tenant {
         let is_granted = |role: &&AppRoleDefinition| granted.is_some_and(|ids| ids.contains(&role.id));
         resource.app_roles.iter().filter(is_granted).filter_map(|role| role.value.clone()).collect()
     }
+}
+
+/// An App ID URI without its trailing slash.
+fn bare(uri: &str) -> &str {
+    uri.strip_suffix('/').unwrap_or(uri)
 }

@@ -2,6 +2,7 @@
 
 mod addressed;
 mod discovery;
+mod identify;
 mod instance_discovery;
 mod judgement;
 mod key_set;
@@ -10,39 +11,57 @@ mod tenant;
 mod token;
 mod token_request;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use shared::azure_ad::Instance;
+use tower::layer::layer_fn;
 
-use crate::context::{CLIENT_REQUEST_ID, Context};
+use crate::context::Context;
 use crate::credentials::Authenticator;
 use crate::directory::Directory;
 use crate::errors::Refusal;
-use crate::faults::{self, Envelope, Fault, in_entras_envelope};
 use crate::journal::Reason;
 use crate::origin::Origin;
 use crate::tenant::Reach;
 use crate::tenants::Tenants;
-use addressed::Addressed;
+use identify::Identify;
 
-/// What the endpoints answer from.
+/// What the endpoints answer from; in one piece, since each request clones it several times.
 #[derive(Debug, Clone)]
-pub(crate) struct AppState {
+pub(crate) struct AppState(Arc<Parts>);
+
+/// What [`AppState`] is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
     pub(crate) tenants: Arc<Tenants>,
-    pub(crate) origin: Arc<Origin>,
-    pub(crate) directory: Arc<Directory>,
-    pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) origin: Origin,
+    pub(crate) directory: Directory,
+    pub(crate) authenticator: Authenticator,
     pub(crate) reach: Arc<Reach>,
+}
+
+impl From<Parts> for AppState {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 /// The routes. Every answer has the headers that Entra gives to all of them.
 pub(crate) fn router(state: AppState) -> Router {
+    let identifying = state.clone();
     Router::new()
         .route("/{tenant}/oauth2/token", any(token::v1))
         .route("/{tenant}/oauth2/v2.0/token", any(token::v2))
@@ -52,45 +71,8 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/{tenant}/discovery/v2.0/keys", get(key_set::v2).options(allowed))
         .route("/common/discovery/instance", get(instance_discovery::get).options(allowed))
         .fallback(|| async { StatusCode::NOT_FOUND })
-        .layer(middleware::from_fn_with_state(state.clone(), identify))
+        .layer(layer_fn(move |route| Identify::new(route, identifying.clone())))
         .with_state(state)
-}
-
-/// Gives a request its ids, and its answer the headers that tell them.
-///
-/// Of Entra's headers, `Strict-Transport-Security` is left out: browsers would apply it to every port of localhost.
-async fn identify(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    let addressed = Addressed::by(&mut request, &state).await;
-    let context = Context::new(request.headers(), addressed.now());
-    let instance = state.origin.of(request.headers());
-    request.extensions_mut().insert(context);
-    request.extensions_mut().insert(BaseUrl(instance));
-    let fault = addressed.fault(context.now);
-    let record = addressed.recording(context, fault.as_ref());
-    let unread = fault.as_ref().is_some_and(Fault::leaves_unread);
-    let caller = if unread { token_request::caller(&mut request).await } else { None };
-    let envelope = (in_entras_envelope as Envelope, &context);
-    let mut response = faults::answer(fault.as_ref(), envelope, next.run(request)).await;
-    if let Some(caller) = caller {
-        response.extensions_mut().insert(caller);
-    }
-    record.answered(&response);
-    let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::try_from(context.trace_id.to_string()) {
-        headers.insert("x-ms-request-id", id);
-    }
-    if let Some(Ok(id)) = context.client_request_id.map(|id| HeaderValue::try_from(id.to_string())) {
-        headers.insert(CLIENT_REQUEST_ID, id);
-    }
-    set(headers, &[("x-ms-ests-server", "2.1.0 - LOCAL ProdSlices"), ("x-xss-protection", "0")]);
-    set(headers, &[("x-content-type-options", "nosniff"), ("p3p", r#"CP="DSP CUR OTPi IND OTRi ONL FIN""#)]);
-    if headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json") {
-        set(headers, &[("content-type", "application/json; charset=utf-8")]);
-    }
-    if !headers.contains_key(header::CACHE_CONTROL) {
-        set(headers, &[("cache-control", "no-store, no-cache"), ("pragma", "no-cache"), ("expires", "-1")]);
-    }
-    response
 }
 
 /// The base URL by which the client knows the stand-in.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::rand;
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde::Serialize;
@@ -113,7 +112,8 @@ impl Grant<'_> {
 
     /// Opaque; Entra's holds the ids of tenant and resource, in the byte order of Windows.
     fn rh(&self) -> String {
-        let mut bytes = vec![0x01, 0x11, 0x00];
+        let mut bytes = Vec::with_capacity(40);
+        bytes.extend([0x01, 0x11, 0x00]);
         bytes.extend(self.tenant.id.as_uuid().to_bytes_le());
         bytes.extend(self.resource.application.client_id.as_uuid().to_bytes_le());
         bytes.extend([0xb6, 0x01, 0x00, 0x11, 0x00]);
@@ -131,7 +131,8 @@ fn aio() -> String {
 
 /// Opaque; Entra's ends with the region that issued the token.
 fn xms_ftd() -> String {
-    let mut bytes = random::<32>().to_vec();
+    let mut bytes = Vec::with_capacity(43);
+    bytes.extend(random::<32>());
     bytes.push(1);
     bytes.extend(b"local-dsms");
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
@@ -139,7 +140,7 @@ fn xms_ftd() -> String {
 
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    // These claims mean nothing to anybody: without randomness they are zeros.
-    let _ = rand::fill(&mut bytes);
+    // These claims mean nothing to anybody, so anybody may guess them.
+    fastrand::fill(&mut bytes);
     bytes
 }

@@ -19,7 +19,7 @@ use super::{Authority, StartError};
 use crate::certificates::CertificateAuthority;
 use crate::credentials::{Authenticator, SecretHash};
 use crate::endpoints::managed_identity::{self, MachineState};
-use crate::endpoints::{self, AppState};
+use crate::endpoints::{self, AppState, Parts};
 use crate::origin::{self, Origin};
 use crate::tenant::Reach;
 use crate::tenants::Tenants;
@@ -159,7 +159,7 @@ impl Builder {
     pub async fn spawn(self) -> Result<Authority, StartError> {
         self.check_addresses()?;
         let Self { listen, names, drain_timeout, .. } = self;
-        let authenticator = Arc::new(Authenticator::new(self.strict, self.http_client)?);
+        let authenticator = Authenticator::new(self.strict, self.http_client)?;
         let (data_folder, directory) = (self.data_folder, self.directory);
         // Reading keys is blocking work, and the first time, making them is long work.
         let opened = tokio::task::spawn_blocking(move || open(data_folder, directory)).await??;
@@ -184,7 +184,7 @@ impl Builder {
             ca_certificate_pem: certificates.certificate_pem().to_owned(),
             http: OnceLock::new(),
         });
-        let state = AppState { tenants, directory, origin: Arc::new(origin), authenticator, reach };
+        let state = AppState::from(Parts { tenants, origin, directory, authenticator, reach });
         let shutdown = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let mut serve = |server: Server, router: Router| {
@@ -230,7 +230,7 @@ async fn plain(address: Option<SocketAddr>) -> Result<Option<Server>, BindError>
 
 struct Opened {
     tenants: Arc<Tenants>,
-    directory: Arc<Directory>,
+    directory: Directory,
     certificates: CertificateAuthority,
 }
 
@@ -239,5 +239,5 @@ fn open(folder: Option<PathBuf>, directory: Option<Directory>) -> Result<Opened,
     let certificates = CertificateAuthority::open(&folder)?;
     let directory = directory.map_or_else(|| Directory::seeded(&Environment::default()), Ok)?;
     let tenants = Arc::new(Tenants::open(&directory, &folder)?);
-    Ok(Opened { tenants, directory: Arc::new(directory), certificates })
+    Ok(Opened { tenants, directory, certificates })
 }

@@ -71,23 +71,23 @@ pub fn hash_secret(secret: &str) -> String {
 
 /// Whether `presented` is one of the secrets.
 pub(super) fn check<'a>(
-    registered: impl Iterator<Item = &'a Secret>,
+    mut registered: impl Iterator<Item = &'a Secret> + Clone,
     presented: &SecretHash,
     now: Timestamp,
 ) -> Result<(), WrongSecret> {
     // Every secret is compared, so that the time taken does not tell which one matched.
-    let (mut matched, mut valid, mut is_id) = (false, false, false);
-    for secret in registered {
+    let (mut matched, mut valid) = (false, false);
+    for secret in registered.clone() {
         let equal = secret.hash.matches(presented) && secret.known_from <= now;
         matched |= equal;
         valid |= equal && secret.start <= now && now < secret.end;
-        is_id |= SecretHash::of(&secret.key_id.to_string()).matches(presented);
     }
-    match (matched, valid, is_id) {
-        (_, true, _) => Ok(()),
-        (true, false, _) => Err(WrongSecret::Expired),
-        (false, false, true) => Err(WrongSecret::IsId),
-        (false, false, false) => Err(WrongSecret::Unknown),
+    let is_id = |secret: &Secret| SecretHash::of(&secret.key_id.to_string()).matches(presented);
+    match (matched, valid) {
+        (_, true) => Ok(()),
+        (true, false) => Err(WrongSecret::Expired),
+        (false, false) if registered.any(is_id) => Err(WrongSecret::IsId),
+        (false, false) => Err(WrongSecret::Unknown),
     }
 }
 

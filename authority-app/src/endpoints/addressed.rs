@@ -28,8 +28,8 @@ pub(super) struct Addressed {
 
 impl Addressed {
     pub(super) async fn by(request: &mut Request, state: &AppState) -> Self {
-        let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-        let endpoint = path.as_deref().and_then(Endpoint::of_route);
+        let route = request.extensions().get::<MatchedPath>();
+        let endpoint = route.and_then(|route| Endpoint::of_route(route.as_str()));
         // The segment is decoded as the endpoint's own is, so that both see the same tenant.
         let Ok(segment) = request.extract_parts::<TenantSegment>().await;
         let tenant = endpoint.and_then(|endpoint| match endpoint {

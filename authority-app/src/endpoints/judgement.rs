@@ -42,7 +42,7 @@ pub(super) async fn judge<'r>(
         Resolved::Any(Alias::Organizations) => return Err(Refusal::NoTenant),
         Resolved::Any(Alias::Common | Alias::Consumers) => return Err(Refusal::GrantTypeOverCommon),
     };
-    let directory = &*setting.state.directory;
+    let directory = &setting.state.directory;
     let client = client(directory, tenant, request)?;
     let application = &client.application;
     let claimant = setting.claimant(tenant, application, &live.seen);
@@ -63,7 +63,7 @@ impl Setting<'_> {
         client: &'a Application,
         seen: &'a SeenAssertions,
     ) -> Claimant<'a> {
-        let (origin, directory) = (&*self.state.origin, &*self.state.directory);
+        let (origin, directory) = (&self.state.origin, &self.state.directory);
         Claimant {
             client: client.client_id,
             registered: &client.credentials,

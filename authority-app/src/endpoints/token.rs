@@ -2,10 +2,11 @@
 //!
 //! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>
 
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use http::{HeaderValue, Method, StatusCode, header};
+use serde::Serialize;
 use shared::azure_ad::{Instance, Version};
 use shared::ids::ClientId;
 use shared::token_endpoint::{TokenResponseV1, TokenResponseV2};
@@ -38,6 +39,9 @@ pub(super) async fn v2(
 ) -> Response {
     Call { state: &state, version: Version::V2, base: &base.0.0, context }.answer(&tenant, request).await
 }
+
+/// Room for the claims of a token, or for the token itself with what is told of it; what needs more gets more.
+const ROOM: usize = 2048;
 
 /// One request to a token endpoint.
 struct Call<'a> {
@@ -91,7 +95,7 @@ impl Call<'_> {
             return self.refused(Refusal::NoTenant); // removed meanwhile
         };
         let key = tenant.keys.current();
-        let signed = serde_json::to_vec(&claims)
+        let signed = json(&claims)
             .map_err(|error| error.to_string())
             .and_then(|json| key.sign(grant.version(), &json).map_err(|error| error.to_string()));
         let access_token = match &signed {
@@ -114,8 +118,8 @@ impl Call<'_> {
         );
         let (token_type, expires_in, refresh_in) = ("Bearer", grant.expires_in(), grant.refresh_in());
         let ext_expires_in = expires_in;
-        let mut response = match self.version {
-            Version::V1 => Json(TokenResponseV1 {
+        let body = match self.version {
+            Version::V1 => json(&TokenResponseV1 {
                 token_type,
                 expires_in,
                 ext_expires_in,
@@ -124,13 +128,13 @@ impl Call<'_> {
                 not_before: claims.regular.nbf,
                 resource: grant.requested,
                 access_token,
-            })
-            .into_response(),
+            }),
             Version::V2 => {
-                Json(TokenResponseV2 { token_type, expires_in, ext_expires_in, refresh_in, access_token })
-                    .into_response()
+                json(&TokenResponseV2 { token_type, expires_in, ext_expires_in, refresh_in, access_token })
             }
         };
+        let Ok(body) = body else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+        let mut response = ([(header::CONTENT_TYPE, "application/json")], body).into_response();
         response.headers_mut().insert("x-ms-clitelem", HeaderValue::from_static("1,0,0,,"));
         response.extensions_mut().insert(Reason::Issued { roles: claims.regular.roles, not_consented });
         response
@@ -143,4 +147,11 @@ impl Call<'_> {
         response.extensions_mut().insert(Reason::Refused { aadsts, hint });
         response
     }
+}
+
+/// The same as `serde_json::to_vec`, which begins with 128 bytes and grows a token from there.
+fn json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut json = Vec::with_capacity(ROOM);
+    serde_json::to_writer(&mut json, value)?;
+    Ok(json)
 }

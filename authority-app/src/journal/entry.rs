@@ -121,9 +121,12 @@ impl Reason {
             }
             Self::Said(text) => ((*text).to_owned(), None),
         };
-        let text = more.map(|more| format!("{text}; {more}")).unwrap_or(text);
+        let mut text = more.map(|more| format!("{text}; {more}")).unwrap_or(text);
         // An app can have a thousand roles of 120 characters each.
-        text.chars().take(LONGEST_REASON).collect()
+        if let Some((end, _)) = text.char_indices().nth(LONGEST_REASON) {
+            text.truncate(end);
+        }
+        text
     }
 }
 

@@ -12,6 +12,9 @@ const CAPACITY: usize = 1024 * 1024;
 /// How much is written at once, so that a reader's progress shows. A pipe holds more.
 const PIECE: usize = 4096;
 
+/// How long the thread rests once it has written, so that of many lines not each wakes it.
+const REST: Duration = Duration::from_millis(2);
+
 /// How long the end of a program waits for a reader that takes nothing.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -32,7 +35,10 @@ pub(super) struct Lines(Arc<Queue>);
 #[derive(Debug, Default)]
 struct Queue {
     state: Mutex<State>,
-    changed: Condvar,
+    /// Told of a line for which the thread has to wake, and of whoever waits for the thread.
+    come: Condvar,
+    /// Told of each piece that is written.
+    written: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -42,6 +48,10 @@ struct State {
     dropped: u64,
     /// The thread has lines that it has not written yet.
     is_writing: bool,
+    /// The thread waits until lines come.
+    is_asleep: bool,
+    /// Somebody waits until all is written, or there is much to write: this is no time to rest.
+    is_hurried: bool,
     /// Pieces written, by which a reader that is slow differs from one that has stopped.
     pieces: u64,
 }
@@ -65,8 +75,13 @@ impl Lines {
         } else {
             state.waiting.extend_from_slice(line);
         }
+        let is_filling =
+            state.waiting.len() > CAPACITY / 2 && !std::mem::replace(&mut state.is_hurried, true);
+        let is_asleep = std::mem::take(&mut state.is_asleep);
         drop(state);
-        self.0.changed.notify_all();
+        if is_asleep || is_filling {
+            self.0.come.notify_one();
+        }
     }
 
     /// Waits until all is written, for as long as some of it is within `patience`, and three times that in all: a
@@ -74,11 +89,13 @@ impl Lines {
     pub(super) fn flush(&self, patience: Duration) {
         let end = Instant::now() + 3 * patience;
         let mut state = self.0.lock();
+        state.is_hurried = true;
+        self.0.come.notify_one();
         loop {
             let patience = patience.min(end.saturating_duration_since(Instant::now()));
             let before = state.pieces;
             let is_stuck = |state: &mut State| state.is_waited_for() && state.pieces == before;
-            let waited = self.0.changed.wait_timeout_while(state, patience, is_stuck);
+            let waited = self.0.written.wait_timeout_while(state, patience, is_stuck);
             let (now, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
             state = now;
             if timeout.timed_out() || !state.is_waited_for() {
@@ -108,19 +125,28 @@ impl Queue {
                 // A reader that is gone leaves nothing to do but to go on.
                 let _ = sink.write_all(piece);
                 self.lock().pieces += 1;
-                self.changed.notify_all();
+                self.written.notify_all();
             }
         }
     }
 
     /// Waits for lines and takes all there are, with one more if some were dropped.
+    ///
+    /// A line that comes alone is written at once, and those that come right after it together.
     fn take(&self, lines: &mut Vec<u8>, form: Form) {
         lines.clear();
         let mut state = self.lock();
         state.is_writing = false;
-        self.changed.notify_all();
-        let is_idle = |state: &mut State| !state.is_waited_for();
-        state = self.changed.wait_while(state, is_idle).unwrap_or_else(PoisonError::into_inner);
+        self.written.notify_all();
+        let may_rest = |state: &mut State| !state.is_hurried;
+        let rested = self.come.wait_timeout_while(state, REST, may_rest);
+        (state, _) = rested.unwrap_or_else(PoisonError::into_inner);
+        let is_idle = |state: &mut State| {
+            state.is_asleep = !state.is_waited_for();
+            state.is_asleep
+        };
+        state = self.come.wait_while(state, is_idle).unwrap_or_else(PoisonError::into_inner);
+        state.is_hurried = false;
         std::mem::swap(lines, &mut state.waiting);
         state.is_writing = true;
         let dropped = std::mem::take(&mut state.dropped);
@@ -222,6 +248,26 @@ mod tests {
         let expected = (0..10_000).map(|number| number.to_string()).collect::<Vec<_>>().join("\n") + "\n";
         for line in expected.split_inclusive('\n') {
             lines.make_writer().write_all(line.as_bytes()).unwrap();
+        }
+        lines.flush(SOON);
+        assert_eq!(text(&read), expected);
+    }
+
+    #[test]
+    fn every_line_is_written_though_nobody_flushes() {
+        let (lines, tell, read) = lines(Form::Text);
+        drop(tell);
+        let mut expected = String::new();
+        for number in 0..200 {
+            let line = format!("{number}\n");
+            lines.push(line.as_bytes());
+            expected.push_str(&line);
+            let begin = Instant::now();
+            // Of some the next comes at once, of others while the thread rests, and of others while it sleeps.
+            while number % 3 > 0 && text(&read) != expected {
+                assert!(begin.elapsed() < SOON, "{number}");
+                std::thread::sleep(number % 4 * REST);
+            }
         }
         lines.flush(SOON);
         assert_eq!(text(&read), expected);
