@@ -18,7 +18,6 @@ use crate::error::{Code, Failure};
 use crate::metrics::{Answer, Metrics};
 use failures::Failures;
 pub(crate) use passage::Passage;
-use request_name::RequestIds;
 pub(crate) use request_name::RequestName;
 pub(crate) use route_names::RouteNames;
 
@@ -27,23 +26,22 @@ pub(crate) use route_names::RouteNames;
 pub(crate) struct Observer {
     metrics: Metrics,
     routes: Arc<RouteNames>,
-    ids: Arc<RequestIds>,
     failures: Arc<Failures>,
 }
 
 impl Observer {
     /// One that calls routes by these names.
     pub(crate) fn new(metrics: Metrics, routes: RouteNames) -> Self {
-        Self { metrics, routes: Arc::new(routes), ids: Arc::default(), failures: Arc::default() }
+        Self { metrics, routes: Arc::new(routes), failures: Arc::default() }
     }
 
     /// A request has come.
     pub(crate) fn begin(&self, request: &Request) -> Passage {
-        Passage::new(RequestName::new(request, &self.routes, &self.ids))
+        Passage::new(RequestName::new(request, &self.routes))
     }
 
     /// The request was answered: counts it, writes down what failed, and names it in the answer.
-    pub(crate) fn end(&self, passage: Passage, response: &mut Response) {
+    pub(crate) fn end(&self, passage: &Passage, response: &mut Response) {
         let (name, elapsed) = (passage.name(), passage.elapsed());
         let answer = Answer { status: response.status(), code: response.extensions().get::<Code>().copied() };
         self.metrics.request(name, answer, elapsed);
@@ -53,7 +51,7 @@ impl Observer {
         let microseconds = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
         let code = answer.code.map(|Code(code)| code);
         tracing::debug!(status = answer.status.as_u16(), code, microseconds, "answered");
-        response.headers_mut().insert(REQUEST_ID, passage.into_name().into_id());
+        response.headers_mut().insert(REQUEST_ID, name.id());
     }
 
     /// Does what is due now and then: folds samples, and says what the log left out.

@@ -89,7 +89,7 @@ impl Surroundings {
             }
         };
         set_headers(response.headers_mut());
-        span.in_scope(|| self.observer.end(passage, &mut response));
+        span.in_scope(|| self.observer.end(&passage, &mut response));
         Ok(response)
     }
 

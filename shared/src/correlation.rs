@@ -50,6 +50,12 @@ impl RequestId {
         headers.get(REQUEST_ID).filter(plain).cloned().map(Self)
     }
 
+    /// The id as a text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+
     /// The id as it stands in a header.
     #[must_use]
     pub fn header_value(&self) -> HeaderValue {
@@ -65,7 +71,7 @@ impl Default for RequestId {
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.to_str().unwrap_or_default())
+        f.write_str(self.as_str())
     }
 }
 
@@ -165,6 +171,8 @@ fn hex(text: &str, digits: usize) -> Option<u128> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -215,6 +223,12 @@ mod tests {
             );
         }
         assert!(continued(&[PARENT, PARENT]).state.is_none());
+    }
+
+    #[test]
+    fn ids_differ() {
+        let ids: HashSet<String> = (0..10_000).map(|_| RequestId::new().to_string()).collect();
+        assert_eq!(ids.len(), 10_000);
     }
 
     #[test]

@@ -56,9 +56,4 @@ impl Passage {
     pub(crate) fn timed_out(&self) -> bool {
         self.timed_out.load(Ordering::Relaxed)
     }
-
-    /// The name alone, at the end.
-    pub(super) fn into_name(self) -> RequestName {
-        self.name
-    }
 }
