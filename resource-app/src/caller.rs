@@ -1,6 +1,5 @@
 //! `GET /api/caller`: who this API takes the caller to be.
 
-use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use shared::azure_ad::Version;
@@ -12,6 +11,7 @@ use utoipa::ToSchema;
 use crate::authentication::Caller;
 use crate::authorization::DefaultPolicy;
 use crate::guard::Authorized;
+use crate::json::Json;
 use crate::principal::Principal;
 
 /// Who the API takes the caller to be. All but `source` and `client_id` are absent where there was no token.

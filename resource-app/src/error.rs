@@ -41,6 +41,9 @@ pub(crate) enum ApiError {
     /// This app: a handler under `/api` was reached without the guard before it.
     #[error("a handler under /api was reached without the guard; register its route in router.rs' api()")]
     Unguarded,
+    /// This app: an answer is nothing that JSON can say.
+    #[error("an answer cannot be written")]
+    Unwritable(#[source] serde_json::Error),
     /// This app: a handler panicked.
     #[error("a handler panicked")]
     Panicked,
@@ -148,9 +151,10 @@ impl ApiError {
             Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::Request(error) => error.status(),
             // No later try is going to succeed.
-            Self::Store(StoreError::Unreadable { .. }) | Self::Unguarded | Self::Panicked => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
+            Self::Store(StoreError::Unreadable { .. })
+            | Self::Unguarded
+            | Self::Unwritable(_)
+            | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -162,7 +166,7 @@ impl ApiError {
             Self::Store(StoreError::Database(_)) => "store_unavailable",
             Self::Store(StoreError::Unreadable { .. }) => "resource_unreadable",
             Self::NotReady(_) => "not_ready",
-            Self::Unguarded | Self::Panicked => "internal_error",
+            Self::Unguarded | Self::Unwritable(_) | Self::Panicked => "internal_error",
         }
     }
 
@@ -172,7 +176,7 @@ impl ApiError {
             Self::Authentication(error) => Some(with_remedy(&error.to_string(), error.code())),
             Self::Request(_) | Self::NotReady(_) => Some(self.to_string()),
             Self::Denied(denial) => Some(denied(denial)),
-            Self::Store(_) | Self::Unguarded | Self::Panicked => None,
+            Self::Store(_) | Self::Unguarded | Self::Unwritable(_) | Self::Panicked => None,
         }
     }
 
@@ -181,7 +185,9 @@ impl ApiError {
     fn failure(&self) -> Option<Failure> {
         match self {
             Self::Authentication(_) | Self::Denied(_) | Self::Request(_) | Self::NotReady(_) => None,
-            Self::Store(_) | Self::Unguarded | Self::Panicked => Some(Failure(one_line(self))),
+            Self::Store(_) | Self::Unguarded | Self::Unwritable(_) | Self::Panicked => {
+                Some(Failure(one_line(self)))
+            }
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use shared::problem::Problem;
@@ -10,6 +9,7 @@ use shared::process::one_line;
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
+use crate::json::Json;
 use crate::state::AppState;
 
 /// The answer of an app that is well.

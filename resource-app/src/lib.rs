@@ -5,7 +5,7 @@
 //! - [`authentication`]: from a request's header to the app that sent it.
 //! - [`authorization`]: policies, their requirements and handlers.
 //! - `azure_ad` builds both from the [`settings`]; `guard` puts both before the routes.
-//! - `resources`, `caller`, `health`: the handlers. `error` turns what goes wrong into HTTP.
+//! - `resources`, `caller`, `health`: the handlers, which answer in `json`. `error` turns what goes wrong into HTTP.
 //! - [`explain`]: what becomes of a token here, for a person.
 //! - `store`: the database.
 //! - `router` puts the routes together, `service` what surrounds them, [`ResourceApp`] the whole.
@@ -45,6 +45,7 @@ mod error;
 pub mod explain;
 mod guard;
 mod health;
+mod json;
 mod metrics;
 mod observation;
 mod openapi;

@@ -6,7 +6,6 @@ mod etag;
 mod idempotency_key;
 mod query;
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -17,6 +16,7 @@ use uuid::Uuid;
 use crate::authorization::{OwnerPolicy, ReadPolicy, WritePolicy};
 use crate::error::{ApiError, RequestError};
 use crate::guard::{Authorized, AuthorizedOn};
+use crate::json::Json;
 use crate::principal::Principal;
 use crate::store::{Change, Created, IdempotencyKey, Owner, Page, ResourceKey, Store, Versioned};
 use body::Body;
