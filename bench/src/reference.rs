@@ -5,6 +5,7 @@
 
 mod handwritten;
 mod library;
+mod parsed;
 mod store;
 
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ use tokio::net::TcpListener;
 
 use crate::system::Reference;
 use handwritten::Verifier;
+use parsed::ParsedKeys;
 use store::Store;
 
 /// What a reference is told.
@@ -55,6 +57,7 @@ struct AppState {
     store: Store,
     verifier: Arc<Verifier>,
     decoder: Decoder<EntraClaims>,
+    parsed: Arc<ParsedKeys>,
 }
 
 /// The claims that the resource-app acts on.
@@ -92,6 +95,7 @@ async fn state(arguments: &Arguments) -> anyhow::Result<AppState> {
     Ok(AppState {
         store: Store::open(&arguments.database),
         verifier: Arc::new(Verifier::fetch(&http, arguments).await?),
+        parsed: Arc::new(ParsedKeys::fetch(&http, arguments).await?),
         decoder: library::decoder(http, arguments).await?,
     })
 }
@@ -101,6 +105,7 @@ fn router(kind: Reference) -> Router<AppState> {
         Reference::Open => Router::new().route("/api/resources/{id}", get(store::read)),
         Reference::Handwritten => handwritten::routes(),
         Reference::AxumJwtAuth => library::routes(),
+        Reference::ParsedKey => parsed::routes(),
     };
     routes.route("/health/live", get(live)).route("/health/ready", get(live))
 }

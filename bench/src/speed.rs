@@ -62,6 +62,7 @@ struct Servers {
     plain: Server,
     handwritten: Server,
     library: Server,
+    parsed: Server,
 }
 
 /// Files of tokens.
@@ -165,7 +166,7 @@ impl Resources {
     fn of(&self, who: Who) -> &str {
         match who {
             Who::AppWithoutMemory => &self.of_app_without_memory,
-            Who::App | Who::Plain | Who::Handwritten | Who::AxumJwtAuth => &self.of_app,
+            Who::App | Who::Plain | Who::Handwritten | Who::AxumJwtAuth | Who::ParsedKey => &self.of_app,
         }
     }
 }
@@ -187,6 +188,7 @@ impl Servers {
             plain: system.reference(Reference::Open)?,
             handwritten: system.reference(Reference::Handwritten)?,
             library: system.reference(Reference::AxumJwtAuth)?,
+            parsed: system.reference(Reference::ParsedKey)?,
         })
     }
 
@@ -197,11 +199,13 @@ impl Servers {
             Who::Plain => &self.plain,
             Who::Handwritten => &self.handwritten,
             Who::AxumJwtAuth => &self.library,
+            Who::ParsedKey => &self.parsed,
         }
     }
 
     fn resident_mib(&self) -> anyhow::Result<Vec<(&'static str, f64)>> {
-        let all = [Who::App, Who::AppWithoutMemory, Who::Plain, Who::Handwritten, Who::AxumJwtAuth];
+        let all =
+            [Who::App, Who::AppWithoutMemory, Who::Plain, Who::Handwritten, Who::AxumJwtAuth, Who::ParsedKey];
         all.into_iter().map(|who| Ok((who.name(), self.of(who).process.resident_mib()?))).collect()
     }
 }
@@ -238,11 +242,11 @@ mod tests {
     fn every_round_measures_every_case_once_and_begins_with_another() {
         let mut first = Vec::new();
         for round in 0..7 {
-            let order = order(round, 25);
+            let order = order(round, 26);
             first.push(order[0]);
             let mut sorted = order;
             sorted.sort_unstable();
-            assert_eq!(sorted, (0..25).collect::<Vec<_>>());
+            assert_eq!(sorted, (0..26).collect::<Vec<_>>());
         }
         first.sort_unstable();
         first.dedup();

@@ -71,6 +71,8 @@ pub(crate) enum Reference {
     Handwritten,
     /// The extractor of axum-jwt-auth.
     AxumJwtAuth,
+    /// Nothing but a verification with a key that is kept parsed.
+    ParsedKey,
 }
 
 impl System {

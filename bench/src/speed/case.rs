@@ -25,6 +25,7 @@ pub(super) enum Who {
     Plain,
     Handwritten,
     AxumJwtAuth,
+    ParsedKey,
 }
 
 /// The path.
@@ -72,13 +73,14 @@ const fn case(name: &'static str, who: Who, route: Route, tokens: TokenSet) -> C
     Case { name, who, route, tokens }
 }
 
-pub(super) const CASES: [Case; 25] = [
+pub(super) const CASES: [Case; 26] = [
     case("plain open", Who::Plain, Route::Live, TokenSet::One),
     case("app open", Who::App, Route::Live, TokenSet::One),
     case("R caller 50000", Who::Handwritten, Route::Caller, TokenSet::FiftyThousand),
     case("R caller 1000", Who::Handwritten, Route::Caller, TokenSet::Thousand),
     case("R caller 1", Who::Handwritten, Route::Caller, TokenSet::One),
     case("axum-jwt-auth caller 50000", Who::AxumJwtAuth, Route::Caller, TokenSet::FiftyThousand),
+    case("parsed key caller 50000", Who::ParsedKey, Route::Caller, TokenSet::FiftyThousand),
     case("app caller never seen", Who::AppWithoutMemory, Route::Caller, TokenSet::FiftyThousand),
     case("app caller 1", Who::App, Route::Caller, TokenSet::One),
     case("app caller 1000", Who::App, Route::Caller, TokenSet::Thousand),
@@ -112,7 +114,7 @@ const fn shown(case: &'static str, against: &'static str) -> Limit {
     Limit { case, against, of: Figure::Cpu, wanted: None }
 }
 
-pub(super) const LIMITS: [Limit; 27] = [
+pub(super) const LIMITS: [Limit; 30] = [
     cpu("app caller never seen", "R caller 50000", 0.80),
     throughput("app caller never seen", "R caller 50000", 1.25),
     cpu("app caller 1", "R caller 1", 0.21),
@@ -134,6 +136,9 @@ pub(super) const LIMITS: [Limit; 27] = [
     cpu("app resource 1000", "plain resource", 1.20),
     cpu("app resource 50000", "app resource 1", 1.15),
     shown("axum-jwt-auth caller 50000", "R caller 50000"),
+    shown("parsed key caller 50000", "R caller 50000"),
+    shown("app caller never seen", "parsed key caller 50000"),
+    shown("plain open", "R caller 1"),
     shown("app caller never seen", "axum-jwt-auth caller 50000"),
     shown("app caller never seen", "app open"),
     shown("R caller 50000", "plain open"),
@@ -159,6 +164,7 @@ impl Who {
             Self::Plain => "plain axum routes",
             Self::Handwritten => "R, by hand on jsonwebtoken",
             Self::AxumJwtAuth => "axum-jwt-auth",
+            Self::ParsedKey => "a key kept parsed, and no more",
         }
     }
 }
