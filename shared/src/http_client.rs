@@ -8,9 +8,11 @@ use std::error::Error;
 use std::io;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, header};
+use reqwest::dns::Resolve;
 use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy, redirect};
 use serde::Deserialize;
 
@@ -46,6 +48,19 @@ pub struct HttpClientSettings {
 /// The file of certificate authorities cannot be read, or a proxy's URL is malformed.
 pub fn http_client(settings: &HttpClientSettings) -> Result<Client, KeyProblem> {
     built(with_settings(settings)?)
+}
+
+/// The same client, which looks up names by this resolver, and connects to no other addresses than it says.
+///
+/// The name of a proxy is looked up by it too; what a proxy is asked for is looked up by the proxy.
+///
+/// # Errors
+/// As for [`http_client`].
+pub fn http_client_resolving(
+    settings: &HttpClientSettings,
+    resolver: Arc<dyn Resolve>,
+) -> Result<Client, KeyProblem> {
+    built(with_settings(settings)?.dns_resolver(resolver))
 }
 
 fn with_settings(settings: &HttpClientSettings) -> Result<ClientBuilder, KeyProblem> {

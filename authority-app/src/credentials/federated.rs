@@ -73,7 +73,8 @@ pub(super) fn may_name(issuer: &Url, named: &Url) -> bool {
     is_fetchable(named) && (is_this_machine(issuer) || !is_this_machine(named))
 }
 
-fn is_this_machine(url: &Url) -> bool {
+/// Whether a URL is of this machine, as it is written.
+pub(super) fn is_this_machine(url: &Url) -> bool {
     let is_local = |address: IpAddr| address.is_loopback() || address.is_unspecified();
     match url.host() {
         Some(Host::Domain(name)) => {

@@ -53,7 +53,7 @@ pub enum RouteError {
     /// A policy that is not on the list of those that exist, so that no setting can name it.
     #[error("{0} guards a route and is not in authorization/policies.rs' list of policies; add it there")]
     Undeclared(&'static str),
-    /// A policy that exists and guards nothing.
+    /// A policy that exists and guards nothing; to be tried is not to guard.
     #[error("{0} guards no route; give it one, or remove it from authorization/policies.rs")]
     Unused(&'static str),
 }
@@ -69,7 +69,7 @@ impl RouteTable {
         open: &[(Method, String)],
         policies: &Policies,
     ) -> Result<Self, RouteError> {
-        check_policies(policies)?;
+        check_policies(guarded)?;
         if let Some((method, path)) = open.iter().find(|(_, path)| is_below(path, api)) {
             return Err(RouteError::Unguarded(method.clone(), path.clone()));
         }
@@ -95,12 +95,14 @@ impl RouteTable {
     }
 }
 
-fn check_policies(policies: &Policies) -> Result<(), RouteError> {
-    let declared: Vec<_> = CALLER_POLICIES.into_iter().chain(RESOURCE_POLICIES).collect();
-    let undeclared = policies.iter().find(|policy| !declared.contains(&policy.name()));
-    let unused = declared.iter().find(|name| policies.named(name).is_none());
+/// Checks the policies that guard these routes. One that is only tried guards nothing, and no setting has to know it.
+fn check_policies(routes: &[GuardedRoute]) -> Result<(), RouteError> {
+    let guarding = || routes.iter().flat_map(|route| [route.policy].into_iter().chain(route.resource_policy));
+    let declared = || CALLER_POLICIES.into_iter().chain(RESOURCE_POLICIES);
+    let undeclared = guarding().find(|name| !declared().any(|declared| declared == *name));
+    let unused = declared().find(|name| !guarding().any(|guarding| guarding == *name));
     match (undeclared, unused) {
-        (Some(policy), _) => Err(RouteError::Undeclared(policy.name())),
+        (Some(name), _) => Err(RouteError::Undeclared(name)),
         (None, Some(name)) => Err(RouteError::Unused(name)),
         (None, None) => Ok(()),
     }
@@ -161,7 +163,6 @@ impl fmt::Display for Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::authorization::{NamedPolicy, ReadPolicy};
     use crate::router::api;
 
     fn table(open: &[(Method, String)], policies: &Policies) -> Result<RouteTable, RouteError> {
@@ -182,21 +183,18 @@ mod tests {
 
     #[test]
     fn a_guarded_route_outside_the_api_is_refused() {
-        let api = api().unwrap();
-        let mut route = api.table()[0].clone();
         for path in ["/resources", "/apis", "/API/resources"] {
-            route.path = path.to_owned();
-            let refused = RouteTable::new("/api", &[route.clone()], &[], api.policies()).unwrap_err();
-            assert_eq!(refused, RouteError::OutsideApi(route.method.clone(), path.to_owned()));
+            let (refused, method) = with_first(|route| path.clone_into(&mut route.path));
+            assert_eq!(refused.unwrap_err(), RouteError::OutsideApi(method, path.to_owned()));
         }
     }
 
     #[test]
     fn a_policy_that_is_tried_is_listed_as_reported_only() {
-        let api = api().unwrap();
-        let mut route = api.table()[0].clone();
-        (route.policy, route.tried_policy) = ("DefaultPolicy", Some("WritePolicy"));
-        let table = RouteTable::new("/api", &[route], &[], api.policies()).unwrap();
+        let (table, _) = with_first(|route| {
+            (route.policy, route.tried_policy) = ("DefaultPolicy", Some("WritePolicy"));
+        });
+        let table = table.unwrap();
         let lines: Vec<_> = table.to_string().lines().map(str::trim).map(str::to_owned).collect();
         assert!(lines[0].contains("DefaultPolicy") && !lines[0].contains("report only"), "{lines:?}");
         assert!(lines[1].starts_with("WritePolicy (report only)  Resource.Write"), "{lines:?}");
@@ -207,19 +205,41 @@ mod tests {
 
     #[test]
     fn a_policy_that_is_unknown_or_unused_is_refused() {
-        #[derive(Debug)]
-        struct NewPolicy;
-        impl NamedPolicy for NewPolicy {
-            const NAME: &'static str = "NewPolicy";
-            fn requirements() -> Vec<Requirement> {
-                vec![Requirement::app_only()]
-            }
+        let (refused, _) = with_first(|route| route.policy = "NewPolicy");
+        assert_eq!(refused.unwrap_err(), RouteError::Undeclared("NewPolicy"));
+        let (refused, _) = with_first(|route| route.resource_policy = Some("NewPolicy"));
+        assert_eq!(refused.unwrap_err(), RouteError::Undeclared("NewPolicy"));
+        assert_eq!(without("DefaultPolicy", None).unwrap_err(), RouteError::Unused("DefaultPolicy"));
+        assert_eq!(without("OwnerPolicy", None).unwrap_err(), RouteError::Unused("OwnerPolicy"));
+    }
+
+    #[test]
+    fn a_policy_that_is_only_tried_counts_as_unused_and_one_that_guards_nothing_yet_can_be_tried() {
+        for name in ["ReadPolicy", "DefaultPolicy"] {
+            assert_eq!(without(name, Some(name)).unwrap_err(), RouteError::Unused(name));
         }
-        let mut policies = api().unwrap().policies().clone();
-        policies.add::<NewPolicy>().unwrap();
-        assert_eq!(table(&[], &policies).unwrap_err(), RouteError::Undeclared("NewPolicy"));
-        let mut policies = Policies::default();
-        policies.add::<ReadPolicy>().unwrap();
-        assert_eq!(table(&[], &policies).unwrap_err(), RouteError::Unused("DefaultPolicy"));
+        let (table, _) = with_first(|route| route.tried_policy = Some("NewPolicy"));
+        assert!(table.is_ok());
+    }
+
+    /// The table with the first route changed, and that route's method.
+    fn with_first(change: impl FnOnce(&mut GuardedRoute)) -> (Result<RouteTable, RouteError>, Method) {
+        let api = api().unwrap();
+        let mut routes = api.table().to_vec();
+        change(&mut routes[0]);
+        (RouteTable::new("/api", &routes, &[], api.policies()), routes[0].method.clone())
+    }
+
+    /// The table where another policy stands in this one's place, and `tried` is tried beside it.
+    fn without(name: &str, tried: Option<&'static str>) -> Result<RouteTable, RouteError> {
+        let api = api().unwrap();
+        let mut routes = api.table().to_vec();
+        for route in routes.iter_mut().filter(|route| route.policy == name) {
+            (route.policy, route.tried_policy) = ("WritePolicy", tried);
+        }
+        for route in routes.iter_mut().filter(|route| route.resource_policy == Some(name)) {
+            route.resource_policy = None;
+        }
+        RouteTable::new("/api", &routes, &[], api.policies())
     }
 }

@@ -1,5 +1,7 @@
 //! Reading resources.
 
+use std::time::Duration;
+
 use shared::ids::TenantId;
 use shared::resource::Resource;
 use sqlx::Row as _;
@@ -7,6 +9,9 @@ use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::{ResourceKey, Store, StoreError, Versioned, row};
+
+/// How long it may take to find out whether the database works: less than whoever asks for readiness waits.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How much content a page has before it ends, in bytes: a page is held in memory until its reader has taken it.
 const PAGE_BYTES: i64 = 1024 * 1024;
@@ -21,10 +26,14 @@ pub(crate) struct Page {
 }
 
 impl Store {
-    /// Finds out whether the database can be read and written.
+    /// Finds out whether the database can be read and written, within [`CHECK_TIMEOUT`].
     pub(crate) async fn check(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1 FROM resources LIMIT 1").fetch_optional(&self.readers).await?;
-        self.writer.check().await
+        let checked = async {
+            sqlx::query("SELECT 1 FROM resources LIMIT 1").fetch_optional(&self.readers).await?;
+            self.writer.check().await
+        };
+        let in_time = tokio::time::timeout(CHECK_TIMEOUT, checked).await;
+        in_time.unwrap_or(Err(StoreError::Database(sqlx::Error::PoolTimedOut)))
     }
 
     /// At most `limit` resources of a tenant, those after `after` in the order of their ids; fewer where their content

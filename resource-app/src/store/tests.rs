@@ -92,6 +92,24 @@ async fn the_store_is_ready_only_if_it_can_write() {
     other.close().await.unwrap();
 }
 
+#[tokio::test]
+async fn whether_the_store_is_ready_is_known_within_two_seconds_whoever_holds_what_it_reads_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), &[]).await;
+    store.check().await.unwrap();
+    let mut held = Vec::new();
+    for _ in 0..store.readers.options().get_max_connections() {
+        held.push(store.readers.acquire().await.unwrap());
+    }
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    store.check().await.unwrap_err();
+    assert_eq!(begun.elapsed().as_secs(), 2);
+    tokio::time::resume();
+    drop(held);
+    store.check().await.unwrap();
+}
+
 /// A database as the first version wrote it, with a resource and a key.
 async fn old_database(folder: &Path) {
     let migrations = folder.join("migrations");

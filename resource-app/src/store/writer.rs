@@ -3,16 +3,12 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
 use super::StoreError;
-
-/// How long it may take to find out whether writing works: less than whoever asks for readiness waits.
-const TRIAL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How much is written to find out: as much as the largest content.
 const TRIAL_BYTES: i64 = 64 * 1024;
@@ -56,17 +52,13 @@ impl Writer {
 
     /// Finds out whether writing works, unless it is known to: at the start, and after anything has failed.
     pub(super) async fn check(&self) -> Result<(), StoreError> {
-        let trial = async {
-            let _one_at_a_time = self.trial.lock().await;
-            if self.is_sound.load(Ordering::Relaxed) {
-                return Ok(());
-            }
-            self.try_to_write().await?;
-            self.is_sound.store(true, Ordering::Relaxed);
-            Ok(())
-        };
-        let in_time = tokio::time::timeout(TRIAL_TIMEOUT, trial).await;
-        in_time.unwrap_or(Err(StoreError::Database(sqlx::Error::PoolTimedOut)))
+        let _one_at_a_time = self.trial.lock().await;
+        if self.is_sound.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.try_to_write().await?;
+        self.is_sound.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Writes to the disk what needs room there, and takes it away again.

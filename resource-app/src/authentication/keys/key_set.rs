@@ -10,7 +10,6 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use shared::json::Object;
-use tokio::time::Instant;
 
 use super::moment::Moment;
 use super::signing_key::{SigningKey, admit, name};
@@ -115,8 +114,8 @@ impl KeySet {
     }
 
     /// When the set was read.
-    pub(super) fn fetched_at(&self) -> Instant {
-        self.fetched_at.monotonic()
+    pub(super) fn fetched_at(&self) -> &Moment {
+        &self.fetched_at
     }
 
     /// Whether the set was read at most so long ago.

@@ -22,9 +22,9 @@ impl Moment {
         Self { monotonic: Instant::now(), wall: SystemTime::now(), wall_seen_in: AtomicU64::new(0) }
     }
 
-    /// The moment by the monotonic clock.
-    pub(super) fn monotonic(&self) -> Instant {
-        self.monotonic
+    /// How long before this one `earlier` was.
+    pub(super) fn since(&self, earlier: &Self) -> Duration {
+        earlier.elapsed_at(self.monotonic, self.wall)
     }
 
     /// How long ago it was.
@@ -53,6 +53,13 @@ impl Moment {
             self.wall_seen_in.store(second, Ordering::Relaxed);
         }
         is_within
+    }
+}
+
+impl Clone for Moment {
+    /// The same moment, of which the wall clock has said nothing yet: what is within one limit may be beyond another.
+    fn clone(&self) -> Self {
+        Self { wall_seen_in: AtomicU64::new(0), ..*self }
     }
 }
 
@@ -92,5 +99,13 @@ mod tests {
         for _ in 0..2 {
             assert!(!moment.is_within_at(DAY, now + SECOND, || wall + 2 * DAY));
         }
+    }
+
+    #[test]
+    fn what_the_wall_clock_said_of_one_limit_is_not_believed_of_another() {
+        let moment = Moment::now();
+        let (now, wall) = (moment.monotonic, moment.wall + DAY);
+        assert!(moment.is_within_at(DAY, now, || wall));
+        assert!(!moment.clone().is_within_at(DAY / 2, now, || wall));
     }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-use tokio::time::Instant;
 
 use super::SigningKey;
 use super::key_set::{KeySet, MAX_KEYS};
+use super::moment::Moment;
 
 /// One state of the keys. Never changed: the next fetch makes the next one.
 ///
@@ -25,7 +25,16 @@ pub(super) struct Snapshot {
 #[derive(Debug, Clone)]
 struct RemovedKey {
     key: Arc<SigningKey>,
-    usable_until: Instant,
+    grace: Arc<Grace>,
+}
+
+/// How long the keys that went missing together are used.
+#[derive(Debug)]
+struct Grace {
+    last_published: Moment,
+    limit: Duration,
+    /// Once over, it stays over, so that a clock that is set back brings no key back under an old generation.
+    is_over: AtomicBool,
 }
 
 impl Snapshot {
@@ -37,15 +46,15 @@ impl Snapshot {
     /// The one that follows, once a fetch has brought `published`.
     pub(super) fn followed_by(&self, published: KeySet, grace: Duration) -> Self {
         let now = published.fetched_at();
-        let usable_until = self.published.fetched_at() + grace;
-        let gone_now = self
-            .published
-            .iter()
-            .map(|(name, key)| (name.clone(), RemovedKey { key: Arc::clone(key), usable_until }));
+        let last_published = self.published.fetched_at().clone();
+        let grace = Arc::new(Grace { last_published, limit: grace, is_over: AtomicBool::new(false) });
+        let gone_now = self.published.iter().map(|(name, key)| {
+            (name.clone(), RemovedKey { key: Arc::clone(key), grace: Arc::clone(&grace) })
+        });
         let gone_before = self.removed.iter().map(|(name, removed)| (name.clone(), removed.clone()));
         let removed: HashMap<_, _> = gone_now
             .chain(gone_before)
-            .filter(|(name, removed)| removed.usable_until > now && !published.names(name))
+            .filter(|(name, removed)| !removed.grace.is_over_at(now) && !published.names(name))
             .take(MAX_KEYS)
             .collect();
         let unchanged = self.removed.is_empty() && self.published.has_same_keys_as(&published);
@@ -57,7 +66,7 @@ impl Snapshot {
     pub(super) fn find(&self, key_id: &str) -> Option<Arc<SigningKey>> {
         self.published.find(key_id).or_else(|| {
             let removed = self.removed.get(key_id)?;
-            (Instant::now() <= removed.usable_until).then(|| Arc::clone(&removed.key))
+            (!removed.has_ended()).then(|| Arc::clone(&removed.key))
         })
     }
 
@@ -106,7 +115,26 @@ impl Snapshot {
 
 impl RemovedKey {
     fn has_ended(&self) -> bool {
-        self.usable_until < Instant::now()
+        self.grace.is_over()
+    }
+}
+
+impl Grace {
+    /// Whether it is over by now. Where keys are missing, every request asks.
+    fn is_over(&self) -> bool {
+        if self.is_over.load(Ordering::Relaxed) {
+            return true;
+        }
+        let is_over = !self.last_published.is_within(self.limit);
+        if is_over {
+            self.is_over.store(true, Ordering::Relaxed);
+        }
+        is_over
+    }
+
+    /// Whether it was over as a set was read: without grace, as soon as one lacks the key.
+    fn is_over_at(&self, read: &Moment) -> bool {
+        self.is_over.load(Ordering::Relaxed) || read.since(&self.last_published) >= self.limit
     }
 }
 
@@ -138,6 +166,36 @@ mod tests {
         tokio::time::advance(Duration::from_millis(1)).await;
         assert!(second.find("K1").is_none() && second.find("K2").is_some());
         assert_eq!(second.removed(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_that_a_machine_slept_counts_towards_the_end_of_a_removed_key() {
+        let (key, [before, after]) = (TestKey::new(), [59, 61].map(Duration::from_mins));
+        let slept = |time| {
+            let first = Snapshot::new(set(&[key.jwk("K1"), key.jwk("K2")]).before_a_sleep_of(time));
+            first.followed_by(set(&[key.jwk("K2")]).before_a_sleep_of(time), HOUR)
+        };
+        let (usable, ended) = (slept(before), slept(after));
+        assert!(usable.find("K1").is_some() && ended.find("K1").is_none());
+        assert_eq!((usable.removed(), ended.removed()), (1, 0));
+        assert_eq!(ended.generation(), usable.generation() + 1);
+        // A fetch after the sleep finds as much.
+        let first = Snapshot::new(set(&[key.jwk("K1"), key.jwk("K2")]).before_a_sleep_of(after));
+        assert!(first.followed_by(set(&[key.jwk("K2")]), HOUR).removed.is_empty());
+    }
+
+    #[test]
+    fn a_grace_that_is_over_stays_over() {
+        let grace = |last_published, is_over| Grace {
+            last_published,
+            limit: HOUR,
+            is_over: AtomicBool::new(is_over),
+        };
+        let slept = grace(Moment::before_a_sleep_of(2 * HOUR), false);
+        assert!(slept.is_over() && slept.is_over.load(Ordering::Relaxed));
+        // The clock has been set right since.
+        let set_back = grace(Moment::now(), true);
+        assert!(set_back.is_over() && set_back.is_over_at(&Moment::now()));
     }
 
     #[tokio::test(start_paused = true)]
