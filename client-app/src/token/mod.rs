@@ -94,6 +94,8 @@ mod response;
 mod retriever;
 mod source;
 mod status;
+#[cfg(test)]
+mod test_log;
 
 pub use shared::azure_ad::{Authority, Instance, Version};
 pub use shared::http_client::{HttpClient, HttpClientSettings};
