@@ -55,9 +55,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 async fn doctor(settings: &Settings, needs: &[AppRole], json: bool) -> anyhow::Result<ExitCode> {
-    // Not `eprintln!`, which panics when the reader has gone.
-    let progress = |what: &str| drop(writeln!(io::stderr().lock(), "{what} ..."));
-    let report = commands::doctor(settings, needs, &progress).await?;
+    let report = commands::doctor(settings, needs, &process::progress).await?;
     print(&if json { report.json() } else { report.to_string() })?;
     Ok(if report.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -13,7 +13,7 @@ mod challenge;
 mod correlation;
 mod error;
 mod probe;
-mod redaction;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! What a test's code writes to the log.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use serde_json::Value;
 use tracing::subscriber::DefaultGuard;
@@ -12,6 +12,12 @@ pub(crate) struct TestLog(Arc<Mutex<Vec<u8>>>);
 
 impl TestLog {
     pub(crate) fn start() -> (Self, DefaultGuard) {
+        // Without a subscriber in every thread, one that comes by a line of the log first and has none switches that
+        // line off for all.
+        static EVERYWHERE: Once = Once::new();
+        EVERYWHERE.call_once(|| {
+            tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap();
+        });
         let log = Self::default();
         let writer = log.clone();
         let format =
@@ -45,4 +51,14 @@ impl io::Write for TestLog {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+#[test]
+fn what_another_thread_came_by_first_is_in_the_log_all_the_same() {
+    let say = || tracing::info!("said");
+    let (log, _guard) = TestLog::start();
+    std::thread::spawn(say).join().unwrap();
+    assert!(log.named("said").is_empty());
+    say();
+    assert_eq!(log.named("said").len(), 1);
 }

@@ -1,13 +1,14 @@
-//! What every binary does at its start and end: signals and exit codes.
+//! What every binary does at its start and end: signals, exit codes, and what it says of itself.
 
 use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+use tracing::Level;
 
 use crate::settings::SettingsError;
-use crate::telemetry;
+use crate::telemetry::{self, Event};
 
 /// The exit code for something that failed while running.
 pub const FAILED: u8 = 1;
@@ -37,17 +38,27 @@ pub fn run(log: &str, program: impl Future<Output = ExitCode>) -> ExitCode {
     code
 }
 
-/// Says on standard error, in one line, why the process ends, and picks its exit code.
+/// Says on standard error, in one line of the log's form, why the process ends, and picks its exit code.
 ///
 /// A [`SettingsError`] anywhere in the chain makes it 2, everything else 1.
 #[must_use]
 pub fn report(error: &(dyn Error + 'static)) -> ExitCode {
-    telemetry::say(&format!("error: {}", one_line(error)));
+    let message = one_line(error);
+    say(&format!("error: {message}"), Level::ERROR, &message);
     if sources(error).any(<dyn Error>::is::<SettingsError>) {
         ExitCode::from(UNUSABLE_SETTINGS)
     } else {
         ExitCode::from(FAILED)
     }
+}
+
+/// Says on standard error what the program is busy with, for whoever waits.
+pub fn progress(what: &str) {
+    say(&format!("{what} ..."), Level::INFO, what);
+}
+
+fn say(text: &str, level: Level, message: &str) {
+    telemetry::say(text, Event { level, target: module_path!(), message, field: None });
 }
 
 /// An error with all its sources, outermost first, in one line.

@@ -9,9 +9,8 @@ use shared::json::Object;
 use shared::problem::Problem;
 use shared::secret::AccessToken;
 
-use super::redaction::Redaction;
-use super::{Answer, CallIds};
-use crate::token::TokenError;
+use super::{Answer, CallIds, words};
+use crate::token::{Redaction, TokenError};
 
 /// The most characters of the resource's own words that a message shows.
 const MAX_WORDS: usize = 300;
@@ -106,13 +105,13 @@ pub struct Refused {
 impl Refused {
     /// What an answer to this token says.
     pub(super) fn new(answer: &Answer, token: &AccessToken) -> Self {
-        let (headers, redaction) = (&answer.headers, Redaction::of(token));
+        let (headers, redaction) = (&answer.headers, Redaction::of_token(token.expose()));
         let problem = serde_json::from_slice(&answer.body).ok();
         let challenge = headers.get(header::WWW_AUTHENTICATE);
         Self {
             status: answer.status,
-            problem: problem.map(|Object(problem)| redaction.problem(problem)),
-            challenge: challenge.and_then(|challenge| redaction.challenge(challenge)),
+            problem: problem.map(|Object(problem)| words::problem(problem, &redaction)),
+            challenge: challenge.and_then(|challenge| words::challenge(challenge, &redaction)),
             retry_after: retry_after(headers),
             ids: answer.correlation.ids(),
         }

@@ -7,9 +7,8 @@ use shared::json::Object;
 use shared::problem::Problem;
 use url::Url;
 
-use super::redaction::Redaction;
-use super::{Correlation, ResourceError};
-use crate::token::Token;
+use super::{Correlation, ResourceError, words};
+use crate::token::{Redaction, Token};
 
 /// The largest answer that is read, in bytes: room for the description of a large API.
 const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
@@ -47,7 +46,7 @@ impl Probe {
         let body = http_client::read_body(response, MAX_BODY_BYTES).await;
         let body = body.map_err(|source| ResourceError::Body { status, ids: ids(), source })?;
         let problem = serde_json::from_slice(&body).ok().map(|Object(problem)| match token {
-            Some(token) => Redaction::of(token.access_token()).problem(problem),
+            Some(token) => words::problem(problem, &Redaction::of_token(token.access_token().expose())),
             None => problem,
         });
         Ok(Self { status, clock_offset, body, problem })

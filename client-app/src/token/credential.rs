@@ -9,8 +9,6 @@ mod list;
 mod proof;
 mod secret;
 mod slot;
-#[cfg(test)]
-mod test_log;
 
 use jiff::Timestamp;
 use shared::azure_ad::Authority;

@@ -71,7 +71,7 @@
 //! - `credential/`: what the client proves itself with. [`Credentials`] are tried in turn, each [`Credential`] makes a
 //!   [`Proof`] for each request.
 //! - `managed_identity`: where Azure vouches for the program, and no credential is needed; [`TokenSource`] is either way.
-//! - `response`: what an authority may answer, checked strictly; `redaction`: what of its words is shown; `patience`: how
+//! - `response`: what an authority may answer, checked strictly; `redaction`: what of a peer's words is shown; `patience`: how
 //!   long a request goes on, and its retry.
 //! - `cache/`: one token, one request at a time, shared by all who wait; `spacing` says how often a renewal is tried,
 //!   `challenges` how often claims are asked for and `pause` how long a failure stands. A retriever keeps one cache for
@@ -94,6 +94,8 @@ mod response;
 mod retriever;
 mod source;
 mod status;
+#[cfg(test)]
+mod test_log;
 
 pub use shared::azure_ad::{Authority, Instance, Version};
 pub use shared::http_client::{HttpClient, HttpClientSettings};
@@ -111,6 +113,7 @@ pub use error::{
 };
 pub(crate) use life::random_fraction;
 pub use managed_identity::{IdentityEndpoint, ManagedIdentity, ManagedIdentityFault, UserAssigned};
+pub(crate) use redaction::Redaction;
 pub use request::TokenRequest;
 pub use retriever::TokenRetriever;
 pub use source::TokenSource;

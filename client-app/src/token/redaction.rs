@@ -1,41 +1,87 @@
 //! What a peer says, made fit for errors and logs.
+//!
+//! Whoever was sent a secret may repeat it, as may a proxy on the way: in a text of its own, or with the request's headers.
+
+use std::cmp::Reverse;
 
 /// What stands in a secret's place.
 const REDACTED: &str = "[redacted]";
 
+/// The shortest part of a token that is taken out by itself; a shorter one may be an ordinary word.
+const MIN_PART: usize = 16;
+
 /// Secrets that a peer knows and may repeat, in whatever spelling they reached it or its log.
-#[derive(Clone, Copy)]
-pub(super) struct Redaction<'a> {
+pub(crate) struct Redaction<'s> {
     /// The longest first: one may be the beginning of another.
-    secrets: &'a [&'a str],
+    secrets: Vec<&'s str>,
 }
 
-impl<'a> Redaction<'a> {
-    /// Of these secrets, the longest first.
-    pub(super) fn of(secrets: &'a [&'a str]) -> Self {
+/// What a text is made of, as far as it may be shown.
+enum Piece {
+    Secret,
+    Character(char),
+}
+
+impl<'s> Redaction<'s> {
+    /// Of these secrets.
+    pub(crate) fn of(secrets: impl IntoIterator<Item = &'s str>) -> Self {
+        let mut secrets: Vec<&str> = secrets.into_iter().collect();
+        secrets.sort_by_key(|secret| Reverse(secret.len()));
         Self { secrets }
+    }
+
+    /// Of a token or an assertion, and of each of its parts.
+    ///
+    /// Of a text that was cut off, what is left of a JWT says much by itself: two of its parts say who, and the third
+    /// proves it.
+    pub(crate) fn of_token(token: &'s str) -> Self {
+        Self::of(token.split('.').filter(|part| part.len() >= MIN_PART).chain([token]))
+    }
+
+    /// A text of the network without a secret, and otherwise as it is.
+    pub(crate) fn text(&self, text: &str) -> String {
+        let mut kept = String::with_capacity(text.len());
+        for piece in self.pieces(text) {
+            match piece {
+                Piece::Secret => kept.push_str(REDACTED),
+                Piece::Character(character) => kept.push(character),
+            }
+        }
+        kept
     }
 
     /// A text of the network as one line: no secret, no control characters, no more than so many others.
     ///
     /// The text is read no further than the line needs, and a secret is found even where it goes on beyond that.
-    pub(super) fn line(self, text: &str, most: usize) -> String {
-        let (mut line, mut left, mut rest) = (String::new(), most, text);
-        while let Some(first) = rest.chars().next() {
+    pub(crate) fn line(&self, text: &str, most: usize) -> String {
+        let (mut line, mut left) = (String::new(), most);
+        for piece in self.pieces(text) {
             if left == 0 {
                 return line + "…";
             }
-            if let Some(after) = self.secrets.iter().find_map(|secret| after(rest, secret)) {
-                line.push_str(REDACTED);
-                left = left.saturating_sub(REDACTED.len());
-                rest = after;
-            } else {
-                line.push(if first.is_control() { ' ' } else { first });
-                left -= 1;
-                rest = rest.get(first.len_utf8()..).unwrap_or_default();
+            match piece {
+                Piece::Secret => {
+                    line.push_str(REDACTED);
+                    left = left.saturating_sub(REDACTED.len());
+                }
+                Piece::Character(character) => {
+                    line.push(if character.is_control() { ' ' } else { character });
+                    left -= 1;
+                }
             }
         }
         line
+    }
+
+    fn pieces(&self, text: &str) -> impl Iterator<Item = Piece> {
+        let mut rest = text;
+        std::iter::from_fn(move || {
+            let mut characters = rest.chars();
+            let first = characters.next()?;
+            let after = self.secrets.iter().find_map(|secret| after(rest, secret));
+            rest = after.unwrap_or(characters.as_str());
+            Some(if after.is_some() { Piece::Secret } else { Piece::Character(first) })
+        })
     }
 }
 
@@ -43,27 +89,30 @@ impl<'a> Redaction<'a> {
 ///
 /// A spelling can be the beginning of another one, `%` of `%25`; so all that fit are followed, side by side.
 fn after<'t>(text: &'t str, secret: &str) -> Option<&'t str> {
-    let mut rests = vec![text];
-    for wanted in secret.chars() {
+    let mut wanted = secret.chars();
+    // At most places not even the first character fits, and nothing is allocated.
+    let mut rests: Vec<&str> = spellings(text, wanted.next()?).into_iter().flatten().collect();
+    for wanted in wanted {
+        if rests.is_empty() {
+            return None;
+        }
         rests = rests.into_iter().flat_map(|rest| spellings(rest, wanted)).flatten().collect();
         // All of them end where the text ends: of the same length is the same.
         rests.sort_unstable_by_key(|rest| rest.len());
         rests.dedup_by_key(|rest| rest.len());
-        if rests.is_empty() {
-            return None;
-        }
     }
     rests.first().copied()
 }
 
 /// What follows the character where the text begins with it: as it is, in a form (`application/x-www-form-urlencoded`),
-/// in a URL (RFC 3986 section 2.1) or in JSON (RFC 8259 section 7).
-fn spellings(text: &str, wanted: char) -> [Option<&str>; 5] {
+/// in a URL (RFC 3986 section 2.1), or behind a backslash as in JSON (RFC 8259 section 7).
+fn spellings(text: &str, wanted: char) -> [Option<&str>; 6] {
     let in_a_form = if wanted == ' ' { text.strip_prefix('+') } else { None };
     [
         text.strip_prefix(wanted),
         in_a_form,
         percent_encoded(text, wanted),
+        text.strip_prefix('\\').and_then(|text| text.strip_prefix(wanted)),
         escaped(text, wanted),
         by_number(text, wanted),
     ]
@@ -77,10 +126,9 @@ fn percent_encoded(text: &str, wanted: char) -> Option<&str> {
         .try_fold(text, |rest, byte| hex(rest.strip_prefix('%')?, byte.into(), 2))
 }
 
-/// `\n` and its like.
+/// `\n` and its like: what a letter behind a backslash stands for.
 fn escaped(text: &str, wanted: char) -> Option<&str> {
     let letter = match wanted {
-        '"' | '\\' | '/' => wanted,
         '\u{8}' => 'b',
         '\u{c}' => 'f',
         '\n' => 'n',
@@ -133,9 +181,7 @@ mod tests {
             by_number.to_lowercase().replace("\\U", "\\u"),
             secret.replace('~', "%7E").replace('&', "\\u0026"),
         ] {
-            let secrets = [secret];
-            let redaction = Redaction::of(&secrets);
-            let line = redaction.line(&format!("client_secret={spelling}&x=1"), 300);
+            let line = Redaction::of([secret]).line(&format!("client_secret={spelling}&x=1"), 300);
             assert_eq!(line, "client_secret=[redacted]&x=1", "{spelling}");
         }
     }
@@ -153,8 +199,7 @@ mod tests {
 
     #[test]
     fn a_line_is_bounded_and_a_secret_at_its_end_is_not_cut() {
-        let secrets = ["canary-canary"];
-        let redaction = Redaction::of(&secrets);
+        let redaction = Redaction::of(["canary-canary"]);
         assert_eq!(redaction.line("a\r\n\u{1b}[31mb", 300), "a   [31mb");
         assert_eq!(redaction.line("abc", 3), "abc");
         assert_eq!(redaction.line("abcd", 3), "abc…");
@@ -162,5 +207,35 @@ mod tests {
         let text = format!("ab {} c", "canary-canary ".repeat(1000));
         let line = redaction.line(&text, 40);
         assert!(line.chars().count() < 60 && !line.contains("canary"), "{line}");
+    }
+    #[test]
+    fn a_token_and_its_parts_are_taken_out_of_a_text_that_is_otherwise_kept() {
+        let token = "canary+a/b.canary-of-a-payload.signature==";
+        let redaction = Redaction::of_token(token);
+        for written in [
+            token,
+            "canary+a\\/b.canary-of-a-payload.signature==",
+            "canary%2Ba%2Fb.canary-of-a-payload.signature%3D%3D",
+            "canary%2ba%2Fb%2ecanary%2Dof-a-payload.signature=%3d",
+            "canary\\u002ba\\u002Fb.canary-of-a-payload.signature==",
+            "canary+a/b.canary-of\\-a-payload\\.signature==",
+            "canary-of-a-payload",
+        ] {
+            let text = format!("<{written}> ü\n{written}");
+            assert_eq!(redaction.text(&text), "<[redacted]> ü\n[redacted]");
+        }
+        for other in ["", "the signature is wrong", "canary", "100 %", "a\\", "c%6", "%zz\\u00"] {
+            assert_eq!(redaction.text(other), other);
+        }
+    }
+
+    #[test]
+    fn the_longer_of_two_secrets_is_taken_out_whole_whichever_is_named_first() {
+        for secrets in [["canary", "canary-canary"], ["canary-canary", "canary"]] {
+            assert_eq!(
+                Redaction::of(secrets).text("a canary-canary, a canary"),
+                "a [redacted], a [redacted]"
+            );
+        }
     }
 }

@@ -10,7 +10,6 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::life::Life;
-use super::redaction::Redaction;
 use super::{Malformed, Outage, OutageCause, Proof, Refusal, RequestIds, Token, TokenError};
 
 /// The most characters of the authority's text that an error keeps.
@@ -152,8 +151,7 @@ fn whole_seconds(seconds: f64) -> Duration {
 }
 
 fn refusal(status: StatusCode, envelope: &TokenErrorResponse, ids: RequestIds, proof: &Proof) -> Refusal {
-    let secrets = proof.secrets();
-    let redaction = Redaction::of(&secrets);
+    let redaction = proof.redaction();
     Refusal {
         status,
         error: redaction.line(&envelope.error, MAX_ERROR),

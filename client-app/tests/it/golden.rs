@@ -5,11 +5,12 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::process::Command;
 use uuid::Uuid;
 
 use crate::peer::{Peers, SECRET, Scripted, shows_no_canary};
+use crate::program::said;
 use crate::raw_peer::{Behaviour, Certificate, RawPeer};
 use crate::resource_client::{echoes, resource};
 
@@ -21,9 +22,11 @@ async fn shows(name: &str, peers: &Peers, more: &[(&str, &str)], arguments: &[&s
     let mut command = Command::new(env!("CARGO_BIN_EXE_client-app"));
     command.env_clear().envs(peers.variables()).envs(more.iter().copied()).args(arguments);
     let output = command.stdin(Stdio::null()).output().await.unwrap();
-    let (printed, said) = (text(output.stdout), text(output.stderr));
-    // Lines of the log have the time in them; they are no promise.
-    let said: String = said.split_inclusive('\n').filter(|line| !line.starts_with('{')).collect();
+    let (printed, errors) = (text(output.stdout), text(output.stderr));
+    // As at a terminal. Lines of the log are no promise.
+    let events = said(&errors);
+    let line = |event: &Value| ["error: ", event["message"].as_str().unwrap(), "\n"].concat();
+    let said: String = events.iter().map(line).collect();
     let code = output.status.code().unwrap();
     let shown = format!(
         "$ client-app {}\nexit code: {code}\n-- stdout\n{printed}-- stderr\n{said}",

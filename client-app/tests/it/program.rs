@@ -24,12 +24,20 @@ pub(crate) async fn run(peers: &Peers, arguments: &[&str]) -> Output {
     command(peers.variables(), arguments).output().await.unwrap()
 }
 
-/// The exit code, standard output, and the last line of standard error that is no log; no canary in any of those.
+/// The exit code, standard output, and the error that the program ended with; no canary in any of those.
 pub(crate) fn ended(output: &Output) -> (i32, String, String) {
     let errors = String::from_utf8(output.stderr.clone()).unwrap();
     shows_no_canary(&errors);
-    let last = errors.lines().rfind(|line| !line.starts_with('{')).unwrap_or_default().to_owned();
-    (output.status.code().unwrap(), String::from_utf8(output.stdout.clone()).unwrap(), last)
+    let mut error = said(&errors).into_iter().filter(|event| event["level"] == "ERROR");
+    let error = error.next_back().map(|event| event["message"].as_str().unwrap().to_owned());
+    let printed = String::from_utf8(output.stdout.clone()).unwrap();
+    (output.status.code().unwrap(), printed, error.unwrap_or_default())
+}
+
+/// What the program says of itself, beside what it logs. Only a misuse of its arguments is not answered in JSON.
+pub(crate) fn said(errors: &str) -> Vec<Value> {
+    let lines = errors.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter(|event| event["target"] == "shared::process").collect()
 }
 
 #[tokio::test]
@@ -111,7 +119,7 @@ async fn a_failure_is_one_paragraph_with_code_remedy_and_correlation_id() {
     ));
     let (code, output, error) = ended(&run(&peers, &["read"]).await);
     assert_eq!((code, output.as_str()), (1, ""));
-    for expected in ["error: ", "AADSTS7000215", "Use the secret's value, not its id", "Correlation id "] {
+    for expected in ["AADSTS7000215", "Use the secret's value, not its id", "Correlation id "] {
         assert!(error.contains(expected), "{error}");
     }
 }
@@ -142,7 +150,7 @@ async fn unusable_settings_and_arguments_exit_with_2_and_one_line() {
     for (variables, verb, expected) in cases {
         let (code, output, error) = ended(&command(variables, &[verb]).output().await.unwrap());
         assert_eq!((code, output.as_str()), (2, ""), "{error}");
-        assert!(error.starts_with("error: ") && error.contains(expected), "{error}");
+        assert!(error.contains(expected), "{error}");
     }
     for arguments in
         [&["nonsense"][..], &["read", "x"], &["token", "--secret", "x"], &["--settings", "/nowhere", "read"]]
@@ -150,8 +158,34 @@ async fn unusable_settings_and_arguments_exit_with_2_and_one_line() {
         assert_eq!(ended(&run(&peers, arguments).await).0, 2, "{arguments:?}");
     }
     let (code, _, error) = ended(&run(&peers, &["write", "--name", "n", "--content", "{"]).await);
-    assert_eq!((code, error.as_str()), (2, "error: `--content`: not JSON (line 1, column 1)"));
+    assert_eq!((code, error.as_str()), (2, "`--content`: not JSON (line 1, column 1)"));
     assert!(peers.authority.asked().is_empty());
+}
+
+#[tokio::test]
+async fn whatever_a_program_says_that_cannot_start_is_json_where_the_log_is() {
+    let peers = Peers::start().await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for (name, value, code) in
+        [("SERVER__LISTEN", address.as_str(), 1), ("AZURE_TENANT_ID", "x", 2), ("AZURE_CLIENT_SECRET", "", 2)]
+    {
+        let mut variables = peers.variables();
+        variables.retain(|(known, _)| name != "AZURE_CLIENT_SECRET" || !known.contains("CLIENT_SECRET"));
+        variables.push((name, value.to_owned()));
+        let output = command(variables, &["serve"]).output().await.unwrap();
+        assert_eq!(output.status.code(), Some(code), "{name}");
+        let errors = String::from_utf8(output.stderr).unwrap();
+        let events: Vec<Value> = errors
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{name}: {line}")))
+            .collect();
+        for event in &events {
+            assert!(event["level"].is_string() && event["message"].is_string(), "{name}: {event}");
+            assert!(event["timestamp"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok(), "{event}");
+        }
+        assert_eq!(events.last().unwrap()["level"], "ERROR", "{name}");
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use resource_app::Settings;
 use resource_app::explain::Verdict;
-use shared::process::{UNUSABLE_SETTINGS, one_line};
+use shared::process::{self, UNUSABLE_SETTINGS};
 
 use super::print;
 use crate::arguments::Explain;
@@ -21,7 +21,8 @@ pub(crate) async fn explain(settings: &Settings, arguments: &Explain) -> anyhow:
     let token = match read(arguments) {
         Ok(token) => token,
         Err(error) => {
-            eprintln!("error: {}", one_line(error.as_ref()));
+            // Whatever it is, it is what the program was given that cannot be used.
+            let _ = process::report(error.as_ref());
             return Ok(ExitCode::from(UNUSABLE_SETTINGS));
         }
     };

@@ -1,5 +1,7 @@
 use std::process::{Command, Output};
 
+use serde_json::Value;
+
 type Variables<'a> = &'a [(&'a str, &'a str)];
 
 pub(crate) fn run(arguments: &[&str], variables: Variables<'_>) -> Output {
@@ -39,7 +41,10 @@ fn unusable_settings_and_arguments_end_it_with_2() {
         let output = run(arguments, variables);
         let text = stderr(&output);
         assert_eq!(output.status.code(), Some(2), "{text}");
-        assert!(text.lines().count() == 1 && text.contains(expected), "{text}");
+        assert!(text.lines().count() == 1, "{text}");
+        let event: Value = serde_json::from_str(&text).unwrap();
+        assert!(event["level"] == "ERROR" && event["timestamp"].is_string(), "{text}");
+        assert!(event["message"].as_str().unwrap().contains(expected), "{text}");
         assert!(!text.contains("canary") && output.stdout.is_empty(), "{text}");
     }
     assert_eq!(run(&["--no-such-option"], &[]).status.code(), Some(2));

@@ -4,7 +4,10 @@ use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tracing::Level;
 use tracing_subscriber::fmt::MakeWriter;
+
+use super::form::{self, Event, Form};
 
 /// How many bytes wait to be written at most: thousands of lines, and little beside what a service needs.
 const CAPACITY: usize = 1024 * 1024;
@@ -17,13 +20,6 @@ const REST: Duration = Duration::from_millis(2);
 
 /// How long the end of a program waits for a reader that takes nothing.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
-
-/// How the line that tells of dropped ones looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    Text,
-    Json,
-}
 
 /// A queue of lines with a thread that writes them. Clones share it.
 ///
@@ -160,16 +156,10 @@ impl Queue {
 /// The line that tells of dropped ones, as the others look.
 fn notice(dropped: u64, form: Form) -> String {
     const MESSAGE: &str = "lines of this log were dropped: its reader was too slow";
-    let (timestamp, target) = (jiff::Timestamp::now(), module_path!());
-    match form {
-        Form::Text => format!("{timestamp}  WARN {target}: {MESSAGE} lines={dropped}\n"),
-        Form::Json => format!(
-            "{}\n",
-            serde_json::json!({
-                "timestamp": timestamp, "level": "WARN", "message": MESSAGE, "lines": dropped, "target": target
-            })
-        ),
-    }
+    let (timestamp, target) = (form::now(), module_path!());
+    let text = format!("{timestamp}  WARN {target}: {MESSAGE} lines={dropped}");
+    let field = Some(("lines", dropped.into()));
+    form.line(&text, Event { level: Level::WARN, target, message: MESSAGE, field })
 }
 
 /// Standard error without the standard library's lock, which a write that waits would hold.

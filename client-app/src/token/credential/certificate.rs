@@ -101,7 +101,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::token::credential::test_log::logged;
+    use crate::token::test_log::TestLog;
 
     #[test]
     fn the_file_that_holds_the_private_key_is_the_one_to_keep_from_others() {
@@ -113,16 +113,18 @@ mod tests {
             std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
             path
         };
-        let log = |certificate_mode, key_mode| {
+        let log = TestLog::start();
+        let logged = |certificate_mode, key_mode| {
             let files = CertificateFiles {
                 certificate: copy("certificate.pem", certificate_mode),
                 private_key: Some(copy("private-key.pem", key_mode)),
                 password: None,
             };
-            logged(|| drop(CertificateCredential::open(files, AssertionOptions::default()).unwrap()))
+            drop(CertificateCredential::open(files, AssertionOptions::default()).unwrap());
+            log.take()
         };
-        assert_eq!(log(0o644, 0o600), "");
-        let warning = log(0o600, 0o644);
+        assert_eq!(logged(0o644, 0o600), "");
+        let warning = logged(0o600, 0o644);
         assert!(warning.contains("private-key.pem") && !warning.contains("/certificate.pem"), "{warning}");
     }
 }

@@ -187,7 +187,7 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::token::credential::test_log::logged;
+    use crate::token::test_log::TestLog;
 
     fn files(path: &Path) -> Files {
         Files { paths: vec![path.to_owned()], limit: 10, is_secret: |bytes| bytes.starts_with(b"canary") }
@@ -270,10 +270,15 @@ mod tests {
         std::fs::write(&path, "canary 1").unwrap();
         let file = open(&path).unwrap();
         std::fs::write(&path, "broken").unwrap();
-        let log = logged(|| (0..3).for_each(|_| file.refresh(Look::Glance)));
+        let log = TestLog::start();
+        let looked = || {
+            (0..3).for_each(|_| file.refresh(Look::Glance));
+            log.take()
+        };
+        let log = looked();
         assert_eq!(log.matches("has become unusable").count(), 1, "{log}");
         std::fs::write(&path, "canary two").unwrap();
-        let log = logged(|| (0..3).for_each(|_| file.refresh(Look::Glance)));
+        let log = looked();
         assert_eq!(log.matches("has changed and was read").count(), 1, "{log}");
         assert!(log.contains(&path.display().to_string()) && !log.contains("canary"), "{log}");
     }
@@ -358,7 +363,9 @@ mod tests {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
         }
         let files = Files { paths: paths.to_vec(), ..files(&paths[0]) };
-        let log = logged(|| drop(WatchedFile::open(files, |_| Ok(())).unwrap()));
+        let log = TestLog::start();
+        drop(WatchedFile::open(files, |_| Ok(())).unwrap());
+        let log = log.take();
         assert_eq!(log.matches("every user of this machine").count(), 1, "{log}");
         assert!(log.contains("/shown") && !log.contains("/hidden") && !log.contains("/harmless"), "{log}");
     }

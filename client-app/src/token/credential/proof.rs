@@ -5,8 +5,7 @@ use std::fmt;
 use shared::secret::{ClientAssertion, ClientSecret};
 use shared::token_endpoint::JWT_BEARER;
 
-/// The shortest part of an assertion that is taken out of texts by itself; a shorter one may be an ordinary word.
-const MIN_REDACTED: usize = 16;
+use crate::token::redaction::Redaction;
 
 /// A proof, made for one token request. `Debug` hides it.
 #[derive(Clone)]
@@ -66,18 +65,11 @@ impl Proof {
         matches!(self.content, Content::Assertion(_))
     }
 
-    /// What no text may show that came from elsewhere, the longest first.
-    ///
-    /// A part of an assertion is worth hiding as well: two of them say who, and the third proves it.
-    pub(in crate::token) fn secrets(&self) -> Vec<&str> {
+    /// What no text may show that came from elsewhere.
+    pub(in crate::token) fn redaction(&self) -> Redaction<'_> {
         match &self.content {
-            Content::Secret(secret) => vec![secret.expose()],
-            Content::Assertion(assertion) => {
-                let parts = assertion.expose().split('.').filter(|part| part.len() >= MIN_REDACTED);
-                let mut parts: Vec<&str> = parts.chain([assertion.expose()]).collect();
-                parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
-                parts
-            }
+            Content::Secret(secret) => Redaction::of([secret.expose()]),
+            Content::Assertion(assertion) => Redaction::of_token(assertion.expose()),
         }
     }
 }
@@ -100,7 +92,8 @@ mod tests {
         let assertion = Proof::assertion("certificate", ClientAssertion::parse(text).unwrap());
         assert_eq!(assertion.fields()[1], ("client_assertion", text.to_owned()));
         assert!(!format!("{secret:?} {assertion:?}").contains("canary"));
-        assert_eq!(secret.secrets(), ["canary"]);
-        assert_eq!(assertion.secrets(), [text, "canary-canary-canary-canary", "canary-canary-canary"]);
+        for (proof, said) in [(&secret, "canary"), (&assertion, text), (&assertion, "canary-canary-canary")] {
+            assert_eq!(proof.redaction().text(said), "[redacted]");
+        }
     }
 }

@@ -123,7 +123,7 @@ mod tests {
 
     use super::*;
     use crate::token::credential::SecretCredential;
-    use crate::token::credential::test_log::logged;
+    use crate::token::test_log::TestLog;
 
     #[test]
     fn days_are_counted_whole_and_below_zero_once_it_has_expired() {
@@ -140,7 +140,11 @@ mod tests {
     async fn the_log_says_once_a_day_that_a_credential_expires() {
         let secret = SecretCredential::new(ClientSecret::parse("canary").unwrap());
         let slot = Slot::new(Credential::Secret(secret.expiring_at(Timestamp::now())));
-        let warnings = || logged(|| slot.warn_of_expiry()).matches("WARN").count();
+        let log = TestLog::start();
+        let warnings = || {
+            slot.warn_of_expiry();
+            log.take().matches("WARN").count()
+        };
         assert_eq!([warnings(), warnings()], [1, 0]);
         tokio::time::advance(WARN_EVERY).await;
         assert_eq!([warnings(), warnings()], [1, 0]);

@@ -85,8 +85,7 @@ impl Asked<'_> {
 
     /// The endpoint's words made fit for a log.
     fn one_line(&self, text: &str) -> String {
-        let secrets: Vec<&str> = self.endpoint.secret().into_iter().collect();
-        Redaction::of(&secrets).line(text, MAX_DESCRIPTION)
+        Redaction::of(self.endpoint.secret()).line(text, MAX_DESCRIPTION)
     }
 }
 

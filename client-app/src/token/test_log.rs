@@ -1,0 +1,57 @@
+//! What a test's code writes to the log.
+
+use std::io;
+use std::sync::{Arc, Mutex, Once};
+
+use tracing::subscriber::DefaultGuard;
+
+/// The log of this thread, as long as it lives.
+pub(crate) struct TestLog {
+    written: Written,
+    _logged: DefaultGuard,
+}
+
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl TestLog {
+    pub(crate) fn start() -> Self {
+        // Without a subscriber in every thread, one that comes by a line of the log first and has none switches that
+        // line off for all.
+        static EVERYWHERE: Once = Once::new();
+        EVERYWHERE.call_once(|| {
+            tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap();
+        });
+        let written = Written::default();
+        let writer = written.clone();
+        let format = tracing_subscriber::fmt().with_ansi(false);
+        let subscriber = format.with_writer(move || writer.clone()).finish();
+        Self { written, _logged: tracing::subscriber::set_default(subscriber) }
+    }
+
+    /// What was written since this was last asked for.
+    pub(crate) fn take(&self) -> String {
+        String::from_utf8(std::mem::take(&mut *self.written.0.lock().unwrap())).unwrap()
+    }
+}
+
+impl io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn what_another_thread_came_by_first_is_in_the_log_all_the_same() {
+    let say = || tracing::info!("said");
+    let log = TestLog::start();
+    std::thread::spawn(say).join().unwrap();
+    assert_eq!(log.take(), "");
+    say();
+    assert_eq!(log.take().matches("said").count(), 1);
+}
