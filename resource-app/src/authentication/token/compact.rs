@@ -1,10 +1,8 @@
 //! The compact serialization of a token.
 
-use std::sync::LazyLock;
-
 use base64::Engine;
-use base64::engine::Simd;
-use base64::engine::general_purpose::NO_PAD;
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
 
 use crate::authentication::error::TokenFault;
 
@@ -12,7 +10,9 @@ use crate::authentication::error::TokenFault;
 pub(super) const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 /// base64url as RFC 7515 section 2 has it, decoded many characters at a time.
-static BASE64URL: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(NO_PAD));
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+static BASE64URL: std::sync::LazyLock<base64::engine::Simd> =
+    std::sync::LazyLock::new(|| base64::engine::Simd::url_safe(base64::engine::general_purpose::NO_PAD));
 
 /// The three segments of a token (RFC 7515 section 7.1), decoded.
 pub(super) struct Compact<'t> {
