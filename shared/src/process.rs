@@ -18,6 +18,12 @@ pub const UNUSABLE_SETTINGS: u8 = 2;
 /// The exit code after a second signal: what a shell makes of an interrupt.
 const ENDED_BY_SIGNAL: i32 = 130;
 
+/// How long the end of a program waits for a reader of its log that takes nothing.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The same where the end is to be at once: the last lines are written by then if anybody reads.
+const AT_ONCE: Duration = Duration::from_millis(10);
+
 /// How long work that nothing waits for any more, such as a file being read, may keep a program from ending.
 const BLOCKING_WORK: Duration = Duration::from_millis(500);
 
@@ -34,7 +40,7 @@ pub fn run(log: &str, program: impl Future<Output = ExitCode>) -> ExitCode {
         }
         Err(error) => report(&error),
     };
-    telemetry::flush();
+    telemetry::flush(PATIENCE);
     code
 }
 
@@ -98,6 +104,7 @@ pub fn shutdown_on_signal() -> std::io::Result<CancellationToken> {
         signals.next().await;
         cancel.cancel();
         signals.next().await;
+        telemetry::flush(AT_ONCE);
         std::process::exit(ENDED_BY_SIGNAL);
     };
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || runtime.block_on(watch))?;

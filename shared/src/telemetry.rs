@@ -11,6 +11,7 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal, Write};
 use std::panic::PanicHookInfo;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use tracing::Level;
 use tracing_subscriber::Layer;
@@ -75,10 +76,10 @@ pub(crate) fn say(text: &str, event: Event<'_>) {
     }
 }
 
-/// Waits until all lines are written, or their reader has stopped reading.
-pub(crate) fn flush() {
+/// Waits until all lines are written, or their reader has not read for so long.
+pub(crate) fn flush(patience: Duration) {
     if let Some(log) = LOG.get() {
-        log.lines.flush(lines::PATIENCE);
+        log.lines.flush(patience);
     }
 }
 

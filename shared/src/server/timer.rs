@@ -60,3 +60,37 @@ impl Future for Limit {
         Poll::Pending
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(100);
+
+    /// How long a limit takes to end, in hundreds of milliseconds.
+    async fn ends_after(limit: Pin<Box<dyn rt::Sleep>>) -> u128 {
+        let begin = tokio::time::Instant::now();
+        limit.await;
+        (begin.elapsed().as_millis() + 50) / 100
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_limit_ends_at_its_time_whatever_became_of_those_before() {
+        let timer = HeadTimer::default();
+        assert_eq!(ends_after(rt::Timer::sleep(&timer, 3 * SHORT)).await, 3);
+        // Met without a wait, and met after one.
+        drop(rt::Timer::sleep(&timer, SHORT));
+        assert!(timeout(SHORT, rt::Timer::sleep(&timer, 2 * SHORT)).await.is_err());
+        // The alarm of the last one goes off on the way.
+        assert_eq!(ends_after(rt::Timer::sleep(&timer, 5 * SHORT)).await, 5);
+        // It is set for later, and then for sooner.
+        assert!(timeout(SHORT, rt::Timer::sleep(&timer, 100 * SHORT)).await.is_err());
+        assert_eq!(ends_after(rt::Timer::sleep(&timer, 2 * SHORT)).await, 2);
+        // It went off while nobody waited.
+        assert!(timeout(SHORT, rt::Timer::sleep(&timer, 2 * SHORT)).await.is_err());
+        tokio::time::sleep(10 * SHORT).await;
+        assert_eq!(ends_after(rt::Timer::sleep(&timer, 4 * SHORT)).await, 4);
+    }
+}

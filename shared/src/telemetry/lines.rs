@@ -18,9 +18,6 @@ const PIECE: usize = 4096;
 /// How long the thread rests once it has written, so that of many lines not each wakes it.
 const REST: Duration = Duration::from_millis(2);
 
-/// How long the end of a program waits for a reader that takes nothing.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
-
 /// A queue of lines with a thread that writes them. Clones share it.
 ///
 /// Whoever logs never waits for the reader: a pipe that nobody empties would otherwise stop the service, one thread
