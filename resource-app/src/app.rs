@@ -91,7 +91,7 @@ impl ResourceApp {
         let metrics_server = listener.map(|listener| {
             (listener, metrics.routes(Arc::clone(&authenticator), store.clone(), server.counts()))
         });
-        let observer = Observer::new(metrics.clone(), RouteNames::of(&table, &openapi::PATHS));
+        let observer = Observer::new(metrics.clone(), RouteNames::of(&table, openapi::PAGE));
         let records = Arc::new(Records::new(&settings.authorization, metrics));
         let ending = CancellationToken::new();
         let state = AppState::from(Parts {

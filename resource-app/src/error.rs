@@ -38,8 +38,8 @@ pub(crate) enum ApiError {
     /// Nobody yet: the app is not ready.
     #[error("not ready: {0}")]
     NotReady(String),
-    /// This app: a handler under `/api` was reached without the guard before it.
-    #[error("a handler under /api was reached without the guard; register its route in router.rs' api()")]
+    /// This app: a handler under `/api` was reached without the guard, or answered without a policy's yes.
+    #[error("a handler under /api has no guard or no policy; register its route in router.rs' api()")]
     Unguarded,
     /// This app: an answer is nothing that JSON can say.
     #[error("an answer cannot be written")]
@@ -74,7 +74,7 @@ macro_rules! request_errors {
                 match self { $(Self::$variant => StatusCode::$status,)+ }
             }
 
-            fn code(self) -> &'static str {
+            pub(crate) fn code(self) -> &'static str {
                 match self { $(Self::$variant => $code,)+ }
             }
         }

@@ -1,12 +1,13 @@
 //! The guard of what lies under `/api`: authentication before all of it, a policy before each handler.
 //!
 //! **Invariant:** no request reaches a handler under `/api` without a validated token and a policy that said yes.
-//! Four things hold that, each by itself:
-//! - [`guard`] stands before the router and goes by the path alone, so that no route can be added past it.
+//! Four things hold that:
+//! - [`guard`] stands before the router and goes by the path alone, so that no route can be added past it. It routes
+//!   nothing but the paths of [`GuardedRoutes`], as the [`RouteTable`] has them.
 //! - A handler gets into [`GuardedRoutes`] only if its first argument is an [`Authorized`], an [`AuthorizedOn`] or an
 //!   [`AuthorizedTrying`]; anything else does not compile.
 //! - An [`Authorized`] comes to be only by evaluating its policy on a [`Principal`], which only [`guard`] attaches.
-//! - What a handler answered that no policy let the request to is not let out.
+//! - What a handler answers without a policy's yes is not let out.
 
 mod app_floods;
 mod authorized;
@@ -38,12 +39,12 @@ pub(crate) use table::is_below;
 pub use table::{Route, RouteError, RouteTable};
 
 use crate::authentication::AuthenticationError;
-use crate::error::ApiError;
+use crate::error::{ApiError, RequestError};
 use crate::observation::Passage;
 use crate::principal::Principal;
 use crate::state::AppState;
 
-/// Lets a request that comes from somebody on to the routes, and out what a policy let it to.
+/// Lets a request that comes from somebody on to its route, and the answer out where a policy granted that.
 ///
 /// What has no route is refused like everything else: without a token, nobody learns which paths exist.
 pub(crate) async fn guard(
@@ -56,8 +57,12 @@ pub(crate) async fn guard(
     let mut response = match principal(state, request.headers(), request.uri()).await {
         Ok(principal) => {
             request.extensions_mut().insert(record.identify(principal));
-            let response = answer(routes, request).await;
-            if record.lets_out(&response) { response } else { ApiError::Unguarded.into_response() }
+            if passage.name().has_route() {
+                let response = answer(routes, request).await;
+                if record.lets_out(&response) { response } else { ApiError::Unguarded.into_response() }
+            } else {
+                RequestError::RouteNotFound.into_response()
+            }
         }
         Err(error) => ApiError::from(error).into_response(),
     };

@@ -14,6 +14,8 @@ const BODY: usize = 512;
 const FIELDS: usize = 8;
 
 /// An answer in JSON, like axum's own, for which room is made once.
+///
+/// Whoever gives it another status looks at it first: what cannot be written is a failure.
 #[derive(Debug)]
 pub(crate) struct Json<T>(pub(crate) T);
 

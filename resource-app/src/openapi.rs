@@ -17,7 +17,7 @@ pub(crate) const SECURITY_SCHEME: &str = "entra";
 /// Where the description and the page that shows it are.
 pub(crate) const PATHS: [&str; 2] = [DESCRIPTION, PAGE];
 const DESCRIPTION: &str = "/openapi.json";
-const PAGE: &str = "/docs";
+pub(crate) const PAGE: &str = "/docs";
 
 /// What the page needs: its own scripts, the style attributes these set, the images in its style sheet.
 const CONTENT_POLICY: HeaderValue = HeaderValue::from_static(

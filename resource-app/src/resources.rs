@@ -13,6 +13,8 @@ use shared::problem::Problem;
 use shared::resource::{NewResource, Resource, ResourcePage};
 use uuid::Uuid;
 
+pub(crate) use body::MAX_BODY_BYTES;
+
 use crate::authorization::{OwnerPolicy, ReadPolicy, WritePolicy};
 use crate::error::{ApiError, RequestError};
 use crate::guard::{Authorized, AuthorizedOn};
@@ -183,5 +185,10 @@ fn done<T>(change: Change<T>) -> Result<T, ApiError> {
 }
 
 fn shown(status: StatusCode, shown: Versioned) -> Response {
-    (status, [(header::ETAG, etag::of(shown.version))], Json(shown.resource)).into_response()
+    let response = Json(shown.resource).into_response();
+    if response.status() == StatusCode::OK {
+        (status, [(header::ETAG, etag::of(shown.version))], response).into_response()
+    } else {
+        response
+    }
 }

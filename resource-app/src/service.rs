@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
-use axum::extract::Request;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::{IntoResponse, Response};
 use axum::{BoxError, Router};
 use bytes::Bytes;
@@ -24,6 +24,7 @@ use tracing::Instrument;
 use crate::error::{ApiError, RequestError};
 use crate::guard::{answer, guard, is_below};
 use crate::observation::{Observer, Passage};
+use crate::resources::MAX_BODY_BYTES;
 use crate::router::API;
 use crate::state::AppState;
 
@@ -72,22 +73,15 @@ where
 impl Surroundings {
     async fn answer(self: Arc<Self>, routes: Router, mut request: Request) -> Result<Response, Infallible> {
         hide_credentials(request.headers_mut());
+        if !request.body().is_end_stream() {
+            DefaultBodyLimit::max(MAX_BODY_BYTES).apply(&mut request);
+        }
         let passage = self.observer.begin(&request);
         let span = passage.span();
-        let mut response = {
-            let mut answer = self.pass(routes, request, &passage);
-            let in_time = timeout_at(passage.after(REQUEST_TIMEOUT), answer.as_mut());
-            match AssertUnwindSafe(in_time).catch_unwind().instrument(span.clone()).await {
-                Ok(Ok(response)) => response,
-                Ok(Err(_)) => {
-                    // Whoever leaves a record when it is dropped can say why it was, so that it is dropped last.
-                    passage.time_out();
-                    ApiError::from(RequestError::Timeout).into_response()
-                }
-                // The panic's own text stays where the panic hook wrote it: it may hold anything.
-                Err(_) => ApiError::Panicked.into_response(),
-            }
-        };
+        let answer = limit_time(&passage, self.pass(routes, request, &passage));
+        let answer = AssertUnwindSafe(answer).catch_unwind().instrument(span.clone()).await;
+        // The panic's own text stays where the panic hook wrote it: it may hold anything.
+        let mut response = answer.unwrap_or_else(|_| ApiError::Panicked.into_response());
         set_headers(response.headers_mut());
         span.in_scope(|| self.observer.end(&passage, &mut response));
         Ok(response)
@@ -103,14 +97,21 @@ impl Surroundings {
     }
 }
 
-/// Says how a browser may use an answer, where that does not say so itself.
+async fn limit_time(passage: &Passage, mut answer: Answer<'_>) -> Response {
+    if let Ok(response) = timeout_at(passage.after(REQUEST_TIMEOUT), answer.as_mut()).await {
+        return response;
+    }
+    // Whoever leaves a record when the answer is dropped can say why it was, so that it is dropped last.
+    passage.time_out();
+    ApiError::from(RequestError::Timeout).into_response()
+}
+
+/// Says how a browser may use an answer. A page has a policy of its own for what it may load.
 fn set_headers(headers: &mut HeaderMap) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
-        let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
+    let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
 }
 
 /// Keeps them out of whatever shows a request's header.
@@ -122,10 +123,10 @@ fn hide_credentials(headers: &mut HeaderMap) {
 
 #[cfg(test)]
 impl ApiService {
-    /// With numbers of its own, and no names for the routes.
-    pub(crate) fn for_test(routes: Router<AppState>, state: AppState) -> Self {
-        let observer =
-            Observer::new(crate::metrics::Metrics::new(), crate::observation::RouteNames::default());
+    /// With numbers of its own, and routes at these paths in its table.
+    pub(crate) fn for_test(routes: Router<AppState>, state: AppState, paths: &[&str]) -> Self {
+        let names = paths.iter().map(|path| (*path, *path)).collect();
+        let observer = Observer::new(crate::metrics::Metrics::new(), names);
         Self::new(routes.with_state(state.clone()), state, observer)
     }
 }
@@ -133,8 +134,9 @@ impl ApiService {
 #[cfg(test)]
 mod tests {
     use axum::body::to_bytes;
-    use axum::routing::get;
+    use axum::routing::{get, post};
     use http::StatusCode;
+    use tempfile::TempDir;
     use tower::ServiceExt;
 
     use super::*;
@@ -150,18 +152,65 @@ mod tests {
         (status, String::from_utf8(body.to_vec()).unwrap())
     }
 
+    async fn service(routes: Router<AppState>, development: bool, paths: &[&str]) -> (TempDir, ApiService) {
+        let folder = tempfile::tempdir().unwrap();
+        let state = AppState::for_test(folder.path(), development).await;
+        (folder, ApiService::for_test(routes, state, paths))
+    }
+
     #[tokio::test]
     async fn a_panic_costs_one_request_and_says_nothing() {
         async fn panics() {
             panic!("canary");
         }
-        let folder = tempfile::tempdir().unwrap();
-        let state = AppState::for_test(folder.path(), false).await;
-        let service = ApiService::for_test(Router::new().route("/", get(panics)), state);
+        let (_folder, service) = service(Router::new().route("/", get(panics)), false, &[]).await;
         for _ in 0..2 {
             let (status, body) = answer(&service, "/").await;
             assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
             assert!(body.contains("internal_error") && !body.contains("canary"), "{body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn so_does_one_while_a_request_that_took_too_long_is_dropped() {
+        struct Panics;
+        impl Drop for Panics {
+            fn drop(&mut self) {
+                panic!("canary");
+            }
+        }
+        async fn waits() {
+            let _panics = Panics;
+            std::future::pending::<()>().await;
+        }
+        let (_folder, service) = service(Router::new().route("/", get(waits)), false, &[]).await;
+        tokio::time::pause();
+        assert_eq!(answer(&service, "/").await.0, StatusCode::INTERNAL_SERVER_ERROR);
+    }
+
+    #[tokio::test]
+    async fn nobody_who_shows_the_headers_of_a_request_shows_its_credentials() {
+        async fn shows(headers: HeaderMap) -> String {
+            format!("{headers:?}")
+        }
+        let (_folder, service) = service(Router::new().route("/", get(shows)), false, &[]).await;
+        let request = Request::builder().uri("/").header("x-shown", "shown");
+        let request =
+            request.header("authorization", "Bearer canary").header("AUTHORIZATION", "Basic canary");
+        let response = service.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let body = to_bytes(response.into_body(), 1024).await.unwrap();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        assert!(body.contains("shown") && !body.contains("canary"), "{body}");
+        assert_eq!(body.matches("Sensitive").count(), 2, "{body}");
+    }
+
+    #[tokio::test]
+    async fn a_body_has_a_limit_whoever_reads_it() {
+        let reads = async |body: axum::body::Bytes| body.len().to_string();
+        let (_folder, service) = service(Router::new().route("/", post(reads)), false, &[]).await;
+        for (length, status) in [(MAX_BODY_BYTES, 200), (MAX_BODY_BYTES + 1, 413)] {
+            let request = Request::builder().method("POST").uri("/").body(Body::from(vec![b' '; length]));
+            assert_eq!(service.clone().oneshot(request.unwrap()).await.unwrap().status(), status);
         }
     }
 
@@ -173,14 +222,15 @@ mod tests {
         let nested = Router::new().route("/x", get(canary));
         let routes = Router::new().nest("/api/nested", nested).route("/api/x", get(canary));
         let routes = routes.route("/api", get(canary)).route("/apis", get(canary)).fallback(canary);
-        // Without a token nothing under `/api` is reached, and with one its answer stays in here.
-        for (development, refused) in
-            [(false, StatusCode::UNAUTHORIZED), (true, StatusCode::INTERNAL_SERVER_ERROR)]
-        {
-            let folder = tempfile::tempdir().unwrap();
-            let state = AppState::for_test(folder.path(), development).await;
-            let service = ApiService::for_test(routes.clone(), state);
-            for path in ["/api", "/api/", "/api/x", "/api/x?y", "/api/nested/x", "/api/unheard-of"] {
+        let paths = ["/api", "/api/", "/api/x", "/api/x?y", "/api/nested/x", "/api/unheard-of"];
+        // Without a token nothing under `/api` is reached; with one nothing that is in no table, and no answer comes out.
+        for (development, table, refused) in [
+            (false, &[][..], StatusCode::UNAUTHORIZED),
+            (true, &[][..], StatusCode::NOT_FOUND),
+            (true, &["/api", "/api/", "/api/{*rest}"][..], StatusCode::INTERNAL_SERVER_ERROR),
+        ] {
+            let (_folder, service) = service(routes.clone(), development, table).await;
+            for path in paths {
                 let (status, body) = answer(&service, path).await;
                 assert_eq!(status, refused, "{path}");
                 assert!(!body.contains("canary"), "{path}: {body}");

@@ -13,7 +13,7 @@ use tracing::Level;
 use super::app_floods::App;
 use super::verdict::{Identified, Verdict};
 use crate::authentication::Caller;
-use crate::error::Code;
+use crate::error::{Code, RequestError};
 use crate::observation::Passage;
 use crate::principal::Principal;
 use crate::state::AppState;
@@ -44,11 +44,17 @@ impl<'r> Record<'r> {
         self.identified.insert(Identified::new(principal)).clone()
     }
 
-    /// Whether a policy said something to the request. Without one a problem may go out, which tells nothing but that
-    /// there is no such route.
+    /// Whether an answer may go out. Every one where a policy granted the request; otherwise the denial itself, or that
+    /// the path does not have the method, or that something failed in here.
     pub(super) fn lets_out(&self, response: &Response) -> bool {
-        self.identified.as_ref().is_some_and(|identified| identified.verdict().policy.is_some())
-            || response.extensions().get::<Code>().is_some()
+        let Some(identified) = &self.identified else { return false };
+        let verdict = identified.verdict();
+        if verdict.policy.is_some() && verdict.reasons.is_empty() {
+            return true;
+        }
+        let refusal = verdict.reasons.first().copied().unwrap_or(RequestError::MethodNotAllowed.code());
+        let Some(Code(code)) = response.extensions().get() else { return false };
+        *code == refusal || response.status().is_server_error()
     }
 
     /// The request was answered.

@@ -62,7 +62,7 @@ impl RouteTable {
     /// The table of these routes.
     ///
     /// # Errors
-    /// An open route lies under `api`, or a policy is unknown or unused.
+    /// An open route lies under `api` or a guarded one elsewhere, or a policy is unknown or unused.
     pub(crate) fn new(
         api: &str,
         guarded: &[GuardedRoute],

@@ -14,6 +14,8 @@ use super::*;
 use crate::authorization::{
     DefaultPolicy, Handler, NamedPolicy, Outcome, PolicyError, Requirement, Role, Subject, Target,
 };
+use crate::metrics::Metrics;
+use crate::observation::Observer;
 use crate::router::api;
 use crate::service::ApiService;
 use crate::test_log::TestLog;
@@ -36,10 +38,12 @@ where
 async fn routes_whose_guard_was_forgotten_refuse_every_request() {
     let folder = tempfile::tempdir().unwrap();
     let state = AppState::for_test(folder.path(), false).await;
+    let paths: Vec<String> = api().unwrap().table().iter().map(|route| route.path.clone()).collect();
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
     let (routes, _) = api().unwrap().into_parts();
     let statuses_without = statuses(routes.clone().with_state(state.clone())).await;
     assert_eq!(statuses_without, [StatusCode::INTERNAL_SERVER_ERROR; 6]);
-    let statuses_with = statuses(ApiService::for_test(routes, state)).await;
+    let statuses_with = statuses(ApiService::for_test(routes, state, &paths)).await;
     assert_eq!(statuses_with, [StatusCode::UNAUTHORIZED; 6]);
 }
 
@@ -49,7 +53,7 @@ async fn unanswering(folder: &std::path::Path) -> ApiService {
     let waits = async |_: Authorized<DefaultPolicy>| pending::<()>().await;
     let panics = async |_: Authorized<DefaultPolicy>| -> () { panic!("canary") };
     let routes = Router::new().route("/api/waits", get(waits)).route("/api/panics", get(panics));
-    ApiService::for_test(routes, state)
+    ApiService::for_test(routes, state, &["/api/waits", "/api/panics"])
 }
 
 fn request(path: &str) -> Request {
@@ -108,7 +112,7 @@ async fn a_policy_that_is_tried_is_reported_beside_the_one_that_is_enforced_and_
     let folder = tempfile::tempdir().unwrap();
     let state = AppState::for_test_with(routes.policies(), folder.path(), true).await;
     let (unguarded, _) = routes.into_parts();
-    let served = ApiService::for_test(unguarded.clone(), state.clone());
+    let served = ApiService::for_test(unguarded.clone(), state.clone(), &["/api/tried"]);
     let (log, _guard) = TestLog::start();
     let answer = served.oneshot(request("/api/tried")).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
@@ -119,7 +123,7 @@ async fn a_policy_that_is_tried_is_reported_beside_the_one_that_is_enforced_and_
     let folder = tempfile::tempdir().unwrap();
     let production =
         AppState::for_test_with(guarded_routes().unwrap().policies(), folder.path(), false).await;
-    let served = ApiService::for_test(unguarded.clone(), production);
+    let served = ApiService::for_test(unguarded.clone(), production, &["/api/tried"]);
     let answer = served.oneshot(request("/api/tried")).await.unwrap();
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
     let answer = unguarded.with_state(state).oneshot(request("/api/tried")).await.unwrap();
@@ -128,4 +132,41 @@ async fn a_policy_that_is_tried_is_reported_beside_the_one_that_is_enforced_and_
 
 fn guarded_routes() -> Result<GuardedRoutes, PolicyError> {
     Ok(guarded!(GuardedRoutes::new(), tried))
+}
+
+#[tokio::test]
+async fn without_a_policys_yes_a_handler_gets_no_word_out() {
+    async fn goes_on(_: Result<Authorized<TriedPolicy>, Response>) -> &'static str {
+        "canary"
+    }
+    async fn has_none() -> RequestError {
+        RequestError::PreconditionFailed
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let routes = guarded_routes().unwrap();
+    let state = AppState::for_test_with(routes.policies(), folder.path(), true).await;
+    let routes = Router::new().route("/api/goes-on", get(goes_on)).route("/api/has-none", get(has_none));
+    let service = ApiService::for_test(routes, state, &["/api/goes-on", "/api/has-none"]);
+    for path in ["/api/goes-on", "/api/has-none"] {
+        let answer = service.clone().oneshot(request(path)).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_has_no_route_or_no_such_method_is_told_to_whoever_is_known_and_on_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = AppState::for_test(folder.path(), true).await;
+    let service = ApiService::for_test(Router::new(), state.clone(), &[]);
+    let routes = crate::router::router(api().unwrap(), state.clone());
+    let names = [("/api/resources", "/api/resources")].into_iter().collect();
+    let known = ApiService::new(routes, state, Observer::new(Metrics::new(), names));
+    let (log, _guard) = TestLog::start();
+    let nowhere = service.oneshot(request("/api/nowhere")).await.unwrap();
+    assert_eq!(nowhere.status(), StatusCode::NOT_FOUND);
+    let mut patch = request("/api/resources");
+    *patch.method_mut() = http::Method::PATCH;
+    assert_eq!(known.oneshot(patch).await.unwrap().status(), StatusCode::METHOD_NOT_ALLOWED);
+    let reasons: Vec<Value> = log.named("decision").into_iter().map(|it| it["reason"].clone()).collect();
+    assert_eq!(reasons, ["route_not_found", "method_not_allowed"]);
 }

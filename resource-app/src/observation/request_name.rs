@@ -33,6 +33,11 @@ impl RequestName {
         self.route.as_deref().unwrap_or("unmatched")
     }
 
+    /// Whether the path is one of a route.
+    pub(crate) fn has_route(&self) -> bool {
+        self.route.is_some()
+    }
+
     pub(crate) fn request_id(&self) -> &str {
         self.id.as_str()
     }

@@ -1,5 +1,6 @@
 //! What logs and metrics call the routes by.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::guard::RouteTable;
@@ -9,19 +10,11 @@ use crate::guard::RouteTable;
 pub(crate) struct RouteNames(matchit::Router<Arc<str>>);
 
 impl RouteNames {
-    /// The names of the routes in this table; what lies below a page goes by the page's name.
-    pub(crate) fn of(table: &RouteTable, pages: &[&str]) -> Self {
-        let mut names = matchit::Router::new();
-        for path in table.paths() {
-            let name: Arc<str> = path.into();
-            // A path with several methods stands there several times.
-            let _ = names.insert(path, Arc::clone(&name));
-            if pages.contains(&path) {
-                let _ = names.insert(format!("{path}/"), Arc::clone(&name));
-                let _ = names.insert(format!("{path}/{{*rest}}"), name);
-            }
-        }
-        Self(names)
+    /// The names of the routes in this table; what lies below the page goes by its name.
+    pub(crate) fn of(table: &RouteTable, page: &str) -> Self {
+        let below = [format!("{page}/"), format!("{page}/{{*rest}}")];
+        let below = below.iter().map(|path| (path.as_str(), page));
+        table.paths().map(|path| (path, path)).chain(below).collect()
     }
 
     /// The template that a path matches.
@@ -30,15 +23,28 @@ impl RouteNames {
     }
 }
 
+/// Paths with their names.
+impl<'p> FromIterator<(&'p str, &'p str)> for RouteNames {
+    fn from_iter<I: IntoIterator<Item = (&'p str, &'p str)>>(paths: I) -> Self {
+        let mut names = matchit::Router::new();
+        // Of several methods a path stands there several times.
+        for (path, name) in paths.into_iter().collect::<BTreeMap<_, _>>() {
+            // axum routes with the same, and takes no two paths that contradict each other.
+            let _ = names.insert(path, name.into());
+        }
+        Self(names)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::openapi::PATHS;
+    use crate::openapi::PAGE;
     use crate::router::{api, table};
 
     #[test]
     fn a_path_is_called_by_the_template_of_its_route() {
-        let names = RouteNames::of(&table(api().unwrap().policies()).unwrap(), &PATHS);
+        let names = RouteNames::of(&table(api().unwrap().policies()).unwrap(), PAGE);
         for (path, name) in [
             ("/health/live", Some("/health/live")),
             ("/api/resources", Some("/api/resources")),
@@ -47,6 +53,8 @@ mod tests {
             ("/api/resources/", None),
             ("/api", None),
             ("/openapi.json", Some("/openapi.json")),
+            ("/openapi.json/", None),
+            ("/openapi.json/x", None),
             ("/docs", Some("/docs")),
             ("/docs/", Some("/docs")),
             ("/docs/index.css", Some("/docs")),

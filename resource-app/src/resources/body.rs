@@ -1,7 +1,7 @@
 //! The body of a request to create or replace a resource.
 
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody, JsonRejection};
-use axum::extract::{DefaultBodyLimit, FromRequest, Json, Request};
+use axum::extract::{FromRequest, Json, Request};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use shared::json::Object;
@@ -17,7 +17,7 @@ const MAX_NAME_CHARACTERS: usize = 200;
 const MAX_CONTENT_BYTES: usize = 64 * 1024;
 
 /// The largest body, in bytes: content of the largest size, however it is spaced, within reason.
-const MAX_BODY_BYTES: usize = 128 * 1024;
+pub(crate) const MAX_BODY_BYTES: usize = 128 * 1024;
 
 /// A resource to be created, within its limits.
 #[derive(Debug)]
@@ -34,8 +34,7 @@ struct RawBody {
 impl FromRequest<AppState> for Body {
     type Rejection = RequestError;
 
-    async fn from_request(mut request: Request, state: &AppState) -> Result<Self, RequestError> {
-        DefaultBodyLimit::max(MAX_BODY_BYTES).apply(&mut request);
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, RequestError> {
         let Json(Object(body)) = Json::<Object<RawBody>>::from_request(request, state)
             .await
             .map_err(|rejection| refusal(&rejection))?;
