@@ -41,13 +41,13 @@ const ROUNDS: usize = 7;
 const TURN: Duration = Duration::from_secs(1);
 
 /// The most tokens that are asked for in a round.
-const MOST_TOKENS: u32 = 50_000;
+const MOST_TOKENS: usize = 50_000;
 
 /// Clock ticks a second in Linux's account of processor time.
 const TICKS: f64 = 100.0;
 
 /// Kept-alive connections that ask for tokens.
-const CONNECTIONS: usize = 8;
+const CONNECTIONS: usize = 32;
 
 fn main() {
     let runtime = Runtime::new().unwrap();
