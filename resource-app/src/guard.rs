@@ -23,11 +23,9 @@ mod verdict;
 use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use futures_util::FutureExt;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Uri};
 use shared::loopback::has_loopback_host;
-use tower::Service;
 
 pub use authorized::{Authorized, AuthorizedOn, AuthorizedTrying};
 pub(crate) use open::OpenRoutes;
@@ -42,6 +40,7 @@ use crate::authentication::AuthenticationError;
 use crate::error::{ApiError, RequestError};
 use crate::observation::Passage;
 use crate::principal::Principal;
+use crate::router::answer;
 use crate::state::AppState;
 
 /// Lets a request that comes from somebody on to its route, and the answer out where a policy granted that.
@@ -69,12 +68,6 @@ pub(crate) async fn guard(
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     record.answered(&response);
     response
-}
-
-/// What the routes answer.
-pub(crate) fn answer(mut routes: Router, request: Request) -> impl Future<Output = Response> {
-    // A router is always ready, and answers whatever goes wrong.
-    routes.call(request).map(|Ok(response)| response)
 }
 
 async fn principal(

@@ -1,6 +1,10 @@
 //! All routes.
 
 use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
+use futures_util::FutureExt;
+use tower::Service;
 use utoipa_axum::routes;
 
 use crate::authorization::{Policies, PolicyError};
@@ -34,6 +38,12 @@ pub(crate) fn open() -> OpenRoutes {
 /// Which of these policies guards what.
 pub(crate) fn table(policies: &Policies) -> Result<RouteTable, RouteError> {
     RouteTable::new(API, api()?.table(), open().table(), policies)
+}
+
+/// What the routes answer.
+pub(crate) fn answer(mut routes: Router, request: Request) -> impl Future<Output = Response> {
+    // A router is always ready, and answers whatever goes wrong.
+    routes.call(request).map(|Ok(response)| response)
 }
 
 /// The routes, of which those under [`API`] refuse everybody without [`crate::guard`].

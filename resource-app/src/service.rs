@@ -22,10 +22,10 @@ use tokio::time::timeout_at;
 use tracing::Instrument;
 
 use crate::error::{ApiError, RequestError};
-use crate::guard::{answer, guard, is_below};
+use crate::guard::{guard, is_below};
 use crate::observation::{Observer, Passage};
 use crate::resources::MAX_BODY_BYTES;
-use crate::router::API;
+use crate::router::{API, answer};
 use crate::state::AppState;
 
 /// How long a request may take in all, its body included.

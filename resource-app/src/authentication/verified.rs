@@ -5,7 +5,7 @@
 //!
 //! Only the identical token is found: tokens are looked up by a keyed hash, and then compared as a whole. The
 //! comparison ends at the first difference, which tells nothing: nobody without the key of the hash knows of a
-//! text that is compared with a given token at all, apart from one with the signature of that very token.
+//! text that is compared with a given token at all, apart from one with the end of that very token.
 
 mod headers;
 mod shard;

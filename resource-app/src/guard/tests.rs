@@ -8,7 +8,7 @@ use axum::extract::Request;
 use axum::routing::get;
 use http::{StatusCode, header};
 use serde_json::Value;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 use super::*;
 use crate::authorization::{

@@ -19,7 +19,7 @@ pub enum BodyError {
 /// # Errors
 /// The body is too large, or does not come to its end.
 pub async fn read_body(response: Response, limit: usize) -> Result<Vec<u8>, BodyError> {
-    read_bytes(response, limit).await.map(|body| body.to_vec())
+    read_bytes(response, limit).await.map(Vec::from)
 }
 
 /// Does the same for whoever keeps the body no longer than it takes to read it: a short one stays where it came in.
