@@ -23,15 +23,18 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// The endpoint that answers on a route.
-    pub(crate) fn of_route(route: &str) -> Option<Self> {
-        match route {
-            "/{tenant}/oauth2/token" | "/{tenant}/oauth2/v2.0/token" => Some(Self::Token),
-            "/{tenant}/.well-known/openid-configuration" => Some(Self::DiscoveryV1),
-            "/{tenant}/v2.0/.well-known/openid-configuration" => Some(Self::DiscoveryV2),
-            "/{tenant}/discovery/keys" | "/{tenant}/discovery/v2.0/keys" => Some(Self::Keys),
-            "/common/discovery/instance" => Some(Self::Instance),
-            "/metadata/identity/oauth2/token" | "/msi/token" => Some(Self::ManagedIdentity),
+    /// The endpoint of Entra's that a path is one of.
+    pub(crate) fn of_path(path: &str) -> Option<Self> {
+        if path == "/common/discovery/instance" {
+            return Some(Self::Instance);
+        }
+        let (tenant, endpoint) = path.strip_prefix('/')?.split_once('/')?;
+        match endpoint {
+            _ if tenant.is_empty() => None,
+            "oauth2/token" | "oauth2/v2.0/token" => Some(Self::Token),
+            ".well-known/openid-configuration" => Some(Self::DiscoveryV1),
+            "v2.0/.well-known/openid-configuration" => Some(Self::DiscoveryV2),
+            "discovery/keys" | "discovery/v2.0/keys" => Some(Self::Keys),
             _ => None,
         }
     }

@@ -6,10 +6,11 @@ mod failure_log;
 mod health;
 mod resources;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -18,6 +19,7 @@ use shared::correlation::REQUEST_ID;
 use shared::loopback::has_loopback_host;
 use shared::metrics::method_label;
 use shared::problem::Problem;
+use shared::route_names::RouteNames;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
@@ -34,6 +36,12 @@ const MAX_BODY_BYTES: usize = 512 * 1024;
 /// How long a request may take, with its body, a token request and the resource's answer.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
+/// The routes' paths, which logs and metrics call them by.
+const RESOURCES: &str = "/api/resources";
+const RESOURCE: &str = "/api/resources/{id}";
+const LIVE: &str = "/health/live";
+const READY: &str = "/health/ready";
+
 /// What is told of requests: numbers of all, and lines of failures.
 #[derive(Debug, Clone)]
 pub(crate) struct Observers {
@@ -48,11 +56,12 @@ pub(crate) fn routes(
     local: bool,
     ending: CancellationToken,
 ) -> Router {
+    let names: RouteNames = [RESOURCES, RESOURCE, LIVE, READY].into_iter().map(|path| (path, path)).collect();
     let routes = Router::new()
-        .route("/api/resources", get(resources::list).post(resources::create))
-        .route("/api/resources/{id}", get(resources::read).put(resources::replace).delete(resources::delete))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(async move |client| health::ready(client, &ending).await))
+        .route(RESOURCES, get(resources::list).post(resources::create))
+        .route(RESOURCE, get(resources::read).put(resources::replace).delete(resources::delete))
+        .route(LIVE, get(health::live))
+        .route(READY, get(async move |client| health::ready(client, &ending).await))
         .fallback(async || Failure::new(StatusCode::NOT_FOUND, "route_not_found"))
         .method_not_allowed_fallback(async || {
             Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed")
@@ -65,7 +74,7 @@ pub(crate) fn routes(
         .layer(CatchPanicLayer::custom(|_| {
             Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error").into_response()
         }))
-        .layer(from_fn_with_state(observers, recorded))
+        .layer(from_fn_with_state((observers, Arc::new(names)), recorded))
 }
 
 /// Refuses a `Host` that is not this machine's, since nothing else keeps web pages out.
@@ -87,9 +96,14 @@ async fn within_time(request: Request, next: Next) -> Response {
 }
 
 /// One record for each request and its numbers, its id in the answer, and no store for any answer.
-async fn recorded(State(observers): State<Observers>, mut request: Request, next: Next) -> Response {
+async fn recorded(
+    State((observers, names)): State<(Observers, Arc<RouteNames>)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     // The route and not the path: a path may hold anything.
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let route = names.find(request.uri().path());
+    let route = route.as_deref().unwrap_or("unmatched");
     let method = method_label(request.method());
     let is_probe = route.starts_with("/health/");
     let correlation = Correlation::of(request.headers());
@@ -103,7 +117,7 @@ async fn recorded(State(observers): State<Observers>, mut request: Request, next
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(REQUEST_ID, request_id.header_value());
     let elapsed = started.elapsed();
-    observers.metrics.request(method, &route, response.status(), elapsed);
+    observers.metrics.request(method, route, response.status(), elapsed);
     let (status, milliseconds) = (response.status().as_u16(), elapsed.as_secs_f64() * 1000.0);
     span.in_scope(|| {
         if let Some(cause) = response.extensions().get::<Cause>() {

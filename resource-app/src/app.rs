@@ -15,7 +15,7 @@ use crate::authorization::PolicyError;
 use crate::guard::{Records, RouteError};
 use crate::health::Readiness;
 use crate::metrics::Metrics;
-use crate::observation::{Observer, RouteNames};
+use crate::observation::{Observer, route_names};
 use crate::service::ApiService;
 use crate::settings::Settings;
 use crate::state::{AppState, Parts};
@@ -91,7 +91,7 @@ impl ResourceApp {
         let metrics_server = listener.map(|listener| {
             (listener, metrics.routes(Arc::clone(&authenticator), store.clone(), server.counts()))
         });
-        let observer = Observer::new(metrics.clone(), RouteNames::of(&table, openapi::PAGE));
+        let observer = Observer::new(metrics.clone(), route_names(&table, openapi::PAGE));
         let records = Arc::new(Records::new(&settings.authorization, metrics));
         let ending = CancellationToken::new();
         let state = AppState::from(Parts {

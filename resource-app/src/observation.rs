@@ -13,13 +13,14 @@ use std::sync::Arc;
 use axum::extract::Request;
 use axum::response::Response;
 use shared::correlation::REQUEST_ID;
+use shared::route_names::RouteNames;
 
 use crate::error::{Code, Failure};
 use crate::metrics::{Answer, Metrics};
 use failures::Failures;
 pub(crate) use passage::Passage;
 pub(crate) use request_name::RequestName;
-pub(crate) use route_names::RouteNames;
+pub(crate) use route_names::route_names;
 
 /// Names requests and counts them. Clones count together.
 #[derive(Debug, Clone)]

@@ -7,7 +7,8 @@
 //! - What travels: [`json`], [`claims`] (access tokens), [`token_endpoint`], [`aadsts`] (Entra's error codes),
 //!   [`resource`] (the API's wire types), [`problem`] (RFC 9457).
 //! - What every binary stands on: [`correlation`], [`http_client`], [`server`], [`loopback`], [`telemetry`], [`flood`],
-//!   [`process`]; and `metrics` (a feature) what the services do that are watched.
+//!   [`process`]; and `metrics` and `route_names` (a feature) what the services do
+//!   that are watched.
 //!
 //! Dependency rule: this crate depends on none of the others, knows neither axum nor jsonwebtoken,
 //! and every other crate may depend on it.
@@ -26,6 +27,8 @@ pub mod metrics;
 pub mod problem;
 pub mod process;
 pub mod resource;
+#[cfg(feature = "metrics")]
+pub mod route_names;
 pub mod secret;
 pub mod server;
 pub mod settings;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::RequestExt;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::Request;
 use axum::response::Response;
 use jiff::Timestamp;
 use url::{Url, form_urlencoded};
@@ -27,9 +27,8 @@ pub(super) struct Addressed {
 }
 
 impl Addressed {
-    pub(super) async fn by(request: &mut Request, state: &AppState) -> Self {
-        let route = request.extensions().get::<MatchedPath>();
-        let endpoint = route.and_then(|route| Endpoint::of_route(route.as_str()));
+    /// A request for this endpoint, if it is for one.
+    pub(super) async fn by(endpoint: Option<Endpoint>, request: &mut Request, state: &AppState) -> Self {
         // The segment is decoded as the endpoint's own is, so that both see the same tenant.
         let Ok(segment) = request.extract_parts::<TenantSegment>().await;
         let tenant = endpoint.and_then(|endpoint| match endpoint {

@@ -14,6 +14,7 @@ use tower::Service;
 use super::addressed::Addressed;
 use super::{AppState, BaseUrl, set, token_request};
 use crate::context::{CLIENT_REQUEST_ID, Context};
+use crate::endpoint::Endpoint;
 use crate::faults::{self, Envelope, Fault, in_entras_envelope};
 
 /// How many headers an answer has at most, unless a fault adds more.
@@ -35,7 +36,8 @@ impl Identify {
 
     /// Of Entra's headers, `Strict-Transport-Security` is left out: browsers would apply it to every port of localhost.
     async fn answer(mut self, mut request: Request) -> Result<Response, Infallible> {
-        let addressed = Addressed::by(&mut request, &self.state).await;
+        let endpoint = Endpoint::of_path(request.uri().path());
+        let addressed = Addressed::by(endpoint, &mut request, &self.state).await;
         let context = Context::new(request.headers(), addressed.now());
         let instance = self.state.origin.of(request.headers());
         request.extensions_mut().insert(context);

@@ -24,6 +24,7 @@ use super::{AppState, judgement, set};
 use crate::context::Context;
 use crate::credentials::SecretHash;
 use crate::directory::{IdentityName, Tenant};
+use crate::endpoint::Endpoint;
 use crate::errors::Refusal;
 use crate::faults::{self, Envelope};
 use crate::grant::Grant;
@@ -35,6 +36,9 @@ const LIFE: i64 = 86_400;
 
 /// The life that answers tell, in seconds.
 const EXPIRES_IN: i64 = LIFE - 1;
+
+/// Where a workload on a virtual machine asks.
+const IMDS_PATH: &str = "/metadata/identity/oauth2/token";
 
 /// Where a workload of App Service asks.
 const APP_SERVICE_PATH: &str = "/msi/token";
@@ -61,7 +65,7 @@ impl FromRef<MachineState> for AppState {
 /// The routes of both shapes.
 pub(crate) fn router(state: MachineState) -> Router {
     Router::new()
-        .route("/metadata/identity/oauth2/token", any(imds::token))
+        .route(IMDS_PATH, any(imds::token))
         .route(APP_SERVICE_PATH, any(app_service::token))
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(middleware::from_fn_with_state(state.clone(), guard))
@@ -75,7 +79,9 @@ async fn guard(State(state): State<AppState>, mut request: Request, next: Next) 
     if !has_loopback_host(request.headers()) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    let addressed = Addressed::by(&mut request, &state).await;
+    let is_identity = [IMDS_PATH, APP_SERVICE_PATH].contains(&request.uri().path());
+    let endpoint = is_identity.then_some(Endpoint::ManagedIdentity);
+    let addressed = Addressed::by(endpoint, &mut request, &state).await;
     let context = Context::new(request.headers(), addressed.now());
     request.extensions_mut().insert(context);
     let fault = addressed.fault(context.now);

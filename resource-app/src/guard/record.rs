@@ -1,7 +1,8 @@
 //! The one record that each request under `/api` leaves.
 //!
-//! An event of the target `decision`: grants at debug, denials at info, of which a flood is summed up. Of a token that was not verified it holds
-//! nothing at all, not even the key that the token names: whoever forges one would write into the log.
+//! An event of the target `decision`: grants at debug, denials at info, of which a flood is summed up. Of a token that was
+//! not verified it holds nothing at all, not even the key that the token names: whoever forges one would write into the
+//! log.
 
 use std::fmt;
 

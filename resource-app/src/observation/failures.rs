@@ -43,11 +43,12 @@ mod tests {
     use axum::body::Body;
     use axum::extract::Request;
     use axum::routing::get;
+    use shared::route_names::RouteNames;
     use tower::ServiceExt;
 
     use crate::error::ApiError;
     use crate::metrics::Metrics;
-    use crate::observation::{Observer, RouteNames};
+    use crate::observation::Observer;
     use crate::service::ApiService;
     use crate::state::AppState;
     use crate::store::StoreError;

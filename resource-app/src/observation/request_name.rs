@@ -6,8 +6,7 @@ use axum::extract::Request;
 use http::HeaderValue;
 use shared::correlation::RequestId;
 use shared::metrics::method_label;
-
-use super::RouteNames;
+use shared::route_names::RouteNames;
 
 /// What logs and metrics call a request by: nothing that a caller makes up, except for an id that is a plain word.
 #[derive(Debug)]

@@ -1,39 +1,14 @@
 //! What logs and metrics call the routes by.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use shared::route_names::RouteNames;
 
 use crate::guard::RouteTable;
 
-/// The templates of the routes. Looked up before the router is asked, so that what it never sees has a name as well.
-#[derive(Debug, Default)]
-pub(crate) struct RouteNames(matchit::Router<Arc<str>>);
-
-impl RouteNames {
-    /// The names of the routes in this table; what lies below the page goes by its name.
-    pub(crate) fn of(table: &RouteTable, page: &str) -> Self {
-        let below = [format!("{page}/"), format!("{page}/{{*rest}}")];
-        let below = below.iter().map(|path| (path.as_str(), page));
-        table.paths().map(|path| (path, path)).chain(below).collect()
-    }
-
-    /// The template that a path matches.
-    pub(super) fn find(&self, path: &str) -> Option<Arc<str>> {
-        self.0.at(path).ok().map(|found| Arc::clone(found.value))
-    }
-}
-
-/// Paths with their names.
-impl<'p> FromIterator<(&'p str, &'p str)> for RouteNames {
-    fn from_iter<I: IntoIterator<Item = (&'p str, &'p str)>>(paths: I) -> Self {
-        let mut names = matchit::Router::new();
-        // Of several methods a path stands there several times.
-        for (path, name) in paths.into_iter().collect::<BTreeMap<_, _>>() {
-            // axum routes with the same, and takes no two paths that contradict each other.
-            let _ = names.insert(path, name.into());
-        }
-        Self(names)
-    }
+/// The names of the routes in this table: their templates. What lies below the page goes by its name.
+pub(crate) fn route_names(table: &RouteTable, page: &str) -> RouteNames {
+    let below = [format!("{page}/"), format!("{page}/{{*rest}}")];
+    let below = below.iter().map(|path| (path.as_str(), page));
+    table.paths().map(|path| (path, path)).chain(below).collect()
 }
 
 #[cfg(test)]
@@ -44,7 +19,7 @@ mod tests {
 
     #[test]
     fn a_path_is_called_by_the_template_of_its_route() {
-        let names = RouteNames::of(&table(api().unwrap().policies()).unwrap(), PAGE);
+        let names = route_names(&table(api().unwrap().policies()).unwrap(), PAGE);
         for (path, name) in [
             ("/health/live", Some("/health/live")),
             ("/api/resources", Some("/api/resources")),

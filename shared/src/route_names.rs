@@ -1,0 +1,29 @@
+//! What logs and metrics call the routes of a service by.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The names of routes. Looked up by the path alone, so that what no router has seen yet has a name as well.
+#[derive(Debug, Default)]
+pub struct RouteNames(matchit::Router<Arc<str>>);
+
+impl RouteNames {
+    /// The name of the route that a path belongs to.
+    #[must_use]
+    pub fn find(&self, path: &str) -> Option<Arc<str>> {
+        self.0.at(path).ok().map(|found| Arc::clone(found.value))
+    }
+}
+
+/// Templates of paths, as axum writes them, with their names.
+impl<'p> FromIterator<(&'p str, &'p str)> for RouteNames {
+    fn from_iter<I: IntoIterator<Item = (&'p str, &'p str)>>(paths: I) -> Self {
+        let mut names = matchit::Router::new();
+        // Of several methods a path stands there several times.
+        for (path, name) in paths.into_iter().collect::<BTreeMap<_, _>>() {
+            // axum routes with the same, and takes no two paths that contradict each other.
+            let _ = names.insert(path, name.into());
+        }
+        Self(names)
+    }
+}
