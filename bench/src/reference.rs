@@ -21,7 +21,7 @@ use reqwest::Certificate;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
-use crate::system::Reference;
+use crate::system::{CLIENT, Reference, TENANT};
 use handwritten::Verifier;
 use parsed::ParsedKeys;
 use store::Store;
@@ -102,7 +102,9 @@ async fn state(arguments: &Arguments) -> anyhow::Result<AppState> {
 
 fn router(kind: Reference) -> Router<AppState> {
     let routes = match kind {
-        Reference::Open => Router::new().route("/api/resources/{id}", get(store::read)),
+        Reference::Open => {
+            Router::new().route("/api/resources/{id}", get(store::read)).route("/api/caller", get(caller))
+        }
         Reference::Handwritten => handwritten::routes(),
         Reference::AxumJwtAuth => library::routes(),
         Reference::ParsedKey => parsed::routes(),
@@ -117,6 +119,21 @@ struct Health {
 
 async fn live() -> Json<Health> {
     Json(Health { status: "live" })
+}
+
+/// What the other references answer about the caller, without one: the same work but for the token.
+async fn caller() -> Json<EntraClaims> {
+    Json(EntraClaims {
+        azp: CLIENT.to_owned(),
+        azpacr: "1".to_owned(),
+        idtyp: Some("app".to_owned()),
+        oid: CLIENT.to_owned(),
+        roles: vec!["Resource.Read".to_owned(), "Resource.Write".to_owned()],
+        scp: None,
+        sub: CLIENT.to_owned(),
+        tid: TENANT.to_owned(),
+        ver: "2.0".to_owned(),
+    })
 }
 
 impl EntraClaims {
