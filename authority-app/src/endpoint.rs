@@ -31,7 +31,10 @@ impl Endpoint {
             "/{tenant}/v2.0/.well-known/openid-configuration" => Some(Self::DiscoveryV2),
             "/{tenant}/discovery/keys" | "/{tenant}/discovery/v2.0/keys" => Some(Self::Keys),
             "/common/discovery/instance" => Some(Self::Instance),
-            "/metadata/identity/oauth2/token" | "/msi/token" => Some(Self::ManagedIdentity),
+            "/metadata/identity/oauth2/token"
+            | "/metadata/identity/oauth2/token/"
+            | "/msi/token"
+            | "/msi/token/" => Some(Self::ManagedIdentity),
             _ => None,
         }
     }

@@ -58,11 +58,13 @@ impl FromRef<MachineState> for AppState {
     }
 }
 
-/// The routes of both shapes.
+/// The routes of both shapes. MSAL Node ends every URL that it takes from the environment with a slash.
 pub(crate) fn router(state: MachineState) -> Router {
     Router::new()
         .route("/metadata/identity/oauth2/token", any(imds::token))
+        .route("/metadata/identity/oauth2/token/", any(imds::token))
         .route(APP_SERVICE_PATH, any(app_service::token))
+        .route("/msi/token/", any(app_service::token))
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(middleware::from_fn_with_state(state.clone(), guard))
         .with_state(state)
@@ -79,7 +81,7 @@ async fn guard(State(state): State<AppState>, mut request: Request, next: Next) 
     let context = Context::new(request.headers(), addressed.now());
     request.extensions_mut().insert(context);
     let fault = addressed.fault(context.now);
-    let is_app_service = request.uri().path() == APP_SERVICE_PATH;
+    let is_app_service = request.uri().path().trim_end_matches('/') == APP_SERVICE_PATH;
     let envelope: Envelope = if is_app_service { app_service::failure } else { imds::failure };
     let record = addressed.recording(context, fault.as_ref());
     let mut response = faults::answer(fault.as_ref(), (envelope, &context), next.run(request)).await;
