@@ -19,6 +19,8 @@
 //! | `POST /tenants/{tenant}/secrets/remove` | `client_id`, `key_id` | 204 |
 //! | `POST /tenants/{tenant}/certificates` | `client_id`, `certificate` | 204 |
 //! | `POST /tenants/{tenant}/certificates/remove` | `client_id`, `certificate` | 204 |
+//! | `POST /tenants/{tenant}/federated` | `client_id`, `issuer`, `subject`, `audience` | 204 |
+//! | `POST /tenants/{tenant}/federated/remove` | `client_id`, `issuer`, `subject` | 204 |
 //! | `POST /tenants/{tenant}/requests` | as `grants` | 204; the client asks for the role, which gives it nothing |
 //! | `POST /tenants/{tenant}/grants` | `client_id`, `resource` (a client id), `role` | 204 |
 //! | `POST /tenants/{tenant}/grants/revoke` | as `grants` | 204; tokens that were issued keep the role |
@@ -82,7 +84,7 @@ use body::Body;
 use one_at_a_time::OneAtATime;
 
 /// What `GET /` answers.
-const ROUTES: [&str; 29] = [
+const ROUTES: [&str; 31] = [
     "GET /health",
     "POST /tokens",
     "POST /tenants",
@@ -93,6 +95,8 @@ const ROUTES: [&str; 29] = [
     "POST /tenants/{tenant}/secrets/remove",
     "POST /tenants/{tenant}/certificates",
     "POST /tenants/{tenant}/certificates/remove",
+    "POST /tenants/{tenant}/federated",
+    "POST /tenants/{tenant}/federated/remove",
     "POST /tenants/{tenant}/requests",
     "POST /tenants/{tenant}/grants",
     "POST /tenants/{tenant}/grants/revoke",
@@ -128,6 +132,8 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/tenants/{tenant}/secrets/remove", post(credentials::remove_secret))
         .route("/tenants/{tenant}/certificates", post(credentials::add_certificate))
         .route("/tenants/{tenant}/certificates/remove", post(credentials::remove_certificate))
+        .route("/tenants/{tenant}/federated", post(credentials::add_federated))
+        .route("/tenants/{tenant}/federated/remove", post(credentials::remove_federated))
         .route("/tenants/{tenant}/requests", post(registrations::request))
         .route("/tenants/{tenant}/grants", post(registrations::grant))
         .route("/tenants/{tenant}/grants/revoke", post(registrations::revoke))

@@ -38,6 +38,13 @@ pub(crate) enum Credential {
     Federated(FederatedCredential),
 }
 
+impl Credential {
+    /// Whether it is the federated one of this issuer and subject, case included.
+    pub(crate) fn is_federated(&self, issuer: &str, subject: &str) -> bool {
+        matches!(self, Self::Federated(known) if known.issuer == issuer && known.subject == subject)
+    }
+}
+
 /// What a request presented. No `Debug`: an assertion opens as much as a secret does.
 pub(crate) enum Presented<'r> {
     /// Nothing.

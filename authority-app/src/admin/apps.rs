@@ -11,10 +11,10 @@ use shared::ids::{AppIdUri, AppRole, ObjectId};
 use uuid::Uuid;
 
 use super::body::Body;
-use super::credentials::{WantedSecret, certificate};
+use super::credentials::{WantedSecret, certificate, federated};
 use super::registrations::created;
 use crate::RegistrationError;
-use crate::credentials::{Credential, FederatedCredential};
+use crate::credentials::Credential;
 use crate::directory::Application;
 use crate::endpoints::AppState;
 use crate::tenant::NewSecret;
@@ -116,9 +116,7 @@ impl NewClient {
             app.add_credential(Credential::Certificate(certificate(text)?))?;
         }
         for NewFederated { issuer, subject, audience } in &self.federated {
-            let credential = FederatedCredential::new(issuer, subject, audience);
-            let credential = credential.map_err(RegistrationError::InvalidFederated)?;
-            app.add_credential(Credential::Federated(credential))?;
+            app.add_credential(Credential::Federated(federated(issuer, subject, audience)?))?;
         }
         app.is_public = self.public;
         let (id, object_id) = (app.client_id, ObjectId::from(Uuid::new_v4()));

@@ -42,7 +42,7 @@ pub enum RegistrationError {
     /// The federated credential is none that Graph would take; the text says why.
     #[error("the federated credential: {0}")]
     InvalidFederated(&'static str),
-    /// The app has no such secret or certificate.
+    /// The app has no such secret, certificate or federated credential.
     #[error("the app has no such credential")]
     UnknownCredential,
     /// The time is none that a token lifetime policy can say.
@@ -225,10 +225,17 @@ impl Application {
         Ok(())
     }
 
-    /// Adds a credential to those that it has.
+    /// Adds a credential to those that it has. Of an issuer and a subject together there is one alone, as at Graph.
     pub(crate) fn add_credential(&mut self, credential: Credential) -> Result<(), RegistrationError> {
         if self.credentials.len() >= MOST {
             return Err(RegistrationError::TooMany(MOST));
+        }
+        if let Credential::Federated(new) = &credential
+            && self.credentials.iter().any(|known| known.is_federated(&new.issuer, &new.subject))
+        {
+            return Err(RegistrationError::InvalidFederated(
+                "the app has one of the same issuer and subject",
+            ));
         }
         self.credentials.push(credential);
         Ok(())

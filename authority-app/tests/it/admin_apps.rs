@@ -31,8 +31,39 @@ async fn ask(world: &World, tenant: &str, fields: &[(&str, &str)]) -> Answer {
 /// What the token endpoint answers to a secret: the AADSTS code, or 0 for a token.
 async fn code(world: &World, tenant: &str, client: &Value, secret: &Value) -> i64 {
     let (id, secret) = (text(&client["client_id"]), text(secret));
-    let answer = ask(world, tenant, &form(&id, &secret, &format!("{id}/.default"))).await;
+    aadsts(&ask(world, tenant, &form(&id, &secret, &format!("{id}/.default"))).await)
+}
+
+/// What it answers to an assertion, in the same way.
+async fn code_of_assertion(world: &World, tenant: &str, id: &str, assertion: &str) -> i64 {
+    let scope = format!("{id}/.default");
+    let fields = [
+        ("grant_type", "client_credentials"),
+        ("client_id", id),
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+        ("client_assertion", assertion),
+        ("scope", &scope),
+    ];
+    aadsts(&ask(world, tenant, &fields).await)
+}
+
+/// The AADSTS code of an answer, or 0 of a token.
+fn aadsts(answer: &Answer) -> i64 {
     if answer.status.is_success() { 0 } else { answer.json().get("error_codes")[0].as_i64().unwrap() }
+}
+
+/// An assertion that a client signs with the certificate of the first signer.
+fn certificates_assertion(world: &World, tenant: &str, id: &str) -> String {
+    let now = jiff::Timestamp::now().as_second();
+    let aud = format!("{}/{}/oauth2/v2.0/token", world.base, tenant.strip_prefix("tenants/").unwrap());
+    let claims = json!({ "aud": aud, "iss": id, "sub": id, "jti": "1", "nbf": now, "exp": now + 600 });
+    let thumbprint = BASE64_URL_SAFE_NO_PAD.encode(signer(0).sha256());
+    signer(0).sign(&json!({ "alg": "PS256", "x5t#S256": thumbprint }), &claims)
+}
+
+/// A token with which an issuer says who a client is.
+fn issuers_token(issuer: &Issuer) -> String {
+    signer(0).sign(&json!({ "alg": "RS256", "kid": "first" }), &issuer.claims())
 }
 
 #[tokio::test]
@@ -116,24 +147,8 @@ async fn another_process_registers_clients_with_every_kind_of_credential() {
     assert_eq!(code(&world, &tenant, &client, secret(2)).await, 0);
 
     let id = text(&client["client_id"]);
-    let now = jiff::Timestamp::now().as_second();
-    let aud = format!("{}/{}/oauth2/v2.0/token", world.base, tenant.strip_prefix("tenants/").unwrap());
-    let own = json!({ "aud": aud, "iss": id, "sub": id, "jti": "1", "nbf": now, "exp": now + 600 });
-    let header = json!({ "alg": "PS256", "x5t#S256": BASE64_URL_SAFE_NO_PAD.encode(signer(0).sha256()) });
-    let scope = format!("{id}/.default");
-    for assertion in [
-        signer(0).sign(&header, &own),
-        signer(0).sign(&json!({ "alg": "RS256", "kid": "first" }), &issuer.claims()),
-    ] {
-        let fields = [
-            ("grant_type", "client_credentials"),
-            ("client_id", id.as_str()),
-            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
-            ("client_assertion", &assertion),
-            ("scope", &scope),
-        ];
-        let answer = ask(&world, &tenant, &fields).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
+    for assertion in [certificates_assertion(&world, &tenant, &id), issuers_token(&issuer)] {
+        assert_eq!(code_of_assertion(&world, &tenant, &id, &assertion).await, 0);
     }
     let ahead = json!({ "tenant": tenant.strip_prefix("tenants/"), "advance_seconds": 61 });
     assert_eq!(post(&world, "clock", ahead).await.status, 200);
@@ -151,8 +166,8 @@ async fn another_process_registers_clients_with_every_kind_of_credential() {
 }
 
 #[tokio::test]
-async fn another_process_rotates_secrets_and_certificates() {
-    let world = World::new().await;
+async fn another_process_rotates_credentials_of_every_kind() {
+    let (world, issuer) = (World::new().await, Issuer::start().await);
     let tenant = tenant(&world).await;
     let client = create(&world, &format!("{tenant}/clients"), json!({ "name": "caller" })).await;
     let id = &client["client_id"];
@@ -165,10 +180,30 @@ async fn another_process_rotates_secrets_and_certificates() {
     assert_eq!(code(&world, &tenant, &client, &new["client_secret"]).await, 0);
 
     let certificate = json!({ "client_id": id, "certificate": BASE64_STANDARD.encode(signer(0).der()) });
-    for (route, status) in [("certificates", 204), ("certificates/remove", 204), ("certificates/remove", 400)]
-    {
-        let answer = post(&world, &format!("{tenant}/{route}"), certificate.clone()).await;
-        assert_eq!(answer.status, status, "{route}: {answer:?}");
+    let certificates = [
+        ("certificates", &certificate, 204, 0),
+        ("certificates/remove", &certificate, 204, 700_027),
+        ("certificates/remove", &certificate, 400, 700_027),
+    ];
+    let new = json!({ "client_id": id, "issuer": issuer.url, "subject": SUBJECT, "audience": AUDIENCE });
+    let old = json!({ "client_id": id, "issuer": issuer.url, "subject": SUBJECT });
+    let other = json!({ "client_id": id, "issuer": issuer.url, "subject": "other" });
+    let federated = [
+        ("federated", &new, 204, 0),
+        ("federated", &new, 400, 0),
+        ("federated/remove", &other, 400, 0),
+        ("federated/remove", &old, 204, 70_021),
+        ("federated/remove", &old, 400, 70_021),
+    ];
+    let id = text(id);
+    let of_certificate = certificates_assertion(&world, &tenant, &id);
+    let of_issuer = issuers_token(&issuer);
+    for (steps, assertion) in [(&certificates[..], &of_certificate), (&federated[..], &of_issuer)] {
+        for (route, body, status, code) in steps {
+            let answer = post(&world, &format!("{tenant}/{route}"), (*body).clone()).await;
+            assert_eq!(answer.status, *status, "{route}: {answer:?}");
+            assert_eq!(code_of_assertion(&world, &tenant, &id, assertion).await, *code, "{route}");
+        }
     }
 }
 
