@@ -8,6 +8,7 @@ mod issuers;
 mod place;
 mod rsa;
 mod secret;
+mod seen;
 mod strict;
 
 use shared::claims::ClientAuthentication;
@@ -20,7 +21,7 @@ pub(crate) use federated::FederatedCredential;
 pub(crate) use place::Place;
 pub use secret::hash_secret;
 pub(crate) use secret::{Secret, SecretHash};
-pub(crate) use strict::SeenAssertions;
+pub(crate) use seen::SeenAssertions;
 
 use crate::errors::{AssertionRefusal, Refusal};
 use assertion::Assertion;

@@ -401,6 +401,37 @@ async fn strict_mode_takes_what_the_standard_says_and_nothing_else() {
     assert!(refusal(&ask(&world, &padded).await).2.contains("not padded"));
 }
 
+#[tokio::test]
+async fn in_strict_mode_an_assertion_is_used_once_whatever_is_started_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = format!("\"keyCredentials\": {}", json!([signer(0).credential()]));
+    let edits = [("applications/DemoClientApp.json", "\"keyCredentials\": []", keys.as_str())];
+    let start = async || {
+        let pinned = shared::azure_ad::Instance::parse("https://entra.test").unwrap();
+        let builder = Authority::builder().strict(true).public_url(Some(pinned)).data_folder(folder.path());
+        let authority = builder.directory(directory(&edits).unwrap()).spawn().await.unwrap();
+        let base = format!("https://localhost:{}", authority.address().port());
+        World { http: crate::world::client(&authority), base, authority }
+    };
+    let assertion = |world: &World| {
+        let aud = json!({ "aud": format!("https://entra.test/{TENANT}/oauth2/v2.0/token") });
+        signer(0).sign(&header(signer(0)), &with(&claims(world), &aud))
+    };
+    let first = start().await;
+    let used = assertion(&first);
+    assert_eq!(ask(&first, &used).await.status, 200);
+    first.authority.shutdown().await;
+    let second = start().await;
+    let refused = refusal(&ask(&second, &used).await).2;
+    assert!(refused.ends_with("this `jti` was seen before]"), "{refused}");
+    assert_eq!(ask(&second, &assertion(&second)).await.status, 200);
+    // Of the assertion, nothing is on disk that opens anything.
+    for entry in std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
+        let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
+        assert!(used.split('.').all(|part| !text.contains(part)), "{entry:?}");
+    }
+}
+
 #[test]
 fn an_unusable_certificate_is_named() {
     for (key, problem) in [("!!!", "not base64"), ("AAAA", "not the DER of an X.509 certificate")] {
