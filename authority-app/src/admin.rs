@@ -14,6 +14,7 @@
 //! | `POST /tenants` | `{}` | 201 the new tenant's `id`, `instance`, `issuer`, `token_endpoint`; of more than a thousand, the one used the longest ago is forgotten |
 //! | `DELETE /tenants/{tenant}` | | 204; 404 for one that no test made |
 //! | `POST /tenants/{tenant}/applications` | `name`, `roles`?, `identifier_uris`?, `token_version`?, `token_lifetime_seconds`?, `idtyp`?, `use_guid`?, `assignment_required`? | 201 `client_id`, `app_id_uri` |
+//! | `POST /tenants/{tenant}/applications/change` | `client_id`, and any of the others but `name` | 204; roles and URIs come to those that are there |
 //! | `POST /tenants/{tenant}/clients` | `name`, `secrets`?, `certificates`?, `federated`?, `public`?; see below | 201 `client_id`, `client_secret`, `key_id`, `object_id`, `secrets` |
 //! | `POST /tenants/{tenant}/secrets` | `client_id`, and a secret as below | 201 `key_id`, `client_secret` |
 //! | `POST /tenants/{tenant}/secrets/remove` | `client_id`, `key_id` | 204 |
@@ -44,7 +45,7 @@
 //! A client has a secret that lasts for two years, `client_secret`, and those of `secrets`, whose values are in the
 //! answer in the same order: each an object with `start`? and `end`? (RFC 3339), or `known_after_seconds`?, before which
 //! it is a wrong one. A certificate is its DER in base64. `federated` lists objects with `issuer`, `subject`, `audience`.
-//! An app is made with all that is asked for, or not at all.
+//! An app is made, or changed, with all that is asked for, or not at all.
 //!
 //! `least` and `most` are what a test expects: another number of entries is answered with 409, which has `expected` as
 //! well. With `most_within_seconds`, the number is the most that came within any time of that length.
@@ -84,12 +85,13 @@ use body::Body;
 use one_at_a_time::OneAtATime;
 
 /// What `GET /` answers.
-const ROUTES: [&str; 31] = [
+const ROUTES: [&str; 32] = [
     "GET /health",
     "POST /tokens",
     "POST /tenants",
     "DELETE /tenants/{tenant}",
     "POST /tenants/{tenant}/applications",
+    "POST /tenants/{tenant}/applications/change",
     "POST /tenants/{tenant}/clients",
     "POST /tenants/{tenant}/secrets",
     "POST /tenants/{tenant}/secrets/remove",
@@ -127,6 +129,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/tenants", post(registrations::tenant))
         .route("/tenants/{tenant}", delete(registrations::remove))
         .route("/tenants/{tenant}/applications", post(apps::application))
+        .route("/tenants/{tenant}/applications/change", post(apps::change_application))
         .route("/tenants/{tenant}/clients", post(apps::client))
         .route("/tenants/{tenant}/secrets", post(credentials::add_secret))
         .route("/tenants/{tenant}/secrets/remove", post(credentials::remove_secret))

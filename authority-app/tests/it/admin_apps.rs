@@ -102,6 +102,46 @@ async fn another_process_registers_an_api_with_all_that_its_tokens_depend_on() {
 }
 
 #[tokio::test]
+async fn another_process_changes_an_api_whose_next_tokens_show_it() {
+    let world = World::new().await;
+    let tenant = tenant(&world).await;
+    let api = create(&world, &format!("{tenant}/applications"), json!({ "name": "orders" })).await;
+    let client = create(&world, &format!("{tenant}/clients"), json!({ "name": "caller" })).await;
+    let (id, secret) = (text(&client["client_id"]), text(&client["client_secret"]));
+    let token = async |uri: &str| ask(&world, &tenant, &form(&id, &secret, &format!("{uri}/.default"))).await;
+    let change = async |mut changes: Value| {
+        changes["client_id"] = api["client_id"].clone();
+        post(&world, &format!("{tenant}/applications/change"), changes).await
+    };
+    let uri = text(&api["app_id_uri"]);
+    let before = part(token(&uri).await.json().text("access_token"), 1);
+    assert_eq!((before.text("ver"), before.names().contains(&"roles")), ("2.0", false));
+
+    let changes = json!({
+        "roles": ["Orders.Read"], "identifier_uris": ["api://orders"], "token_version": "1.0", "idtyp": true,
+        "token_lifetime_seconds": 10_000,
+    });
+    assert_eq!(change(changes).await.status, 204);
+    let role =
+        json!({ "client_id": client["client_id"], "resource": api["client_id"], "role": "Orders.Read" });
+    assert_eq!(post(&world, &format!("{tenant}/grants"), role.clone()).await.status, 204);
+    let answer = token("api://orders").await.json();
+    let after = part(answer.text("access_token"), 1);
+    assert_eq!((after.text("ver"), after.text("aud"), after.text("idtyp")), ("1.0", "api://orders", "app"));
+    assert_eq!((after.get("roles"), answer.number("expires_in")), (&json!(["Orders.Read"]), 9999));
+
+    // What is not named stays, and what cannot be done as a whole is not done in part.
+    assert_eq!(change(json!({ "assignment_required": true, "idtyp": false })).await.status, 204);
+    let refused = change(json!({ "token_version": "2.0", "identifier_uris": ["no uri"] })).await;
+    assert_eq!(refused.status, 400);
+    let after = part(token("api://orders").await.json().text("access_token"), 1);
+    assert_eq!((after.text("ver"), after.names().contains(&"idtyp")), ("1.0", false));
+    assert_eq!(post(&world, &format!("{tenant}/grants/revoke"), role).await.status, 204);
+    assert_eq!(aadsts(&token("api://orders").await), 501_051);
+    assert_eq!(change(json!({ "name": "other" })).await.status, 400);
+}
+
+#[tokio::test]
 async fn an_app_is_registered_whole_or_not_at_all() {
     let world = World::new().await;
     let tenant = tenant(&world).await;
