@@ -18,7 +18,9 @@ export const path = (name) => join(CONFIG.folder, name);
 
 export const read = (name) => readFileSync(path(name), "utf8");
 
-export async function verified(name, token, strength, { client = CONFIG.client, roles = ["Resource.Read", "Resource.Write"] } = {}) {
+const BOTH_ROLES = ["Resource.Read", "Resource.Write"];
+
+export async function verified(name, token, strength, { client = CONFIG.client, roles = BOTH_ROLES } = {}) {
   const expected = { ...REQUIRED, audience: CONFIG.resource_id, issuer: `${AUTHORITY}/v2.0` };
   const { payload } = await jwtVerify(token, KEYS, expected);
   assert.deepEqual([payload.azp, payload.azpacr, payload.roles], [client, strength, roles], name);
