@@ -45,6 +45,7 @@
 //! A client has a secret that lasts for two years, `client_secret`, and those of `secrets`, whose values are in the
 //! answer in the same order: each an object with `start`? and `end`? (RFC 3339), or `known_after_seconds`?, before which
 //! it is a wrong one. A certificate is its DER in base64. `federated` lists objects with `issuer`, `subject`, `audience`.
+//! `token_lifetime_seconds` is a number, or a list of the least and the most, between which each token has its own.
 //! An app is made, or changed, with all that is asked for, or not at all.
 //!
 //! `least` and `most` are what a test expects: another number of entries is answered with 409, which has `expected` as

@@ -1,5 +1,6 @@
 //! The apps of a tenant: APIs and clients, each made or changed with all that is asked for, or not at all.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
@@ -20,6 +21,22 @@ use crate::endpoints::AppState;
 use crate::tenant::NewSecret;
 use crate::tenants::LiveTenant;
 
+/// A number of seconds, or a list of the least and the most.
+#[derive(Deserialize, Clone, Copy)]
+#[serde(untagged)]
+enum Lifetime {
+    Fixed(u64),
+    Between([u64; 2]),
+}
+
+impl Lifetime {
+    fn range(self) -> RangeInclusive<Duration> {
+        let (Self::Fixed(least) | Self::Between([least, _])) = self;
+        let (Self::Fixed(most) | Self::Between([_, most])) = self;
+        Duration::from_secs(least)..=Duration::from_secs(most)
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewApplication {
@@ -29,7 +46,7 @@ pub(super) struct NewApplication {
     #[serde(default)]
     identifier_uris: Vec<String>,
     token_version: Option<Version>,
-    token_lifetime_seconds: Option<u64>,
+    token_lifetime_seconds: Option<Lifetime>,
     #[serde(default)]
     idtyp: bool,
     #[serde(default)]
@@ -48,7 +65,7 @@ pub(super) struct ChangedApplication {
     #[serde(default)]
     identifier_uris: Vec<String>,
     token_version: Option<Version>,
-    token_lifetime_seconds: Option<u64>,
+    token_lifetime_seconds: Option<Lifetime>,
     idtyp: Option<bool>,
     use_guid: Option<bool>,
     assignment_required: Option<bool>,
@@ -138,7 +155,7 @@ impl ChangedApplication {
         }
         app.token_version = self.token_version.unwrap_or(app.token_version);
         if let Some(seconds) = self.token_lifetime_seconds {
-            app.set_token_lifetime(Duration::from_secs(seconds))?;
+            app.set_token_lifetime(seconds.range())?;
         }
         let claims = &mut app.optional_claims;
         claims.idtyp = self.idtyp.unwrap_or(claims.idtyp);

@@ -94,7 +94,12 @@ async fn another_process_registers_an_api_with_all_that_its_tokens_depend_on() {
     ];
     let v1 = world.post(&v1(tenant.strip_prefix("tenants/").unwrap()), &fields).await.json();
     assert_eq!((v1.text("expires_in"), v1.text("refresh_in")), ("9999", "4999"));
-    for seconds in [599, 86_401] {
+    let between = json!({ "name": "x", "token_lifetime_seconds": [3600, 5400] });
+    let between = create(&world, &format!("{tenant}/applications"), between).await;
+    let scope = format!("{}/.default", text(&between["app_id_uri"]));
+    let lives = ask(&world, &tenant, &form(&id, &secret, &scope)).await.json().number("expires_in");
+    assert!((3599..5400).contains(&lives), "{lives}");
+    for seconds in [json!(599), json!(86_401), json!([5400, 3600]), json!([599, 3600])] {
         let wrong = json!({ "name": "x", "token_lifetime_seconds": seconds });
         let refused = post(&world, &format!("{tenant}/applications"), wrong).await;
         assert!(refused.json().text("detail").contains("10 minutes"), "{refused:?}");

@@ -115,6 +115,35 @@ async fn tokens_last_as_long_as_their_api_says_and_long_ones_are_renewed_in_time
 }
 
 #[tokio::test]
+async fn tokens_last_for_random_times_of_a_range_where_their_api_says_one() {
+    let world = World::new().await;
+    let (tenant, api, client) = fresh(&world).await;
+    let (id, scope) = (client.client_id().to_string(), format!("{}/.default", api.app_id_uri()));
+    let form = form(&id, client.secret().expose(), &scope);
+    let minutes = |from, to| Duration::from_mins(from)..=Duration::from_mins(to);
+    let api = api.token_lifetime_between(minutes(60, 90)).unwrap();
+    let mut lives = Vec::new();
+    for _ in 0..60 {
+        let answer = world.post(&v2(&tenant.id().to_string()), &form).await.json();
+        let claims = part(answer.text("access_token"), 1);
+        let life = claims.number("exp") - claims.number("iat") - 300;
+        assert_eq!(answer.number("expires_in"), life - 1);
+        assert!((3600..=5400).contains(&life) && !answer.names().contains(&"refresh_in"), "{life}");
+        lives.push(life);
+    }
+    // Of 60 evenly distributed times, the mean is within 460 s of the middle but once in ten thousand million times.
+    let mean = lives.iter().sum::<i64>() / 60;
+    assert!((4040..=4960).contains(&mean), "{mean}: {lives:?}");
+    let api = api.token_lifetime_between(minutes(121, 180)).unwrap();
+    let long = world.post(&v2(&tenant.id().to_string()), &form).await.json();
+    assert_eq!(long.number("refresh_in"), long.number("expires_in") / 2);
+    for wrong in [minutes(90, 60), minutes(9, 60), minutes(60, 24 * 60 + 1)] {
+        let refused = api.clone().token_lifetime_between(wrong).unwrap_err();
+        assert_eq!(refused, RegistrationError::InvalidLifetime);
+    }
+}
+
+#[tokio::test]
 async fn a_client_proves_itself_with_a_certificate_that_a_test_registered() {
     let world = World::new().await;
     let (tenant, api, client) = fresh(&world).await;

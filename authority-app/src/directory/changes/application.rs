@@ -1,5 +1,6 @@
 //! What changes about one app: its roles, its credentials, the life of its tokens.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use shared::azure_ad::Version;
@@ -76,13 +77,20 @@ impl Application {
         if self.credentials.len() < before { Ok(()) } else { Err(RegistrationError::UnknownCredential) }
     }
 
-    /// Has its access tokens last for this time.
+    /// Has its access tokens last for a time of this range.
     ///
     /// <https://learn.microsoft.com/entra/identity-platform/configurable-token-lifetimes>
-    pub(crate) fn set_token_lifetime(&mut self, time: Duration) -> Result<(), RegistrationError> {
+    pub(crate) fn set_token_lifetime(
+        &mut self,
+        range: RangeInclusive<Duration>,
+    ) -> Result<(), RegistrationError> {
         let bounds = Duration::from_mins(10)..=Duration::from_hours(24);
-        self.token_lifetime = Some(time).filter(|time| bounds.contains(time));
-        self.token_lifetime.map(|_| ()).ok_or(RegistrationError::InvalidLifetime)
+        let is_within = bounds.contains(range.start()) && bounds.contains(range.end());
+        if range.is_empty() || !is_within {
+            return Err(RegistrationError::InvalidLifetime);
+        }
+        self.token_lifetime = Some(range);
+        Ok(())
     }
 
     /// A role for applications.

@@ -36,7 +36,7 @@ pub enum RegistrationError {
     #[error("the app has no such credential")]
     UnknownCredential,
     /// The time is none that a token lifetime policy can say.
-    #[error("a token lasts for 10 minutes to 24 hours")]
+    #[error("a token lasts for 10 minutes to 24 hours, and at most for no shorter a time than at least")]
     InvalidLifetime,
     /// The tenant has as many apps, or the app as many roles or credentials, as it can have.
     #[error("there are {0} already; that is the limit")]
