@@ -14,11 +14,14 @@
 //! | `POST /tenants` | `{}` | 201 the new tenant's `id`, `instance`, `issuer`, `token_endpoint`; of more than a thousand, the one used the longest ago is forgotten |
 //! | `DELETE /tenants/{tenant}` | | 204; 404 for one that no test made |
 //! | `POST /tenants/{tenant}/applications` | `name`, `roles`?, `identifier_uris`?, `token_version`?, `token_lifetime_seconds`?, `idtyp`?, `use_guid`?, `assignment_required`? | 201 `client_id`, `app_id_uri` |
+//! | `POST /tenants/{tenant}/applications/change` | `client_id`, and any of the others but `name` | 204; roles and URIs come to those that are there |
 //! | `POST /tenants/{tenant}/clients` | `name`, `secrets`?, `certificates`?, `federated`?, `public`?; see below | 201 `client_id`, `client_secret`, `key_id`, `object_id`, `secrets` |
 //! | `POST /tenants/{tenant}/secrets` | `client_id`, and a secret as below | 201 `key_id`, `client_secret` |
 //! | `POST /tenants/{tenant}/secrets/remove` | `client_id`, `key_id` | 204 |
 //! | `POST /tenants/{tenant}/certificates` | `client_id`, `certificate` | 204 |
 //! | `POST /tenants/{tenant}/certificates/remove` | `client_id`, `certificate` | 204 |
+//! | `POST /tenants/{tenant}/federated` | `client_id`, `issuer`, `subject`, `audience` | 204 |
+//! | `POST /tenants/{tenant}/federated/remove` | `client_id`, `issuer`, `subject` | 204 |
 //! | `POST /tenants/{tenant}/requests` | as `grants` | 204; the client asks for the role, which gives it nothing |
 //! | `POST /tenants/{tenant}/grants` | `client_id`, `resource` (a client id), `role` | 204 |
 //! | `POST /tenants/{tenant}/grants/revoke` | as `grants` | 204; tokens that were issued keep the role |
@@ -42,7 +45,8 @@
 //! A client has a secret that lasts for two years, `client_secret`, and those of `secrets`, whose values are in the
 //! answer in the same order: each an object with `start`? and `end`? (RFC 3339), or `known_after_seconds`?, before which
 //! it is a wrong one. A certificate is its DER in base64. `federated` lists objects with `issuer`, `subject`, `audience`.
-//! An app is made with all that is asked for, or not at all.
+//! `token_lifetime_seconds` is a number, or a list of the least and the most, between which each token has its own.
+//! An app is made, or changed, with all that is asked for, or not at all.
 //!
 //! `least` and `most` are what a test expects: another number of entries is answered with 409, which has `expected` as
 //! well. With `most_within_seconds`, the number is the most that came within any time of that length.
@@ -82,17 +86,20 @@ use body::Body;
 use one_at_a_time::OneAtATime;
 
 /// What `GET /` answers.
-const ROUTES: [&str; 29] = [
+const ROUTES: [&str; 32] = [
     "GET /health",
     "POST /tokens",
     "POST /tenants",
     "DELETE /tenants/{tenant}",
     "POST /tenants/{tenant}/applications",
+    "POST /tenants/{tenant}/applications/change",
     "POST /tenants/{tenant}/clients",
     "POST /tenants/{tenant}/secrets",
     "POST /tenants/{tenant}/secrets/remove",
     "POST /tenants/{tenant}/certificates",
     "POST /tenants/{tenant}/certificates/remove",
+    "POST /tenants/{tenant}/federated",
+    "POST /tenants/{tenant}/federated/remove",
     "POST /tenants/{tenant}/requests",
     "POST /tenants/{tenant}/grants",
     "POST /tenants/{tenant}/grants/revoke",
@@ -123,11 +130,14 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/tenants", post(registrations::tenant))
         .route("/tenants/{tenant}", delete(registrations::remove))
         .route("/tenants/{tenant}/applications", post(apps::application))
+        .route("/tenants/{tenant}/applications/change", post(apps::change_application))
         .route("/tenants/{tenant}/clients", post(apps::client))
         .route("/tenants/{tenant}/secrets", post(credentials::add_secret))
         .route("/tenants/{tenant}/secrets/remove", post(credentials::remove_secret))
         .route("/tenants/{tenant}/certificates", post(credentials::add_certificate))
         .route("/tenants/{tenant}/certificates/remove", post(credentials::remove_certificate))
+        .route("/tenants/{tenant}/federated", post(credentials::add_federated))
+        .route("/tenants/{tenant}/federated/remove", post(credentials::remove_federated))
         .route("/tenants/{tenant}/requests", post(registrations::request))
         .route("/tenants/{tenant}/grants", post(registrations::grant))
         .route("/tenants/{tenant}/grants/revoke", post(registrations::revoke))

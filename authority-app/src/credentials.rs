@@ -8,6 +8,7 @@ mod issuers;
 mod place;
 mod rsa;
 mod secret;
+mod seen;
 mod strict;
 
 use shared::claims::ClientAuthentication;
@@ -20,7 +21,7 @@ pub(crate) use federated::FederatedCredential;
 pub(crate) use place::Place;
 pub use secret::hash_secret;
 pub(crate) use secret::{Secret, SecretHash};
-pub(crate) use strict::SeenAssertions;
+pub(crate) use seen::SeenAssertions;
 
 use crate::errors::{AssertionRefusal, Refusal};
 use assertion::Assertion;
@@ -36,6 +37,13 @@ pub(crate) enum Credential {
     Certificate(Certificate),
     /// One of the registration's `federatedIdentityCredentials`.
     Federated(FederatedCredential),
+}
+
+impl Credential {
+    /// Whether it is the federated one of this issuer and subject, case included.
+    pub(crate) fn is_federated(&self, issuer: &str, subject: &str) -> bool {
+        matches!(self, Self::Federated(known) if known.issuer == issuer && known.subject == subject)
+    }
 }
 
 /// What a request presented. No `Debug`: an assertion opens as much as a secret does.

@@ -1,4 +1,4 @@
-//! Where keys are kept between starts.
+//! Where keys, and in strict mode the assertions that were used, are kept between starts.
 
 use std::fs;
 use std::io::{self, Write};
@@ -81,6 +81,16 @@ impl DataFolder {
             }
         };
         created().map_err(|error| self.problem(&error))
+    }
+
+    /// Adds a line to the end of the file, which is made if it is missing.
+    pub(crate) fn append(&self, name: &str, line: &str) -> Result<(), KeyProblem> {
+        let mut options = fs::OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let appended = options.open(self.path(name)).and_then(|mut file| file.write_all(line.as_bytes()));
+        appended.map_err(|error| self.problem(&error))
     }
 
     /// Reads the file; the first time, makes it first.

@@ -12,6 +12,7 @@ mod secrets;
 mod tenants;
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,8 +73,8 @@ pub(crate) struct Application {
     pub(crate) identifier_uris: Vec<AppIdUri>,
     pub(crate) app_roles: Vec<AppRoleDefinition>,
     pub(crate) token_version: Version,
-    /// How long its access tokens last, where a policy of the tenant's says so.
-    pub(crate) token_lifetime: Option<Duration>,
+    /// How long its access tokens last at least and at most, where a policy of the tenant's says so.
+    pub(crate) token_lifetime: Option<RangeInclusive<Duration>>,
     pub(crate) optional_claims: OptionalClaims,
     pub(crate) credentials: Vec<Credential>,
     /// Whether it is registered to work without a credential, as an app on a person's device.

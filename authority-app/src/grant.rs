@@ -40,22 +40,28 @@ pub(crate) struct TokenClaims {
     pub(crate) regular: Claims,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     xms_cc: Vec<String>,
+    /// How long the token lasts from now, in seconds.
+    #[serde(skip)]
+    life: u64,
 }
 
-impl Grant<'_> {
-    /// How long the token lasts from now, in seconds.
-    fn life(&self) -> u64 {
-        self.resource.application.token_lifetime.unwrap_or(LIFE).as_secs()
-    }
-
+impl TokenClaims {
     /// The life that token responses tell, in seconds: one less, for the time that passed since.
     pub(crate) fn expires_in(&self) -> u64 {
-        self.life().saturating_sub(1)
+        self.life.saturating_sub(1)
     }
 
     /// When a long-lived token is to be renewed, in seconds: after half of its life.
     pub(crate) fn refresh_in(&self) -> Option<u64> {
-        (self.life() > LONG_LIFE.as_secs()).then(|| self.expires_in() / 2)
+        (self.life > LONG_LIFE.as_secs()).then(|| self.expires_in() / 2)
+    }
+}
+
+impl Grant<'_> {
+    /// How long a token lasts from now, in seconds; each its own time where the registration names a range.
+    fn life(&self) -> u64 {
+        let Some(range) = &self.resource.application.token_lifetime else { return LIFE.as_secs() };
+        fastrand::u64(range.start().as_secs()..=range.end().as_secs())
     }
 
     /// The token's version: the resource decides, whatever endpoint was asked.
@@ -73,14 +79,14 @@ impl Grant<'_> {
         let version = self.version();
         let of = |wanted| (version == wanted).then_some(());
         let issuer = instance.issuer(self.tenant.id, version);
-        let now = context.now.as_second();
+        let (now, life) = (context.now.as_second(), self.life());
         let class = self.authentication.class().to_owned();
         let as_guid = version == Version::V2 || resource.optional_claims.aud_as_guid;
         let regular = Claims {
             aud: if as_guid { resource.client_id.to_string() } else { self.requested.to_owned() },
             iat: now - BACK_DATED,
             nbf: now - BACK_DATED,
-            exp: now.saturating_add(i64::try_from(self.life()).unwrap_or(i64::MAX)),
+            exp: now.saturating_add(i64::try_from(life).unwrap_or(i64::MAX)),
             aio: Some(aio()),
             appid: of(Version::V1).map(|()| client.client_id),
             appidacr: of(Version::V1).map(|()| class.clone()),
@@ -100,7 +106,7 @@ impl Grant<'_> {
             iss: issuer,
         };
         let heard = resource.optional_claims.client_capabilities;
-        TokenClaims { regular, xms_cc: if heard { self.capabilities.clone() } else { Vec::new() } }
+        TokenClaims { regular, xms_cc: if heard { self.capabilities.clone() } else { Vec::new() }, life }
     }
 
     /// The roles that the client asks for in its registration and was not granted, separated by spaces.

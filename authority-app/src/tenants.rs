@@ -67,8 +67,10 @@ pub enum TenantError {
 }
 
 impl Tenants {
-    /// The tenants of a directory. The keys of the first are in the folder itself, those of others in one of their own.
-    pub(crate) fn open(directory: &Directory, folder: &DataFolder) -> Result<Self, KeyProblem> {
+    /// The tenants of a directory. What is kept of the first is in the folder itself, of others in one of their own.
+    ///
+    /// In strict mode the assertions that were used are kept as well.
+    pub(crate) fn open(directory: &Directory, folder: &DataFolder, strict: bool) -> Result<Self, KeyProblem> {
         // Keys for the first tenant that a test makes are in the making while the rest starts.
         let spare_keys = Arc::new(SpareKeys::new(folder.folder("spare")?));
         spare_keys.refill();
@@ -79,7 +81,8 @@ impl Tenants {
             } else {
                 folder.folder(&format!("tenant-{}", entry.id))?
             };
-            let live = Arc::new(LiveTenant::new(entry.clone(), SigningKeys::open(own)?));
+            let seen = if strict { SeenAssertions::kept(own.clone())? } else { SeenAssertions::default() };
+            let live = Arc::new(LiveTenant::new(entry.clone(), SigningKeys::open(own)?, seen));
             first.get_or_insert_with(|| Arc::clone(&live));
             by_id.insert(live.id, live);
         }
@@ -99,7 +102,8 @@ impl Tenants {
     /// Where there are too many, that of a test which was used the longest ago is forgotten, unless a test holds it.
     pub(crate) fn add(&self) -> Result<Arc<LiveTenant>, TenantError> {
         let entry = directory::Tenant::fresh(TenantId::from(Uuid::new_v4()));
-        let live = Arc::new(LiveTenant::new(entry, SigningKeys::of_spare(&self.spare_keys)?));
+        let (keys, seen) = (SigningKeys::of_spare(&self.spare_keys)?, SeenAssertions::of_a_test());
+        let live = Arc::new(LiveTenant::new(entry, keys, seen));
         let mut tenants = self.write();
         if tenants.len() >= MOST {
             let oldest = unused(&tenants).ok_or(TenantError::TooMany)?;
@@ -158,12 +162,8 @@ fn unused(tenants: &HashMap<TenantId, Arc<LiveTenant>>) -> Option<TenantId> {
 }
 
 impl LiveTenant {
-    fn new(entry: directory::Tenant, keys: SigningKeys) -> Self {
-        let (journal, seen) = if entry.has_own_key_set {
-            (Journal::of_a_test(), SeenAssertions::of_a_test())
-        } else {
-            (Journal::default(), SeenAssertions::default())
-        };
+    fn new(entry: directory::Tenant, keys: SigningKeys, seen: SeenAssertions) -> Self {
+        let journal = if entry.has_own_key_set { Journal::of_a_test() } else { Journal::default() };
         Self {
             id: entry.id,
             entry: ArcSwap::from_pointee(entry),
@@ -209,10 +209,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = DataFolder::at(folder.path()).unwrap();
         let directory = Directory::seeded(&Environment::default()).unwrap();
-        let tenants = Tenants::open(&directory, &folder).unwrap();
+        let tenants = Tenants::open(&directory, &folder, false).unwrap();
         let test = |number| {
             let entry = directory::Tenant::fresh(TenantId::from(Uuid::from_u128(number)));
-            let live = Arc::new(LiveTenant::new(entry, SigningKeys::of_spare(&tenants.spare_keys).unwrap()));
+            let keys = SigningKeys::of_spare(&tenants.spare_keys).unwrap();
+            let live = Arc::new(LiveTenant::new(entry, keys, SeenAssertions::of_a_test()));
             tenants.write().insert(live.id, Arc::clone(&live));
             live
         };

@@ -1,31 +1,20 @@
-//! Microsoft's own Python libraries, unmodified, against the stand-in; `PyJWT` verifies what they get.
+//! Microsoft's own libraries, unmodified, against the stand-in, and verifiers of others for the tokens that they get.
 //!
-//! Where there is no Python, the tests say so and pass; with `CI=true` they fail.
+//! Each test installs what it needs, by exact version, into a folder of its own. Where there is no Python or no Node.js,
+//! the tests say so and pass; with `CI=true` they fail.
 
+mod command;
 mod issuer;
+mod node;
 mod python;
+mod stage;
 
-use std::fs;
-use std::path::Path;
-
-use authority_app::{Authority, DEVELOPMENT_IDENTITY_HEADER, Directory};
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
-use serde_json::{Value, json};
-use shared::settings::Environment;
-use tempfile::TempDir;
-use tests::world::{CLIENT, OTHER_RESOURCE, RESOURCE, TENANT};
-
-use issuer::Issuer;
-use python::{Python, thumbprint};
-
-const SECRET: &str = "development-only-demo-client-secret";
-const SUBJECT: &str = "system:serviceaccount:demo:client-app";
-const AUDIENCE: &str = "api://AzureADTokenExchange";
+use node::Node;
+use python::Python;
+use stage::Stage;
 
 #[tokio::test]
-async fn msal_python_gets_tokens_in_every_way_and_pyjwt_verifies_them() {
+async fn msal_python_gets_tokens_in_every_way_and_pyjwt_and_joserfc_verify_them() {
     let cases = [
         "secret",
         "secret, tenant by domain",
@@ -38,11 +27,11 @@ async fn msal_python_gets_tokens_in_every_way_and_pyjwt_verifies_them() {
         "secret, authority by OIDC discovery",
         "secret, a v1.0 token",
     ];
-    passes("with_msal.py", &cases.map(str::to_owned)).await;
+    python_says("with_msal.py", &cases.map(str::to_owned)).await;
 }
 
 #[tokio::test]
-async fn azure_identity_gets_tokens_in_every_way_and_pyjwt_verifies_them() {
+async fn azure_identity_gets_tokens_in_every_way_and_pyjwt_and_joserfc_verify_them() {
     let credentials = [
         "ClientSecretCredential",
         "CertificateCredential",
@@ -53,7 +42,7 @@ async fn azure_identity_gets_tokens_in_every_way_and_pyjwt_verifies_them() {
     let mut cases: Vec<String> = credentials.iter().map(|&case| case.to_owned()).collect();
     cases.push("wrong secret".to_owned());
     cases.extend(credentials.iter().map(|case| format!("asynchronous {case}")));
-    passes("with_azure_identity.py", &cases).await;
+    python_says("with_azure_identity.py", &cases).await;
 }
 
 #[tokio::test]
@@ -67,75 +56,64 @@ async fn azure_identity_gets_tokens_for_managed_identities_on_a_virtual_machine_
         }
     }
     cases.insert(4, "unknown identity".to_owned());
-    passes("with_managed_identity.py", &cases).await;
+    python_says("with_managed_identity.py", &cases).await;
 }
 
-/// Runs a script against a stand-in of its own; it has to say `ok` to each of the cases, in their order.
-async fn passes(script: &'static str, cases: &[String]) {
-    let Some(python) = Python::ready().await else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let issuer = Issuer::start().await;
-    let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
-    let certificate = CertificateParams::default().self_signed(&key).unwrap();
-    let (private_key, public) = (key.serialize_pem(), certificate.pem());
-    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-    write("private-key.pem", &private_key);
-    write("certificate.pem", &public);
-    write("key-and-certificate.pem", &format!("{private_key}{public}"));
-    write("federated-token", &issuer.token(SUBJECT, AUDIENCE));
+#[tokio::test]
+async fn msal_node_gets_tokens_in_every_way_and_jose_verifies_them() {
+    let cases = [
+        "secret",
+        "secret, tenant by domain",
+        "certificate by SHA-1",
+        "certificate by SHA-256",
+        "certificate by SHA-256 with its chain",
+        "assertion",
+        "assertion from a callback",
+        "wrong secret",
+        "secret, a v1.0 token",
+    ];
+    node_says("with_msal.mjs", &cases.map(str::to_owned)).await;
+}
 
-    let directory = directory(certificate.der(), issuer.url());
-    let keys = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sdk-authority-keys");
-    let machine = Some(([127, 0, 0, 1], 0).into());
-    let builder =
-        Authority::builder().directory(directory).data_folder(keys).managed_identity_listen(machine);
-    let authority = builder.spawn().await.unwrap();
-    write("ca.pem", authority.ca_certificate_pem());
-    let config = json!({
-        "authority": authority.instance().to_string(),
-        "tenant": TENANT,
-        "client": CLIENT,
-        "secret": SECRET,
-        "resource": format!("api://{RESOURCE}"),
-        "resource_id": RESOURCE,
-        "v1_resource": format!("api://{OTHER_RESOURCE}"),
-        "machine": authority.managed_identity_url().unwrap(),
-        "identity_header": DEVELOPMENT_IDENTITY_HEADER,
-        "vm": "7e21c9d4-50b8-4a3f-9d16-c84f0e5b7a29",
-        "user_assigned": "2b95f6e0-c7d3-4168-a8b4-06e1d97c35fa",
-        "sha1": thumbprint(certificate.der()),
-        "folder": folder.path(),
-    });
-    write("config.json", &config.to_string());
-    let said = python.run(script, folder.path()).await;
+#[tokio::test]
+async fn azure_identity_for_node_gets_tokens_in_every_way_and_jose_verifies_them() {
+    let cases = [
+        "ClientSecretCredential",
+        "ClientCertificateCredential",
+        "ClientCertificateCredential with its chain",
+        "ClientAssertionCredential",
+        "WorkloadIdentityCredential",
+        "wrong secret",
+    ];
+    node_says("with_azure_identity.mjs", &cases.map(str::to_owned)).await;
+}
+
+#[tokio::test]
+async fn azure_identity_for_node_gets_tokens_for_managed_identities() {
+    let cases = [
+        "virtual machine, system-assigned",
+        "virtual machine, user-assigned",
+        "unknown identity",
+        "App Service, system-assigned",
+        "App Service, user-assigned",
+    ];
+    node_says("with_managed_identity.mjs", &cases.map(str::to_owned)).await;
+}
+
+async fn python_says(script: &str, cases: &[String]) {
+    let Some(python) = Python::ready().await else { return };
+    let stage = Stage::set(tempfile::tempdir().unwrap()).await;
+    says(&python.run(script, stage.folder()).await, cases);
+}
+
+async fn node_says(script: &str, cases: &[String]) {
+    let Some(node) = Node::ready().await else { return };
+    let stage = Stage::set(node.stage()).await;
+    says(&node.run(script, stage.folder()).await, cases);
+}
+
+/// Sees that a script said `ok` to each of the cases, in their order.
+fn says(said: &str, cases: &[String]) {
     let expected: Vec<String> = cases.iter().map(|case| format!("ok {case}")).collect();
     assert_eq!(said.lines().collect::<Vec<_>>(), expected);
-}
-
-/// The built-in directory, in which `DemoClientApp` has a certificate and a federated credential as well.
-fn directory(certificate: &[u8], issuer: &str) -> Directory {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../authority-app/directory");
-    let folder: TempDir = tempfile::tempdir().unwrap();
-    fs::create_dir(folder.path().join("applications")).unwrap();
-    fs::copy(source.join("directory.toml"), folder.path().join("directory.toml")).unwrap();
-    for entry in fs::read_dir(source.join("applications")).unwrap() {
-        let entry = entry.unwrap();
-        let mut manifest: Value = serde_json::from_str(&fs::read_to_string(entry.path()).unwrap()).unwrap();
-        if manifest["appId"] == CLIENT {
-            manifest["keyCredentials"] = json!([{
-                "keyId": "5f1f0a3c-6d2e-4b8f-8a17-52c9e0d3f6a4",
-                "type": "AsymmetricX509Cert",
-                "usage": "Verify",
-                "key": BASE64_STANDARD.encode(certificate),
-                "startDateTime": "2020-01-01T00:00:00Z",
-                "endDateTime": "2099-01-01T00:00:00Z",
-            }]);
-            manifest["federatedIdentityCredentials"] = json!([{
-                "name": "test", "issuer": issuer, "subject": SUBJECT, "audiences": [AUDIENCE],
-            }]);
-        }
-        let copy = folder.path().join("applications").join(entry.file_name());
-        fs::write(copy, manifest.to_string()).unwrap();
-    }
-    Directory::load(folder.path(), &Environment::default()).unwrap()
 }

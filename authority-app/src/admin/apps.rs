@@ -1,5 +1,6 @@
-//! The apps of a tenant: APIs and clients, each made with all that is asked for, or not at all.
+//! The apps of a tenant: APIs and clients, each made or changed with all that is asked for, or not at all.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
@@ -7,18 +8,34 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::azure_ad::Version;
-use shared::ids::{AppIdUri, AppRole, ObjectId};
+use shared::ids::{AppIdUri, AppRole, ClientId, ObjectId};
 use uuid::Uuid;
 
 use super::body::Body;
-use super::credentials::{WantedSecret, certificate};
-use super::registrations::created;
+use super::credentials::{WantedSecret, certificate, federated};
+use super::registrations::{changed, created};
 use crate::RegistrationError;
-use crate::credentials::{Credential, FederatedCredential};
-use crate::directory::Application;
+use crate::credentials::Credential;
+use crate::directory::{self, Application};
 use crate::endpoints::AppState;
 use crate::tenant::NewSecret;
 use crate::tenants::LiveTenant;
+
+/// A number of seconds, or a list of the least and the most.
+#[derive(Deserialize, Clone, Copy)]
+#[serde(untagged)]
+enum Lifetime {
+    Fixed(u64),
+    Between([u64; 2]),
+}
+
+impl Lifetime {
+    fn range(self) -> RangeInclusive<Duration> {
+        let (Self::Fixed(least) | Self::Between([least, _])) = self;
+        let (Self::Fixed(most) | Self::Between([_, most])) = self;
+        Duration::from_secs(least)..=Duration::from_secs(most)
+    }
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,13 +46,29 @@ pub(super) struct NewApplication {
     #[serde(default)]
     identifier_uris: Vec<String>,
     token_version: Option<Version>,
-    token_lifetime_seconds: Option<u64>,
+    token_lifetime_seconds: Option<Lifetime>,
     #[serde(default)]
     idtyp: bool,
     #[serde(default)]
     use_guid: bool,
     #[serde(default)]
     assignment_required: bool,
+}
+
+/// Roles and URIs come to those that the API has; of the rest, what is absent stays as it is.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangedApplication {
+    client_id: ClientId,
+    #[serde(default)]
+    roles: Vec<String>,
+    #[serde(default)]
+    identifier_uris: Vec<String>,
+    token_version: Option<Version>,
+    token_lifetime_seconds: Option<Lifetime>,
+    idtyp: Option<bool>,
+    use_guid: Option<bool>,
+    assignment_required: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +102,14 @@ pub(super) async fn application(
     created(&state, &id, |tenant| new.create(tenant))
 }
 
+pub(super) async fn change_application(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    Body(wanted): Body<ChangedApplication>,
+) -> Response {
+    changed(&state, &id, |tenant| wanted.apply(tenant))
+}
+
 pub(super) async fn client(
     State(state): State<AppState>,
     Path(id): Path<String>,
@@ -78,28 +119,51 @@ pub(super) async fn client(
 }
 
 impl NewApplication {
-    fn create(&self, tenant: &LiveTenant) -> Result<Value, RegistrationError> {
-        let mut app = Application::fresh(&self.name);
+    fn create(self, tenant: &LiveTenant) -> Result<Value, RegistrationError> {
+        let app = Application::fresh(&self.name);
+        let (id, object_id) = (app.client_id, ObjectId::from(Uuid::new_v4()));
+        let wanted = self.wanted(id);
+        tenant.change(|tenant| {
+            tenant.register(app.clone(), object_id)?;
+            wanted.apply(tenant)
+        })?;
+        Ok(json!({ "client_id": id, "app_id_uri": format!("api://{id}") }))
+    }
+
+    /// What is asked for beside the name.
+    fn wanted(self, client_id: ClientId) -> ChangedApplication {
+        ChangedApplication {
+            client_id,
+            roles: self.roles,
+            identifier_uris: self.identifier_uris,
+            token_version: self.token_version,
+            token_lifetime_seconds: self.token_lifetime_seconds,
+            idtyp: Some(self.idtyp),
+            use_guid: Some(self.use_guid),
+            assignment_required: Some(self.assignment_required),
+        }
+    }
+}
+
+impl ChangedApplication {
+    fn apply(&self, tenant: &mut directory::Tenant) -> Result<(), RegistrationError> {
+        let principal = tenant.principal_mut(self.client_id)?;
+        principal.assignment_required = self.assignment_required.unwrap_or(principal.assignment_required);
+        let app = principal.application_mut();
         for role in &self.roles {
             app.add_role(&AppRole::parse(role)?)?;
         }
-        if let Some(version) = self.token_version {
-            app.token_version = version;
-        }
+        app.token_version = self.token_version.unwrap_or(app.token_version);
         if let Some(seconds) = self.token_lifetime_seconds {
-            app.set_token_lifetime(Duration::from_secs(seconds))?;
+            app.set_token_lifetime(seconds.range())?;
         }
-        app.optional_claims.idtyp = self.idtyp;
-        app.optional_claims.aud_as_guid = self.use_guid;
-        let uri = |uri: &String| AppIdUri::parse(uri).map_err(RegistrationError::InvalidUri);
-        let uris: Vec<AppIdUri> = self.identifier_uris.iter().map(uri).collect::<Result<_, _>>()?;
-        let (id, object_id) = (app.client_id, ObjectId::from(Uuid::new_v4()));
-        tenant.change(|tenant| {
-            tenant.register(app.clone(), object_id)?;
-            tenant.principal_mut(id)?.assignment_required = self.assignment_required;
-            uris.iter().try_for_each(|uri| tenant.add_uri(id, uri))
-        })?;
-        Ok(json!({ "client_id": id, "app_id_uri": format!("api://{id}") }))
+        let claims = &mut app.optional_claims;
+        claims.idtyp = self.idtyp.unwrap_or(claims.idtyp);
+        claims.aud_as_guid = self.use_guid.unwrap_or(claims.aud_as_guid);
+        for uri in &self.identifier_uris {
+            tenant.add_uri(self.client_id, &AppIdUri::parse(uri).map_err(RegistrationError::InvalidUri)?)?;
+        }
+        Ok(())
     }
 }
 
@@ -116,9 +180,7 @@ impl NewClient {
             app.add_credential(Credential::Certificate(certificate(text)?))?;
         }
         for NewFederated { issuer, subject, audience } in &self.federated {
-            let credential = FederatedCredential::new(issuer, subject, audience);
-            let credential = credential.map_err(RegistrationError::InvalidFederated)?;
-            app.add_credential(Credential::Federated(credential))?;
+            app.add_credential(Credential::Federated(federated(issuer, subject, audience)?))?;
         }
         app.is_public = self.public;
         let (id, object_id) = (app.client_id, ObjectId::from(Uuid::new_v4()));

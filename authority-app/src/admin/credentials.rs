@@ -1,4 +1,4 @@
-//! The secrets and certificates of a client, for drills of their rotation.
+//! The secrets, certificates and federated credentials of a client, for drills of their rotation.
 
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::body::Body;
 use super::registrations::{changed, created};
 use crate::RegistrationError;
-use crate::credentials::{Certificate, Credential};
+use crate::credentials::{Certificate, Credential, FederatedCredential};
 use crate::endpoints::AppState;
 use crate::tenant::NewSecret;
 
@@ -49,6 +49,23 @@ pub(super) struct OneCertificate {
     certificate: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AddedFederated {
+    client_id: ClientId,
+    issuer: String,
+    subject: String,
+    audience: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OldFederated {
+    client_id: ClientId,
+    issuer: String,
+    subject: String,
+}
+
 impl WantedSecret {
     /// Makes the secret.
     pub(super) fn made(&self, now: Timestamp) -> NewSecret {
@@ -73,6 +90,15 @@ impl NewSecret {
 pub(super) fn certificate(text: &str) -> Result<Certificate, RegistrationError> {
     let der = BASE64_STANDARD.decode(text).map_err(|_| RegistrationError::InvalidCertificate)?;
     Certificate::from_der(&der).map_err(|_| RegistrationError::InvalidCertificate)
+}
+
+/// Makes a federated credential where Microsoft Graph would.
+pub(super) fn federated(
+    issuer: &str,
+    subject: &str,
+    audience: &str,
+) -> Result<FederatedCredential, RegistrationError> {
+    FederatedCredential::new(issuer, subject, audience).map_err(RegistrationError::InvalidFederated)
 }
 
 pub(super) async fn add_secret(
@@ -123,6 +149,29 @@ pub(super) async fn remove_certificate(
         let old_one = certificate(&old.certificate)?;
         let is_it =
             |known: &Credential| matches!(known, Credential::Certificate(known) if known.is(&old_one));
+        tenant.principal_mut(old.client_id)?.application_mut().remove_credential(is_it)
+    })
+}
+
+pub(super) async fn add_federated(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    Body(new): Body<AddedFederated>,
+) -> Response {
+    changed(&state, &id, |tenant| {
+        let AddedFederated { client_id, issuer, subject, audience } = &new;
+        let credential = Credential::Federated(federated(issuer, subject, audience)?);
+        tenant.principal_mut(*client_id)?.application_mut().add_credential(credential)
+    })
+}
+
+pub(super) async fn remove_federated(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    Body(old): Body<OldFederated>,
+) -> Response {
+    changed(&state, &id, |tenant| {
+        let is_it = |known: &Credential| known.is_federated(&old.issuer, &old.subject);
         tenant.principal_mut(old.client_id)?.application_mut().remove_credential(is_it)
     })
 }

@@ -158,11 +158,11 @@ impl Builder {
     /// What it was given cannot be used, or an address is taken.
     pub async fn spawn(self) -> Result<Authority, StartError> {
         self.check_addresses()?;
-        let Self { listen, names, drain_timeout, .. } = self;
-        let authenticator = Authenticator::new(self.strict, self.http_client)?;
+        let Self { listen, names, drain_timeout, strict, .. } = self;
+        let authenticator = Authenticator::new(strict, self.http_client)?;
         let (data_folder, directory) = (self.data_folder, self.directory);
         // Reading keys is blocking work, and the first time, making them is long work.
-        let opened = tokio::task::spawn_blocking(move || open(data_folder, directory)).await??;
+        let opened = tokio::task::spawn_blocking(move || open(data_folder, directory, strict)).await??;
         let Opened { tenants, directory, certificates } = opened;
 
         let mut hosts = names.clone();
@@ -234,10 +234,10 @@ struct Opened {
     certificates: CertificateAuthority,
 }
 
-fn open(folder: Option<PathBuf>, directory: Option<Directory>) -> Result<Opened, StartError> {
+fn open(folder: Option<PathBuf>, directory: Option<Directory>, strict: bool) -> Result<Opened, StartError> {
     let folder = folder.map_or_else(DataFolder::of_user, DataFolder::at)?;
     let certificates = CertificateAuthority::open(&folder)?;
     let directory = directory.map_or_else(|| Directory::seeded(&Environment::default()), Ok)?;
-    let tenants = Arc::new(Tenants::open(&directory, &folder)?);
+    let tenants = Arc::new(Tenants::open(&directory, &folder, strict)?);
     Ok(Opened { tenants, directory, certificates })
 }

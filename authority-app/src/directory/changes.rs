@@ -1,57 +1,17 @@
 //! What changes in a directory while the stand-in runs: tenants that a test makes, and the apps in them.
 
+mod application;
+mod error;
+
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use shared::azure_ad::Version;
 use shared::ids::{AppIdUri, AppRole, ClientId, ObjectId, TenantId};
-use uuid::Uuid;
 
-use crate::credentials::Credential;
+pub(super) use application::is_default;
+pub use error::RegistrationError;
 
-use super::{AppRoleDefinition, Application, Directory, OptionalClaims, ServicePrincipal, Tenant};
-
-/// Why a registration stays as it is. It is always whoever asked who is to blame.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RegistrationError {
-    /// The tenant has no app of this client id.
-    #[error("the tenant has no app {0}")]
-    UnknownApp(ClientId),
-    /// The resource has no such role.
-    #[error("the app has no role {0}; add it before it is granted")]
-    UnknownRole(AppRole),
-    /// The role is for users (Graph refuses such an assignment as well).
-    #[error("the role {0} is not for applications")]
-    UserRole(AppRole),
-    /// The role is disabled: who has it keeps it, and nobody else gets it (Graph refuses such an assignment as well).
-    #[error("the role {0} is disabled; set `isEnabled` in the manifest, or grant it in directory.toml")]
-    DisabledRole(AppRole),
-    /// The text cannot be the value of an app role.
-    #[error("the role is {0}")]
-    InvalidRole(#[from] shared::ids::InvalidId),
-    /// The text cannot be an App ID URI.
-    #[error("the App ID URI is {0}")]
-    InvalidUri(shared::ids::InvalidId),
-    /// Another app of the tenant has this App ID URI.
-    #[error("another app of the tenant is {0} already")]
-    TakenUri(AppIdUri),
-    /// The bytes are no certificate that an app can use.
-    #[error("the certificate is not the DER of an X.509 certificate with an RSA key of 2048 to 8192 bits")]
-    InvalidCertificate,
-    /// The federated credential is none that Graph would take; the text says why.
-    #[error("the federated credential: {0}")]
-    InvalidFederated(&'static str),
-    /// The app has no such secret or certificate.
-    #[error("the app has no such credential")]
-    UnknownCredential,
-    /// The time is none that a token lifetime policy can say.
-    #[error("a token lasts for 10 minutes to 24 hours")]
-    InvalidLifetime,
-    /// The tenant has as many apps, or the app as many roles or credentials, as it can have.
-    #[error("there are {0} already; that is the limit")]
-    TooMany(usize),
-}
+use super::{Application, Directory, ServicePrincipal, Tenant};
 
 /// The most apps of a tenant, and roles or credentials of an app, that are registered while the stand-in runs.
 const MOST: usize = 1000;
@@ -183,96 +143,4 @@ impl ServicePrincipal {
     pub(crate) fn application_mut(&mut self) -> &mut Application {
         Arc::make_mut(&mut self.application)
     }
-}
-
-impl Application {
-    /// An app with a new client id, known as `api://{client id}`; it wants v2.0 tokens.
-    pub(crate) fn fresh(display_name: &str) -> Self {
-        let client_id = ClientId::from(Uuid::new_v4());
-        Self {
-            client_id,
-            display_name: display_name.to_owned(),
-            identifier_uris: AppIdUri::parse(format!("api://{client_id}")).into_iter().collect(),
-            app_roles: Vec::new(),
-            token_version: Version::V2,
-            token_lifetime: None,
-            optional_claims: OptionalClaims::default(),
-            credentials: Vec::new(),
-            is_public: false,
-            is_multi_tenant: false,
-            required_roles: Vec::new(),
-        }
-    }
-
-    /// Defines a role for applications; one that is there already stays.
-    pub(crate) fn add_role(&mut self, role: &AppRole) -> Result<(), RegistrationError> {
-        if self.app_roles.iter().any(|known| known.value.as_deref() == Some(role.as_str())) {
-            return Ok(());
-        }
-        if self.app_roles.len() >= MOST {
-            return Err(RegistrationError::TooMany(MOST));
-        }
-        let value = Some(role.as_str().to_owned());
-        let id = Uuid::new_v4();
-        self.app_roles.push(AppRoleDefinition { id, value, for_applications: true, enabled: true });
-        Ok(())
-    }
-
-    /// Disables a role: who was granted it keeps it, and nobody is granted it any more.
-    pub(crate) fn disable_role(&mut self, role: &AppRole) -> Result<(), RegistrationError> {
-        let id = self.defined(role)?.id;
-        self.app_roles.iter_mut().filter(|known| known.id == id).for_each(|known| known.enabled = false);
-        Ok(())
-    }
-
-    /// Adds a credential to those that it has.
-    pub(crate) fn add_credential(&mut self, credential: Credential) -> Result<(), RegistrationError> {
-        if self.credentials.len() >= MOST {
-            return Err(RegistrationError::TooMany(MOST));
-        }
-        self.credentials.push(credential);
-        Ok(())
-    }
-
-    /// Takes the credentials that `is_it` finds from the app; it works no longer with them.
-    pub(crate) fn remove_credential(
-        &mut self,
-        is_it: impl Fn(&Credential) -> bool,
-    ) -> Result<(), RegistrationError> {
-        let before = self.credentials.len();
-        self.credentials.retain(|credential| !is_it(credential));
-        if self.credentials.len() < before { Ok(()) } else { Err(RegistrationError::UnknownCredential) }
-    }
-
-    /// Has its access tokens last for this time.
-    ///
-    /// <https://learn.microsoft.com/entra/identity-platform/configurable-token-lifetimes>
-    pub(crate) fn set_token_lifetime(&mut self, time: Duration) -> Result<(), RegistrationError> {
-        let bounds = Duration::from_mins(10)..=Duration::from_hours(24);
-        self.token_lifetime = Some(time).filter(|time| bounds.contains(time));
-        self.token_lifetime.map(|_| ()).ok_or(RegistrationError::InvalidLifetime)
-    }
-
-    /// A role for applications.
-    fn defined(&self, role: &AppRole) -> Result<&AppRoleDefinition, RegistrationError> {
-        let found = self.role_named(role).ok_or_else(|| RegistrationError::UnknownRole(role.clone()))?;
-        if found.for_applications { Ok(found) } else { Err(RegistrationError::UserRole(role.clone())) }
-    }
-
-    /// The id of a role that an application can be granted, or the nil id for no role in particular.
-    fn role(&self, role: &AppRole) -> Result<Uuid, RegistrationError> {
-        if is_default(role) { Ok(Uuid::nil()) } else { Ok(self.defined(role)?.id) }
-    }
-
-    /// The role of this value, else the one of this id.
-    pub(super) fn role_named(&self, role: &AppRole) -> Option<&AppRoleDefinition> {
-        let by_value = self.app_roles.iter().find(|known| known.value.as_deref() == Some(role.as_str()));
-        let id = Uuid::try_parse(role.as_str()).ok();
-        by_value.or_else(|| self.app_roles.iter().find(|known| Some(known.id) == id))
-    }
-}
-
-/// Whether it is the default assignment: it satisfies `appRoleAssignmentRequired`, and adds nothing to `roles`.
-pub(super) fn is_default(role: &AppRole) -> bool {
-    Uuid::try_parse(role.as_str()).is_ok_and(|id| id.is_nil())
 }

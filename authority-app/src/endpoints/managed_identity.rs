@@ -37,11 +37,11 @@ const LIFE: i64 = 86_400;
 /// The life that answers tell, in seconds.
 const EXPIRES_IN: i64 = LIFE - 1;
 
-/// Where a workload on a virtual machine asks.
-const IMDS_PATH: &str = "/metadata/identity/oauth2/token";
+/// Where a workload on a virtual machine asks. MSAL Node ends every URL that it takes from the environment with a slash.
+const IMDS_PATHS: [&str; 2] = ["/metadata/identity/oauth2/token", "/metadata/identity/oauth2/token/"];
 
 /// Where a workload of App Service asks.
-const APP_SERVICE_PATH: &str = "/msi/token";
+const APP_SERVICE_PATHS: [&str; 2] = ["/msi/token", "/msi/token/"];
 
 /// What the listener answers from.
 #[derive(Debug, Clone)]
@@ -64,9 +64,10 @@ impl FromRef<MachineState> for AppState {
 
 /// The routes of both shapes.
 pub(crate) fn router(state: MachineState) -> Router {
-    Router::new()
-        .route(IMDS_PATH, any(imds::token))
-        .route(APP_SERVICE_PATH, any(app_service::token))
+    let routes = IMDS_PATHS.iter().fold(Router::new(), |routes, path| routes.route(path, any(imds::token)));
+    APP_SERVICE_PATHS
+        .iter()
+        .fold(routes, |routes, path| routes.route(path, any(app_service::token)))
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(middleware::from_fn_with_state(state.clone(), guard))
         .with_state(state)
@@ -79,13 +80,14 @@ async fn guard(State(state): State<AppState>, mut request: Request, next: Next) 
     if !has_loopback_host(request.headers()) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    let is_identity = [IMDS_PATH, APP_SERVICE_PATH].contains(&request.uri().path());
+    let path = request.uri().path();
+    let is_app_service = APP_SERVICE_PATHS.contains(&path);
+    let is_identity = is_app_service || IMDS_PATHS.contains(&path);
     let endpoint = is_identity.then_some(Endpoint::ManagedIdentity);
     let addressed = Addressed::by(endpoint, &mut request, &state).await;
     let context = Context::new(request.headers(), addressed.now());
     request.extensions_mut().insert(context);
     let fault = addressed.fault(context.now);
-    let is_app_service = request.uri().path() == APP_SERVICE_PATH;
     let envelope: Envelope = if is_app_service { app_service::failure } else { imds::failure };
     let record = addressed.recording(context, fault.as_ref());
     let mut response = faults::answer(fault.as_ref(), (envelope, &context), next.run(request)).await;

@@ -116,7 +116,7 @@ impl Call<'_> {
             trace_id = %self.context.trace_id,
             "issued a token"
         );
-        let (token_type, expires_in, refresh_in) = ("Bearer", grant.expires_in(), grant.refresh_in());
+        let (token_type, expires_in, refresh_in) = ("Bearer", claims.expires_in(), claims.refresh_in());
         let ext_expires_in = expires_in;
         let body = match self.version {
             Version::V1 => json(&TokenResponseV1 {

@@ -10,7 +10,7 @@ use http::{HeaderValue, StatusCode, header};
 use shared::token_endpoint::TokenErrorResponse;
 
 use super::broken_body::BrokenBody;
-use super::{Fault, Kind, LONGEST_LATENCY};
+use super::fault::{Fault, Kind, LONGEST_LATENCY};
 use crate::context::Context;
 
 /// The largest answer of the stand-in's own that a fault changes, in bytes: a key set of every tenant.

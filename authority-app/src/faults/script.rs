@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Fault, Kind};
+use super::fault::{Fault, Kind};
 
 /// The faults that are still to come, a fault a request; one that throttles stays.
 #[derive(Debug, Default)]

@@ -1,5 +1,6 @@
 //! An API that a test registers.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use shared::azure_ad::Version;
@@ -107,7 +108,19 @@ impl Application {
     /// # Errors
     /// The time is shorter or longer.
     pub fn token_lifetime(self, time: Duration) -> Result<Self, RegistrationError> {
-        self.set(|principal| principal.application_mut().set_token_lifetime(time))
+        self.token_lifetime_between(time..=time)
+    }
+
+    /// Has each of its tokens last for a random time of this range, to the second.
+    ///
+    /// Entra documents 60 to 90 minutes where no policy says otherwise; what was captured of the client credentials
+    /// grant lasts an hour each time, and so do these tokens where nothing is said.
+    /// <https://learn.microsoft.com/entra/identity-platform/access-tokens#token-lifetime>
+    ///
+    /// # Errors
+    /// The range is empty, or goes beyond 10 minutes to 24 hours.
+    pub fn token_lifetime_between(self, range: RangeInclusive<Duration>) -> Result<Self, RegistrationError> {
+        self.set(|principal| principal.application_mut().set_token_lifetime(range.clone()))
     }
 
     /// Lets nobody have a token who was granted nothing ("Assignment required?").

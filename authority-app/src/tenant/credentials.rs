@@ -95,7 +95,8 @@ impl Client {
     /// The audience is usually `api://AzureADTokenExchange`.
     ///
     /// # Errors
-    /// The issuer is not an https URL, nor an http one of this machine; or a text is empty or too long.
+    /// The issuer is not an https URL, nor an http one of this machine; a text is empty or too long; or the client has
+    /// a federated credential of this issuer and subject already.
     pub fn with_federated(
         self,
         issuer: &str,
@@ -106,6 +107,14 @@ impl Client {
             .map_err(RegistrationError::InvalidFederated)?;
         self.add(&Credential::Federated(credential))?;
         Ok(self)
+    }
+
+    /// Takes the federated credential of this issuer and subject from it: their tokens are refused from then on.
+    ///
+    /// # Errors
+    /// The client has no such credential.
+    pub fn remove_federated(&self, issuer: &str, subject: &str) -> Result<(), RegistrationError> {
+        self.remove(|known| known.is_federated(issuer, subject))
     }
 
     /// Makes it a public client, which may not present any credential.

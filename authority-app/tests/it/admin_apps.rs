@@ -31,8 +31,39 @@ async fn ask(world: &World, tenant: &str, fields: &[(&str, &str)]) -> Answer {
 /// What the token endpoint answers to a secret: the AADSTS code, or 0 for a token.
 async fn code(world: &World, tenant: &str, client: &Value, secret: &Value) -> i64 {
     let (id, secret) = (text(&client["client_id"]), text(secret));
-    let answer = ask(world, tenant, &form(&id, &secret, &format!("{id}/.default"))).await;
+    aadsts(&ask(world, tenant, &form(&id, &secret, &format!("{id}/.default"))).await)
+}
+
+/// What it answers to an assertion, in the same way.
+async fn code_of_assertion(world: &World, tenant: &str, id: &str, assertion: &str) -> i64 {
+    let scope = format!("{id}/.default");
+    let fields = [
+        ("grant_type", "client_credentials"),
+        ("client_id", id),
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+        ("client_assertion", assertion),
+        ("scope", &scope),
+    ];
+    aadsts(&ask(world, tenant, &fields).await)
+}
+
+/// The AADSTS code of an answer, or 0 of a token.
+fn aadsts(answer: &Answer) -> i64 {
     if answer.status.is_success() { 0 } else { answer.json().get("error_codes")[0].as_i64().unwrap() }
+}
+
+/// An assertion that a client signs with the certificate of the first signer.
+fn certificates_assertion(world: &World, tenant: &str, id: &str) -> String {
+    let now = jiff::Timestamp::now().as_second();
+    let aud = format!("{}/{}/oauth2/v2.0/token", world.base, tenant.strip_prefix("tenants/").unwrap());
+    let claims = json!({ "aud": aud, "iss": id, "sub": id, "jti": "1", "nbf": now, "exp": now + 600 });
+    let thumbprint = BASE64_URL_SAFE_NO_PAD.encode(signer(0).sha256());
+    signer(0).sign(&json!({ "alg": "PS256", "x5t#S256": thumbprint }), &claims)
+}
+
+/// A token with which an issuer says who a client is.
+fn issuers_token(issuer: &Issuer) -> String {
+    signer(0).sign(&json!({ "alg": "RS256", "kid": "first" }), &issuer.claims())
 }
 
 #[tokio::test]
@@ -63,11 +94,56 @@ async fn another_process_registers_an_api_with_all_that_its_tokens_depend_on() {
     ];
     let v1 = world.post(&v1(tenant.strip_prefix("tenants/").unwrap()), &fields).await.json();
     assert_eq!((v1.text("expires_in"), v1.text("refresh_in")), ("9999", "4999"));
-    for seconds in [599, 86_401] {
+    let between = json!({ "name": "x", "token_lifetime_seconds": [3600, 5400] });
+    let between = create(&world, &format!("{tenant}/applications"), between).await;
+    let scope = format!("{}/.default", text(&between["app_id_uri"]));
+    let lives = ask(&world, &tenant, &form(&id, &secret, &scope)).await.json().number("expires_in");
+    assert!((3599..5400).contains(&lives), "{lives}");
+    for seconds in [json!(599), json!(86_401), json!([5400, 3600]), json!([599, 3600])] {
         let wrong = json!({ "name": "x", "token_lifetime_seconds": seconds });
         let refused = post(&world, &format!("{tenant}/applications"), wrong).await;
         assert!(refused.json().text("detail").contains("10 minutes"), "{refused:?}");
     }
+}
+
+#[tokio::test]
+async fn another_process_changes_an_api_whose_next_tokens_show_it() {
+    let world = World::new().await;
+    let tenant = tenant(&world).await;
+    let api = create(&world, &format!("{tenant}/applications"), json!({ "name": "orders" })).await;
+    let client = create(&world, &format!("{tenant}/clients"), json!({ "name": "caller" })).await;
+    let (id, secret) = (text(&client["client_id"]), text(&client["client_secret"]));
+    let token = async |uri: &str| ask(&world, &tenant, &form(&id, &secret, &format!("{uri}/.default"))).await;
+    let change = async |mut changes: Value| {
+        changes["client_id"] = api["client_id"].clone();
+        post(&world, &format!("{tenant}/applications/change"), changes).await
+    };
+    let uri = text(&api["app_id_uri"]);
+    let before = part(token(&uri).await.json().text("access_token"), 1);
+    assert_eq!((before.text("ver"), before.names().contains(&"roles")), ("2.0", false));
+
+    let changes = json!({
+        "roles": ["Orders.Read"], "identifier_uris": ["api://orders"], "token_version": "1.0", "idtyp": true,
+        "token_lifetime_seconds": 10_000,
+    });
+    assert_eq!(change(changes).await.status, 204);
+    let role =
+        json!({ "client_id": client["client_id"], "resource": api["client_id"], "role": "Orders.Read" });
+    assert_eq!(post(&world, &format!("{tenant}/grants"), role.clone()).await.status, 204);
+    let answer = token("api://orders").await.json();
+    let after = part(answer.text("access_token"), 1);
+    assert_eq!((after.text("ver"), after.text("aud"), after.text("idtyp")), ("1.0", "api://orders", "app"));
+    assert_eq!((after.get("roles"), answer.number("expires_in")), (&json!(["Orders.Read"]), 9999));
+
+    // What is not named stays, and what cannot be done as a whole is not done in part.
+    assert_eq!(change(json!({ "assignment_required": true, "idtyp": false })).await.status, 204);
+    let refused = change(json!({ "token_version": "2.0", "identifier_uris": ["no uri"] })).await;
+    assert_eq!(refused.status, 400);
+    let after = part(token("api://orders").await.json().text("access_token"), 1);
+    assert_eq!((after.text("ver"), after.names().contains(&"idtyp")), ("1.0", false));
+    assert_eq!(post(&world, &format!("{tenant}/grants/revoke"), role).await.status, 204);
+    assert_eq!(aadsts(&token("api://orders").await), 501_051);
+    assert_eq!(change(json!({ "name": "other" })).await.status, 400);
 }
 
 #[tokio::test]
@@ -116,24 +192,8 @@ async fn another_process_registers_clients_with_every_kind_of_credential() {
     assert_eq!(code(&world, &tenant, &client, secret(2)).await, 0);
 
     let id = text(&client["client_id"]);
-    let now = jiff::Timestamp::now().as_second();
-    let aud = format!("{}/{}/oauth2/v2.0/token", world.base, tenant.strip_prefix("tenants/").unwrap());
-    let own = json!({ "aud": aud, "iss": id, "sub": id, "jti": "1", "nbf": now, "exp": now + 600 });
-    let header = json!({ "alg": "PS256", "x5t#S256": BASE64_URL_SAFE_NO_PAD.encode(signer(0).sha256()) });
-    let scope = format!("{id}/.default");
-    for assertion in [
-        signer(0).sign(&header, &own),
-        signer(0).sign(&json!({ "alg": "RS256", "kid": "first" }), &issuer.claims()),
-    ] {
-        let fields = [
-            ("grant_type", "client_credentials"),
-            ("client_id", id.as_str()),
-            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
-            ("client_assertion", &assertion),
-            ("scope", &scope),
-        ];
-        let answer = ask(&world, &tenant, &fields).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
+    for assertion in [certificates_assertion(&world, &tenant, &id), issuers_token(&issuer)] {
+        assert_eq!(code_of_assertion(&world, &tenant, &id, &assertion).await, 0);
     }
     let ahead = json!({ "tenant": tenant.strip_prefix("tenants/"), "advance_seconds": 61 });
     assert_eq!(post(&world, "clock", ahead).await.status, 200);
@@ -151,8 +211,8 @@ async fn another_process_registers_clients_with_every_kind_of_credential() {
 }
 
 #[tokio::test]
-async fn another_process_rotates_secrets_and_certificates() {
-    let world = World::new().await;
+async fn another_process_rotates_credentials_of_every_kind() {
+    let (world, issuer) = (World::new().await, Issuer::start().await);
     let tenant = tenant(&world).await;
     let client = create(&world, &format!("{tenant}/clients"), json!({ "name": "caller" })).await;
     let id = &client["client_id"];
@@ -165,10 +225,30 @@ async fn another_process_rotates_secrets_and_certificates() {
     assert_eq!(code(&world, &tenant, &client, &new["client_secret"]).await, 0);
 
     let certificate = json!({ "client_id": id, "certificate": BASE64_STANDARD.encode(signer(0).der()) });
-    for (route, status) in [("certificates", 204), ("certificates/remove", 204), ("certificates/remove", 400)]
-    {
-        let answer = post(&world, &format!("{tenant}/{route}"), certificate.clone()).await;
-        assert_eq!(answer.status, status, "{route}: {answer:?}");
+    let certificates = [
+        ("certificates", &certificate, 204, 0),
+        ("certificates/remove", &certificate, 204, 700_027),
+        ("certificates/remove", &certificate, 400, 700_027),
+    ];
+    let new = json!({ "client_id": id, "issuer": issuer.url, "subject": SUBJECT, "audience": AUDIENCE });
+    let old = json!({ "client_id": id, "issuer": issuer.url, "subject": SUBJECT });
+    let other = json!({ "client_id": id, "issuer": issuer.url, "subject": "other" });
+    let federated = [
+        ("federated", &new, 204, 0),
+        ("federated", &new, 400, 0),
+        ("federated/remove", &other, 400, 0),
+        ("federated/remove", &old, 204, 70_021),
+        ("federated/remove", &old, 400, 70_021),
+    ];
+    let id = text(id);
+    let of_certificate = certificates_assertion(&world, &tenant, &id);
+    let of_issuer = issuers_token(&issuer);
+    for (steps, assertion) in [(&certificates[..], &of_certificate), (&federated[..], &of_issuer)] {
+        for (route, body, status, code) in steps {
+            let answer = post(&world, &format!("{tenant}/{route}"), (*body).clone()).await;
+            assert_eq!(answer.status, *status, "{route}: {answer:?}");
+            assert_eq!(code_of_assertion(&world, &tenant, &id, assertion).await, *code, "{route}");
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::directories::directory;
 use crate::envelope::{Refused, opened};
+use crate::grants::{FIRST, SECOND_TENANT, principal, second_tenant};
 use crate::signer::{Signer, hex, signer};
 use crate::world::{Answer, CLIENT, OTHER, READ_ONLY, RESOURCE, TENANT, World, part, v1, v2};
 
@@ -56,6 +57,10 @@ fn with(object: &Value, changes: &Value) -> Value {
 }
 
 async fn ask(world: &World, assertion: &str) -> Answer {
+    ask_in(world, TENANT, assertion).await
+}
+
+async fn ask_in(world: &World, tenant: &str, assertion: &str) -> Answer {
     let scope = format!("api://{RESOURCE}/.default");
     let fields = [
         ("grant_type", "client_credentials"),
@@ -64,7 +69,7 @@ async fn ask(world: &World, assertion: &str) -> Answer {
         ("client_assertion", assertion),
         ("scope", &scope),
     ];
-    world.post(&v2(TENANT), &fields).await
+    world.post(&v2(tenant), &fields).await
 }
 
 /// The status, the `error` and the description before the ids.
@@ -399,6 +404,59 @@ async fn strict_mode_takes_what_the_standard_says_and_nothing_else() {
     }
     let padded = signer.sign_padded(&header, &claims(&world));
     assert!(refusal(&ask(&world, &padded).await).2.contains("not padded"));
+}
+
+#[tokio::test]
+async fn an_assertion_proves_the_app_in_the_tenant_that_it_names_alone() {
+    let keys = format!("\"keyCredentials\": {}", json!([signer(0).credential()]));
+    let tenants = second_tenant(&[principal(CLIENT, 1), principal(RESOURCE, 2)].concat());
+    let edits = [
+        ("applications/DemoClientApp.json", "\"keyCredentials\": []", keys.as_str()),
+        ("directory.toml", FIRST, &tenants),
+    ];
+    for (strict, code) in [(false, "AADSTS700023: "), (true, "AADSTS50027: ")] {
+        let world =
+            World::of(Authority::builder().strict(strict).directory(directory(&edits).unwrap())).await;
+        let of_first = signer(0).sign(&header(signer(0)), &claims(&world));
+        let aud = json!({ "aud": format!("{}/{SECOND_TENANT}/oauth2/v2.0/token", world.base) });
+        let of_second = signer(0).sign(&header(signer(0)), &with(&claims(&world), &aud));
+        let refused = refusal(&ask_in(&world, SECOND_TENANT, &of_first).await);
+        assert!(refused.0 == 401 && refused.2.starts_with(code), "strict: {strict}: {refused:?}");
+        assert_eq!(ask_in(&world, TENANT, &of_first).await.status, 200, "strict: {strict}");
+        assert_eq!(ask_in(&world, SECOND_TENANT, &of_second).await.status, 200, "strict: {strict}");
+        assert_eq!(ask_in(&world, TENANT, &of_second).await.status, 401, "strict: {strict}");
+    }
+}
+
+#[tokio::test]
+async fn in_strict_mode_an_assertion_is_used_once_whatever_is_started_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = format!("\"keyCredentials\": {}", json!([signer(0).credential()]));
+    let edits = [("applications/DemoClientApp.json", "\"keyCredentials\": []", keys.as_str())];
+    let start = async || {
+        let pinned = shared::azure_ad::Instance::parse("https://entra.test").unwrap();
+        let builder = Authority::builder().strict(true).public_url(Some(pinned)).data_folder(folder.path());
+        let authority = builder.directory(directory(&edits).unwrap()).spawn().await.unwrap();
+        let base = format!("https://localhost:{}", authority.address().port());
+        World { http: crate::world::client(&authority), base, authority }
+    };
+    let assertion = |world: &World| {
+        let aud = json!({ "aud": format!("https://entra.test/{TENANT}/oauth2/v2.0/token") });
+        signer(0).sign(&header(signer(0)), &with(&claims(world), &aud))
+    };
+    let first = start().await;
+    let used = assertion(&first);
+    assert_eq!(ask(&first, &used).await.status, 200);
+    first.authority.shutdown().await;
+    let second = start().await;
+    let refused = refusal(&ask(&second, &used).await).2;
+    assert!(refused.ends_with("this `jti` was seen before]"), "{refused}");
+    assert_eq!(ask(&second, &assertion(&second)).await.status, 200);
+    // Of the assertion, nothing is on disk that opens anything.
+    for entry in std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
+        let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
+        assert!(used.split('.').all(|part| !text.contains(part)), "{entry:?}");
+    }
 }
 
 #[test]

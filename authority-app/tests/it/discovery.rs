@@ -175,8 +175,8 @@ async fn browsers_may_read_documents_and_nothing_else_is_served() {
     }
 }
 
-/// The shape is Entra's, by its entry for the public cloud (the capture has no date, and entries for other clouds after
-/// it); the hosts are the stand-in's own alone, since a library takes every alias for the same issuer.
+/// The shape is Entra's, by its entry for the public cloud (when that was captured is not known, see `golden/README.md`);
+/// the hosts are the stand-in's own alone, since a library takes every alias for the same issuer.
 #[tokio::test]
 async fn instance_discovery_has_the_captured_shape_and_no_host_of_microsofts() {
     let shape = |text: &str| {

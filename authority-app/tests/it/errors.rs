@@ -83,8 +83,14 @@ async fn empty_repeated_and_missing_parameters_are_told_apart() {
     // An empty secret was presented, and is wrong.
     let answer = world.post(&v2(TENANT), &form(CLIENT, "", &scope)).await;
     assert_eq!((answer.status.as_u16(), answer.json().get("error_codes")), (401, &json!([7000215])));
-    let twice = [&form(CLIENT, SECRET, &scope)[..], &[("client_id", CLIENT)]].concat();
-    check("a parameter twice", &world.post(&v2(TENANT), &twice).await, &malformed());
+    for (name, value) in [("client_id", CLIENT), ("grant_type", "client_credentials"), ("scope", &scope)] {
+        let twice = [&form(CLIENT, SECRET, &scope)[..], &[(name, value)]].concat();
+        check(name, &world.post(&v2(TENANT), &twice).await, &malformed());
+    }
+    let assertion = ("client_assertion", "a.b.c");
+    let kind = ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+    let two = [&form(CLIENT, "", &scope)[..], &[kind, assertion, assertion]].concat();
+    check("two assertions", &world.post(&v2(TENANT), &two).await, &malformed());
     let text = "The required field 'resource' is missing from the credential. Ensure that you have all the necessary parameters for the login request.";
     let answer = world.post(&v1(TENANT), &form(CLIENT, SECRET, &scope)).await;
     check("v1 without resource", &answer, &invalid_request(90014, text));
@@ -144,8 +150,9 @@ async fn only_a_posted_form_is_a_request() {
         check(kind, &answer, &invalid_request(900144, no_parameter));
     }
     let form = "application/x-www-form-urlencoded; charset=utf-8";
-    let long = format!("grant_type={}", "x".repeat(70_000));
-    for body in [b"grant_type=%FF".to_vec(), vec![0xff, 0x00], b"a=1&a=2".to_vec(), long.into_bytes()] {
+    let long = |length| format!("client_assertion={}", "x".repeat(length)).into_bytes();
+    let long = [long(70_000), long(1 << 20)];
+    for body in [b"grant_type=%FF".to_vec(), vec![0xff, 0x00], b"a=1&a=2".to_vec()].into_iter().chain(long) {
         let answer = send(world.request(&v2(TENANT)).header("content-type", form).body(body)).await;
         check("garbage", &answer, &malformed());
     }

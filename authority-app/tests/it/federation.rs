@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::StatusCode;
 use serde_json::{Value, json};
+use shared::http_client::HttpClientSettings;
 use shared::server::Server;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -321,6 +322,60 @@ async fn an_issuer_whose_keys_cannot_be_had_is_unreachable() {
     good.describe(&good.url, &format!("{}/keys", good.url));
     tokio::time::sleep(std::time::Duration::from_millis(600)).await;
     assert_eq!(ask(&world, &signed(&good.claims())).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_issuer_that_never_answers_costs_one_fetch_and_a_bounded_time() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let connections = Arc::<AtomicUsize>::default();
+    let counted = Arc::clone(&connections);
+    let silent = tokio::spawn(async move {
+        let mut open = Vec::new();
+        loop {
+            open.push(listener.accept().await.unwrap());
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let second = std::num::NonZeroU64::MIN;
+    let http = HttpClientSettings { connect_timeout_seconds: second, timeout_seconds: second, ca_file: None };
+    let directory = edited(&json!([credential(&url)])).unwrap();
+    let world = World::of(Authority::builder().directory(directory).http_client(http)).await;
+    let now = jiff::Timestamp::now().as_second();
+    let claims = json!({ "iss": url, "sub": SUBJECT, "aud": AUDIENCE, "iat": now, "exp": now + 3600 });
+    let (assertion, start) = (signed(&claims), std::time::Instant::now());
+    let refused = AtomicUsize::new(0);
+    let asked = async || {
+        let answer = ask(&world, &assertion).await;
+        assert!(refusal(&answer).2.starts_with("AADSTS50166: "), "{answer:?}");
+        refused.fetch_add(1, Ordering::SeqCst);
+    };
+    // Who proves itself in another way does not wait for the issuer.
+    let with_secret = async {
+        world.token(CLIENT, SECRET, &format!("api://{RESOURCE}")).await;
+        refused.load(Ordering::SeqCst)
+    };
+    let (.., refused_before) = tokio::join!(asked(), asked(), asked(), asked(), with_secret);
+    assert_eq!((refused_before, refused.load(Ordering::SeqCst)), (0, 4));
+    assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    silent.abort();
+}
+
+#[tokio::test]
+async fn a_registered_subject_stands_for_itself_alone() {
+    let issuer = Issuer::start().await;
+    let wildcards = ["*", "system:serviceaccount:demo:*", "system:serviceaccount:demo:.*"];
+    let credentials = wildcards.map(
+        |subject| json!({ "name": "any", "issuer": issuer.url, "subject": subject, "audiences": [AUDIENCE] }),
+    );
+    let directory = edited(&json!(credentials)).unwrap();
+    let world = World::of(Authority::builder().directory(directory)).await;
+    for (subject, status) in [(SUBJECT, 401), ("", 401), ("system:serviceaccount:demo:", 401), ("*", 200)] {
+        let answer = ask(&world, &signed(&changed(&issuer.claims(), "sub", json!(subject)))).await;
+        assert_eq!(answer.status, status, "{subject}: {answer:?}");
+        assert!(status == 200 || refusal(&answer).2.starts_with("AADSTS700213: "), "{answer:?}");
+    }
 }
 
 #[tokio::test]

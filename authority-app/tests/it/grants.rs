@@ -13,7 +13,7 @@ const UNGRANTED_PRINCIPAL: &str = "[[tenants.service_principals]]
 app = \"c48b2e06-9f53-4a7d-86e2-1d5f30a97b4c\" # DemoUngrantedClientApp
 object_id = \"b8e2f406-1d95-4c7a-a63b-f07c5d9e2184\"";
 
-const SECOND_TENANT: &str = "2f6f1a8e-93b5-4c07-8d1e-7a60b4c5d2e9";
+pub(crate) const SECOND_TENANT: &str = "2f6f1a8e-93b5-4c07-8d1e-7a60b4c5d2e9";
 
 async fn edited(edits: &[(&str, &str, &str)]) -> World {
     World::of(Authority::builder().directory(directory(edits).unwrap())).await
@@ -21,13 +21,18 @@ async fn edited(edits: &[(&str, &str, &str)]) -> World {
 
 /// The built-in directory and a second tenant with these service principals.
 async fn with_second_tenant(principals: &str) -> World {
-    let first = "[[tenants]]\nid";
-    let second =
-        format!("[[tenants]]\nid = \"{SECOND_TENANT}\"\ndisplay_name = \"Fabrikam\"\n{principals}\n{first}");
-    edited(&[("directory.toml", first, &second)]).await
+    edited(&[("directory.toml", FIRST, &second_tenant(principals))]).await
 }
 
-fn principal(app: &str, object: u8) -> String {
+/// What the first tenant of `directory.toml` begins with.
+pub(crate) const FIRST: &str = "[[tenants]]\nid";
+
+/// The same, behind a second tenant with these service principals.
+pub(crate) fn second_tenant(principals: &str) -> String {
+    format!("[[tenants]]\nid = \"{SECOND_TENANT}\"\ndisplay_name = \"Fabrikam\"\n{principals}\n{FIRST}")
+}
+
+pub(crate) fn principal(app: &str, object: u8) -> String {
     format!(
         "[[tenants.service_principals]]\napp = \"{app}\"\nobject_id = \"00000000-0000-4000-8000-0000000000{object:02}\"\n"
     )

@@ -74,22 +74,30 @@ async fn it_starts_within_a_tenth_of_a_second_once_there_are_keys() {
 }
 
 #[tokio::test]
-async fn many_requests_at_once_each_get_their_own_token() {
+async fn a_thousand_requests_of_a_hundred_callers_each_get_their_own_token() {
     let world = World::new().await;
-    let api = format!("api://{RESOURCE}");
+    let scope = format!("api://{RESOURCE}/.default");
     let ungranted = (crate::world::UNGRANTED, crate::world::UNGRANTED_SECRET);
-    let calls = (0..50).map(|number| {
+    let callers = (0..100).map(|number| {
         let (id, secret) = if number % 2 == 0 { (CLIENT, SECRET) } else { ungranted };
-        let scope = format!("{api}/.default");
         let request = world.request(&crate::world::v2(TENANT)).form(&crate::world::form(id, secret, &scope));
-        tokio::spawn(async move { (id, send(request).await) })
+        tokio::spawn(async move {
+            let mut names = Vec::new();
+            for _ in 0..10 {
+                let answer = send(request.try_clone().unwrap()).await;
+                let claims = part(answer.json().text("access_token"), 1);
+                assert_eq!(claims.text("azp"), id);
+                assert_eq!(claims.get("roles").is_array(), id == CLIENT);
+                names.push(claims.text("uti").to_owned());
+            }
+            names
+        })
     });
-    for call in calls.collect::<Vec<_>>() {
-        let (id, answer) = call.await.unwrap();
-        let claims = part(answer.json().text("access_token"), 1);
-        assert_eq!(claims.text("azp"), id);
-        assert_eq!(claims.get("roles").is_array(), id == CLIENT);
+    let mut names = std::collections::HashSet::new();
+    for caller in callers.collect::<Vec<_>>() {
+        names.extend(caller.await.unwrap());
     }
+    assert_eq!(names.len(), 1000);
 }
 
 #[tokio::test]

@@ -168,6 +168,28 @@ async fn app_service_answers_with_its_own_members() {
 }
 
 #[tokio::test]
+async fn a_slash_at_the_end_of_either_path_changes_nothing() {
+    let machine = Machine::new().await;
+    let tenant = machine.world.authority.first_tenant();
+    let api = api();
+    let imds = ("metadata/identity/oauth2/token/", "2018-02-01", ("Metadata", "true"), "error_description");
+    let header = ("X-IDENTITY-HEADER", DEVELOPMENT_IDENTITY_HEADER);
+    let app_service = ("msi/token/", "2019-08-01", header, "correlationId");
+    for (path, version, (header, value), member) in [imds, app_service] {
+        let ask = async || {
+            let query = [("api-version", version), ("resource", api.as_str())];
+            send(machine.request(path, &query).header(header, value)).await
+        };
+        let claims = part(ask().await.json().text("access_token"), 1);
+        assert_eq!(claims.text("azp"), VM, "{path}");
+        tenant.faults().on(Endpoint::ManagedIdentity, [Fault::status(429)]);
+        let faulted = ask().await;
+        assert_eq!(faulted.status, 429);
+        assert!(faulted.json().names().contains(&member), "{faulted:?}");
+    }
+}
+
+#[tokio::test]
 async fn imds_refuses_as_the_real_one_does() {
     let machine = Machine::new().await;
     let path = "metadata/identity/oauth2/token";

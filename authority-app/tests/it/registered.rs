@@ -11,7 +11,7 @@ use shared::azure_ad::Version;
 
 use crate::federation::{AUDIENCE, Issuer, SUBJECT};
 use crate::members::Members;
-use crate::signer::signer;
+use crate::signer::{Signer, signer};
 use crate::tenants::fresh;
 use crate::world::{World, form, part, v1, v2};
 
@@ -115,29 +115,95 @@ async fn tokens_last_as_long_as_their_api_says_and_long_ones_are_renewed_in_time
 }
 
 #[tokio::test]
+async fn tokens_last_for_random_times_of_a_range_where_their_api_says_one() {
+    let world = World::new().await;
+    let (tenant, api, client) = fresh(&world).await;
+    let (id, scope) = (client.client_id().to_string(), format!("{}/.default", api.app_id_uri()));
+    let form = form(&id, client.secret().expose(), &scope);
+    let minutes = |from, to| Duration::from_mins(from)..=Duration::from_mins(to);
+    let api = api.token_lifetime_between(minutes(60, 90)).unwrap();
+    let mut lives = Vec::new();
+    for _ in 0..60 {
+        let answer = world.post(&v2(&tenant.id().to_string()), &form).await.json();
+        let claims = part(answer.text("access_token"), 1);
+        let life = claims.number("exp") - claims.number("iat") - 300;
+        assert_eq!(answer.number("expires_in"), life - 1);
+        assert!((3600..=5400).contains(&life) && !answer.names().contains(&"refresh_in"), "{life}");
+        lives.push(life);
+    }
+    // Of 60 evenly distributed times, the mean is within 460 s of the middle but once in ten thousand million times.
+    let mean = lives.iter().sum::<i64>() / 60;
+    assert!((4040..=4960).contains(&mean), "{mean}: {lives:?}");
+    let api = api.token_lifetime_between(minutes(121, 180)).unwrap();
+    let long = world.post(&v2(&tenant.id().to_string()), &form).await.json();
+    assert_eq!(long.number("refresh_in"), long.number("expires_in") / 2);
+    for wrong in [minutes(90, 60), minutes(9, 60), minutes(60, 24 * 60 + 1)] {
+        let refused = api.clone().token_lifetime_between(wrong).unwrap_err();
+        assert_eq!(refused, RegistrationError::InvalidLifetime);
+    }
+}
+
+#[tokio::test]
 async fn a_client_proves_itself_with_a_certificate_that_a_test_registered() {
     let world = World::new().await;
     let (tenant, api, client) = fresh(&world).await;
     let (signer, other) = (signer(0), signer(1));
-    let client = client.with_certificate(signer.der()).unwrap();
-    let id = client.client_id().to_string();
-    let of = (tenant, api, client);
-    let now = Timestamp::now().as_second();
-    let claims = json!({
-        "aud": of.0.authority().token_endpoint(Version::V2), "iss": id, "sub": id, "jti": "one",
-        "nbf": now, "iat": now, "exp": now + 600,
-    });
-    let header = |sha256: &[u8]| json!({ "alg": "PS256", "x5t#S256": BASE64_URL_SAFE_NO_PAD.encode(sha256) });
-    let proven = with_assertion(&world, &of, &signer.sign(&header(&signer.sha256()), &claims)).await;
+    let of = (tenant, api, client.with_certificate(signer.der()).unwrap());
+    let now = Timestamp::now();
+    let proven = with_assertion(&world, &of, &assertion(&of, signer, now)).await;
     assert_eq!(proven.unwrap().text("azpacr"), "2");
-    let unknown = with_assertion(&world, &of, &other.sign(&header(&other.sha256()), &claims)).await;
+    let unknown = with_assertion(&world, &of, &assertion(&of, other, now)).await;
     assert_eq!(unknown.err(), Some(700_027));
     of.2.remove_certificate(signer.der()).unwrap();
-    let revoked = with_assertion(&world, &of, &signer.sign(&header(&signer.sha256()), &claims)).await;
+    let revoked = with_assertion(&world, &of, &assertion(&of, signer, now)).await;
     assert_eq!(revoked.err(), Some(700_027));
     assert_eq!(of.2.remove_certificate(signer.der()), Err(RegistrationError::UnknownCredential));
     let error = of.2.with_certificate(b"canary").unwrap_err();
     assert_eq!(error, RegistrationError::InvalidCertificate);
+}
+
+/// An assertion of this client, signed at this time with the signer's certificate.
+fn assertion(of: &(Tenant, Application, Client), signer: &Signer, now: Timestamp) -> String {
+    let (tenant, _, client) = of;
+    let (id, now) = (client.client_id().to_string(), now.as_second());
+    let claims = json!({
+        "aud": tenant.authority().token_endpoint(Version::V2), "iss": id, "sub": id, "jti": "one",
+        "nbf": now, "iat": now, "exp": now + 600,
+    });
+    let thumbprint = BASE64_URL_SAFE_NO_PAD.encode(signer.sha256());
+    signer.sign(&json!({ "alg": "PS256", "x5t#S256": thumbprint }), &claims)
+}
+
+#[tokio::test]
+async fn a_certificate_proves_nobody_but_the_app_that_has_it() {
+    let world = World::new().await;
+    let (tenant, api, one) = fresh(&world).await;
+    let one = one.with_certificate(signer(0).der()).unwrap();
+    let other = tenant.client("other").unwrap().with_certificate(signer(1).der()).unwrap();
+    let now = Timestamp::now();
+    let [one, other] = [one, other].map(|client| (tenant.clone(), api.clone(), client));
+    assert!(with_assertion(&world, &other, &assertion(&other, signer(1), now)).await.is_ok());
+    let with_the_others = with_assertion(&world, &one, &assertion(&one, signer(1), now)).await;
+    assert_eq!(with_the_others.err(), Some(700_027));
+    // One app's assertion with another one's `client_id`.
+    let of_the_other = with_assertion(&world, &one, &assertion(&other, signer(1), now)).await;
+    assert_eq!(of_the_other.err(), Some(700_021));
+}
+
+#[tokio::test]
+async fn an_assertion_is_judged_by_the_clock_of_its_tenant() {
+    let world = World::new().await;
+    let (tenant, api, client) = fresh(&world).await;
+    let of = (tenant, api, client.with_certificate(signer(0).der()).unwrap());
+    let before = assertion(&of, signer(0), Timestamp::now());
+    assert!(with_assertion(&world, &of, &before).await.is_ok());
+    of.0.clock().advance(Duration::from_hours(1));
+    assert_eq!(with_assertion(&world, &of, &before).await.err(), Some(700_024));
+    let after = assertion(&of, signer(0), of.0.clock().now());
+    let claims = with_assertion(&world, &of, &after).await.unwrap();
+    assert!(claims.number("exp") > Timestamp::now().as_second() + 7000, "{claims:?}");
+    of.0.clock().reset();
+    assert_eq!(with_assertion(&world, &of, &after).await.err(), Some(700_024));
 }
 
 #[tokio::test]
@@ -153,6 +219,13 @@ async fn a_client_proves_itself_with_a_token_of_an_issuer_that_a_test_registered
     claims["sub"] = "system:serviceaccount:demo:Other".into();
     let other = with_assertion(&world, &of, &signer(0).sign(&header, &claims)).await;
     assert_eq!(other.err(), Some(700_213));
+    let again = of.2.clone().with_federated(&issuer.url, SUBJECT, "api://other").unwrap_err();
+    assert!(again.to_string().contains("same issuer and subject"), "{again}");
+    of.2.remove_federated(&issuer.url, SUBJECT).unwrap();
+    let removed = with_assertion(&world, &of, &signer(0).sign(&header, &issuer.claims())).await;
+    assert_eq!(removed.err(), Some(70_021));
+    let twice = of.2.remove_federated(&issuer.url, SUBJECT);
+    assert_eq!(twice, Err(RegistrationError::UnknownCredential));
     for (issuer, subject) in [("http://issuer.example", SUBJECT), ("https://issuer.example", "")] {
         let error = of.2.clone().with_federated(issuer, subject, AUDIENCE).unwrap_err();
         assert!(matches!(error, RegistrationError::InvalidFederated(_)), "{error}");

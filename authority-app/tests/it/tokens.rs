@@ -19,6 +19,9 @@ fn is_never_stored(answer: &Answer) {
     assert_eq!(answer.header("content-type"), "application/json; charset=utf-8");
     assert_eq!(answer.header("x-content-type-options"), "nosniff");
     assert_eq!(answer.header("strict-transport-security"), "");
+    assert_eq!(answer.header("x-xss-protection"), "0");
+    assert_eq!(answer.header("p3p"), r#"CP="DSP CUR OTPi IND OTRi ONL FIN""#);
+    assert!(answer.header("x-ms-ests-server").ends_with(" ProdSlices"), "{answer:?}");
     assert_eq!(answer.header("x-ms-request-id").len(), 36);
 }
 
