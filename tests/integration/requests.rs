@@ -22,6 +22,9 @@ const INVALID_TOKEN: (u16, &str) = (401, "invalid_token");
 /// As good as any.
 const GOOD: (u16, &str) = (200, "");
 
+/// What a case is called, the lines that it sends, and what is expected.
+type Case = (&'static str, Vec<Vec<u8>>, (u16, &'static str));
+
 /// A request for the resources with these lines in its header.
 fn get(target: &str, lines: &[&[u8]]) -> Vec<u8> {
     let mut request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n").into_bytes();
@@ -59,7 +62,7 @@ async fn a_credential_is_read_to_the_letter_and_a_bad_one_spoils_no_connection()
     let bearer = format!("Authorization: Bearer {token}");
     let line = |value: &str| format!("Authorization: {value}").into_bytes();
     let raw = |before: &str, after: &[u8]| [b"Authorization: ", before.as_bytes(), after].concat();
-    let cases: Vec<(&str, Vec<Vec<u8>>, (u16, &str))> = vec![
+    let cases: Vec<Case> = vec![
         ("A1 none", vec![], NO_CREDENTIAL),
         ("A2 empty", vec![line("")], NO_CREDENTIAL),
         ("A3 scheme alone", vec![line("Bearer")], INVALID_REQUEST),
@@ -195,10 +198,7 @@ async fn a_thousand_requests_at_once_are_answered_each_by_its_own_token() {
         TcpStream::connect(api.url().trim_start_matches("http://")).await.unwrap().into_split();
     let sending = tokio::spawn(async move { writer.write_all(&requests).await.map(|()| writer) });
     let mut answers = String::new();
-    tokio::time::timeout(Duration::from_secs(60), reader.read_to_string(&mut answers))
-        .await
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(Duration::from_mins(1), reader.read_to_string(&mut answers)).await.unwrap().unwrap();
     let _open_until_now = sending.await.unwrap().unwrap();
     let answers: Vec<_> = answers.split("HTTP/1.1 ").skip(1).collect();
     assert_eq!(answers.iter().map(|answer| &answer[..3]).collect::<Vec<_>>(), expected);
@@ -240,9 +240,10 @@ async fn a_token_that_is_recognised_ends_to_the_second() {
         let before = now();
         let answer = api.read(&token).await;
         let (status, after) = (answer.status(), now());
+        accepted += u32::from(status.is_success());
+        // In between, either is right.
         if after < end {
             assert_eq!(status, StatusCode::OK, "{} s before its end", end - after);
-            accepted += 1;
         } else if before >= end {
             assert_eq!(status, StatusCode::UNAUTHORIZED, "{} s after its end", before - end);
             assert_eq!(answer.json::<Value>().await.unwrap()["code"], "token_expired");
@@ -250,8 +251,8 @@ async fn a_token_that_is_recognised_ends_to_the_second() {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    // Otherwise there was nothing to recognise.
-    let hits = format!("verified_token_lookups_total{{outcome=\"hit\"}} {}", accepted - 1);
+    // It was recognised each time but the first, where a machine under load had the time for several.
+    let hits = format!("verified_token_lookups_total{{outcome=\"hit\"}} {}\n", accepted.saturating_sub(1));
     let metrics = api.metrics().await;
-    assert!(accepted < 2 || metrics.contains(&hits), "{hits}\n{metrics}");
+    assert!(accepted == 0 || metrics.contains(&hits), "{hits}\n{metrics}");
 }

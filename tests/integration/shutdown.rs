@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -106,18 +106,18 @@ async fn a_second_signal_ends_it_at_once_and_costs_nothing_that_was_acknowledged
 async fn half_sent_requests_do_not_keep_it_beyond_its_time_after_the_signal() {
     let world = World::start().await;
     let server = Place::new(&world, "").with("SERVER__DRAIN_TIMEOUT_SECONDS", "1").serve().await;
-    let begun = ["GET / HT", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"];
-    let half_sent = begun.iter().cycle().take(100).map(|text| {
+    let parts = ["GET / HT", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"];
+    let half_sent = parts.iter().cycle().take(100).map(|text| {
         let mut connection = connect(&server);
         connection.write_all(text.as_bytes()).unwrap();
         connection
     });
     let half_sent: Vec<_> = half_sent.collect();
-    let begin = std::time::Instant::now();
+    let signalled = Instant::now();
     let (code, log) = server.terminate();
     assert_eq!(code, Some(0), "{log}");
     // Each of them may take 9 s otherwise.
-    assert!(begin.elapsed() < Duration::from_secs(6), "{:?}", begin.elapsed());
+    assert!(signalled.elapsed() < Duration::from_secs(6), "{:?}", signalled.elapsed());
     assert!(log.contains("still open at the end of the drain time"), "{log}");
     drop(half_sent);
 }
