@@ -1,7 +1,7 @@
 //! The settings of the binary.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU64;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ struct ServerSection {
     listen: SocketAddr,
     #[serde(default)]
     allow_non_loopback: bool,
-    drain_timeout_seconds: NonZeroU64,
+    drain_timeout_seconds: NonZeroU32,
     names: Vec<String>,
     public_url: Option<Instance>,
 }
@@ -105,7 +105,7 @@ impl Settings {
             .managed_identity_listen(self.managed_identity.listen)
             .names(&self.server.names)
             .public_url(self.server.public_url.clone())
-            .drain_timeout(Duration::from_secs(self.server.drain_timeout_seconds.get()))
+            .drain_timeout(Duration::from_secs(self.server.drain_timeout_seconds.get().into()))
             .strict(self.token_endpoint.strict)
             .directory(directory);
         if let Some(folder) = &self.data.folder {

@@ -30,6 +30,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Clone, Args)]
+#[command(after_help = ROUTES_EXAMPLES)]
 pub(crate) struct Routes {
     /// As JSON.
     #[arg(long)]
@@ -37,6 +38,7 @@ pub(crate) struct Routes {
 }
 
 #[derive(Debug, Clone, Args)]
+#[command(after_help = MANIFEST_EXAMPLES)]
 pub(crate) struct Manifest {
     /// Compare this exported manifest with the roles instead, and name what differs; exit code 0 if nothing does, 1 if
     /// anything does.
@@ -54,6 +56,24 @@ pub(crate) struct Explain {
     #[arg(long)]
     pub(crate) json: bool,
 }
+
+const ROUTES_EXAMPLES: &str = "\
+Examples:
+  resource-app --settings production.toml routes
+      what guards each route of the app with these settings
+  resource-app routes --json | jq '.[] | select(.guards == []) | .path'
+      what anybody may call
+
+Exit codes: 0 done, 2 unusable settings or arguments.";
+
+const MANIFEST_EXAMPLES: &str = "\
+Examples:
+  resource-app manifest > roles.json; az ad app update --id ... --app-roles @roles.json
+      give the app registration the roles that the policies ask for
+  az ad app show --id ... > exported.json; resource-app manifest --check exported.json
+      whether it has them
+
+Exit codes: 0 done or nothing differs, 1 something differs, 2 unusable arguments or an unusable file.";
 
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:

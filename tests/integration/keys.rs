@@ -1,9 +1,13 @@
 //! Key rollover while the services run.
 
+#[cfg(unix)]
+use authority_app::{Endpoint, Fault};
 use demo::system::Options;
 use reqwest::{Method, StatusCode, header};
 use serde_json::json;
 use tests::World;
+#[cfg(unix)]
+use tests::guarded_api::Place;
 
 /// A system whose resource-app has these variables, and waits for keys as long as a machine under load may take.
 async fn world(variables: &[(&str, &str)]) -> World {
@@ -113,4 +117,35 @@ async fn a_flood_of_unknown_keys_leaves_known_ones_alone() {
     assert_eq!(world.get("/api/resources", &good).await.status(), StatusCode::OK);
     // The first fetch, and those that unknown keys may cause at once.
     world.system.authority().first_tenant().journal().expect_key_set_fetches(1..=3);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_went_missing_and_a_fetch_that_failed_are_a_line_of_the_log_each() {
+    let world = World::start().await;
+    let server = Place::new(&world, "").with("KEYS__UNKNOWN_KEY_WAIT_MILLISECONDS", "10000").serve().await;
+    let tenant = world.system.authority().first_tenant();
+    let accept_a_new_key = async || {
+        tenant.keys().emergency().unwrap();
+        let token = world.token(json!({})).await;
+        let get = || {
+            let request = tests::program::direct().get(format!("{}/api/resources", server.url()));
+            request.header(header::AUTHORIZATION, token.authorization()).send()
+        };
+        // Where the fetch failed, the next one is a quarter of a second later.
+        while get().await.unwrap().status() == StatusCode::SERVICE_UNAVAILABLE {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        assert_eq!(get().await.unwrap().status(), StatusCode::OK);
+    };
+    accept_a_new_key().await;
+    tenant.faults().on(Endpoint::Keys, [Fault::status(500)]);
+    accept_a_new_key().await;
+    let (code, log) = server.terminate();
+    assert_eq!(code, Some(0), "{log}");
+    let warnings =
+        |text: &str| log.lines().filter(|line| line.contains("\"WARN\"") && line.contains(text)).count();
+    assert_eq!(warnings("keys are no longer published"), 2, "{log}");
+    assert_eq!(warnings("could not fetch the signing keys"), 1, "{log}");
+    assert_eq!(warnings("status 500"), 1, "{log}");
 }

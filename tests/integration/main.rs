@@ -13,6 +13,7 @@ mod flow;
 mod keys;
 mod outage;
 mod rejections;
+mod requests;
 mod revocation;
 mod routes;
 mod sdk;

@@ -3,11 +3,12 @@
 use std::io::{self, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use serde_json::json;
 use tests::World;
+use tests::guarded_api::Place;
 use tests::program::{self, Server};
 
 use crate::durability::resource_app;
@@ -71,6 +72,54 @@ async fn a_log_that_nobody_empties_stops_neither_requests_nor_either_signal() {
         server.signal(second_signal);
         assert_eq!(server.end().0, Some(130));
     }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once_and_costs_nothing_that_was_acknowledged() {
+    let world = World::start().await;
+    let token = world.token(json!({})).await;
+    for second_signal in ["TERM", "INT"] {
+        let folder = tempfile::tempdir().unwrap();
+        let server = resource_app(&world.system, folder.path()).await;
+        let url = format!("{}/api/resources", server.url());
+        let create = program::direct().post(&url).header("Authorization", token.authorization());
+        let created = create.json(&json!({ "name": "x", "content": 1 })).send().await.unwrap();
+        assert_eq!(created.status(), StatusCode::CREATED);
+        let path = created.headers()["location"].to_str().unwrap().to_owned();
+        // Half a request keeps it from ending by itself.
+        let mut half = connect(&server);
+        half.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+        server.signal("TERM");
+        wait_until_it_stops_listening(&server).await;
+        server.signal(second_signal);
+        assert_eq!(server.end().0, Some(130), "{second_signal}");
+        let server = resource_app(&world.system, folder.path()).await;
+        let read = program::direct().get(format!("{}{path}", server.url()));
+        let read = read.header("Authorization", token.authorization()).send().await.unwrap();
+        assert_eq!(read.status(), StatusCode::OK, "{second_signal}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn half_sent_requests_do_not_keep_it_beyond_its_time_after_the_signal() {
+    let world = World::start().await;
+    let server = Place::new(&world, "").with("SERVER__DRAIN_TIMEOUT_SECONDS", "1").serve().await;
+    let parts = ["GET / HT", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"];
+    let half_sent = parts.iter().cycle().take(100).map(|text| {
+        let mut connection = connect(&server);
+        connection.write_all(text.as_bytes()).unwrap();
+        connection
+    });
+    let half_sent: Vec<_> = half_sent.collect();
+    let signalled = Instant::now();
+    let (code, log) = server.terminate();
+    assert_eq!(code, Some(0), "{log}");
+    // Each of them may take 9 s otherwise.
+    assert!(signalled.elapsed() < Duration::from_secs(6), "{:?}", signalled.elapsed());
+    assert!(log.contains("still open at the end of the drain time"), "{log}");
+    drop(half_sent);
 }
 
 /// Variables for a resource-app that needs nothing else and logs all it can.

@@ -32,7 +32,12 @@ impl Connection {
             request.extend([b"authorization: ", authorization, b"\r\n"].concat());
         }
         request.extend_from_slice(b"\r\n");
-        self.0.get_mut().write_all(&request).await.unwrap();
+        self.send(&request).await
+    }
+
+    /// Sends these bytes, and returns the answer to them.
+    pub async fn send(&mut self, request: &[u8]) -> Answer {
+        self.0.get_mut().write_all(request).await.unwrap();
         self.answer().await
     }
 

@@ -103,6 +103,12 @@ impl GuardedApi {
         self.request(Method::POST, "/api/resources", token).json(&body).send().await.unwrap()
     }
 
+    /// Its base URL, without a trailing slash.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// A connection to it, over which requests go as they are written.
     pub async fn connection(&self) -> Connection {
         Connection::open(&self.url).await

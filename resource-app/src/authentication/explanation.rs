@@ -198,6 +198,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_segment_that_cannot_be_read_does_not_hide_what_the_others_say() {
+        let key = TestKey::new();
+        let authenticator = authenticator(&json!({ "keys": [key.jwk("K1")] }));
+        let good = key.sign(HEADER, &claims());
+        let [header, payload, signature] = good.split('.').collect::<Vec<_>>().try_into().unwrap();
+        let of_signature = ["key_unknown", "key_issuer_mismatch", "signature_invalid"];
+        let of_header =
+            ["algorithm_not_allowed", "type_not_allowed", "header_member_not_allowed", "key_id_missing"];
+        for (token, hidden) in [
+            (format!("{header}.{payload}.{signature}="), of_signature.to_vec()),
+            (format!("%.{payload}.{signature}"), [&of_header[..], &of_signature].concat()),
+            (format!("e30.{payload}.{signature}"), [&of_header[..], &of_signature].concat()),
+        ] {
+            let explanation = authenticator.explain(&token, NOW).await;
+            assert_eq!(explanation.verdict.as_ref().unwrap_err().code(), "token_malformed", "{token}");
+            let codes: Vec<_> = failed(&explanation).iter().map(|(code, _)| *code).collect();
+            assert_eq!(codes, ["token_malformed"], "{token}");
+            assert_eq!(not_reached(&explanation), hidden, "{token}");
+            assert!(explanation.claims.is_some() && !explanation.verified, "{token}");
+        }
+        let explanation = authenticator.explain(&format!("{header}.{payload}=.{signature}"), NOW).await;
+        assert!(explanation.claims.is_none() && failed(&explanation).len() == 1);
+    }
+
+    #[tokio::test]
     async fn what_cannot_be_read_is_not_reached() {
         let authenticator = authenticator(&json!({ "keys": [TestKey::new().jwk("K1")] }));
         for token in ["", "x", "a.b.c", &"a".repeat(20_000), "\u{fc}.\u{fc}.\u{fc}"] {
@@ -206,6 +231,11 @@ mod tests {
             assert!(not_reached(&explanation).len() >= TokenFault::ALL.len() - 2, "{token}");
             assert!(explanation.verdict.is_err() && explanation.claims.is_none());
         }
+        let outcome = |explanation: &Explanation, code: &str| {
+            explanation.checks.iter().find(|check| check.code == code).unwrap().outcome
+        };
+        let not_large = authenticator.explain("x", NOW).await;
+        assert_eq!(outcome(&not_large, "token_too_large"), CheckOutcome::Pass);
         let token = compact(&HEADER.replace("K1", "K2"), &claims().to_string());
         let explanation = authenticator.explain(&token, NOW).await;
         assert_eq!(failed(&explanation)[0].0, "key_unknown");

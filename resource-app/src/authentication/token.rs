@@ -38,16 +38,21 @@ pub(super) struct VerifiedClaims {
 
 impl<'t> UnverifiedToken<'t> {
     pub(super) fn parse(token: &'t str) -> Result<Self, TokenFault> {
-        let compact = Compact::split(token)?;
-        let header = Header::read(&compact.header)?;
+        let Compact { message, header, payload, signature } = Compact::split(token)?;
+        let (header, payload, signature) = (header.decode()?, payload.decode()?, signature.decode()?);
+        let header = Header::read(&header)?;
         pass_all(header.checks())?;
-        let payload = Payload::read(&compact.payload)?;
+        let payload = Payload::read(&payload)?;
         pass_all(payload.checks())?;
-        Self::assemble(compact, header, payload)
+        Self::assemble(message, header, payload, signature)
     }
 
-    fn assemble(compact: Compact<'t>, header: Header, payload: Payload) -> Result<Self, TokenFault> {
-        let Compact { message, signature, .. } = compact;
+    fn assemble(
+        message: &'t str,
+        header: Header,
+        payload: Payload,
+        signature: Vec<u8>,
+    ) -> Result<Self, TokenFault> {
         let key_id = header.into_key_id().ok_or(TokenFault::KeyId)?;
         Ok(Self { message, signature, key_id, claims: payload.claims })
     }

@@ -1,5 +1,6 @@
 //! The body of a request to create or replace a resource.
 
+use axum::body::HttpBody;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody, JsonRejection};
 use axum::extract::{FromRequest, Json, Request};
 use serde::Deserialize;
@@ -35,6 +36,10 @@ impl FromRequest<AppState> for Body {
     type Rejection = RequestError;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, RequestError> {
+        // By what it announces, so that a body that is too large is not even asked for (`Expect: 100-continue`).
+        if request.body().size_hint().lower() > MAX_BODY_BYTES as u64 {
+            return Err(RequestError::ContentTooLarge);
+        }
         let Json(Object(body)) = Json::<Object<RawBody>>::from_request(request, state)
             .await
             .map_err(|rejection| refusal(&rejection))?;

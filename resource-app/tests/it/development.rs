@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::app::{App, assert_problem};
+use crate::shutdown::exchange;
 
 #[tokio::test]
 async fn a_request_without_a_token_passes_as_nobody_in_particular() {
@@ -26,4 +27,25 @@ async fn whoever_sends_a_credential_is_judged_by_it() {
         let response = app.get("/api/resources").header("authorization", value).send().await.unwrap();
         assert_problem(response, status, code).await;
     }
+}
+
+/// A page of a stranger's whose name leads to this machine ("DNS rebinding") is not the developer.
+#[tokio::test]
+async fn only_who_calls_this_machine_by_a_loopback_name_passes_without_a_token() {
+    let app = App::start_for_development().await;
+    let port = app.url.rsplit(':').next().unwrap();
+    for host in ["localhost", "LOCALHOST", "127.0.0.1", "[::1]"] {
+        for host in [host.to_owned(), format!("{host}:{port}")] {
+            let response = app.get("/api/resources").header("host", &host).send().await.unwrap();
+            assert_eq!(response.status(), 200, "{host}");
+        }
+    }
+    for host in ["rebound.example", "localhost.rebound.example", "127.0.0.1.rebound.example", "10.0.0.1"] {
+        for host in [host.to_owned(), format!("{host}:{port}")] {
+            let response = app.get("/api/resources").header("host", &host).send().await.unwrap();
+            assert_problem(response, 401, "token_missing").await;
+        }
+    }
+    let nameless = exchange(&app, "GET /api/resources HTTP/1.0\r\n\r\n").await;
+    assert!(nameless.contains(" 401 ") && nameless.contains("token_missing"), "{nameless}");
 }

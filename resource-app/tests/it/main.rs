@@ -3,6 +3,7 @@
 
 mod app;
 mod authority;
+mod bodies;
 mod commands;
 mod content;
 mod description;

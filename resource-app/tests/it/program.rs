@@ -74,4 +74,10 @@ fn help_shows_how_to_use_it() {
     for expected in ["Examples:", "healthcheck", "--settings"] {
         assert!(text.contains(expected), "{text}");
     }
+    for command in ["explain", "routes", "manifest"] {
+        let text = String::from_utf8(run(&[command, "--help"], &[]).stdout).unwrap();
+        let example = format!("resource-app {command} ");
+        assert!(text.contains("Examples:") && text.contains("Exit codes: 0 "), "{text}");
+        assert!(text.contains(&example) || text.contains(&format!("| resource-app {command}\n")), "{text}");
+    }
 }

@@ -41,7 +41,7 @@ fn a_wrong_setting_is_refused_in_one_line_that_names_it() {
     let handler = ("AUTHORIZATION__DEVELOPMENT_HANDLER", "true");
     let organizations = ("AZURE_AD__TENANT_ID", "organizations");
     let list = ("AZURE_AD__ACCEPTED_TENANTS", "14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41");
-    let cases: [(&[(&str, &str)], &str); 32] = [
+    let cases: [(&[(&str, &str)], &str); 33] = [
         (&[("AZURE_AD__TENNANT_ID", "canary")], "unknown key `azure_ad.tennant_id`"),
         (&[("AZURE_AD__TENANT_ID", "canary")], "`azure_ad.tenant_id` (variable AZURE_AD__TENANT_ID)"),
         (&[("AZURE_AD__CLIENT_ID", "canary")], "`azure_ad.client_id`"),
@@ -50,6 +50,7 @@ fn a_wrong_setting_is_refused_in_one_line_that_names_it() {
         (&[("AZURE_AD__APP_ID_URIS", "canary")], "`azure_ad.app_id_uris"),
         (&[("ENVIRONMENT", "canary")], "`environment`"),
         (&[("SERVER__LISTEN", "canary")], "`server.listen`"),
+        (&[("SERVER__DRAIN_TIMEOUT_SECONDS", "4294967296")], "`server.drain_timeout_seconds`"),
         (&[("STORE__URL", "canary")], "`store.url`"),
         (&[("STORE__URL", "sqlite::memory:")], "`store.url`"),
         (&[("KEYS__MAX_AGE_SECONDS", "0")], "`keys.max_age_seconds`"),

@@ -1,7 +1,7 @@
 //! Section `[server]` of every service.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::num::NonZeroU64;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -20,7 +20,9 @@ pub struct ServerSettings {
     #[serde(default)]
     pub shutdown_delay_seconds: u64,
     /// How long after a signal to end everything may take; what is not done by then is cut off.
-    pub drain_timeout_seconds: NonZeroU64,
+    ///
+    /// Of 32 bits, so that a moment so much later can be told.
+    pub drain_timeout_seconds: NonZeroU32,
     /// Serves https where it is set, http otherwise.
     #[serde(default)]
     pub tls: Option<TlsSettings>,
@@ -30,7 +32,7 @@ impl ServerSettings {
     /// How long after a signal to end everything may take.
     #[must_use]
     pub fn drain_timeout(&self) -> Duration {
-        Duration::from_secs(self.drain_timeout_seconds.get())
+        Duration::from_secs(self.drain_timeout_seconds.get().into())
     }
 
     /// How long after a signal to end it still accepts connections.

@@ -14,14 +14,18 @@ pub(super) const MAX_TOKEN_BYTES: usize = 16 * 1024;
 static BASE64URL: std::sync::LazyLock<base64::engine::Simd> =
     std::sync::LazyLock::new(|| base64::engine::Simd::url_safe(base64::engine::general_purpose::NO_PAD));
 
-/// The three segments of a token (RFC 7515 section 7.1), decoded.
+/// The three segments of a token (RFC 7515 section 7.1), as they were sent.
 pub(super) struct Compact<'t> {
-    /// What was signed: both segments as they were sent.
+    /// What was signed: the first two segments with the dot between them.
     pub(super) message: &'t str,
-    pub(super) header: Vec<u8>,
-    pub(super) payload: Vec<u8>,
-    pub(super) signature: Vec<u8>,
+    pub(super) header: Segment<'t>,
+    pub(super) payload: Segment<'t>,
+    pub(super) signature: Segment<'t>,
 }
+
+/// One of the segments.
+#[derive(Clone, Copy)]
+pub(super) struct Segment<'t>(&'t str);
 
 impl<'t> Compact<'t> {
     pub(super) fn split(token: &'t str) -> Result<Self, TokenFault> {
@@ -30,20 +34,22 @@ impl<'t> Compact<'t> {
         }
         let (message, signature) = token.rsplit_once('.').ok_or(TokenFault::Malformed)?;
         let (header, payload) = message.split_once('.').ok_or(TokenFault::Malformed)?;
-        // A dot is not in the alphabet, so a fourth segment fails here.
         Ok(Self {
             message,
-            header: decode(header)?,
-            payload: decode(payload)?,
-            signature: decode(signature)?,
+            header: Segment(header),
+            payload: Segment(payload),
+            signature: Segment(signature),
         })
     }
 }
 
-/// Canonical base64url only: no padding, no unused bits, nothing empty.
-fn decode(segment: &str) -> Result<Vec<u8>, TokenFault> {
-    if segment.is_empty() {
-        return Err(TokenFault::Malformed);
+impl Segment<'_> {
+    /// Canonical base64url only: no padding, no unused bits, nothing empty. A dot is not in the alphabet, so that a fourth
+    /// segment fails here.
+    pub(super) fn decode(self) -> Result<Vec<u8>, TokenFault> {
+        if self.0.is_empty() {
+            return Err(TokenFault::Malformed);
+        }
+        BASE64URL.decode(self.0).map_err(|_| TokenFault::Malformed)
     }
-    BASE64URL.decode(segment).map_err(|_| TokenFault::Malformed)
 }

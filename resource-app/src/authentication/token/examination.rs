@@ -22,30 +22,42 @@ pub(in crate::authentication) struct Examination<'t> {
 impl<'t> Examination<'t> {
     pub(in crate::authentication) fn of(token: &'t str) -> Self {
         let mut examination = Self::default();
-        if let Some(compact) = examination.note(Compact::split(token)) {
+        let compact = examination.note(Compact::split(token));
+        if !examination.has_failed(TokenFault::TooLarge) {
+            examination.checks.push((TokenFault::TooLarge, true));
+        }
+        if let Some(compact) = compact {
             examination.look_into(compact);
         }
         examination
     }
 
-    fn look_into(&mut self, compact: Compact<'t>) {
-        let header = self.note(Header::read(&compact.header));
-        let payload = self.note(Payload::read(&compact.payload));
-        self.checks.push((TokenFault::TooLarge, true));
-        if !self.checks.contains(&(TokenFault::Malformed, false)) {
+    fn look_into(&mut self, Compact { message, header, payload, signature }: Compact<'t>) {
+        // Each by itself: one that was cut when it was copied does not hide what the others say.
+        let header = self.note(header.decode().and_then(|json| Header::read(&json)));
+        let json = self.note(payload.decode());
+        let payload = json.as_deref().and_then(|json| self.note(Payload::read(json)));
+        let signature = self.note(signature.decode());
+        if !self.has_failed(TokenFault::Malformed) {
             self.checks.push((TokenFault::Malformed, true));
         }
         self.checks.extend(header.iter().flat_map(Header::checks));
         self.checks.extend(payload.iter().flat_map(Payload::checks));
         self.claims = payload.as_ref().map(|payload| payload.claims.clone());
-        match (header, payload) {
-            (Some(header), Some(payload)) => {
-                self.checks.push((TokenFault::Claims, true));
-                let passed = pass_all(self.checks.iter().copied()).is_ok();
-                self.token = UnverifiedToken::assemble(compact, header, payload).ok().filter(|_| passed);
-            }
-            _ => self.problem = payload::problem(&compact.payload),
+        if payload.is_some() {
+            self.checks.push((TokenFault::Claims, true));
+        } else {
+            self.problem = json.as_deref().and_then(payload::problem);
         }
+        if let (Some(header), Some(payload), Some(signature)) = (header, payload, signature) {
+            let passed = pass_all(self.checks.iter().copied()).is_ok();
+            let token = UnverifiedToken::assemble(message, header, payload, signature);
+            self.token = token.ok().filter(|_| passed);
+        }
+    }
+
+    fn has_failed(&self, fault: TokenFault) -> bool {
+        self.checks.contains(&(fault, false))
     }
 
     /// What could be read; what kept it from being read is a failed check.

@@ -1,0 +1,86 @@
+//! How much of a body is read, and of whose request.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::app::App;
+use crate::shutdown::exchange;
+
+const BODY: &str = r#"{"name":"n","content":1}"#;
+
+/// A request to create a resource, the last of its connection, with these lines in its header and this body.
+fn post(lines: &str, body: &str) -> String {
+    let fields = "Host: localhost\r\nContent-Type: application/json\r\nConnection: close";
+    format!("POST /api/resources HTTP/1.1\r\n{fields}\r\n{lines}\r\n\r\n{body}")
+}
+
+fn assert_refused(answer: &str, status: u16, code: &str) {
+    assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{code}: {answer}");
+    assert!(answer.contains(&format!("\"code\":\"{code}\"")), "{code}: {answer}");
+}
+
+#[tokio::test]
+async fn a_body_is_not_asked_for_before_it_is_known_whose_it_is() {
+    let app = App::start(&[]).await;
+    for length in [10, 100_000, 500_000_000] {
+        let announced = format!("Content-Length: {length}\r\nExpect: 100-continue");
+        assert_refused(&exchange(&app, &post(&announced, "")).await, 401, "token_missing");
+    }
+    let chunked = "Transfer-Encoding: chunked\r\nExpect: 100-continue";
+    assert_refused(&exchange(&app, &post(chunked, "")).await, 401, "token_missing");
+}
+
+#[tokio::test]
+async fn a_body_that_announces_to_be_too_large_is_not_asked_for() {
+    let app = App::start_for_development().await;
+    for length in [128 * 1024 + 1, 500_000_000] {
+        let announced = format!("Content-Length: {length}\r\nExpect: 100-continue");
+        assert_refused(&exchange(&app, &post(&announced, "")).await, 413, "content_too_large");
+    }
+    let mut stream = TcpStream::connect(app.url.trim_start_matches("http://")).await.unwrap();
+    let announced = format!("Content-Length: {}\r\nExpect: 100-continue", BODY.len());
+    stream.write_all(post(&announced, "").as_bytes()).await.unwrap();
+    let mut asked = [0; 25];
+    stream.read_exact(&mut asked).await.unwrap();
+    assert_eq!(asked, *b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(BODY.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_say_how_large_it_is_has_the_same_limit() {
+    let app = App::start_for_development().await;
+    let chunked = |body: &str| {
+        let chunks = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+        post("Transfer-Encoding: chunked", &chunks)
+    };
+    let spaced = |length: usize| format!("{BODY}{}", " ".repeat(length - BODY.len()));
+    assert!(exchange(&app, &chunked(&spaced(128 * 1024))).await.starts_with("HTTP/1.1 201 "));
+    let answer = exchange(&app, &chunked(&spaced(128 * 1024 + 1))).await;
+    assert_refused(&answer, 413, "content_too_large");
+    // Without an end.
+    let endless =
+        post("Transfer-Encoding: chunked", &format!("10000\r\n{}\r\n", "x".repeat(0x10000)).repeat(4));
+    assert_refused(&exchange(&app, &endless).await, 413, "content_too_large");
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_as_long_as_it_says_creates_nothing() {
+    let app = App::start_for_development().await;
+    let (more, fewer) = (BODY.len() + 1, BODY.len() - 1);
+    for framing in [format!("Content-Length: {more}"), "Transfer-Encoding: chunked".to_owned()] {
+        let chunk = if framing.contains("chunked") { format!("{more:x}\r\n") } else { String::new() };
+        let mut stream = TcpStream::connect(app.url.trim_start_matches("http://")).await.unwrap();
+        stream.write_all(post(&framing, &format!("{chunk}{BODY}")).as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.is_empty() || answer.contains("incomplete_body"), "{framing}: {answer}");
+    }
+    let answer = exchange(&app, &post(&format!("Content-Length: {fewer}"), BODY)).await;
+    assert_refused(&answer, 400, "malformed_json");
+    let list = app.get("/api/resources").send().await.unwrap().text().await.unwrap();
+    assert!(list.contains("\"items\":[]"), "{list}");
+}
