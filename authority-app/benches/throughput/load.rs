@@ -70,25 +70,23 @@ impl Load {
         for connection in &mut self.connections {
             connection.ask(&self.request).unwrap();
         }
-        let mut tokens = 0;
-        while begin.elapsed() < time && tokens < most {
+        let (mut asked, mut tokens) = (self.connections.len(), 0);
+        while tokens < asked {
             thread::sleep(PAUSE);
             // They are answered in the order in which they asked, or nearly so: where one waits, those after it do.
-            let mut next = tokens % self.connections.len();
-            while self.connections[next].has_token() {
-                self.connections[next].ask(&self.request).unwrap();
+            while tokens < asked {
+                let next = tokens % self.connections.len();
+                if !self.connections[next].has_token() {
+                    break;
+                }
                 tokens += 1;
-                next = tokens % self.connections.len();
+                if begin.elapsed() < time && asked < most {
+                    self.connections[next].ask(&self.request).unwrap();
+                    asked += 1;
+                }
             }
         }
-        let rate = f64::from(u32::try_from(tokens).unwrap()) / begin.elapsed().as_secs_f64();
-        // What is still under way is not counted.
-        for connection in &mut self.connections {
-            while !connection.has_token() {
-                thread::sleep(PAUSE);
-            }
-        }
-        rate
+        f64::from(u32::try_from(tokens).unwrap()) / begin.elapsed().as_secs_f64()
     }
 }
 

@@ -1,6 +1,5 @@
 //! The stand-in's figures, all from one run on one machine: start, memory, and tokens a second beside the limit that
-//! signing sets, once with the load on the same cores and once on a core of its own. `cargo bench -p authority-app`
-//! prints them.
+//! signing sets. `cargo bench -p authority-app` prints them.
 //!
 //! A harness of its own: what is measured is a process under load and a ratio, not the time of a function.
 #![expect(
@@ -11,11 +10,9 @@
 
 mod load;
 
-use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::rand::SystemRandom;
@@ -37,13 +34,13 @@ const FORM: [(&str, &str); 4] = [
 const STARTS: usize = 9;
 
 /// How often signatures and tokens are counted by turns; the median of the ratios counts.
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 41;
 
-/// How long signatures are counted in a round, and then tokens.
-const TURN: Duration = Duration::from_secs(1);
+/// How long signatures are counted in a round, and then tokens: so short that both meet the machine in the same state.
+const TURN: Duration = Duration::from_millis(250);
 
 /// The most tokens that are asked for in a round.
-const MOST_TOKENS: usize = 50_000;
+const MOST_TOKENS: usize = 12_500;
 
 /// Clock ticks a second in Linux's account of processor time.
 const TICKS: f64 = 100.0;
@@ -56,14 +53,14 @@ fn main() {
     let folder = tempfile::tempdir().unwrap();
     let ca_file = folder.path().join("ca.pem");
     // The first start makes the keys.
-    drop(StandIn::start(folder.path(), &ca_file, Cores::all()));
+    drop(StandIn::start(folder.path(), &ca_file));
     let http = client(&ca_file);
 
     let (mut starts, mut running) = (Vec::new(), None);
     for _ in 0..STARTS {
         drop(running.take());
         let begin = Instant::now();
-        let stand_in = StandIn::start(folder.path(), &ca_file, Cores::all());
+        let stand_in = StandIn::start(folder.path(), &ca_file);
         let keys = format!("{}/common/discovery/v2.0/keys", stand_in.base);
         assert!(runtime.block_on(async { http.get(keys).send().await }).unwrap().status().is_success());
         starts.push(begin.elapsed());
@@ -72,124 +69,48 @@ fn main() {
     starts.sort();
     let stand_in = running.unwrap();
     let idle = stand_in.memory("VmRSS");
+
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+    let one = signatures_a_second(&pair, 1);
+    let path = format!("/{TENANT}/oauth2/v2.0/token");
+    let mut load = Load::connect(&stand_in.base, &ca_file, CONNECTIONS, &path, &FORM);
+    let mut rounds: Vec<Round> =
+        (0..ROUNDS).map(|_| Round::measure(&mut load, &stand_in, &pair, cores)).collect();
+    rounds.sort_by(|a, b| a.ratio().total_cmp(&b.ratio()));
+    let median = &rounds[ROUNDS / 2];
+    let total = |of: fn(&Round) -> f64| rounds.iter().map(of).sum::<f64>();
+    let tokens = total(|round| round.tokens * TURN.as_secs_f64());
+    let signatures = total(|round| round.signatures * TURN.as_secs_f64());
+    let micros = |seconds: f64, number: f64| 1e6 * seconds / number;
+    let signing = micros(total(|round| round.processor.signing), signatures);
+    let standing_in = micros(total(|round| round.processor.stand_in), tokens);
+    let loading = micros(total(|round| round.processor.load), tokens);
+
     println!("start to first answer   {:>7.0} ms (median of {STARTS})", millis(starts[STARTS / 2]));
     println!("memory, idle            {idle:>7.1} MB");
-
-    let shared = Rounds::measure(&stand_in, &ca_file, Cores::all());
     println!(
         "memory, after the load  {:>7.1} MB (peak {:.1})",
         stand_in.memory("VmRSS"),
         stand_in.memory("VmHWM")
     );
-    drop(stand_in);
-    shared.print();
-    if let Some(apart) = Cores::apart() {
-        Rounds::measure(&StandIn::start(folder.path(), &ca_file, apart), &ca_file, apart).print();
-    } else {
-        println!(
-            "\nnot measured on a core of its own: that takes two cores, and taskset (Debian: util-linux)"
-        );
-    }
-}
-
-/// Where stand-in and load run.
-#[derive(Debug, Clone, Copy)]
-enum Cores {
-    /// On all of so many, which they share.
-    Shared(usize),
-    /// Each on one of its own.
-    Apart,
-}
-
-/// The stand-in's core, and the load's.
-const CORES: [&str; 2] = ["0", "1"];
-
-impl Cores {
-    fn all() -> Self {
-        Self::Shared(thread::available_parallelism().unwrap().get())
-    }
-
-    fn apart() -> Option<Self> {
-        CORES.into_iter().rev().all(keep_on).then_some(Self::Apart)
-    }
-
-    /// Counts signatures where the stand-in runs, and goes on where the load does.
-    fn signatures_a_second(self) -> f64 {
-        let [stand_in, load] = CORES;
-        match self {
-            Self::Shared(cores) => signatures_a_second(cores),
-            Self::Apart => {
-                keep_on(stand_in);
-                let signatures = signatures_a_second(1);
-                keep_on(load);
-                signatures
-            }
-        }
-    }
-}
-
-impl fmt::Display for Cores {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Shared(cores) => write!(f, "on {cores} cores, the load's included"),
-            Self::Apart => write!(f, "on one core, the load on another"),
-        }
-    }
-}
-
-/// Keeps this process on a core; says whether that was possible.
-fn keep_on(core: &str) -> bool {
-    let process = std::process::id().to_string();
-    let mut command = Command::new("taskset");
-    command.args(["--all-tasks", "--cpu-list", "--pid", core, &process]).stdout(Stdio::null());
-    command.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-}
-
-/// What was measured by turns, so that signatures and tokens meet the machine in the same state.
-struct Rounds {
-    cores: Cores,
-    rounds: Vec<Round>,
-}
-
-impl Rounds {
-    fn measure(stand_in: &StandIn, ca_file: &Path, cores: Cores) -> Self {
-        let path = format!("/{TENANT}/oauth2/v2.0/token");
-        let mut load = Load::connect(&stand_in.base, ca_file, CONNECTIONS, &path, &FORM);
-        let mut rounds: Vec<Round> =
-            (0..ROUNDS).map(|_| Round::measure(&mut load, stand_in, cores)).collect();
-        rounds.sort_by(|a, b| a.ratio().total_cmp(&b.ratio()));
-        Self { cores, rounds }
-    }
-
-    fn print(&self) {
-        let Self { cores, rounds } = self;
-        let median = &rounds[ROUNDS / 2];
-        let total = |of: fn(&Round) -> f64| rounds.iter().map(of).sum::<f64>();
-        let tokens = total(|round| round.tokens * TURN.as_secs_f64());
-        let signatures = total(|round| round.signatures * TURN.as_secs_f64());
-        let micros = |seconds: f64, number: f64| 1e6 * seconds / number;
-        let signing = micros(total(|round| round.processor.signing), signatures);
-        let standing_in = micros(total(|round| round.processor.stand_in), tokens);
-        let loading = micros(total(|round| round.processor.load), tokens);
-
-        println!("\n{cores}:");
-        println!("RSA-2048                {:>7.0} signatures/s", median.signatures);
-        println!(
-            "tokens over https       {:>7.0} tokens/s on {CONNECTIONS} kept-alive connections",
-            median.tokens
-        );
-        println!("tokens / signatures     {:>7.0} % (median of {ROUNDS})", 100.0 * median.ratio());
-        println!("processor time          {signing:>7.0} us for a signature");
-        println!(
-            "                        {standing_in:>7.0} us for a token in the stand-in, its signature included"
-        );
-        println!("                        {loading:>7.0} us for a token in the load");
-        println!(
-            "signature / token       {:>7.0} % of the stand-in's processor time, {:.0} % with the load's",
-            100.0 * signing / standing_in,
-            100.0 * signing / (standing_in + loading)
-        );
-    }
+    println!("RSA-2048, 1 thread      {one:>7.0} signatures/s ({:.0} us each)", 1e6 / one);
+    println!("RSA-2048, {cores} threads     {:>7.0} signatures/s", median.signatures);
+    println!(
+        "tokens over https       {:>7.0} tokens/s on {CONNECTIONS} kept-alive connections",
+        median.tokens
+    );
+    println!("tokens / signatures     {:>7.0} % (median of {ROUNDS})", 100.0 * median.ratio());
+    println!("processor time          {signing:>7.0} us for a signature");
+    println!(
+        "                        {standing_in:>7.0} us for a token in the stand-in, its signature included"
+    );
+    println!("                        {loading:>7.0} us for a token in the load");
+    println!(
+        "signature / token       {:>7.0} % of the stand-in's processor time, {:.0} % with the load's",
+        100.0 * signing / standing_in,
+        100.0 * signing / (standing_in + loading)
+    );
 }
 
 /// Signatures and tokens a second, one right after the other.
@@ -210,10 +131,10 @@ struct Processor {
 }
 
 impl Round {
-    fn measure(load: &mut Load, stand_in: &StandIn, cores: Cores) -> Self {
+    fn measure(load: &mut Load, stand_in: &StandIn, pair: &RsaKeyPair, cores: usize) -> Self {
         let used = || (processor("self"), processor(&stand_in.child.id().to_string()));
         let (start, _) = used();
-        let signatures = cores.signatures_a_second();
+        let signatures = signatures_a_second(pair, cores);
         let (signed, before) = used();
         let tokens = load.tokens_a_second(TURN, MOST_TOKENS);
         let (loaded, after) = used();
@@ -234,16 +155,8 @@ struct StandIn {
 }
 
 impl StandIn {
-    fn start(data: &Path, ca_file: &Path, cores: Cores) -> Self {
-        let program = env!("CARGO_BIN_EXE_authority-app");
-        let mut command = match cores {
-            Cores::Shared(_) => Command::new(program),
-            Cores::Apart => {
-                let mut command = Command::new("taskset");
-                command.args(["--cpu-list", CORES[0], program]);
-                command
-            }
-        };
+    fn start(data: &Path, ca_file: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_authority-app"));
         command.arg("--ca-out").arg(ca_file).env("DATA__FOLDER", data).env("RUST_LOG", "info");
         command.env("SERVER__LISTEN", "127.0.0.1:0").env("ADMIN__LISTEN", "127.0.0.1:0");
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -286,10 +199,9 @@ fn client(ca_file: &Path) -> Client {
 }
 
 /// Signs what a token's header and claims amount to, on so many threads.
-fn signatures_a_second(threads: usize) -> f64 {
-    let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+fn signatures_a_second(pair: &RsaKeyPair, threads: usize) -> f64 {
     let begin = Instant::now();
-    let count = |pair: &RsaKeyPair| {
+    let count = || {
         let (message, mut signature) = ([7; 1000], vec![0; pair.public_modulus_len()]);
         let mut count = 0_u32;
         while begin.elapsed() < TURN {
@@ -298,8 +210,8 @@ fn signatures_a_second(threads: usize) -> f64 {
         }
         count
     };
-    let total: u32 = thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(|| count(&pair))).collect();
+    let total: u32 = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(count)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     f64::from(total) / begin.elapsed().as_secs_f64()

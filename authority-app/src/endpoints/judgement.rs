@@ -49,7 +49,7 @@ pub(super) async fn judge<'r>(
     let authentication = setting.authenticate(&claimant, application.is_public, request).await?;
     let requested = match setting.version {
         Version::V1 => request.value("resource").ok_or(Refusal::MissingField { field: "resource" })?,
-        Version::V2 => scoped_resource(request)?,
+        Version::V2 => scoped_resource(tenant, request)?,
     };
     let resource = resource(tenant, application, requested)?;
     let capabilities = request.capabilities();
@@ -114,7 +114,7 @@ pub(super) fn enabled(client: &ServicePrincipal) -> Result<&ServicePrincipal, Re
 }
 
 /// The resource that the scope of a v2 request names: exactly one, with `/.default` behind it.
-fn scoped_resource(request: &TokenRequest) -> Result<&str, Refusal> {
+fn scoped_resource<'r>(tenant: &Tenant, request: &'r TokenRequest) -> Result<&'r str, Refusal> {
     if request.value("resource").is_some() {
         return Err(Refusal::ResourceOnV2);
     }
@@ -132,7 +132,9 @@ fn scoped_resource(request: &TokenRequest) -> Result<&str, Refusal> {
             return Err(Refusal::SeveralResources { scope: echo() });
         }
     }
-    if ClientId::parse(resource).is_err() && AppIdUri::parse(resource).is_err() {
+    // What a resource is registered under is well-formed, and need not be read once more.
+    let is_known = tenant.resource(resource).is_some();
+    if !is_known && ClientId::parse(resource).is_err() && AppIdUri::parse(resource).is_err() {
         return Err(Refusal::InvalidScope { scope: echo() });
     }
     Ok(resource)
