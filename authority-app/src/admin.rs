@@ -45,7 +45,8 @@
 //! A client has a secret that lasts for two years, `client_secret`, and those of `secrets`, whose values are in the
 //! answer in the same order: each an object with `start`? and `end`? (RFC 3339), or `known_after_seconds`?, before which
 //! it is a wrong one. A certificate is its DER in base64. `federated` lists objects with `issuer`, `subject`, `audience`.
-//! `token_lifetime_seconds` is a number, or a list of the least and the most, between which each token has its own.
+//! `token_lifetime_seconds` is a number, or a list of the least and the most, between which each token has its own;
+//! `applications/change` keeps the one there is where it is absent or `null`.
 //! An app is made, or changed, with all that is asked for, or not at all.
 //!
 //! `least` and `most` are what a test expects: another number of entries is answered with 409, which has `expected` as
@@ -197,7 +198,7 @@ fn invalid(detail: String) -> Response {
 
 /// Lets only programs of this machine through.
 async fn guard(request: Request, next: Next) -> Response {
-    if !has_loopback_host(request.headers()) {
+    if !has_loopback_host(request.uri(), request.headers()) {
         let text = "the Host is not localhost, 127.0.0.1 or [::1]".to_owned();
         return problem(StatusCode::FORBIDDEN, "host_refused", text);
     }

@@ -83,7 +83,7 @@ impl Authenticator {
                 if assertion.claims.are_external() {
                     self.check_federated(claimant, &assertion).await?;
                 } else {
-                    self.check_own(claimant, &assertion)?;
+                    self.check_own(claimant, &assertion).await?;
                 }
                 Ok(ClientAuthentication::Certificate)
             }
@@ -91,7 +91,11 @@ impl Authenticator {
     }
 
     /// An assertion that the client made and signed with its certificate.
-    fn check_own(&self, claimant: &Claimant<'_>, assertion: &Assertion<'_>) -> Result<(), AssertionRefusal> {
+    async fn check_own(
+        &self,
+        claimant: &Claimant<'_>,
+        assertion: &Assertion<'_>,
+    ) -> Result<(), AssertionRefusal> {
         let rule = self.strict.then(|| strict::broken_rule(assertion, &claimant.place));
         if let Some(Some(rule)) = rule {
             return Err(AssertionRefusal::NotStandard { rule });
@@ -104,6 +108,7 @@ impl Authenticator {
             let until = exp.at.saturating_add(claimant::SKEW).unwrap_or(exp.at);
             let seen = claimant.seen;
             seen.remember(claimant.client, jti, until, claimant.now)
+                .await
                 .map_err(|rule| AssertionRefusal::NotStandard { rule })?;
         }
         Ok(())

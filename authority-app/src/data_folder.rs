@@ -9,7 +9,8 @@ use shared::settings::KeyProblem;
 /// The name of the folder in the user's cache.
 const NAME: &str = "entra-stand-in";
 
-/// A folder for keys. Files in it are made whole, and readable by this user alone.
+/// A folder for keys, whose files are made whole, and for used assertions, which come to theirs line by line. All are
+/// readable by this user alone.
 ///
 /// One that this program makes is this user's alone; who can write to one that was named and is there is not looked at.
 #[derive(Debug, Clone)]

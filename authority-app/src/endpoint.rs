@@ -22,19 +22,27 @@ pub enum Endpoint {
     ManagedIdentity,
 }
 
+/// The endpoints' paths: of instance discovery the whole, of the others what follows the tenant.
+pub(crate) const INSTANCE: &str = "/common/discovery/instance";
+pub(crate) const TOKEN: [&str; 2] = ["oauth2/token", "oauth2/v2.0/token"];
+pub(crate) const DISCOVERY: [&str; 2] =
+    [".well-known/openid-configuration", "v2.0/.well-known/openid-configuration"];
+pub(crate) const KEYS: [&str; 2] = ["discovery/keys", "discovery/v2.0/keys"];
+
 impl Endpoint {
     /// The endpoint of Entra's that a path is one of.
     pub(crate) fn of_path(path: &str) -> Option<Self> {
-        if path == "/common/discovery/instance" {
+        if path == INSTANCE {
             return Some(Self::Instance);
         }
         let (tenant, endpoint) = path.strip_prefix('/')?.split_once('/')?;
+        let [discovery_v1, discovery_v2] = DISCOVERY;
         match endpoint {
             _ if tenant.is_empty() => None,
-            "oauth2/token" | "oauth2/v2.0/token" => Some(Self::Token),
-            ".well-known/openid-configuration" => Some(Self::DiscoveryV1),
-            "v2.0/.well-known/openid-configuration" => Some(Self::DiscoveryV2),
-            "discovery/keys" | "discovery/v2.0/keys" => Some(Self::Keys),
+            _ if TOKEN.contains(&endpoint) => Some(Self::Token),
+            _ if KEYS.contains(&endpoint) => Some(Self::Keys),
+            _ if endpoint == discovery_v1 => Some(Self::DiscoveryV1),
+            _ if endpoint == discovery_v2 => Some(Self::DiscoveryV2),
             _ => None,
         }
     }

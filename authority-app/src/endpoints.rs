@@ -24,6 +24,7 @@ use tower::layer::layer_fn;
 use crate::context::Context;
 use crate::credentials::Authenticator;
 use crate::directory::Directory;
+use crate::endpoint;
 use crate::errors::Refusal;
 use crate::journal::Reason;
 use crate::origin::Origin;
@@ -62,14 +63,18 @@ impl Deref for AppState {
 /// The routes. Every answer has the headers that Entra gives to all of them.
 pub(crate) fn router(state: AppState) -> Router {
     let identifying = state.clone();
+    let of_tenant = |paths: [&str; 2]| paths.map(|path| format!("/{{tenant}}/{path}"));
+    let [token_v1, token_v2] = of_tenant(endpoint::TOKEN);
+    let [discovery_v1, discovery_v2] = of_tenant(endpoint::DISCOVERY);
+    let [keys_v1, keys_v2] = of_tenant(endpoint::KEYS);
     Router::new()
-        .route("/{tenant}/oauth2/token", any(token::v1))
-        .route("/{tenant}/oauth2/v2.0/token", any(token::v2))
-        .route("/{tenant}/.well-known/openid-configuration", get(discovery::v1).options(allowed))
-        .route("/{tenant}/v2.0/.well-known/openid-configuration", get(discovery::v2).options(allowed))
-        .route("/{tenant}/discovery/keys", get(key_set::v1).options(allowed))
-        .route("/{tenant}/discovery/v2.0/keys", get(key_set::v2).options(allowed))
-        .route("/common/discovery/instance", get(instance_discovery::get).options(allowed))
+        .route(&token_v1, any(token::v1))
+        .route(&token_v2, any(token::v2))
+        .route(&discovery_v1, get(discovery::v1).options(allowed))
+        .route(&discovery_v2, get(discovery::v2).options(allowed))
+        .route(&keys_v1, get(key_set::v1).options(allowed))
+        .route(&keys_v2, get(key_set::v2).options(allowed))
+        .route(endpoint::INSTANCE, get(instance_discovery::get).options(allowed))
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(layer_fn(move |route| Identify::new(route, identifying.clone())))
         .with_state(state)

@@ -81,7 +81,8 @@ impl Tenants {
             } else {
                 folder.folder(&format!("tenant-{}", entry.id))?
             };
-            let seen = if strict { SeenAssertions::kept(own.clone())? } else { SeenAssertions::default() };
+            let seen =
+                if strict { SeenAssertions::kept(folder, entry.id)? } else { SeenAssertions::default() };
             let live = Arc::new(LiveTenant::new(entry.clone(), SigningKeys::open(own)?, seen));
             first.get_or_insert_with(|| Arc::clone(&live));
             by_id.insert(live.id, live);

@@ -13,7 +13,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
-use axum::extract::FromRef;
+use axum::extract::{FromRef, State};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use axum_jwt_auth::Decoder;
@@ -58,6 +59,7 @@ struct AppState {
     verifier: Arc<Verifier>,
     decoder: Decoder<EntraClaims>,
     parsed: Arc<ParsedKeys>,
+    sample: Arc<EntraClaims>,
 }
 
 /// The claims that the resource-app acts on.
@@ -97,6 +99,7 @@ async fn state(arguments: &Arguments) -> anyhow::Result<AppState> {
         verifier: Arc::new(Verifier::fetch(&http, arguments).await?),
         parsed: Arc::new(ParsedKeys::fetch(&http, arguments).await?),
         decoder: library::decoder(http, arguments).await?,
+        sample: Arc::new(EntraClaims::sample()),
     })
 }
 
@@ -122,21 +125,26 @@ async fn live() -> Json<Health> {
 }
 
 /// What the other references answer about the caller, without one: the same work but for the token.
-async fn caller() -> Json<EntraClaims> {
-    Json(EntraClaims {
-        azp: CLIENT.to_owned(),
-        azpacr: "1".to_owned(),
-        idtyp: Some("app".to_owned()),
-        oid: CLIENT.to_owned(),
-        roles: vec!["Resource.Read".to_owned(), "Resource.Write".to_owned()],
-        scp: None,
-        sub: CLIENT.to_owned(),
-        tid: TENANT.to_owned(),
-        ver: "2.0".to_owned(),
-    })
+async fn caller(State(sample): State<Arc<EntraClaims>>) -> Response {
+    Json(&*sample).into_response()
 }
 
 impl EntraClaims {
+    /// Claims as long as those of the tokens that are sent.
+    fn sample() -> Self {
+        Self {
+            azp: CLIENT.to_owned(),
+            azpacr: "1".to_owned(),
+            idtyp: Some("app".to_owned()),
+            oid: CLIENT.to_owned(),
+            roles: vec!["Resource.Read".to_owned(), "Resource.Write".to_owned()],
+            scp: None,
+            sub: CLIENT.to_owned(),
+            tid: TENANT.to_owned(),
+            ver: "2.0".to_owned(),
+        }
+    }
+
     /// Whether an app calls for itself, with no user behind it.
     fn is_app_only(&self) -> bool {
         match self.idtyp.as_deref() {

@@ -79,7 +79,7 @@ pub(crate) fn routes(
 
 /// Refuses a `Host` that is not this machine's, since nothing else keeps web pages out.
 async fn names_this_machine(request: Request, next: Next) -> Response {
-    if has_loopback_host(request.headers()) {
+    if has_loopback_host(request.uri(), request.headers()) {
         next.run(request).await
     } else {
         Failure::from(

@@ -80,7 +80,7 @@ async fn principal(
         // No header at all: whoever sends one, of whatever kind, is judged by it. And from this machine by name:
         // a web page that had its own name resolve to loopback is not the developer.
         (Err(AuthenticationError::NoCredential), Some(handler))
-            if !headers.contains_key(header::AUTHORIZATION) && has_loopback_host(headers) =>
+            if !headers.contains_key(header::AUTHORIZATION) && has_loopback_host(uri, headers) =>
         {
             Ok(Principal::of_development(handler))
         }

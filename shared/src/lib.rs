@@ -7,8 +7,8 @@
 //! - What travels: [`json`], [`claims`] (access tokens), [`token_endpoint`], [`aadsts`] (Entra's error codes),
 //!   [`resource`] (the API's wire types), [`problem`] (RFC 9457).
 //! - What every binary stands on: [`correlation`], [`http_client`], [`server`], [`loopback`], [`telemetry`], [`flood`],
-//!   [`process`]; and `metrics` and `route_names` (a feature) what the services do
-//!   that are watched.
+//!   [`process`]; and, with the feature `metrics`, `metrics` and `route_names`: numbers
+//!   of what the services do, and what they call their routes.
 //!
 //! Dependency rule: this crate depends on none of the others, knows neither axum nor jsonwebtoken,
 //! and every other crate may depend on it.

@@ -21,8 +21,9 @@ impl<'p> FromIterator<(&'p str, &'p str)> for RouteNames {
         let mut names = matchit::Router::new();
         // Of several methods a path stands there several times.
         for (path, name) in paths.into_iter().collect::<BTreeMap<_, _>>() {
-            // axum routes with the same, and takes no two paths that contradict each other.
-            let _ = names.insert(path, name.into());
+            // axum routes with the same crate, and would not have taken a path that cannot be taken here.
+            let taken = names.insert(path, name.into());
+            debug_assert!(taken.is_ok(), "{path}: {taken:?}");
         }
         Self(names)
     }

@@ -23,7 +23,7 @@ use crate::tenants::LiveTenant;
 
 /// A number of seconds, or a list of the least and the most.
 #[derive(Deserialize, Clone, Copy)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a number of seconds, or a list of the least and the most")]
 enum Lifetime {
     Fixed(u64),
     Between([u64; 2]),

@@ -77,7 +77,7 @@ pub(crate) fn router(state: MachineState) -> Router {
 ///
 /// The tenant's clock, faults and journal count here too.
 async fn guard(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    if !has_loopback_host(request.headers()) {
+    if !has_loopback_host(request.uri(), request.headers()) {
         return StatusCode::FORBIDDEN.into_response();
     }
     let path = request.uri().path();

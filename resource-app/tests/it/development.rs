@@ -46,6 +46,12 @@ async fn only_who_calls_this_machine_by_a_loopback_name_passes_without_a_token()
             assert_problem(response, 401, "token_missing").await;
         }
     }
+    for (target, status) in [("http://localhost", " 200 "), ("http://rebound.example", " 401 ")] {
+        let request =
+            format!("GET {target}/api/resources HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let answer = exchange(&app, &request).await;
+        assert!(answer.contains(status), "{target}: {answer}");
+    }
     let nameless = exchange(&app, "GET /api/resources HTTP/1.0\r\n\r\n").await;
     assert!(nameless.contains(" 401 ") && nameless.contains("token_missing"), "{nameless}");
 }
