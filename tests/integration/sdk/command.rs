@@ -1,5 +1,6 @@
 //! Programs of this machine that the tests cannot do without, and what happens where they are missing.
 
+use std::ffi::OsStr;
 use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
@@ -20,14 +21,19 @@ pub(super) async fn run(command: &mut Command) -> Result<String, String> {
     if output.status.success() { Ok(said(&output.stdout)) } else { Err(said(&output.stderr)) }
 }
 
-/// Runs a script in an environment in which nothing but what the test says tells the libraries where to go.
-pub(super) async fn run_script(command: &mut Command) -> String {
+/// What this machine's programs cannot do without, and no library takes for a place to go to.
+const KEPT: [&str; 5] = ["PATH", "HOME", "TMPDIR", "SystemRoot", "TEMP"];
+
+/// A program with an environment in which nothing but what the test says tells the libraries where to go.
+pub(super) fn undirected(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    let kept = KEPT.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+    command.env_clear().envs(kept).env("NO_PROXY", "localhost,127.0.0.1");
     command
-        .env_remove("AZURE_FEDERATED_TOKEN_FILE")
-        .env_remove("AZURE_POD_IDENTITY_AUTHORITY_HOST")
-        .env_remove("IDENTITY_ENDPOINT")
-        .env_remove("IDENTITY_HEADER")
-        .env("NO_PROXY", "localhost,127.0.0.1");
+}
+
+/// Runs a script, which has to succeed.
+pub(super) async fn run_script(command: &mut Command) -> String {
     run(command).await.unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 

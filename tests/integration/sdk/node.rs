@@ -1,14 +1,19 @@
 //! A folder with the Node.js libraries, made once in the build folder.
 
+#[cfg(unix)]
+use std::os::unix::fs::symlink as link;
+#[cfg(windows)]
+use std::os::windows::fs::symlink_dir as link;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
-use super::command::{installed, is_installed, run, run_script, skipped};
+use super::command::{installed, is_installed, run, run_script, skipped, undirected};
 
 const PACKAGE: &str = include_str!("node/package.json");
+const LOCK: &str = include_str!("node/package-lock.json");
 
 /// The scripts, and what they share.
 const SCRIPTS: [(&str, &str); 4] = [
@@ -44,25 +49,30 @@ impl Node {
             return skipped(&format!("the libraries need Node.js {OLDEST}, and here is {}", version.trim()));
         }
         let node = Self { folder: Path::new(env!("CARGO_TARGET_TMPDIR")).join("node-sdks") };
-        if is_installed(&node.folder, PACKAGE) {
+        if is_installed(&node.folder, LOCK) {
             return Some(node);
         }
         std::fs::create_dir_all(&node.folder).unwrap();
+        // Whatever was there before.
+        std::fs::remove_dir_all(&node.folder).unwrap();
+        std::fs::create_dir(&node.folder).unwrap();
         std::fs::write(node.folder.join("package.json"), PACKAGE).unwrap();
+        std::fs::write(node.folder.join("package-lock.json"), LOCK).unwrap();
         let program = if cfg!(windows) { "npm.cmd" } else { "npm" };
         let mut npm = Command::new(program);
-        npm.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock"]);
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
         if let Err(reason) = run(npm.current_dir(&node.folder)).await {
             // As on a machine without npm or without a network.
             return skipped(&format!("the libraries could not be installed with {program}: {reason}"));
         }
-        installed(&node.folder, PACKAGE);
+        installed(&node.folder, LOCK);
         Some(node)
     }
 
-    /// A new folder below that of the libraries, which is where Node.js looks for them, with the scripts.
+    /// A new folder with the scripts, and with the libraries where Node.js looks for them.
     pub(super) fn stage(&self) -> TempDir {
-        let folder = tempfile::tempdir_in(&self.folder).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        link(self.folder.join("node_modules"), folder.path().join("node_modules")).unwrap();
         for (name, script) in SCRIPTS {
             std::fs::write(folder.path().join(name), script).unwrap();
         }
@@ -70,9 +80,9 @@ impl Node {
     }
 
     /// Runs a script of such a folder that trusts its `ca.pem`, and gives back what it said.
-    pub(super) async fn run(&self, script: &str, folder: &Path) -> String {
-        let mut command = Command::new("node");
-        command.arg(folder.join(script)).arg(folder.join("config.json"));
+    pub(super) async fn run(&self, script: &str, arguments: &[&str], folder: &Path) -> String {
+        let mut command = undirected("node");
+        command.arg(folder.join(script)).arg(folder.join("config.json")).args(arguments);
         run_script(command.env("NODE_EXTRA_CA_CERTS", folder.join("ca.pem"))).await
     }
 }

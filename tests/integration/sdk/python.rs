@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
-use super::command::{installed, is_installed, run, run_script, skipped};
+use super::command::{installed, is_installed, run, run_script, skipped, undirected};
 
 const REQUIREMENTS: &str = include_str!("python/requirements.txt");
 
@@ -45,12 +45,13 @@ impl Python {
     }
 
     /// Runs a script that trusts `ca.pem` of the folder, and gives back what it said.
-    pub(super) async fn run(&self, script: &str, folder: &Path) -> String {
+    pub(super) async fn run(&self, script: &str, arguments: &[&str], folder: &Path) -> String {
         let ca = folder.join("ca.pem");
-        let mut command = Command::new(self.program());
+        let mut command = undirected(self.program());
         command
             .arg(scripts().join(script))
             .arg(folder.join("config.json"))
+            .args(arguments)
             .env("PYTHONDONTWRITEBYTECODE", "1")
             // requests reads the one, urllib and aiohttp the other.
             .envs([("REQUESTS_CA_BUNDLE", &ca), ("SSL_CERT_FILE", &ca)]);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use authority_app::{Authority, DEVELOPMENT_IDENTITY_HEADER, Directory};
+use authority_app::{Authority, DEVELOPMENT_IDENTITY_HEADER, Directory, Endpoint};
 use aws_lc_rs::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -22,7 +22,7 @@ const AUDIENCE: &str = "api://AzureADTokenExchange";
 /// Both, until it is dropped.
 pub(super) struct Stage {
     folder: TempDir,
-    _authority: Authority,
+    authority: Authority,
     _issuer: Issuer,
 }
 
@@ -63,11 +63,22 @@ impl Stage {
             "folder": folder.path(),
         });
         write("config.json", &config.to_string());
-        Self { folder, _authority: authority, _issuer: issuer }
+        Self { folder, authority, _issuer: issuer }
     }
 
     pub(super) fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Sees that managed identities were issued so many tokens since this was last asked, for a library that keeps tokens
+    /// says `ok` without a request.
+    pub(super) fn expect_issued_to_identities(&self, expected: usize) {
+        let entries = self.authority.journal().entries();
+        let issued = entries.iter().filter(|entry| {
+            entry.endpoint == Endpoint::ManagedIdentity && entry.status.is_some_and(|status| status == 200)
+        });
+        assert_eq!(issued.count(), expected, "the journal:{entries}");
+        self.authority.journal().clear();
     }
 }
 

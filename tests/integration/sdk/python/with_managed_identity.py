@@ -1,7 +1,9 @@
-"""Acquires tokens for managed identities with azure-identity, as on a virtual machine and in App Service."""
+"""Acquires tokens for managed identities with azure-identity, as in the place that is named: a virtual machine, or App
+Service."""
 
 import asyncio
 import os
+import sys
 
 import azure.identity
 import azure.identity.aio
@@ -30,18 +32,27 @@ async def check_asynchronously(place):
             verified(f"{case}, asynchronous", (await credential.get_token(SCOPE)).token, "2", client, roles)
 
 
-os.environ["AZURE_POD_IDENTITY_AUTHORITY_HOST"] = CONFIG["machine"].rstrip("/")
-check("virtual machine")
-asyncio.run(check_asynchronously("virtual machine"))
+PLACES = {
+    "virtual machine": {"AZURE_POD_IDENTITY_AUTHORITY_HOST": CONFIG["machine"].rstrip("/")},
+    "App Service": {
+        "IDENTITY_ENDPOINT": f"{CONFIG['machine']}msi/token",
+        "IDENTITY_HEADER": CONFIG["identity_header"],
+    },
+}
+
+UNKNOWN = {
+    "virtual machine": "Identity not found",
+    "App Service": "No User Assigned or Delegated Managed Identity found",
+}
+
+place = sys.argv[2]
+os.environ.update(PLACES[place])
+check(place)
+asyncio.run(check_asynchronously(place))
 
 try:
     azure.identity.ManagedIdentityCredential(client_id=CONFIG["client"]).get_token(SCOPE)
     raise AssertionError("an identity that is not there got a token")
 except CredentialUnavailableError as error:
-    assert "Identity not found" in error.message, error.message
-    print("ok unknown identity")
-
-os.environ["IDENTITY_ENDPOINT"] = f"{CONFIG['machine']}msi/token"
-os.environ["IDENTITY_HEADER"] = CONFIG["identity_header"]
-check("App Service")
-asyncio.run(check_asynchronously("App Service"))
+    assert UNKNOWN[place] in error.message, error.message
+    print(f"ok {place}, unknown identity")
