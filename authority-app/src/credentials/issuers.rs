@@ -71,7 +71,7 @@ impl Issuers {
                 }
                 Err(reason) => {
                     tracing::warn!(issuer, %reason, "the keys of a federated issuer could not be fetched");
-                    known.fail(Moment::at(asking.now));
+                    known.fail(now);
                 }
             }
         }

@@ -26,7 +26,14 @@ pub(super) struct Known {
     keys: HashMap<String, RsaKey>,
     fetched: Option<Moment>,
     forced: Option<Moment>,
-    failed: Option<Moment>,
+    failed: Option<Failure>,
+}
+
+/// A fetch that failed.
+#[derive(Debug, Clone, Copy)]
+struct Failure {
+    begun: Moment,
+    ended: Instant,
 }
 
 /// A time by the tenant's clock, which a test moves or stops, and by the machine's, which goes on.
@@ -51,6 +58,16 @@ impl Moment {
     }
 }
 
+impl Failure {
+    /// The same for a fetch that took a while: those who waited for it came meanwhile.
+    fn is_recent(self, life: Duration, now: Moment) -> bool {
+        let took = SignedDuration::try_from(self.ended - self.begun.machine).unwrap_or_default();
+        let life_and_fetch = SignedDuration::try_from(life).unwrap_or_default().saturating_add(took);
+        let by_tenant = now.tenant.duration_since(self.begun.tenant);
+        (-took..life_and_fetch).contains(&by_tenant) && now.machine.duration_since(self.ended) < life
+    }
+}
+
 impl Known {
     /// Whether the issuer is to be asked before the key of this id is looked up; counts the times it is for the id.
     pub(super) fn is_due(&mut self, kid: &str, now: Moment) -> bool {
@@ -67,7 +84,7 @@ impl Known {
     /// Whether the issuer is left alone for now: longer where there is a key that can be used meanwhile.
     pub(super) fn has_just_failed(&self, kid: &str, now: Moment) -> bool {
         let life = if self.kept(kid, now).is_some() { FORCED_INTERVAL } else { FAILURE_LIFE };
-        is_recent(self.failed, life, now)
+        self.failed.is_some_and(|failure| failure.is_recent(life, now))
     }
 
     /// The key of this id.
@@ -87,10 +104,11 @@ impl Known {
         self.failed = None;
     }
 
-    /// Remembers that the issuer could not be asked. For whom it was is open as before: the next one asks again.
-    pub(super) fn fail(&mut self, now: Moment) {
+    /// Remembers that the issuer, asked from this moment on, gave no keys. For whom it was is open as before: the next one
+    /// asks again.
+    pub(super) fn fail(&mut self, begun: Moment) {
         self.forced = None;
-        self.failed = Some(now);
+        self.failed = Some(Failure { begun, ended: Instant::now() });
     }
 }
 
@@ -129,6 +147,21 @@ mod tests {
         assert!(known.is_due("a", second(1)));
         known.fail(second(1));
         assert!(known.is_due("a", second(2)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waited_for_a_fetch_that_failed_does_not_ask_again() {
+        let mut known = Known::default();
+        let begun = second(0);
+        tokio::time::advance(Duration::from_secs(5)).await;
+        known.fail(begun);
+        for (arrived, has_just_failed) in
+            [(-6, false), (-1, true), (0, true), (4, true), (5, true), (6, false)]
+        {
+            assert_eq!(known.has_just_failed("a", second(arrived)), has_just_failed, "{arrived}");
+        }
+        tokio::time::advance(FAILURE_LIFE).await;
+        assert!(!known.has_just_failed("a", second(4)));
     }
 
     #[tokio::test(start_paused = true)]
