@@ -62,6 +62,22 @@ async fn every_route_answers_every_kind_of_caller_as_its_policy_says() {
 }
 
 #[tokio::test]
+async fn a_caller_without_the_role_is_not_asked_for_a_body() {
+    let world = World::start().await;
+    let api = start(&world, "", &[]).await;
+    for (roles, status) in [(json!(["Resource.Read"]), 403), (json!(["Resource.Write"]), 100)] {
+        let token = world.token(json!({ "roles": roles })).await;
+        let authorization = token.authorization();
+        let mut request = b"POST /api/resources HTTP/1.1\r\nhost: localhost\r\nauthorization: ".to_vec();
+        request.extend_from_slice(authorization.as_bytes());
+        request.extend_from_slice(
+            b"\r\ncontent-type: application/json\r\ncontent-length: 24\r\nexpect: 100-continue\r\n\r\n",
+        );
+        assert_eq!(api.connection().await.send(&request).await.status, status, "{roles}");
+    }
+}
+
+#[tokio::test]
 async fn a_role_counts_only_where_and_as_entra_writes_it() {
     let world = World::start().await;
     let api = start(&world, "", &[]).await;

@@ -20,6 +20,15 @@ use tokio::task::JoinSet;
 
 /// The resource-app as a process of its own, with this folder for its data.
 pub(crate) async fn resource_app(system: &System, folder: &Path) -> Server {
+    resource_app_with(system, folder, &[]).await
+}
+
+/// The same, with these variables as well.
+pub(crate) async fn resource_app_with(
+    system: &System,
+    folder: &Path,
+    more: &[(&'static str, &str)],
+) -> Server {
     let variables = [
         ("AZURE_AD__INSTANCE", system.authority().instance().to_string()),
         ("HTTP_CLIENT__CA_FILE", system.ca_file().display().to_string()),
@@ -27,21 +36,23 @@ pub(crate) async fn resource_app(system: &System, folder: &Path) -> Server {
         ("METRICS__LISTEN", "127.0.0.1:0".into()),
         ("STORE__URL", format!("sqlite://{}", folder.join("resources.db").display())),
     ];
+    let more = more.iter().map(|(name, value)| (*name, (*value).to_owned()));
+    let variables: Vec<_> = variables.into_iter().chain(more).collect();
     let server = Server::start("resource-app", &["serve"], &variables);
     server.wait_until_ready().await;
     server
 }
 
-/// The writers that are at work when the process is killed.
-const WRITERS: usize = 16;
+/// The writers that are at work when the process ends.
+pub(crate) const WRITERS: usize = 16;
 
 /// What became of the requests of all writers.
 #[derive(Default)]
-struct Requests {
+pub(crate) struct Requests {
     /// The bodies that were sent, by their names.
-    sent: BTreeMap<String, Value>,
+    pub(crate) sent: BTreeMap<String, Value>,
     /// What was answered to them.
-    acknowledged: BTreeMap<String, Value>,
+    pub(crate) acknowledged: BTreeMap<String, Value>,
 }
 
 /// A body that tells by its name what its content must be.
@@ -51,7 +62,7 @@ fn body(name: &str) -> Value {
 
 /// Talks to a server that may end at any time.
 #[derive(Clone)]
-struct Writer {
+pub(crate) struct Writer {
     http: HttpClient,
     url: String,
     token: AccessToken,
@@ -59,7 +70,12 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(world: &World, server: &Server, token: &AccessToken, requests: &Arc<Mutex<Requests>>) -> Self {
+    pub(crate) fn new(
+        world: &World,
+        server: &Server,
+        token: &AccessToken,
+        requests: &Arc<Mutex<Requests>>,
+    ) -> Self {
         let url = format!("{}/api/resources", server.url());
         Self { http: world.http.clone(), url, token: token.clone(), requests: Arc::clone(requests) }
     }
@@ -82,8 +98,21 @@ impl Writer {
         }
     }
 
+    /// Starts all writers, whose names begin like this.
+    pub(crate) fn start_all(&self, prefix: &str) -> JoinSet<()> {
+        (0..WRITERS).map(|number| self.clone().create_until_the_end(format!("{prefix}-{number}"))).collect()
+    }
+
+    /// Waits until this many requests are acknowledged.
+    pub(crate) async fn wait_for(&self, acknowledged: usize, writers: &mut JoinSet<()>) {
+        while self.requests.lock().unwrap().acknowledged.len() < acknowledged {
+            assert!(writers.try_join_next().is_none(), "a writer ended before the server did");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     /// All resources, oldest first.
-    async fn list(&self) -> Vec<Value> {
+    pub(crate) async fn list(&self) -> Vec<Value> {
         let (mut items, mut query) = (Vec::new(), "?limit=100".to_owned());
         loop {
             let request = self.http.get(format!("{}{query}", self.url));
@@ -105,14 +134,8 @@ async fn acknowledged_writes_survive_a_kill_in_the_middle_of_others() {
     for round in 1..=3 {
         let server = resource_app(&world.system, folder.path()).await;
         let writer = Writer::new(&world, &server, &token, &requests);
-        let mut writers = JoinSet::new();
-        for number in 0..WRITERS {
-            writers.spawn(writer.clone().create_until_the_end(format!("{round}-{number}")));
-        }
-        while requests.lock().unwrap().acknowledged.len() < round * 60 {
-            assert!(writers.try_join_next().is_none(), "a writer ended before the server did");
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let mut writers = writer.start_all(&round.to_string());
+        writer.wait_for(round * 60, &mut writers).await;
         server.kill();
         writers.join_all().await;
     }

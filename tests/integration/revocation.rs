@@ -1,20 +1,42 @@
 //! What an administrator takes back: gone from the next token, and still in those that were issued.
 
-use authority_app::{Application, Client};
+use std::time::Duration;
+
+use authority_app::{Application, Client, Tenant};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde_json::Value;
 use shared::secret::AccessToken;
 use tests::World;
 use tests::guarded_api::{GuardedApi, Place, outcome};
+use tests::world::now;
 
-/// An API in a tenant of the test's own, with a client that may read it.
-async fn guarded() -> (World, GuardedApi, Application, Client) {
+/// How long tokens last here: the shortest time that can be set.
+const LIFETIME: Duration = Duration::from_mins(10);
+
+/// An API in a tenant of the test's own, with a client that may read it. The API grants no time beyond a token's expiry.
+///
+/// The tenant's clock is so far behind that its tokens have expired when they are issued.
+async fn guarded() -> (World, Tenant, GuardedApi, Application, Client) {
     let world = World::start().await;
     let tenant = world.system.authority().tenant().await.unwrap();
+    tenant.clock().rewind(LIFETIME);
     let api = tenant.application("resource").unwrap().role("Resource.Read").unwrap();
+    let api = api.token_lifetime(LIFETIME).unwrap();
     let client = tenant.client("caller").unwrap().grant(&api, "Resource.Read").unwrap();
     let place = Place::new(&world, "")
         .with("AZURE_AD__TENANT_ID", &tenant.id().to_string())
-        .with("AZURE_AD__CLIENT_ID", &api.client_id().to_string());
-    (world, place.start().await, api, client)
+        .with("AZURE_AD__CLIENT_ID", &api.client_id().to_string())
+        .with("AZURE_AD__CLOCK_SKEW_SECONDS", "0");
+    (world, tenant, place.start().await, api, client)
+}
+
+/// When it expires, by what it says.
+fn expiry(token: &AccessToken) -> i64 {
+    let authorization = token.authorization();
+    let payload = authorization.to_str().unwrap().split('.').nth(1).unwrap();
+    let claims: Value = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
+    claims["exp"].as_i64().unwrap()
 }
 
 async fn read(api: &GuardedApi, token: &AccessToken) -> (u16, String) {
@@ -23,18 +45,34 @@ async fn read(api: &GuardedApi, token: &AccessToken) -> (u16, String) {
 
 #[tokio::test]
 async fn a_role_that_was_taken_back_counts_until_the_token_expires_and_no_longer() {
-    let (_world, resource, api, client) = guarded().await;
+    let (_world, tenant, resource, api, client) = guarded().await;
+    tenant.clock().advance(Duration::from_secs(5));
     let before = client.token(&api).await.unwrap();
     assert_eq!(read(&resource, &before).await.0, 200);
+    tenant.clock().reset();
     client.revoke(&api, "Resource.Read").unwrap();
     let after = client.token(&api).await.unwrap();
     assert_eq!(read(&resource, &after).await.0, 403);
     assert_eq!(read(&resource, &before).await.0, 200);
+    let expiry = expiry(&before);
+    loop {
+        let asked = now();
+        let answer = read(&resource, &before).await;
+        if answer.0 == 200 {
+            assert!(asked < expiry, "it counts at {asked} still, and expired at {expiry}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        } else {
+            assert_eq!(answer, (401, "token_expired".into()));
+            assert!(now() >= expiry, "it counts no more at {asked}, and expires at {expiry}");
+            return;
+        }
+    }
 }
 
 #[tokio::test]
 async fn an_app_that_was_switched_off_keeps_the_tokens_that_it_has() {
-    let (_world, resource, api, client) = guarded().await;
+    let (_world, tenant, resource, api, client) = guarded().await;
+    tenant.clock().reset();
     let before = client.token(&api).await.unwrap();
     client.set_enabled(false).unwrap();
     assert!(client.token(&api).await.unwrap_err().to_string().contains("AADSTS7000112"));

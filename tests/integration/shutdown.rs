@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::net::TcpStream;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
@@ -11,10 +12,13 @@ use tests::World;
 use tests::guarded_api::Place;
 use tests::program::{self, Server};
 
-use crate::durability::resource_app;
+use crate::durability::{Requests, WRITERS, Writer, resource_app, resource_app_with};
 
 /// How long anything may take that should happen at once.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long the end may take after a second signal, on a machine under load.
+const AT_ONCE: Duration = Duration::from_secs(3);
 
 #[cfg(unix)]
 #[tokio::test]
@@ -79,25 +83,32 @@ async fn a_log_that_nobody_empties_stops_neither_requests_nor_either_signal() {
 async fn a_second_signal_ends_it_at_once_and_costs_nothing_that_was_acknowledged() {
     let world = World::start().await;
     let token = world.token(json!({})).await;
+    // By themselves they would write for this long after the first signal.
+    let delay = [("SERVER__SHUTDOWN_DELAY_SECONDS", "30"), ("SERVER__DRAIN_TIMEOUT_SECONDS", "60")];
     for second_signal in ["TERM", "INT"] {
         let folder = tempfile::tempdir().unwrap();
-        let server = resource_app(&world.system, folder.path()).await;
-        let url = format!("{}/api/resources", server.url());
-        let create = program::direct().post(&url).header("Authorization", token.authorization());
-        let created = create.json(&json!({ "name": "x", "content": 1 })).send().await.unwrap();
-        assert_eq!(created.status(), StatusCode::CREATED);
-        let path = created.headers()["location"].to_str().unwrap().to_owned();
-        // Half a request keeps it from ending by itself.
-        let mut half = connect(&server);
-        half.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+        let server = resource_app_with(&world.system, folder.path(), &delay).await;
+        let requests = Arc::<Mutex<Requests>>::default();
+        let writer = Writer::new(&world, &server, &token, &requests);
+        let mut writers = writer.start_all(second_signal);
+        writer.wait_for(60, &mut writers).await;
         server.signal("TERM");
-        wait_until_it_stops_listening(&server).await;
+        wait_until_it_is_not_ready(&server).await;
+        let acknowledged = requests.lock().unwrap().acknowledged.len();
+        writer.wait_for(acknowledged + 60, &mut writers).await;
+        let signalled = Instant::now();
         server.signal(second_signal);
         assert_eq!(server.end().0, Some(130), "{second_signal}");
+        assert!(signalled.elapsed() < AT_ONCE, "{second_signal}: {:?}", signalled.elapsed());
+        writers.join_all().await;
+
         let server = resource_app(&world.system, folder.path()).await;
-        let read = program::direct().get(format!("{}{path}", server.url()));
-        let read = read.header("Authorization", token.authorization()).send().await.unwrap();
-        assert_eq!(read.status(), StatusCode::OK, "{second_signal}");
+        let stored = Writer::new(&world, &server, &token, &requests).list().await;
+        let Requests { sent, acknowledged } = std::mem::take(&mut *requests.lock().unwrap());
+        assert_eq!(sent.len() - acknowledged.len(), WRITERS, "each writer was cut off once");
+        for (name, resource) in &acknowledged {
+            assert!(stored.contains(resource), "{second_signal}: {name} was acknowledged");
+        }
     }
 }
 
@@ -148,6 +159,17 @@ async fn wait_until_it_stops_listening(server: &Server) {
         }
     };
     tokio::time::timeout(PATIENCE, stopped).await.unwrap();
+}
+
+async fn wait_until_it_is_not_ready(server: &Server) {
+    let http = program::direct();
+    let url = format!("{}/health/ready", server.url());
+    let not_ready = async {
+        while http.get(&url).send().await.unwrap().status() != StatusCode::SERVICE_UNAVAILABLE {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, not_ready).await.unwrap();
 }
 
 /// The stand-in as a process of its own, with this folder for its keys.

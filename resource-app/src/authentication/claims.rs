@@ -27,7 +27,8 @@ pub struct Claims {
     pub iat: i64,
     /// Not valid before, in seconds since 1970.
     pub nbf: i64,
-    /// Expires, in seconds since 1970.
+    /// Expires, in seconds since 1970. RFC 7519 section 2 allows fractions; Entra writes whole seconds, so a number that
+    /// is not written as one is refused rather than rounded, here and in `iat` and `nbf`.
     pub exp: i64,
     /// The client's application id, of a v1.0 token.
     #[serde(skip_serializing_if = "Option::is_none")]

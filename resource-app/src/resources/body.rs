@@ -36,7 +36,8 @@ impl FromRequest<AppState> for Body {
     type Rejection = RequestError;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, RequestError> {
-        // By what it announces, so that a body that is too large is not even asked for (`Expect: 100-continue`).
+        // By what it announces, so that a body that is too large is not even asked for (`Expect: 100-continue`); before
+        // its media type.
         if request.body().size_hint().lower() > MAX_BODY_BYTES as u64 {
             return Err(RequestError::ContentTooLarge);
         }

@@ -1,10 +1,9 @@
 //! How much of a body is read, and of whose request.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::app::App;
-use crate::shutdown::exchange;
+use crate::shutdown::{PATIENCE, begin, exchange, until_closed};
 
 const BODY: &str = r#"{"name":"n","content":1}"#;
 
@@ -22,12 +21,15 @@ fn assert_refused(answer: &str, status: u16, code: &str) {
 #[tokio::test]
 async fn a_body_is_not_asked_for_before_it_is_known_whose_it_is() {
     let app = App::start(&[]).await;
-    for length in [10, 100_000, 500_000_000] {
-        let announced = format!("Content-Length: {length}\r\nExpect: 100-continue");
-        assert_refused(&exchange(&app, &post(&announced, "")).await, 401, "token_missing");
+    let lengths = [10, 100_000, 500_000_000].map(|length| format!("Content-Length: {length}"));
+    for framing in lengths.iter().map(String::as_str).chain(["Transfer-Encoding: chunked"]) {
+        for (credential, code) in
+            [("", "token_missing"), ("Authorization: Bearer a.b.c\r\n", "token_malformed")]
+        {
+            let lines = format!("{credential}{framing}\r\nExpect: 100-continue");
+            assert_refused(&exchange(&app, &post(&lines, "")).await, 401, code);
+        }
     }
-    let chunked = "Transfer-Encoding: chunked\r\nExpect: 100-continue";
-    assert_refused(&exchange(&app, &post(chunked, "")).await, 401, "token_missing");
 }
 
 #[tokio::test]
@@ -37,15 +39,13 @@ async fn a_body_that_announces_to_be_too_large_is_not_asked_for() {
         let announced = format!("Content-Length: {length}\r\nExpect: 100-continue");
         assert_refused(&exchange(&app, &post(&announced, "")).await, 413, "content_too_large");
     }
-    let mut stream = TcpStream::connect(app.url.trim_start_matches("http://")).await.unwrap();
     let announced = format!("Content-Length: {}\r\nExpect: 100-continue", BODY.len());
-    stream.write_all(post(&announced, "").as_bytes()).await.unwrap();
+    let mut stream = begin(app.url.trim_start_matches("http://"), &post(&announced, "")).await;
     let mut asked = [0; 25];
-    stream.read_exact(&mut asked).await.unwrap();
+    tokio::time::timeout(PATIENCE, stream.read_exact(&mut asked)).await.unwrap().unwrap();
     assert_eq!(asked, *b"HTTP/1.1 100 Continue\r\n\r\n");
     stream.write_all(BODY.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    let answer = until_closed(&mut stream).await;
     assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
 }
 
@@ -72,12 +72,10 @@ async fn a_body_that_is_not_as_long_as_it_says_creates_nothing() {
     let (more, fewer) = (BODY.len() + 1, BODY.len() - 1);
     for framing in [format!("Content-Length: {more}"), "Transfer-Encoding: chunked".to_owned()] {
         let chunk = if framing.contains("chunked") { format!("{more:x}\r\n") } else { String::new() };
-        let mut stream = TcpStream::connect(app.url.trim_start_matches("http://")).await.unwrap();
-        stream.write_all(post(&framing, &format!("{chunk}{BODY}")).as_bytes()).await.unwrap();
+        let request = post(&framing, &format!("{chunk}{BODY}"));
+        let mut stream = begin(app.url.trim_start_matches("http://"), &request).await;
         stream.shutdown().await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.is_empty() || answer.contains("incomplete_body"), "{framing}: {answer}");
+        assert_refused(&until_closed(&mut stream).await, 400, "incomplete_body");
     }
     let answer = exchange(&app, &post(&format!("Content-Length: {fewer}"), BODY)).await;
     assert_refused(&answer, 400, "malformed_json");

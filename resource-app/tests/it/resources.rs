@@ -219,6 +219,9 @@ async fn bodies_that_are_no_resource_are_refused() {
     }
     let text = app.request(Method::POST, "/api/resources").body(named("n").to_string());
     assert_problem(text.send().await.unwrap(), 415, "unsupported_media_type").await;
+    // Its size counts before its type.
+    let long_text = app.request(Method::POST, "/api/resources").body(" ".repeat(128 * 1024 + 1));
+    assert_problem(long_text.send().await.unwrap(), 413, "content_too_large").await;
 }
 
 #[tokio::test]

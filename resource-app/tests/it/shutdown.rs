@@ -8,7 +8,7 @@ use tokio::net::{TcpStream, ToSocketAddrs};
 use crate::app::{App, DEVELOPMENT, assert_problem};
 
 /// How long anything may take that should happen at once.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Sends these bytes on a connection of their own and returns what comes back until the app closes it.
 pub(crate) async fn exchange(app: &App, text: &str) -> String {
@@ -16,13 +16,14 @@ pub(crate) async fn exchange(app: &App, text: &str) -> String {
     until_closed(&mut stream).await
 }
 
-async fn begin(address: impl ToSocketAddrs, text: &str) -> TcpStream {
+pub(crate) async fn begin(address: impl ToSocketAddrs, text: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(text.as_bytes()).await.unwrap();
     stream
 }
 
-async fn until_closed(stream: &mut TcpStream) -> String {
+/// What comes back until the app closes the connection.
+pub(crate) async fn until_closed(stream: &mut TcpStream) -> String {
     let mut answer = String::new();
     tokio::time::timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
     answer
