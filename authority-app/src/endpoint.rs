@@ -1,4 +1,4 @@
-//! Entra's endpoints by name, for faults and the journal.
+//! Entra's endpoints, by path for the router and by name for faults and the journal.
 
 use std::fmt;
 

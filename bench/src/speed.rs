@@ -7,7 +7,8 @@
 //! Every case is asked over as many connections, with requests of the same form: open routes are sent a token as well, so
 //! that a ratio shows what is done with it and not that a longer header takes longer to read. `GET /api/caller` is the
 //! bare guarded route, `GET /health/live` the bare open one; `GET /api/resources/{id}` reads the same row of the same
-//! SQLite file behind every server, and the plain server's is the open route of equal work.
+//! SQLite file behind every server. The plain server has both as well, open and with the same answer: the open routes of
+//! equal work.
 
 mod case;
 mod report;

@@ -62,14 +62,13 @@ impl SeenAssertions {
         // The disk may be slow, and nobody else is to wait for it.
         let line = key.clone();
         let kept = tokio::task::spawn_blocking(move || keep(&folder, &line, expiry)).await;
-        match kept.map_err(|error| error.to_string()).map(|kept| kept.map_err(|error| error.to_string())) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) | Err(error) => {
-                tracing::error!(error, "the use of an assertion could not be kept");
-                self.seen().remove(&key);
-                Err("an assertion is used once, and its use could not be kept")
-            }
-        }
+        let kept =
+            kept.map_err(|error| error.to_string()).and_then(|kept| kept.map_err(|error| error.to_string()));
+        kept.map_err(|error| {
+            tracing::error!(error, "the use of an assertion could not be kept");
+            self.seen().remove(&key);
+            "an assertion is used once, and its use could not be kept"
+        })
     }
 
     fn add(&self, key: &str, expiry: Timestamp, now: Timestamp) -> Result<(), &'static str> {
