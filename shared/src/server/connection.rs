@@ -94,12 +94,14 @@ where
         response
     });
     let io = TokioIo::new(PeerStream::new(stream, Arc::clone(&peer), limits));
-    // At most 100 header fields is its default; set, it would cost an allocation for each request.
+    // At most 100 header fields is its default; set, it would cost an allocation for each request. That a peer is gone
+    // before it is answered is noticed by the stream, for less.
     let mut connection = http1::Builder::new()
         .timer(HeadTimer::default())
         .header_read_timeout(limits.header_timeout)
         .max_header_size(limits.max_header_bytes)
         .max_buf_size(limits.max_header_bytes)
+        .half_close(true)
         .serve_connection(io, TowerToHyperService::new(service));
     let ended = until_its_end(&mut connection, http1::Connection::graceful_shutdown, &peer, terms).await;
     say_goodbye(connection.into_parts().io.into_inner(), ended, &peer, limits).await;

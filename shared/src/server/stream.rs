@@ -33,6 +33,12 @@ pub(super) struct PeerStream<I> {
     write: Deadline,
     refused: Option<Refused>,
     held: Option<Held>,
+    /// The library has what it read last, and has not asked for more.
+    is_answering: bool,
+    /// Something was written since the last flush.
+    has_written: bool,
+    /// What came while the library was answering, and was followed.
+    early: Option<u8>,
 }
 
 /// A head that the library does not see.
@@ -53,13 +59,16 @@ impl<I> PeerStream<I> {
             write: Deadline::after(limits.write_timeout),
             refused: None,
             held: None,
+            is_answering: false,
+            has_written: false,
+            early: None,
             peer,
         }
     }
 
     /// Whether the peer may be sending what nobody will read.
     pub(super) fn has_unread(&self) -> bool {
-        self.framing.has_unread()
+        self.framing.has_unread() || self.early.is_some()
     }
 
     /// Why the library refused a head.
@@ -143,6 +152,27 @@ impl<I: AsyncWrite + Unpin> PeerStream<I> {
     }
 }
 
+impl<I: AsyncRead + Unpin> PeerStream<I> {
+    /// Ends the connection of a peer that goes away before it is answered, so that nothing more is done for it.
+    ///
+    /// The library would watch for that itself, into a buffer that it makes for each request, those that it answers at
+    /// once among them.
+    fn watch(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        let has_written = std::mem::take(&mut self.has_written);
+        if !self.is_answering || has_written || self.early.is_some() {
+            return Ok(());
+        }
+        let mut byte = [0];
+        let mut buffer = ReadBuf::new(&mut byte);
+        if Pin::new(&mut self.io).poll_read(context, &mut buffer)?.is_ready() {
+            let [early] = buffer.filled() else { return Err(io::ErrorKind::UnexpectedEof.into()) };
+            let early = *early;
+            self.early = (self.follow(&[early])? == 1).then_some(early);
+        }
+        Ok(())
+    }
+}
+
 impl<I: AsyncRead + Unpin> AsyncRead for PeerStream<I> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -151,10 +181,16 @@ impl<I: AsyncRead + Unpin> AsyncRead for PeerStream<I> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let before = buffer.filled().len();
+        if let Some(early) = this.early.take() {
+            buffer.put_slice(&[early]);
+            return Poll::Ready(Ok(()));
+        }
+        this.is_answering = false;
         if this.refused.is_none() {
             if Pin::new(&mut this.io).poll_read(context, buffer)?.is_pending() {
                 return this.unread(context);
             }
+            this.is_answering = buffer.filled().len() > before;
             let seen = this.follow(buffer.filled().get(before..).unwrap_or_default())?;
             buffer.set_filled(before + seen);
         }
@@ -167,13 +203,14 @@ impl<I: AsyncRead + Unpin> AsyncRead for PeerStream<I> {
     }
 }
 
-impl<I: AsyncWrite + Unpin> AsyncWrite for PeerStream<I> {
+impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PeerStream<I> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         ready!(self.poll_release(context))?;
+        self.has_written = true;
         if is_library_answer(bytes) {
             self.held = Some(Held::new(bytes));
             return Poll::Ready(Ok(bytes.len()));
@@ -191,6 +228,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for PeerStream<I> {
             return self.poll_write(context, bytes);
         }
         ready!(self.poll_release(context))?;
+        self.has_written = true;
         let written = Pin::new(&mut self.io).poll_write_vectored(context, slices);
         self.written(context, written)
     }
@@ -203,6 +241,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for PeerStream<I> {
         if self.held.as_mut().is_some_and(|held| !held.may_be_last(context)) {
             ready!(self.poll_release(context))?;
         }
+        self.watch(context)?;
         let flushed = Pin::new(&mut self.io).poll_flush(context);
         if flushed.is_ready() {
             // All that waited to be sent has been taken.

@@ -92,6 +92,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<String>, Infallib
     let asked = format!("{} {}", request.method(), request.uri().path());
     match request.uri().path() {
         "/unread" => Ok(Response::new(format!("<{asked}>"))),
+        "/never" => std::future::pending().await,
         "/large" => Ok(Response::new("x".repeat(1024 * 1024))),
         path => {
             if path == "/slow" {

@@ -247,3 +247,17 @@ async fn until(reached: impl Fn() -> bool) {
     };
     tokio::time::timeout(PATIENCE, waiting).await.expect("it comes to that");
 }
+
+#[tokio::test(start_paused = true)]
+async fn nothing_more_is_done_for_a_peer_that_goes_away_before_it_is_answered() {
+    let get = "GET /never HTTP/1.1\r\nHost: x\r\n\r\n";
+    let post = "POST /never HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody";
+    for requests in [get, post, &get.repeat(3), &[GET, get].concat()] {
+        let mut connection = serve_paused(Limits::default(), None);
+        connection.send(requests).await;
+        tokio::time::sleep(SHORT).await;
+        assert!(!connection.end.is_finished(), "{requests:?}");
+        drop(connection.stream);
+        tokio::time::timeout(EXACTLY, connection.end).await.expect(requests).unwrap();
+    }
+}

@@ -43,3 +43,27 @@ async fn a_thousand_requests_at_once_are_answered_each_with_its_own_and_in_order
     assert_eq!(bodies, expected);
     assert!(statuses(&answers).iter().all(|status| *status == "200"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_while_a_request_is_answered_is_read_after_it() {
+    let get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    let refused = "GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n";
+    for (next, expected) in [
+        (format!("{get}{get}"), "200 200 200"),
+        (format!("\r\n{get}"), "200 200"),
+        (format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody{get}"), "200 200 200"),
+        (refused.to_owned(), "200 400"),
+        ("\n\n".to_owned(), "200"),
+    ] {
+        for piece in [1, 2, next.len()] {
+            let mut connection = serve_paused(Limits::default(), None);
+            connection.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await;
+            for bytes in next.as_bytes().chunks(piece) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                connection.send(std::str::from_utf8(bytes).unwrap()).await;
+            }
+            let (answers, _) = connection.until_closed().await;
+            assert_eq!(statuses(&answers).join(" "), expected, "{next:?} in pieces of {piece}: {answers}");
+        }
+    }
+}
