@@ -147,7 +147,7 @@ impl ResourceApp {
             }
         };
         let api = async {
-            self.server.serve(self.service, shutdown).await;
+            self.server.serve_http(self.service.into_service(), shutdown).await;
             self.records.sum_up();
             // Last, so that the end itself can be watched.
             background.cancel();

@@ -42,7 +42,7 @@ impl Observer {
     }
 
     /// The request was answered: counts it, writes down what failed, and names it in the answer.
-    pub(crate) fn end(&self, passage: &Passage, response: &mut Response) {
+    pub(crate) fn end(&self, passage: Passage, response: &mut Response) {
         let (name, elapsed) = (passage.name(), passage.elapsed());
         let answer = Answer { status: response.status(), code: response.extensions().get::<Code>().copied() };
         self.metrics.request(name, answer, elapsed);
@@ -52,7 +52,7 @@ impl Observer {
         let microseconds = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
         let code = answer.code.map(|Code(code)| code);
         tracing::debug!(status = answer.status.as_u16(), code, microseconds, "answered");
-        response.headers_mut().insert(REQUEST_ID, name.id());
+        response.headers_mut().insert(REQUEST_ID, passage.into_request_id().into());
     }
 
     /// Does what is due now and then: folds samples, and says what the log left out.

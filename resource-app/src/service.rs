@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
@@ -15,9 +15,10 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::{IntoResponse, Response};
 use axum::{BoxError, Router};
 use bytes::Bytes;
-use futures_util::FutureExt;
+use futures_util::{FutureExt, poll};
 use http::HeaderMap;
 use http::header::{self, Entry, HeaderValue};
+use hyper::service::{Service, service_fn};
 use tokio::time::timeout_at;
 use tracing::Instrument;
 
@@ -32,14 +33,9 @@ use crate::state::AppState;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The routes with all that surrounds them.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct ApiService {
     routes: Router,
-    surroundings: Arc<Surroundings>,
-}
-
-#[derive(Debug)]
-struct Surroundings {
     state: AppState,
     observer: Observer,
 }
@@ -48,47 +44,42 @@ type Answer<'p> = Pin<Box<dyn Future<Output = Response> + Send + 'p>>;
 
 impl ApiService {
     pub(crate) fn new(routes: Router, state: AppState, observer: Observer) -> Self {
-        Self { routes, surroundings: Arc::new(Surroundings { state, observer }) }
-    }
-}
-
-impl<B> tower::Service<Request<B>> for ApiService
-where
-    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-{
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
+        Self { routes, state, observer }
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let Self { routes, surroundings } = self.clone();
-        Box::pin(surroundings.answer(routes, request.map(Body::new)))
+    /// What answers requests with bodies of this kind.
+    pub(crate) fn into_service<B>(
+        self,
+    ) -> impl Service<Request<B>, Response = Response, Error = Infallible, Future: Send> + Clone + Send
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let service = Arc::new(self);
+        service_fn(move |request: Request<B>| {
+            let service = Arc::clone(&service);
+            async move { Ok(service.answer(request.map(body)).await) }
+        })
     }
-}
 
-impl Surroundings {
-    async fn answer(self: Arc<Self>, routes: Router, mut request: Request) -> Result<Response, Infallible> {
+    async fn answer(&self, mut request: Request) -> Response {
         hide_credentials(request.headers_mut());
         if !request.body().is_end_stream() {
             DefaultBodyLimit::max(MAX_BODY_BYTES).apply(&mut request);
         }
         let passage = self.observer.begin(&request);
         let span = passage.span();
-        let answer = limit_time(&passage, self.pass(routes, request, &passage));
+        let answer = limit_time(&passage, self.pass(request, &passage));
         let answer = AssertUnwindSafe(answer).catch_unwind().instrument(span.clone()).await;
         // The panic's own text stays where the panic hook wrote it: it may hold anything.
         let mut response = answer.unwrap_or_else(|_| ApiError::Panicked.into_response());
         set_headers(response.headers_mut());
-        span.in_scope(|| self.observer.end(&passage, &mut response));
-        Ok(response)
+        span.in_scope(|| self.observer.end(passage, &mut response));
+        response
     }
 
     /// In boxes of their own, so that neither way makes room for the other.
-    fn pass<'p>(&'p self, routes: Router, request: Request, passage: &'p Passage) -> Answer<'p> {
+    fn pass<'p>(&'p self, request: Request, passage: &'p Passage) -> Answer<'p> {
+        let routes = self.routes.clone();
         if is_below(request.uri().path(), API) {
             Box::pin(guard(&self.state, routes, request, passage))
         } else {
@@ -97,7 +88,19 @@ impl Surroundings {
     }
 }
 
+/// What a body is to the routes. One that is not there needs no box.
+fn body<B>(body: B) -> Body
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    if body.is_end_stream() { Body::empty() } else { Body::new(body) }
+}
+
 async fn limit_time(passage: &Passage, mut answer: Answer<'_>) -> Response {
+    // Most answers are there at once, without an alarm.
+    if let Poll::Ready(response) = poll!(answer.as_mut()) {
+        return response;
+    }
     if let Ok(response) = timeout_at(passage.after(REQUEST_TIMEOUT), answer.as_mut()).await {
         return response;
     }
@@ -121,13 +124,36 @@ fn hide_credentials(headers: &mut HeaderMap) {
     }
 }
 
+/// What tests ask.
+#[cfg(test)]
+pub(crate) trait TestService:
+    tower::Service<Request, Response = Response, Error = Infallible> + Clone
+{
+}
+
+#[cfg(test)]
+impl<S: tower::Service<Request, Response = Response, Error = Infallible> + Clone> TestService for S {}
+
 #[cfg(test)]
 impl ApiService {
     /// With numbers of its own, and routes at these paths in its table.
-    pub(crate) fn for_test(routes: Router<AppState>, state: AppState, paths: &[&str]) -> Self {
+    pub(crate) fn for_test(
+        routes: Router<AppState>,
+        state: AppState,
+        paths: &[&str],
+    ) -> impl TestService + use<> {
         let names = paths.iter().map(|path| (*path, *path)).collect();
         let observer = Observer::new(crate::metrics::Metrics::new(), names);
-        Self::new(routes.with_state(state.clone()), state, observer)
+        Self::new(routes.with_state(state.clone()), state, observer).into_test_service()
+    }
+
+    /// The same service in the form that axum's routers have.
+    pub(crate) fn into_test_service(self) -> impl TestService {
+        let service = Arc::new(self);
+        tower::service_fn(move |request| {
+            let service = Arc::clone(&service);
+            async move { Ok(service.answer(request).await) }
+        })
     }
 }
 
@@ -141,7 +167,7 @@ mod tests {
 
     use super::*;
 
-    async fn answer(service: &ApiService, path: &str) -> (StatusCode, String) {
+    async fn answer(service: &impl TestService, path: &str) -> (StatusCode, String) {
         let request =
             Request::builder().uri(path).header(header::HOST, "localhost").body(Body::empty()).unwrap();
         let response = service.clone().oneshot(request).await.unwrap();
@@ -152,7 +178,11 @@ mod tests {
         (status, String::from_utf8(body.to_vec()).unwrap())
     }
 
-    async fn service(routes: Router<AppState>, development: bool, paths: &[&str]) -> (TempDir, ApiService) {
+    async fn service(
+        routes: Router<AppState>,
+        development: bool,
+        paths: &[&str],
+    ) -> (TempDir, impl TestService + use<>) {
         let folder = tempfile::tempdir().unwrap();
         let state = AppState::for_test(folder.path(), development).await;
         (folder, ApiService::for_test(routes, state, paths))

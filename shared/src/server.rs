@@ -22,7 +22,6 @@ mod settings;
 mod stream;
 #[cfg(test)]
 mod tests;
-mod timer;
 mod tls;
 
 use std::convert::Infallible;
@@ -33,6 +32,8 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -144,22 +145,29 @@ impl Server {
     /// which a caller needs to learn that this server is going: from its readiness, or from whoever orders its end.
     pub async fn serve<S, B>(self, service: S, shutdown: CancellationToken)
     where
-        S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+        S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
             + Clone
             + Send
             + 'static,
-        S::Future: Send,
         B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
     {
-        let terms = Terms {
-            tls: self.tls,
-            limits: self.limits,
-            shutdown: shutdown.clone(),
-            drain: CancellationToken::new(),
-        };
+        self.serve_http(TowerToHyperService::new(service), shutdown).await;
+    }
+
+    /// The same for a service in the form of the HTTP library, which is called without a copy of it for each request.
+    pub async fn serve_http<S, B>(self, service: S, shutdown: CancellationToken)
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
+            + Clone
+            + Send
+            + 'static,
+        B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+    {
+        let terms = Terms { tls: self.tls, limits: self.limits, drain: CancellationToken::new() };
         let mut open = Connections {
             room: Room::new(&self.limits, Arc::clone(&self.counts)),
             terms,
+            shutdown: shutdown.clone(),
             counts: self.counts,
             tasks: JoinSet::new(),
         };
@@ -197,6 +205,7 @@ impl Server {
 struct Connections {
     room: Room,
     terms: Terms,
+    shutdown: CancellationToken,
     counts: Arc<ConnectionCounts>,
     tasks: JoinSet<()>,
 }
@@ -204,18 +213,17 @@ struct Connections {
 impl Connections {
     fn serve<S, B>(&mut self, stream: TcpStream, place: Place, service: S)
     where
-        S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
-            + Clone
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
             + Send
             + 'static,
-        S::Future: Send,
         B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
     {
-        let terms = Terms { shutdown: self.terms.shutdown.child_token(), ..self.terms.clone() };
+        let terms = self.terms.clone();
         let first_head_by = Instant::now() + terms.limits.header_timeout;
-        let counts = Arc::clone(&self.counts);
+        let (counts, shutdown) = (Arc::clone(&self.counts), self.shutdown.child_token());
         self.room.enter(|unfinished| {
-            let peer = Arc::new(Peer { first_head_by, unfinished, progress: Progress::default(), counts });
+            let progress = Progress::default();
+            let peer = Arc::new(Peer { first_head_by, unfinished, progress, shutdown, counts });
             self.tasks.spawn(async move {
                 serve_connection(stream, peer, terms, service).await;
                 drop(place);

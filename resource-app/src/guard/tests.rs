@@ -1,4 +1,3 @@
-use std::convert::Infallible;
 use std::future::pending;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use axum::extract::Request;
 use axum::routing::get;
 use http::{StatusCode, header};
 use serde_json::Value;
-use tower::{Service, ServiceExt};
+use tower::ServiceExt;
 
 use super::*;
 use crate::authorization::{
@@ -17,14 +16,11 @@ use crate::authorization::{
 use crate::metrics::Metrics;
 use crate::observation::Observer;
 use crate::router::api;
-use crate::service::ApiService;
+use crate::service::{ApiService, TestService};
 use crate::test_log::TestLog;
 
 /// Asks every guarded route, and returns what they all answer.
-async fn statuses<S>(service: S) -> Vec<StatusCode>
-where
-    S: Service<Request, Response = Response, Error = Infallible> + Clone,
-{
+async fn statuses(service: impl TestService) -> Vec<StatusCode> {
     let mut statuses = Vec::new();
     for route in api().unwrap().table() {
         let path = route.path.replace("{id}", "0191c7d0-6f5e-7c3a-9f9b-1c2d3e4f5a6b");
@@ -48,7 +44,7 @@ async fn routes_whose_guard_was_forgotten_refuse_every_request() {
 }
 
 /// Handlers that never answer, behind the guard of an app in development and all that surrounds it.
-async fn unanswering(folder: &std::path::Path) -> ApiService {
+async fn unanswering(folder: &std::path::Path) -> impl TestService + use<> {
     let state = AppState::for_test(folder, true).await;
     let waits = async |_: Authorized<DefaultPolicy>| pending::<()>().await;
     let panics = async |_: Authorized<DefaultPolicy>| -> () { panic!("canary") };
@@ -160,7 +156,7 @@ async fn what_has_no_route_or_no_such_method_is_told_to_whoever_is_known_and_on_
     let service = ApiService::for_test(Router::new(), state.clone(), &[]);
     let routes = crate::router::router(api().unwrap(), state.clone());
     let names = [("/api/resources", "/api/resources")].into_iter().collect();
-    let known = ApiService::new(routes, state, Observer::new(Metrics::new(), names));
+    let known = ApiService::new(routes, state, Observer::new(Metrics::new(), names)).into_test_service();
     let (log, _guard) = TestLog::start();
     let nowhere = service.oneshot(request("/api/nowhere")).await.unwrap();
     assert_eq!(nowhere.status(), StatusCode::NOT_FOUND);

@@ -63,6 +63,7 @@ mod tests {
         let state = AppState::for_test(folder.path(), false).await;
         let observer = Observer::new(Metrics::new(), RouteNames::default());
         let service = ApiService::new(Router::new().route("/", get(fails)), state, observer.clone());
+        let service = service.into_test_service();
         let (log, _guard) = TestLog::start();
         for _ in 0..2000 {
             let response = service.clone().oneshot(Request::new(Body::empty())).await.unwrap();

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use shared::correlation::RequestId;
 use tokio::time::Instant;
 use tracing::Span;
 
@@ -24,6 +25,11 @@ impl Passage {
     /// What logs and metrics call the request by.
     pub(crate) fn name(&self) -> &RequestName {
         &self.name
+    }
+
+    /// The request's id, once nothing more is to be said of it.
+    pub(super) fn into_request_id(self) -> RequestId {
+        self.name.into_request_id()
     }
 
     /// When it has taken so long.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::Request;
-use http::HeaderValue;
 use shared::correlation::RequestId;
 use shared::metrics::method_label;
 use shared::route_names::RouteNames;
@@ -41,7 +40,7 @@ impl RequestName {
         self.id.as_str()
     }
 
-    pub(super) fn id(&self) -> HeaderValue {
-        self.id.header_value()
+    pub(super) fn into_request_id(self) -> RequestId {
+        self.id
     }
 }

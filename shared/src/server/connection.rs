@@ -4,15 +4,15 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::TryFutureExt;
 use http::{HeaderValue, Request, Response, header};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 
 use super::Tls;
 use super::counts::ConnectionCounts;
@@ -21,15 +21,12 @@ use super::progress::{Progress, Reached};
 use super::refusal;
 use super::room::Unfinished;
 use super::stream::PeerStream;
-use super::timer::HeadTimer;
 
 /// What holds for every connection of a server.
 #[derive(Debug, Clone)]
 pub(super) struct Terms {
     pub(super) tls: Option<Tls>,
     pub(super) limits: Limits,
-    /// From here on each answer is the last of its connection.
-    pub(super) shutdown: CancellationToken,
     /// From here on there are no new connections, and old ones end where nothing is asked on them.
     pub(super) drain: CancellationToken,
 }
@@ -49,14 +46,15 @@ pub(super) struct Peer {
     pub(super) first_head_by: Instant,
     pub(super) unfinished: Unfinished,
     pub(super) progress: Progress,
+    /// From here on each answer is the last of its connection.
+    pub(super) shutdown: CancellationToken,
     pub(super) counts: Arc<ConnectionCounts>,
 }
 
 pub(super) async fn serve_connection<I, S, B>(stream: I, peer: Arc<Peer>, terms: Terms, service: S)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Send + 'static,
     B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
 {
     let Some(Tls(acceptor)) = &terms.tls else {
@@ -81,33 +79,34 @@ where
 async fn serve_stream<I, S, B>(stream: I, peer: Arc<Peer>, terms: &Terms, service: S)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Send + 'static,
     B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
 {
     let limits = &terms.limits;
-    let answers = Arc::clone(&peer);
-    let service = service.map_response(move |mut response: Response<B>| {
-        if answers.progress.is_ending() {
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        response
+    let answered = Arc::clone(&peer);
+    let service = service_fn(move |request| {
+        let peer = Arc::clone(&answered);
+        service.call(request).map_ok(move |mut response| {
+            if peer.shutdown.is_cancelled() {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            response
+        })
     });
     let io = TokioIo::new(PeerStream::new(stream, Arc::clone(&peer), limits));
-    // At most 100 header fields is its default; set, it would cost an allocation for each request. That a peer is gone
-    // before it is answered is noticed by the stream, for less.
+    // At most 100 header fields is its default; set, it would cost an allocation for each request. For the time of a
+    // head, and for peers that go away before they are answered, the stream does without one.
     let mut connection = http1::Builder::new()
-        .timer(HeadTimer::default())
-        .header_read_timeout(limits.header_timeout)
+        .header_read_timeout(None)
         .max_header_size(limits.max_header_bytes)
         .max_buf_size(limits.max_header_bytes)
         .half_close(true)
-        .serve_connection(io, TowerToHyperService::new(service));
+        .serve_connection(io, service);
     let ended = until_its_end(&mut connection, http1::Connection::graceful_shutdown, &peer, terms).await;
     say_goodbye(connection.into_parts().io.into_inner(), ended, &peer, limits).await;
 }
 
-/// Drives a connection, and ends it in good order at the shutdown.
+/// Drives a connection, and ends it in good order once the server is to drain.
 async fn until_its_end<C>(
     connection: &mut C,
     finish: fn(Pin<&mut C>),
@@ -117,13 +116,7 @@ async fn until_its_end<C>(
 where
     C: Future<Output = hyper::Result<()>> + Unpin,
 {
-    tokio::select! {
-        // In this order, so that no answer given after the signal leaves the connection open.
-        biased;
-        () = terms.shutdown.cancelled() => peer.progress.end(),
-        ended = &mut *connection => return ended,
-    }
-    // In the other, so that what has come by then is read.
+    // The connection first, so that what has come by then is read.
     if let Some(ended) = terms.drain.run_until_cancelled(&mut *connection).await {
         return ended;
     }
@@ -149,9 +142,6 @@ where
     let was_refused = ended.as_ref().is_err_and(hyper::Error::is_parse);
     if let Err(error) = &ended {
         tracing::debug!(%error, "a connection ended early");
-        if error.is_timeout() {
-            peer.counts.add_timed_out();
-        }
     }
     if was_refused {
         peer.counts.add_refused();

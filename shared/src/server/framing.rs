@@ -10,8 +10,8 @@ use super::head::{BodyLength, Head, Refusal};
 pub(super) struct Framing {
     place: Place,
     max_header_bytes: usize,
-    /// A head has come to its end and was not refused.
-    has_head: bool,
+    /// How many heads have come to their end and were not refused.
+    heads: u64,
 }
 
 #[derive(Debug)]
@@ -38,12 +38,12 @@ pub(super) struct Refused {
 
 impl Framing {
     pub(super) fn new(max_header_bytes: usize) -> Self {
-        Self { place: Place::Head(Head::default()), max_header_bytes, has_head: false }
+        Self { place: Place::Head(Head::default()), max_header_bytes, heads: 0 }
     }
 
-    /// Whether a whole head has come.
-    pub(super) fn has_head(&self) -> bool {
-        self.has_head
+    /// How many whole heads have come.
+    pub(super) fn heads(&self) -> u64 {
+        self.heads
     }
 
     /// Whether the peer has begun a head that it has not finished.
@@ -119,7 +119,7 @@ impl Framing {
             return Ok(&[]);
         }
         let (Some(rest), body) = (rest, head.body()) else { return Ok(&[]) };
-        self.has_head |= body.is_ok();
+        self.heads += u64::from(body.is_ok());
         self.place = match body {
             Ok(BodyLength::Bytes(0)) => Place::Head(Head::default()),
             Ok(BodyLength::Bytes(length)) => Place::Body(length),
@@ -178,7 +178,7 @@ mod tests {
             assert!(framing.is_in_head() && framing.is_large_by_request_line() == by_request_line);
             for rest in [&*line, "\r\n\r\n"] {
                 framing.follow(rest.as_bytes()).unwrap();
-                assert!(!framing.is_in_head() && framing.has_unread() && !framing.has_head());
+                assert!(!framing.is_in_head() && framing.has_unread() && framing.heads() == 0);
                 assert_eq!(framing.is_large_by_request_line(), by_request_line);
             }
             let mut framing = Framing::new(1024);

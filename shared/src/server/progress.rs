@@ -1,12 +1,11 @@
 //! What the parts of one connection tell each other.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-/// How far a connection has come, and whether it is about to end.
+/// How far a connection has come.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     reached: AtomicU8,
-    is_ending: AtomicBool,
 }
 
 /// Where the peer is.
@@ -32,14 +31,5 @@ impl Progress {
 
     pub(super) fn reach(&self, reached: Reached) {
         self.reached.store(reached as u8, Relaxed);
-    }
-
-    /// Whether each answer from now on is the last of its connection.
-    pub(super) fn is_ending(&self) -> bool {
-        self.is_ending.load(Relaxed)
-    }
-
-    pub(super) fn end(&self) {
-        self.is_ending.store(true, Relaxed);
     }
 }

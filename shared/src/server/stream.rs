@@ -27,8 +27,7 @@ pub(super) struct PeerStream<I> {
     io: I,
     peer: Arc<Peer>,
     framing: Framing,
-    /// Until the first head has come.
-    first_head: Option<Deadline>,
+    head: Deadline,
     body: Deadline,
     write: Deadline,
     refused: Option<Refused>,
@@ -54,7 +53,7 @@ impl<I> PeerStream<I> {
         Self {
             io,
             framing: Framing::new(limits.max_header_bytes),
-            first_head: Some(Deadline::at(peer.first_head_by)),
+            head: Deadline::after(limits.header_timeout).first_at(peer.first_head_by),
             body: Deadline::after(limits.body_timeout),
             write: Deadline::after(limits.write_timeout),
             refused: None,
@@ -101,18 +100,14 @@ impl<I> PeerStream<I> {
 
     /// How the peer's slowness ends a wait for its bytes.
     fn unread(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let waited = if let Some(first_head) = &mut self.first_head {
-            first_head.poll_missed(context)
-        } else if self.framing.is_in_body() {
-            self.body.poll_missed(context)
-        } else {
-            return Poll::Pending;
-        };
+        let deadline = if self.framing.is_in_body() { &mut self.body } else { &mut self.head };
+        let waited = deadline.poll_missed(context);
         self.in_time(waited)
     }
 
     /// Follows what has come, and says how much of it the library may see.
     fn follow(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let heads = self.framing.heads();
         let seen = match self.framing.follow(bytes) {
             Ok(()) => bytes.len(),
             Err(refused) => {
@@ -123,15 +118,15 @@ impl<I> PeerStream<I> {
         if !self.framing.is_in_body() {
             self.body.met();
         }
-        if self.first_head.is_some() && self.framing.has_head() {
-            self.first_head = None;
-            if !self.peer.unfinished.finish() {
+        if self.framing.heads() > heads {
+            self.head.met();
+            if heads == 0 && !self.peer.unfinished.finish() {
                 return Err(io::ErrorKind::ConnectionAborted.into());
             }
         }
         self.peer.progress.reach(if self.framing.is_in_head() {
             Reached::PartOfHead
-        } else if self.framing.has_head() || self.framing.has_unread() {
+        } else if self.framing.heads() > 0 || self.framing.has_unread() {
             Reached::Head
         } else {
             Reached::Nothing

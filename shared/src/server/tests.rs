@@ -13,6 +13,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use hyper::service::service_fn;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -63,12 +64,13 @@ struct Paused {
 fn serve_paused(limits: Limits, tls: Option<Tls>) -> Paused {
     let (stream, io) = tokio::io::duplex(4096);
     let (begin, counts, mut end) = (Instant::now(), Arc::<ConnectionCounts>::default(), None);
-    let terms = Terms { tls, limits, shutdown: CancellationToken::new(), drain: CancellationToken::new() };
-    let (shutdown, drain) = (terms.shutdown.clone(), terms.drain.clone());
+    let terms = Terms { tls, limits, drain: CancellationToken::new() };
+    let (shutdown, drain) = (CancellationToken::new(), terms.drain.clone());
     Room::new(&limits, Arc::clone(&counts)).enter(|unfinished| {
         let (counts, first_head_by) = (Arc::clone(&counts), begin + limits.header_timeout);
-        let peer = Peer { first_head_by, unfinished, progress: Progress::default(), counts };
-        let serving = serve_connection(io, Arc::new(peer), terms, tower::service_fn(answer));
+        let (progress, shutdown) = (Progress::default(), shutdown.clone());
+        let peer = Peer { first_head_by, unfinished, progress, shutdown, counts };
+        let serving = serve_connection(io, Arc::new(peer), terms, service_fn(answer));
         end.insert(tokio::spawn(serving)).abort_handle()
     });
     Paused { stream, begin, shutdown, drain, counts, end: end.unwrap() }
