@@ -173,7 +173,7 @@ impl ApiError {
     /// What the caller is told beside the code.
     fn detail(&self) -> Option<String> {
         match self {
-            Self::Authentication(error) => Some(with_remedy(&error.to_string(), error.code())),
+            Self::Authentication(error) => Some(with_remedy(error.text(), error.code())),
             Self::Request(_) | Self::NotReady(_) => Some(self.to_string()),
             Self::Denied(denial) => Some(denied(denial)),
             Self::Store(_) | Self::Unguarded | Self::Unwritable(_) | Self::Panicked => None,
@@ -203,7 +203,7 @@ fn denied(denial: &Denial) -> String {
 }
 
 fn with_remedy(text: &str, code: &str) -> String {
-    format!("{}. {}", text.trim_end_matches('.'), codes::remedy(code))
+    [text.trim_end_matches('.'), ". ", codes::remedy(code)].concat()
 }
 
 impl IntoResponse for RequestError {

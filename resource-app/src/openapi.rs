@@ -1,7 +1,7 @@
 //! The description of the API, and the page that shows it.
 
 use axum::Router;
-use http::header::{CONTENT_SECURITY_POLICY, HeaderValue};
+use http::header::{CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY};
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Components, Info, OpenApi};
@@ -57,5 +57,7 @@ pub(crate) fn routes(api: OpenApi) -> Router<AppState> {
     // A validator on the internet would otherwise be asked about the description.
     let config = Config::default().validator_url("none");
     let page = SwaggerUi::new(PAGE).config(config).url(DESCRIPTION, api);
-    Router::from(page).layer(SetResponseHeaderLayer::overriding(CONTENT_SECURITY_POLICY, CONTENT_POLICY))
+    Router::from(page)
+        .layer(SetResponseHeaderLayer::overriding(CONTENT_SECURITY_POLICY, CONTENT_POLICY))
+        .layer(SetResponseHeaderLayer::overriding(REFERRER_POLICY, HeaderValue::from_static("no-referrer")))
 }

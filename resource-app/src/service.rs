@@ -109,10 +109,10 @@ async fn limit_time(passage: &Passage, mut answer: Answer<'_>) -> Response {
     ApiError::from(RequestError::Timeout).into_response()
 }
 
-/// Says how a browser may use an answer. A page has a policy of its own for what it may load.
+/// Says how a browser may use an answer: as nothing but what it says it is, and to load nothing. A page has a policy of
+/// its own.
 fn set_headers(headers: &mut HeaderMap) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
 }
@@ -173,7 +173,6 @@ mod tests {
         let response = service.clone().oneshot(request).await.unwrap();
         let status = response.status();
         assert_eq!(response.headers()["x-content-type-options"], "nosniff");
-        assert_eq!(response.headers()["referrer-policy"], "no-referrer");
         let body = to_bytes(response.into_body(), 1024).await.unwrap();
         (status, String::from_utf8(body.to_vec()).unwrap())
     }

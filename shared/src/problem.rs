@@ -2,11 +2,17 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 /// The media type of a [`Problem`].
 pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// Room for what most problems hold, in bytes.
+const BODY: usize = 512;
+
+/// Room for the header fields of an answer, with those that are set on its way out.
+const FIELDS: usize = 12;
 
 /// A problem as an API answers it.
 ///
@@ -55,12 +61,19 @@ impl Problem {
     #[must_use]
     pub fn into_response(self) -> Response<String> {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = Response::new(serde_json::to_string(&self).unwrap_or_default());
+        let mut response = Response::new(self.to_json());
         *response.status_mut() = status;
-        let headers = response.headers_mut();
+        let mut headers = HeaderMap::with_capacity(FIELDS);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        *response.headers_mut() = headers;
         response
+    }
+
+    fn to_json(&self) -> String {
+        let mut body = Vec::with_capacity(BODY);
+        let written = serde_json::to_writer(&mut body, self);
+        written.ok().and_then(|()| String::from_utf8(body).ok()).unwrap_or_default()
     }
 }
 

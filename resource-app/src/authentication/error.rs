@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AuthenticationError {
     /// The caller: no access token was sent.
-    #[error("an access token is required")]
+    #[error("{}", Self::NoCredential.text())]
     NoCredential,
     /// The caller: the credential is not in the form of RFC 6750.
     #[error(transparent)]
@@ -13,7 +13,7 @@ pub enum AuthenticationError {
     #[error(transparent)]
     InvalidToken(#[from] TokenFault),
     /// Nobody's fault here: there is no usable key set, so nothing can be said about the token.
-    #[error("the keys that tokens are signed with are not at hand")]
+    #[error("{}", Self::KeysUnavailable.text())]
     KeysUnavailable,
 }
 
@@ -26,6 +26,17 @@ impl AuthenticationError {
             Self::MalformedRequest(fault) => fault.code(),
             Self::InvalidToken(fault) => fault.code(),
             Self::KeysUnavailable => "keys_unavailable",
+        }
+    }
+
+    /// What the caller is told: the text of this error.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::NoCredential => "an access token is required",
+            Self::MalformedRequest(fault) => fault.text(),
+            Self::InvalidToken(fault) => fault.text(),
+            Self::KeysUnavailable => "the keys that tokens are signed with are not at hand",
         }
     }
 }
@@ -46,6 +57,12 @@ macro_rules! faults {
             #[must_use]
             pub fn code(self) -> &'static str {
                 match self { $(Self::$variant => $code,)+ }
+            }
+
+            /// What the caller is told: the text of this error.
+            #[must_use]
+            pub fn text(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
             }
         }
     };

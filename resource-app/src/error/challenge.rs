@@ -8,21 +8,20 @@ use super::ApiError;
 use crate::authentication::AuthenticationError;
 use crate::authorization::Role;
 
-const BARE: &str = "Bearer realm=\"resource-app\"";
+const REALM: &str = "Bearer realm=\"resource-app\"";
+
+const BARE: HeaderValue = HeaderValue::from_static(REALM);
 
 /// The challenge for an error; none where another token would not help.
 pub(super) fn of(error: &ApiError) -> Option<HeaderValue> {
     let text = match error {
         // Section 3.1: a request without a credential is told nothing further.
-        ApiError::Authentication(AuthenticationError::NoCredential) => BARE.to_owned(),
+        ApiError::Authentication(AuthenticationError::NoCredential) => return Some(BARE),
         ApiError::Authentication(AuthenticationError::MalformedRequest(fault)) => {
-            format!(
-                "{BARE}, error=\"invalid_request\", error_description=\"{}\"",
-                quotable(&fault.to_string())
-            )
+            described("invalid_request", fault.text())
         }
         ApiError::Authentication(AuthenticationError::InvalidToken(fault)) => {
-            format!("{BARE}, error=\"invalid_token\", error_description=\"{}\"", quotable(&fault.to_string()))
+            described("invalid_token", fault.text())
         }
         ApiError::Denied(denial) => insufficient_scope(&denial.roles),
         _ => return None,
@@ -30,20 +29,20 @@ pub(super) fn of(error: &ApiError) -> Option<HeaderValue> {
     HeaderValue::try_from(text).ok()
 }
 
+/// What is wrong, in a word and for people.
+fn described(error: &str, description: &str) -> String {
+    [REALM, ", error=\"", error, "\", error_description=\"", description, "\""].concat()
+}
+
 /// App roles stand where other APIs have scopes: what to ask an administrator for.
 fn insufficient_scope(roles: &[Role]) -> String {
-    let error = format!("{BARE}, error=\"insufficient_scope\"");
+    let error = format!("{REALM}, error=\"insufficient_scope\"");
     if roles.is_empty() { error } else { format!("{error}, scope=\"{}\"", scope(roles)) }
 }
 
 /// The roles as a `scope` lists them.
 pub(super) fn scope(roles: &[Role]) -> String {
     roles.iter().map(|role| role.value()).collect::<Vec<_>>().join(" ")
-}
-
-/// Section 3 allows neither quotes nor backslashes in a description.
-fn quotable(text: &str) -> String {
-    text.replace(['"', '\\'], "'")
 }
 
 #[cfg(test)]
@@ -83,5 +82,15 @@ mod tests {
             assert_eq!(challenge.as_deref(), Some(expected));
         }
         assert_eq!(challenge(AuthenticationError::KeysUnavailable), None);
+    }
+
+    #[test]
+    fn no_description_ends_its_quotes() {
+        // Section 3: neither quotes nor backslashes, and nothing beyond ASCII.
+        let allowed = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+        let texts = RequestFault::ALL.iter().map(|fault| fault.text());
+        for text in texts.chain(TokenFault::ALL.iter().map(|fault| fault.text())) {
+            assert!(text.bytes().all(allowed), "{text}");
+        }
     }
 }

@@ -59,6 +59,7 @@ async fn the_documentation_page_needs_nothing_from_elsewhere() {
         let response = app.get(&format!("/docs/{file}")).send().await.unwrap();
         assert_eq!(response.status(), 200, "{file}");
         assert_eq!(response.headers()["content-security-policy"], policy.as_str(), "{file}");
+        assert_eq!(response.headers()["referrer-policy"], "no-referrer", "{file}");
     }
     let initializer = app.get("/docs/swagger-initializer.js").send().await.unwrap().text().await.unwrap();
     assert!(initializer.contains("/openapi.json") && initializer.contains("\"none\""), "{initializer}");
