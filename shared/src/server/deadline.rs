@@ -43,6 +43,7 @@ impl Deadline {
         let limit = self.limit;
         let end = *self.end.get_or_insert_with(|| Instant::now() + limit);
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(end)));
+        // Most often it is set for this wait, or for an earlier one, and for this task.
         let is_waiting = self.waiting.as_ref().is_some_and(|waker| waker.will_wake(context.waker()));
         if is_waiting && alarm.deadline() <= end && !alarm.is_elapsed() {
             return Poll::Pending;

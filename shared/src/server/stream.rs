@@ -154,7 +154,8 @@ impl<I: AsyncRead + Unpin> PeerStream<I> {
     /// once among them.
     fn watch(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         let has_written = std::mem::take(&mut self.has_written);
-        if !self.is_answering || has_written || self.early.is_some() {
+        let has_next = self.early.is_some() || self.refused.is_some();
+        if !self.is_answering || has_written || has_next {
             return Ok(());
         }
         let mut byte = [0];
