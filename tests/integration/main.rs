@@ -3,6 +3,8 @@
 
 mod authorization;
 mod catalogue;
+mod command;
+mod contract;
 mod credentials;
 mod decisions;
 mod demo_program;
@@ -12,6 +14,7 @@ mod explain;
 mod flow;
 mod keys;
 mod outage;
+mod python;
 mod rejections;
 mod requests;
 mod revocation;
