@@ -3,6 +3,7 @@
 
 mod authorization;
 mod catalogue;
+mod clock;
 mod command;
 mod contract;
 mod credentials;
