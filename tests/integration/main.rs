@@ -20,6 +20,7 @@ mod rejections;
 mod requests;
 mod revocation;
 mod routes;
+mod scarcity;
 mod sdk;
 mod secrets;
 mod settings;
