@@ -17,6 +17,7 @@ mod keys;
 mod outage;
 mod python;
 mod rejections;
+mod replicas;
 mod requests;
 mod revocation;
 mod routes;
