@@ -76,9 +76,8 @@ impl<'p> From<&'p Principal> for CallerAnswer<'p> {
     tag = "caller",
     responses(
         (status = 200, body = CallerAnswer<'_>),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 403, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn show(authorized: Authorized<DefaultPolicy>) -> Response {

@@ -82,7 +82,7 @@ pub(crate) async fn read(
     operation_id = "createResource",
     tag = "resources",
     params((
-        "Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+        "Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
         description = "The same key with the same body is answered as before and creates nothing.",
     )),
     request_body = NewResource,
@@ -119,7 +119,13 @@ pub(crate) async fn create(
     path = "/api/resources/{id}",
     operation_id = "replaceResource",
     tag = "resources",
-    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The ETag of the version to replace.")),
+    params(
+        ("id" = Uuid, Path),
+        (
+            "If-Match" = String, Header, pattern = r#"^(\*|(W/)?"[!#-+\--~]*"(, ?(W/)?"[!#-+\--~]*")*)$"#,
+            description = "The ETag of the version to replace.",
+        ),
+    ),
     request_body = NewResource,
     responses(
         (status = 200, body = Resource, headers(("ETag", description = "The version."))),
@@ -148,7 +154,13 @@ pub(crate) async fn replace(
     path = "/api/resources/{id}",
     operation_id = "deleteResource",
     tag = "resources",
-    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The ETag of the version to delete.")),
+    params(
+        ("id" = Uuid, Path),
+        (
+            "If-Match" = String, Header, pattern = r#"^(\*|(W/)?"[!#-+\--~]*"(, ?(W/)?"[!#-+\--~]*")*)$"#,
+            description = "The ETag of the version to delete.",
+        ),
+    ),
     responses(
         (status = 204),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),

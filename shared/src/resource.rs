@@ -17,7 +17,10 @@ pub struct Resource {
     /// A `UUIDv7`, made by the API; sorts by time of creation.
     pub id: Uuid,
     /// 1 to 200 characters, none of them a control character.
-    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 200))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000-\u001F\u007F-\u009F]+$")
+    )]
     pub name: String,
     /// Any JSON of at most 64 KiB and 64 levels, in which no member is repeated and every integer fits in 64 bits.
     #[cfg_attr(feature = "openapi", schema(value_type = Value))]
@@ -36,10 +39,14 @@ pub struct Resource {
 /// What a client sends to create or replace a resource.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(examples(json!({ "name": "first", "content": { "answer": 42 } }))))]
 #[serde(deny_unknown_fields)]
 pub struct NewResource {
     /// 1 to 200 characters, none of them a control character.
-    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 200))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000-\u001F\u007F-\u009F]+$")
+    )]
     pub name: String,
     /// Any JSON of at most 64 KiB and 64 levels, in which no member is repeated and every integer fits in 64 bits.
     #[cfg_attr(feature = "openapi", schema(value_type = Value))]

@@ -95,7 +95,7 @@ impl Server {
     ) -> Result<Self, BindError> {
         let tls = certificate.map(|certificate| certificate.acceptor().map(Tls)).transpose()?;
         let failed = |source| BindError::Address { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let listener = listener::bind(address).await.map_err(failed)?;
         Ok(Self {
             address: listener.local_addr().map_err(failed)?,
             listener,

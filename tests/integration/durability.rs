@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-#[cfg(target_os = "linux")]
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -169,15 +167,6 @@ async fn acknowledged_writes_survive_a_kill_in_the_middle_of_others() {
     assert_eq!(writer.list().await.len(), sent.len());
 }
 
-/// Limits how large a file of the process may get; the limit can be lifted again.
-#[cfg(target_os = "linux")]
-fn limit_file_size(server: &Server, limit: &str) {
-    let process = server.id().to_string();
-    let limit = format!("--fsize={limit}:unlimited");
-    let status = Command::new("prlimit").args(["--pid", &process, &limit]).status().unwrap();
-    assert!(status.success());
-}
-
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn writes_that_find_no_room_are_refused_and_work_again_once_there_is_some() {
@@ -191,7 +180,7 @@ async fn writes_that_find_no_room_are_refused_and_work_again_once_there_is_some(
         answer.status()
     };
     let first = writer.create("first").await.unwrap();
-    limit_file_size(&server, "4096");
+    server.limit("--fsize=4096:unlimited");
     for name in ["second", "third"] {
         let request = world.http.post(&writer.url).header(header::AUTHORIZATION, token.authorization());
         let refused = request.json(&body(name)).send().await.unwrap();
@@ -199,7 +188,7 @@ async fn writes_that_find_no_room_are_refused_and_work_again_once_there_is_some(
         assert_eq!(writer.list().await, std::slice::from_ref(&first));
         assert_eq!(ready().await, StatusCode::SERVICE_UNAVAILABLE);
     }
-    limit_file_size(&server, "unlimited");
+    server.limit("--fsize=unlimited:unlimited");
     let second = writer.create("second").await.unwrap();
     assert_eq!(ready().await, StatusCode::OK);
     server.kill();

@@ -3,6 +3,9 @@
 
 mod authorization;
 mod catalogue;
+mod clock;
+mod command;
+mod contract;
 mod credentials;
 mod decisions;
 mod demo_program;
@@ -12,10 +15,13 @@ mod explain;
 mod flow;
 mod keys;
 mod outage;
+mod python;
 mod rejections;
+mod replicas;
 mod requests;
 mod revocation;
 mod routes;
+mod scarcity;
 mod sdk;
 mod secrets;
 mod settings;

@@ -3,14 +3,12 @@
 //! Each test installs what it needs, by exact version, into a folder of its own. Where there is no Python or no Node.js,
 //! the tests say so and pass; with `CI=true` they fail.
 
-mod command;
 mod issuer;
 mod node;
 mod python;
 mod stage;
 
 use node::Node;
-use python::Python;
 use stage::Stage;
 
 /// Where a workload may run. Each is a process of its own: MSAL Node keeps the first place that it finds, and the tokens.
@@ -50,7 +48,7 @@ async fn azure_identity_gets_tokens_in_every_way_and_pyjwt_and_joserfc_verify_th
 
 #[tokio::test]
 async fn azure_identity_gets_tokens_for_managed_identities_on_a_virtual_machine_and_in_app_service() {
-    let Some(python) = Python::ready().await else { return };
+    let Some(environment) = python::ready().await else { return };
     let stage = Stage::set(tempfile::tempdir().unwrap()).await;
     for place in PLACES {
         let cases = [
@@ -60,7 +58,7 @@ async fn azure_identity_gets_tokens_for_managed_identities_on_a_virtual_machine_
             "user-assigned, asynchronous",
             "unknown identity",
         ];
-        let said = python.run("with_managed_identity.py", &[place], stage.folder()).await;
+        let said = python::run(&environment, "with_managed_identity.py", &[place], stage.folder()).await;
         says(&said, &cases.map(|case| format!("{place}, {case}")));
         stage.expect_issued_to_identities(4);
     }
@@ -109,9 +107,9 @@ async fn azure_identity_for_node_gets_tokens_for_managed_identities_on_a_virtual
 }
 
 async fn python_says(script: &str, cases: &[String]) {
-    let Some(python) = Python::ready().await else { return };
+    let Some(environment) = python::ready().await else { return };
     let stage = Stage::set(tempfile::tempdir().unwrap()).await;
-    says(&python.run(script, &[], stage.folder()).await, cases);
+    says(&python::run(&environment, script, &[], stage.folder()).await, cases);
 }
 
 async fn node_says(script: &str, cases: &[String]) {

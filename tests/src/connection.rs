@@ -1,5 +1,7 @@
 //! One connection, over which requests go byte by byte as they are written.
 
+use std::io;
+
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
@@ -27,39 +29,50 @@ impl Connection {
 
     /// Sends `GET` for this target, with this value of `Authorization`.
     pub async fn get(&mut self, target: &str, authorization: Option<&[u8]>) -> Answer {
+        self.try_get(target, authorization).await.unwrap()
+    }
+
+    /// The same, of a server that may close the connection instead.
+    ///
+    /// # Errors
+    /// It was closed before there was an answer, or in the middle of it.
+    pub async fn try_get(&mut self, target: &str, authorization: Option<&[u8]>) -> io::Result<Answer> {
         let mut request = format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n").into_bytes();
         if let Some(authorization) = authorization {
             request.extend([b"authorization: ", authorization, b"\r\n"].concat());
         }
         request.extend_from_slice(b"\r\n");
-        self.send(&request).await
+        self.try_send(&request).await
     }
 
     /// Sends these bytes, and returns the answer to them.
     pub async fn send(&mut self, request: &[u8]) -> Answer {
-        self.0.get_mut().write_all(request).await.unwrap();
-        self.answer().await
+        self.try_send(request).await.unwrap()
     }
 
-    async fn answer(&mut self) -> Answer {
-        let status_line = self.line().await;
+    async fn try_send(&mut self, request: &[u8]) -> io::Result<Answer> {
+        self.0.get_mut().write_all(request).await?;
+        let status_line = self.line().await?;
+        if status_line.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         let status = status_line.split(' ').nth(1).unwrap_or_else(|| panic!("{status_line:?}"));
         let (status, mut headers) = (status.parse().unwrap(), Vec::new());
         loop {
-            let line = self.line().await;
+            let line = self.line().await?;
             let Some((name, value)) = line.split_once(':') else { break };
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
         let length = headers.iter().find(|(name, _)| name == "content-length");
         let mut body = vec![0; length.map_or(0, |(_, length)| length.parse().unwrap())];
-        self.0.read_exact(&mut body).await.unwrap();
-        Answer { status, headers, body }
+        self.0.read_exact(&mut body).await?;
+        Ok(Answer { status, headers, body })
     }
 
-    async fn line(&mut self) -> String {
+    async fn line(&mut self) -> io::Result<String> {
         let mut line = String::new();
-        self.0.read_line(&mut line).await.unwrap();
-        line.trim_end().to_owned()
+        self.0.read_line(&mut line).await?;
+        Ok(line.trim_end().to_owned())
     }
 }
 

@@ -64,6 +64,16 @@ impl Place {
         server
     }
 
+    /// The same, after a shell has set limits for it, such as `ulimit -n 256`.
+    #[cfg(unix)]
+    pub async fn serve_limited(&self, limits: &str) -> Server {
+        let file = self.settings_file().display().to_string();
+        let arguments = ["--settings", &file, "serve"];
+        let server = Server::start_limited(limits, "resource-app", &arguments, &self.variables);
+        server.wait_until_ready().await;
+        server
+    }
+
     /// Starts the app there in this process, and waits until it has the keys.
     pub async fn start(self) -> GuardedApi {
         let variables = self.variables.iter().map(|(name, value)| (*name, value.clone()));

@@ -44,7 +44,10 @@ pub fn path(name: &str) -> PathBuf {
 /// A command for the program in an environment of these variables alone.
 #[must_use]
 pub fn command<V: AsRef<OsStr>>(name: &str, variables: &[(&str, V)]) -> Command {
-    let mut command = Command::new(path(name));
+    in_environment(Command::new(path(name)), variables)
+}
+
+fn in_environment<V: AsRef<OsStr>>(mut command: Command, variables: &[(&str, V)]) -> Command {
     // Defaults that are relative paths must not end up in the source tree.
     command.current_dir(std::env::temp_dir());
     command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -106,6 +109,20 @@ impl Server {
         Self::start_reading(name, arguments, variables, Reader::ToTheEnd)
     }
 
+    /// The same, after a shell has set limits for it, such as `ulimit -n 256`.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn start_limited<V: AsRef<OsStr>>(
+        limits: &str,
+        name: &str,
+        arguments: &[&str],
+        variables: &[(&str, V)],
+    ) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{limits} && exec \"$0\" \"$@\"")]).arg(path(name));
+        Self::spawn(in_environment(shell, variables).args(arguments), Reader::ToTheEnd)
+    }
+
     /// The same, and then closes the pipe that the log is written to.
     #[must_use]
     pub fn start_and_stop_reading<V: AsRef<OsStr>>(
@@ -136,16 +153,17 @@ impl Server {
         variables: &[(&str, V)],
         reader: Reader,
     ) -> Self {
-        let mut child = command(name, variables)
-            .args(arguments)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("the program starts");
+        Self::spawn(command(name, variables).args(arguments), reader)
+    }
+
+    fn spawn(command: &mut Command, reader: Reader) -> Self {
+        let mut child = command.stdout(Stdio::null()).spawn().expect("the program starts");
         let log = Arc::new(Mutex::new(String::new()));
         let (urls, follower) = follow(child.stderr.take(), Arc::clone(&log), reader);
         let Ok(url) = urls.recv_timeout(PATIENCE) else {
             let _ = child.kill();
-            panic!("{name} does not listen: {}", log.lock().unwrap());
+            let program = command.get_program().display();
+            panic!("{program} does not listen: {}", log.lock().unwrap());
         };
         Self { child, follower: Some(follower), url, log }
     }
@@ -160,6 +178,19 @@ impl Server {
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What it has logged until now.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Limits what it may use from now on, by an option of `prlimit` such as `--fsize=4096:unlimited`.
+    #[cfg(target_os = "linux")]
+    pub fn limit(&self, option: &str) {
+        let process = self.id().to_string();
+        assert!(Command::new("prlimit").args(["--pid", &process, option]).status().unwrap().success());
     }
 
     /// Waits until it says that it is ready, within half a minute.

@@ -1,6 +1,7 @@
 //! From the operating system's queue of connections to ours.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -11,8 +12,25 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// How long a connection that a peer has begun may take to be complete: a round trip.
 const ROUND_TRIP: Duration = Duration::from_millis(100);
 
-/// The most connections that wait in the operating system's queue: what tokio asks for.
-const BACKLOG: usize = 1024;
+/// The most connections that wait in the operating system's queue. A peer that finds it full tries again after a second,
+/// or is reset.
+const BACKLOG: i32 = 1024;
+
+pub(super) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await?;
+    queue(&listener);
+    Ok(listener)
+}
+
+/// Makes room in the queue for more than the 128 connections that tokio asks for: listening again changes nothing else.
+#[cfg(target_os = "linux")]
+fn queue(listener: &TcpListener) {
+    // Where the system refuses, it stays at those.
+    let _ = socket2::SockRef::from(listener).listen(BACKLOG);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn queue(_: &TcpListener) {}
 
 pub(super) async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
@@ -51,7 +69,7 @@ fn queued(listener: &std::net::TcpListener) -> Vec<TcpStream> {
         }
     };
     std::iter::from_fn(accept)
-        .take(BACKLOG)
+        .take(BACKLOG.unsigned_abs() as usize)
         .filter_map(|stream| stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)).ok())
         .map(without_delay)
         .collect()
@@ -91,4 +109,21 @@ fn without_delay(stream: TcpStream) -> TcpStream {
 fn is_about_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_burst_of_connections_waits_in_the_queue() {
+        let listener = bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut queued = Vec::new();
+        for _ in 0..300 {
+            // The first that the queue had no room for would try again a second later, and then ever later.
+            let connection = tokio::time::timeout(Duration::from_millis(900), TcpStream::connect(address));
+            queued.push(connection.await.unwrap().unwrap());
+        }
+    }
 }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
-use super::command::{installed, is_installed, run, run_script, skipped, undirected};
+use crate::command::{installed, is_installed, run, run_script, skipped, undirected};
 
 const PACKAGE: &str = include_str!("node/package.json");
 const LOCK: &str = include_str!("node/package-lock.json");
