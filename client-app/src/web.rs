@@ -102,8 +102,7 @@ async fn recorded(
     next: Next,
 ) -> Response {
     // The route and not the path: a path may hold anything.
-    let route = names.find(request.uri().path());
-    let route = route.as_deref().unwrap_or("unmatched");
+    let route = names.find(request.uri().path()).unwrap_or("unmatched");
     let method = method_label(request.method());
     let is_probe = route.starts_with("/health/");
     let correlation = Correlation::of(request.headers());
@@ -115,7 +114,7 @@ async fn recorded(
     let started = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response.headers_mut().insert(REQUEST_ID, request_id.header_value());
+    response.headers_mut().insert(REQUEST_ID, request_id.into());
     let elapsed = started.elapsed();
     observers.metrics.request(method, route, response.status(), elapsed);
     let (status, milliseconds) = (response.status().as_u16(), elapsed.as_secs_f64() * 1000.0);

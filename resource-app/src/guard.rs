@@ -50,7 +50,7 @@ pub(crate) async fn guard(
     state: &AppState,
     routes: Router,
     mut request: Request,
-    passage: &Passage,
+    passage: &Passage<'_>,
 ) -> Response {
     let mut record = Record::new(state, passage);
     let mut response = match principal(state, request.headers(), request.uri()).await {

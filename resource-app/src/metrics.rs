@@ -47,7 +47,7 @@ impl Metrics {
     }
 
     /// Counts an answered request.
-    pub(crate) fn request(&self, name: &RequestName, answer: Answer, elapsed: Duration) {
+    pub(crate) fn request(&self, name: &RequestName<'_>, answer: Answer, elapsed: Duration) {
         let key = (name.method(), answer.status.as_u16());
         let count = |(counter, histogram): &(Counter, Histogram)| {
             counter.increment(1);
@@ -99,7 +99,7 @@ impl Metrics {
         Router::new().route("/metrics", get(render))
     }
 
-    fn of_request(&self, name: &RequestName, answer: Answer) -> (Counter, Histogram) {
+    fn of_request(&self, name: &RequestName<'_>, answer: Answer) -> (Counter, Histogram) {
         let (method, route) = (name.method(), name.route().to_owned());
         let status = answer.status.as_str().to_owned();
         self.record(|| {

@@ -37,12 +37,12 @@ impl Observer {
     }
 
     /// A request has come.
-    pub(crate) fn begin(&self, request: &Request) -> Passage {
+    pub(crate) fn begin(&self, request: &Request) -> Passage<'_> {
         Passage::new(RequestName::new(request, &self.routes))
     }
 
     /// The request was answered: counts it, writes down what failed, and names it in the answer.
-    pub(crate) fn end(&self, passage: Passage, response: &mut Response) {
+    pub(crate) fn end(&self, passage: Passage<'_>, response: &mut Response) {
         let (name, elapsed) = (passage.name(), passage.elapsed());
         let answer = Answer { status: response.status(), code: response.extensions().get::<Code>().copied() };
         self.metrics.request(name, answer, elapsed);

@@ -55,13 +55,14 @@ impl ApiService {
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         let service = Arc::new(self);
-        service_fn(move |request: Request<B>| {
-            let service = Arc::clone(&service);
-            async move { Ok(service.answer(request.map(body)).await) }
-        })
+        service_fn(move |request: Request<B>| Arc::clone(&service).answer(request))
     }
 
-    async fn answer(&self, mut request: Request) -> Response {
+    async fn answer<B>(self: Arc<Self>, request: Request<B>) -> Result<Response, Infallible>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let mut request = request.map(body);
         hide_credentials(request.headers_mut());
         if !request.body().is_end_stream() {
             DefaultBodyLimit::max(MAX_BODY_BYTES).apply(&mut request);
@@ -74,11 +75,11 @@ impl ApiService {
         let mut response = answer.unwrap_or_else(|_| ApiError::Panicked.into_response());
         set_headers(response.headers_mut());
         span.in_scope(|| self.observer.end(passage, &mut response));
-        response
+        Ok(response)
     }
 
     /// In boxes of their own, so that neither way makes room for the other.
-    fn pass<'p>(&'p self, request: Request, passage: &'p Passage) -> Answer<'p> {
+    fn pass<'p>(&'p self, request: Request, passage: &'p Passage<'p>) -> Answer<'p> {
         let routes = self.routes.clone();
         if is_below(request.uri().path(), API) {
             Box::pin(guard(&self.state, routes, request, passage))
@@ -96,7 +97,7 @@ where
     if body.is_end_stream() { Body::empty() } else { Body::new(body) }
 }
 
-async fn limit_time(passage: &Passage, mut answer: Answer<'_>) -> Response {
+async fn limit_time(passage: &Passage<'_>, mut answer: Answer<'_>) -> Response {
     // Most answers are there at once, without an alarm.
     if let Poll::Ready(response) = poll!(answer.as_mut()) {
         return response;
@@ -150,10 +151,7 @@ impl ApiService {
     /// The same service in the form that axum's routers have.
     pub(crate) fn into_test_service(self) -> impl TestService {
         let service = Arc::new(self);
-        tower::service_fn(move |request| {
-            let service = Arc::clone(&service);
-            async move { Ok(service.answer(request).await) }
-        })
+        tower::service_fn(move |request: Request| Arc::clone(&service).answer(request))
     }
 }
 

@@ -1,17 +1,16 @@
 //! What logs and metrics call the routes of a service by.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// The names of routes. Looked up by the path alone, so that what no router has seen yet has a name as well.
 #[derive(Debug, Default)]
-pub struct RouteNames(matchit::Router<Arc<str>>);
+pub struct RouteNames(matchit::Router<Box<str>>);
 
 impl RouteNames {
     /// The name of the route that a path belongs to.
     #[must_use]
-    pub fn find(&self, path: &str) -> Option<Arc<str>> {
-        self.0.at(path).ok().map(|found| Arc::clone(found.value))
+    pub fn find(&self, path: &str) -> Option<&str> {
+        self.0.at(path).ok().map(|found| &**found.value)
     }
 }
 

@@ -7,6 +7,7 @@ mod chunked;
 mod connection;
 mod counts;
 mod deadline;
+mod ending;
 mod framing;
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -15,6 +16,7 @@ mod head;
 mod held;
 mod limits;
 mod listener;
+mod listening;
 mod progress;
 mod refusal;
 mod room;
@@ -42,6 +44,7 @@ use tokio_util::sync::CancellationToken;
 
 use connection::{Peer, Terms, serve_connection};
 pub use counts::ConnectionCounts;
+use ending::Ending;
 use limits::{CONNECTIONS_BESIDE, Limits};
 use progress::Progress;
 use room::{Place, Room};
@@ -163,16 +166,17 @@ impl Server {
             + 'static,
         B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
     {
-        let terms = Terms { tls: self.tls, limits: self.limits, drain: CancellationToken::new() };
+        let ending = Ending::default();
+        let terms = Terms { tls: self.tls, limits: self.limits, ending: ending.clone() };
         let mut open = Connections {
             room: Room::new(&self.limits, Arc::clone(&self.counts)),
             terms,
-            shutdown: shutdown.clone(),
             counts: self.counts,
             tasks: JoinSet::new(),
         };
         let last_accept = async {
             shutdown.cancelled().await;
+            ending.begin();
             let begin = Instant::now();
             sleep_until(begin + self.shutdown_delay).await;
             begin
@@ -205,7 +209,6 @@ impl Server {
 struct Connections {
     room: Room,
     terms: Terms,
-    shutdown: CancellationToken,
     counts: Arc<ConnectionCounts>,
     tasks: JoinSet<()>,
 }
@@ -220,10 +223,10 @@ impl Connections {
     {
         let terms = self.terms.clone();
         let first_head_by = Instant::now() + terms.limits.header_timeout;
-        let (counts, shutdown) = (Arc::clone(&self.counts), self.shutdown.child_token());
+        let counts = Arc::clone(&self.counts);
         self.room.enter(|unfinished| {
             let progress = Progress::default();
-            let peer = Arc::new(Peer { first_head_by, unfinished, progress, shutdown, counts });
+            let peer = Arc::new(Peer { first_head_by, unfinished, progress, counts });
             self.tasks.spawn(async move {
                 serve_connection(stream, peer, terms, service).await;
                 drop(place);
@@ -234,7 +237,7 @@ impl Connections {
 
     /// Lets them finish until `end`.
     async fn finish(mut self, end: Instant) {
-        self.terms.drain.cancel();
+        self.terms.ending.drain();
         let finished = async { while self.tasks.join_next().await.is_some() {} };
         if timeout_at(end, finished).await.is_err() {
             tracing::warn!(

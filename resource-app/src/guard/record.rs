@@ -29,14 +29,14 @@ const MAX_ID_BYTES: usize = 64;
 /// handler panicked, took too long or lost its client is on record like every other; those have no status.
 pub(super) struct Record<'r> {
     state: &'r AppState,
-    passage: &'r Passage,
+    passage: &'r Passage<'r>,
     identified: Option<Identified>,
     answer: Option<(StatusCode, Option<Code>)>,
 }
 
 impl<'r> Record<'r> {
     /// The record of a request that has come to the guard.
-    pub(super) fn new(state: &'r AppState, passage: &'r Passage) -> Self {
+    pub(super) fn new(state: &'r AppState, passage: &'r Passage<'r>) -> Self {
         Self { state, passage, identified: None, answer: None }
     }
 

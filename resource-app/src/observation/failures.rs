@@ -20,7 +20,7 @@ impl Default for Failures {
 }
 
 impl Failures {
-    pub(super) fn write(&self, Failure(error): &Failure, name: &RequestName, answer: Answer) {
+    pub(super) fn write(&self, Failure(error): &Failure, name: &RequestName<'_>, answer: Answer) {
         let code = answer.code.map_or("failed", |Code(code)| code);
         if self.0.admit(code) == Admission::Count {
             return;

@@ -11,19 +11,19 @@ use super::RequestName;
 
 /// One request on its way: its name, its time, and what those it passes leave for each other.
 #[derive(Debug)]
-pub(crate) struct Passage {
-    name: RequestName,
+pub(crate) struct Passage<'r> {
+    name: RequestName<'r>,
     start: Instant,
     timed_out: AtomicBool,
 }
 
-impl Passage {
-    pub(super) fn new(name: RequestName) -> Self {
+impl<'r> Passage<'r> {
+    pub(super) fn new(name: RequestName<'r>) -> Self {
         Self { name, start: Instant::now(), timed_out: AtomicBool::new(false) }
     }
 
     /// What logs and metrics call the request by.
-    pub(crate) fn name(&self) -> &RequestName {
+    pub(crate) fn name(&self) -> &RequestName<'r> {
         &self.name
     }
 

@@ -1,7 +1,5 @@
 //! What logs and metrics call a request by.
 
-use std::sync::Arc;
-
 use axum::extract::Request;
 use shared::correlation::RequestId;
 use shared::metrics::method_label;
@@ -9,14 +7,14 @@ use shared::route_names::RouteNames;
 
 /// What logs and metrics call a request by: nothing that a caller makes up, except for an id that is a plain word.
 #[derive(Debug)]
-pub(crate) struct RequestName {
+pub(crate) struct RequestName<'r> {
     method: &'static str,
-    route: Option<Arc<str>>,
+    route: Option<&'r str>,
     id: RequestId,
 }
 
-impl RequestName {
-    pub(super) fn new(request: &Request, routes: &RouteNames) -> Self {
+impl<'r> RequestName<'r> {
+    pub(super) fn new(request: &Request, routes: &'r RouteNames) -> Self {
         // The template, since a path holds what callers make up; and no query, since somebody may put a token there.
         let route = routes.find(request.uri().path());
         // The caller's id where it can be taken over, so that logs of several services can be joined.
@@ -28,7 +26,7 @@ impl RequestName {
     }
 
     pub(crate) fn route(&self) -> &str {
-        self.route.as_deref().unwrap_or("unmatched")
+        self.route.unwrap_or("unmatched")
     }
 
     /// Whether the path is one of a route.

@@ -35,7 +35,7 @@ mod tests {
             ("/docs/index.css", Some("/docs")),
             ("*", None),
         ] {
-            assert_eq!(names.find(path).as_deref(), name, "{path}");
+            assert_eq!(names.find(path), name, "{path}");
         }
     }
 }

@@ -12,10 +12,10 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
-use tokio_util::sync::CancellationToken;
 
 use super::Tls;
 use super::counts::ConnectionCounts;
+use super::ending::Ending;
 use super::limits::Limits;
 use super::progress::{Progress, Reached};
 use super::refusal;
@@ -27,14 +27,13 @@ use super::stream::PeerStream;
 pub(super) struct Terms {
     pub(super) tls: Option<Tls>,
     pub(super) limits: Limits,
-    /// From here on there are no new connections, and old ones end where nothing is asked on them.
-    pub(super) drain: CancellationToken,
+    pub(super) ending: Ending,
 }
 
 impl Terms {
     /// Waits until a connection on which nothing has come is not waited for any longer.
     async fn no_beginning(&self) {
-        self.drain.cancelled().await;
+        self.ending.drained().await;
         sleep(self.limits.begin_timeout).await;
     }
 }
@@ -46,8 +45,6 @@ pub(super) struct Peer {
     pub(super) first_head_by: Instant,
     pub(super) unfinished: Unfinished,
     pub(super) progress: Progress,
-    /// From here on each answer is the last of its connection.
-    pub(super) shutdown: CancellationToken,
     pub(super) counts: Arc<ConnectionCounts>,
 }
 
@@ -83,11 +80,11 @@ where
     B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
 {
     let limits = &terms.limits;
-    let answered = Arc::clone(&peer);
+    let server = terms.ending.clone();
     let service = service_fn(move |request| {
-        let peer = Arc::clone(&answered);
+        let ending = server.clone();
         service.call(request).map_ok(move |mut response| {
-            if peer.shutdown.is_cancelled() {
+            if ending.has_begun() {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             response
@@ -116,8 +113,7 @@ async fn until_its_end<C>(
 where
     C: Future<Output = hyper::Result<()>> + Unpin,
 {
-    // The connection first, so that what has come by then is read.
-    if let Some(ended) = terms.drain.run_until_cancelled(&mut *connection).await {
+    if let Some(ended) = terms.ending.run_until_drained(connection).await {
         return ended;
     }
     if peer.progress.reached() == Reached::Nothing

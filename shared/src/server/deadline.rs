@@ -2,10 +2,12 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::listening::Listening;
 
 /// A time limit that ends with [`Deadline::met`], and begins anew with the next wait.
 ///
@@ -18,14 +20,13 @@ pub(super) struct Deadline {
     /// Of the wait that is under way.
     end: Option<Instant>,
     alarm: Option<Pin<Box<Sleep>>>,
-    /// Whom the alarm wakes.
-    waiting: Option<Waker>,
+    listening: Listening,
 }
 
 impl Deadline {
     /// So much time from the first wait.
     pub(super) fn after(limit: Duration) -> Self {
-        Self { limit, end: None, alarm: None, waiting: None }
+        Self { limit, end: None, alarm: None, listening: Listening::default() }
     }
 
     /// Lets the first wait end then, whenever it begins.
@@ -43,13 +44,8 @@ impl Deadline {
         let limit = self.limit;
         let end = *self.end.get_or_insert_with(|| Instant::now() + limit);
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(end)));
-        // Most often it is set for this wait, or for an earlier one, and for this task.
-        let is_waiting = self.waiting.as_ref().is_some_and(|waker| waker.will_wake(context.waker()));
-        if is_waiting && alarm.deadline() <= end && !alarm.is_elapsed() {
+        if self.listening.is_for(context) && alarm.deadline() <= end && !alarm.is_elapsed() {
             return Poll::Pending;
-        }
-        if !is_waiting {
-            self.waiting = Some(context.waker().clone());
         }
         if alarm.deadline() > end {
             alarm.as_mut().reset(end);

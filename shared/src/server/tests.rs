@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::{Peer, Terms, serve_connection};
+use super::ending::Ending;
 use super::progress::Progress;
 use super::room::Room;
 use super::{ConnectionCounts, Limits, Server, Tls};
@@ -54,8 +55,7 @@ async fn spawn_with(change: impl FnOnce(&mut Server)) -> Running {
 struct Paused {
     stream: DuplexStream,
     begin: Instant,
-    shutdown: CancellationToken,
-    drain: CancellationToken,
+    ending: Ending,
     counts: Arc<ConnectionCounts>,
     end: JoinHandle<()>,
 }
@@ -64,16 +64,15 @@ struct Paused {
 fn serve_paused(limits: Limits, tls: Option<Tls>) -> Paused {
     let (stream, io) = tokio::io::duplex(4096);
     let (begin, counts, mut end) = (Instant::now(), Arc::<ConnectionCounts>::default(), None);
-    let terms = Terms { tls, limits, drain: CancellationToken::new() };
-    let (shutdown, drain) = (CancellationToken::new(), terms.drain.clone());
+    let ending = Ending::default();
+    let terms = Terms { tls, limits, ending: ending.clone() };
     Room::new(&limits, Arc::clone(&counts)).enter(|unfinished| {
         let (counts, first_head_by) = (Arc::clone(&counts), begin + limits.header_timeout);
-        let (progress, shutdown) = (Progress::default(), shutdown.clone());
-        let peer = Peer { first_head_by, unfinished, progress, shutdown, counts };
+        let peer = Peer { first_head_by, unfinished, progress: Progress::default(), counts };
         let serving = serve_connection(io, Arc::new(peer), terms, service_fn(answer));
         end.insert(tokio::spawn(serving)).abort_handle()
     });
-    Paused { stream, begin, shutdown, drain, counts, end: end.unwrap() }
+    Paused { stream, begin, ending, counts, end: end.unwrap() }
 }
 
 impl Paused {

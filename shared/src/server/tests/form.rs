@@ -129,8 +129,7 @@ async fn what_only_looks_like_a_refusal_arrives_as_it_was_sent() {
     let (mut peer, io) = tokio::io::duplex(4096);
     Room::new(&Limits::default(), Arc::default()).enter(|unfinished| {
         let (first_head_by, counts) = (Instant::now() + PATIENCE, Arc::default());
-        let (progress, shutdown) = (Progress::default(), CancellationToken::new());
-        let peer = Peer { first_head_by, unfinished, progress, shutdown, counts };
+        let peer = Peer { first_head_by, unfinished, progress: Progress::default(), counts };
         tokio::spawn(async move {
             let mut stream = crate::server::stream::PeerStream::new(io, Arc::new(peer), &Limits::default());
             for piece in [text, text, "rest"] {

@@ -23,10 +23,10 @@ async fn an_idle_connection_ends_at_once() {
     let mut connection = serve_paused(Limits::default(), None);
     connection.send(GET).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    connection.shutdown.cancel();
+    connection.ending.begin();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(!connection.end.is_finished());
-    connection.drain.cancel();
+    connection.ending.drain();
     let (answers, time) = connection.until_closed().await;
     assert_eq!(statuses(&answers), ["200"]);
     assert!(time < Duration::from_millis(2100), "{time:?}");
@@ -38,7 +38,7 @@ async fn each_answer_after_the_shutdown_began_is_the_last_of_its_connection() {
         let mut connection = serve_paused(Limits::default(), None);
         connection.send(GET).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
-        connection.shutdown.cancel();
+        connection.ending.begin();
         connection.send(&GET.replace(" / ", &format!(" {path} "))).await;
         let (answers, time) = connection.until_closed().await;
         assert_eq!(statuses(&answers), ["200", "200"], "{path}");
@@ -55,8 +55,8 @@ async fn a_connection_that_is_new_or_in_a_head_at_the_end_is_answered() {
         connection.send(before).await;
         connection.send(begun).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
-        connection.shutdown.cancel();
-        connection.drain.cancel();
+        connection.ending.begin();
+        connection.ending.drain();
         tokio::time::sleep(Duration::from_secs(1)).await;
         connection.send(if begun.is_empty() { GET } else { rest }).await;
         let (answers, _) = connection.until_closed().await;
@@ -70,8 +70,8 @@ async fn a_connection_that_is_new_or_in_a_head_at_the_end_is_answered() {
 async fn a_new_connection_on_which_nothing_comes_does_not_keep_the_server() {
     let limits = Limits::default();
     let mut connection = serve_paused(limits, None);
-    connection.shutdown.cancel();
-    connection.drain.cancel();
+    connection.ending.begin();
+    connection.ending.drain();
     let (answer, time) = connection.until_closed().await;
     assert!(
         answer.is_empty() && time < limits.begin_timeout + Duration::from_millis(5),
