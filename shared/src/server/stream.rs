@@ -150,12 +150,15 @@ impl<I: AsyncWrite + Unpin> PeerStream<I> {
 impl<I: AsyncRead + Unpin> PeerStream<I> {
     /// Ends the connection of a peer that goes away before it is answered, so that nothing more is done for it.
     ///
+    /// Only once its request has come whole: in a body the library reads on by itself, and a byte taken from it here would
+    /// be a piece of its own there.
+    ///
     /// The library would watch for that itself, into a buffer that it makes for each request, those that it answers at
     /// once among them.
     fn watch(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         let has_written = std::mem::take(&mut self.has_written);
-        let has_next = self.early.is_some() || self.refused.is_some();
-        if !self.is_answering || has_written || has_next {
+        let has_more = self.framing.is_in_body() || self.early.is_some() || self.refused.is_some();
+        if !self.is_answering || has_written || has_more {
             return Ok(());
         }
         let mut byte = [0];

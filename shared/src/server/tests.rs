@@ -93,6 +93,13 @@ async fn answer(request: Request<Incoming>) -> Result<Response<String>, Infallib
     let asked = format!("{} {}", request.method(), request.uri().path());
     match request.uri().path() {
         "/unread" => Ok(Response::new(format!("<{asked}>"))),
+        "/pieces" => {
+            let (mut body, mut pieces) = (request.into_body(), 0);
+            while let Some(Ok(_)) = body.frame().await {
+                pieces += 1;
+            }
+            Ok(Response::new(format!("<{pieces} pieces>")))
+        }
         "/never" => std::future::pending().await,
         "/large" => Ok(Response::new("x".repeat(1024 * 1024))),
         path => {

@@ -67,3 +67,20 @@ async fn what_comes_while_a_request_is_answered_is_read_after_it() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_body_is_read_in_pieces_as_large_as_they_come() {
+    let server = spawn(Limits::default()).await;
+    let body = "x".repeat(1024 * 1024);
+    let chunks = format!("8000\r\n{}\r\n", &body[..0x8000]).repeat(32);
+    for request in [
+        format!("Content-Length: {}\r\n\r\n{body}", body.len()),
+        format!("Transfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n"),
+    ] {
+        let head = "POST /pieces HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+        let answer = server.exchange([head, &request].concat().as_bytes()).await;
+        let pieces = answer.rsplit_once('<').and_then(|(_, pieces)| pieces.strip_suffix(" pieces>")).unwrap();
+        // However they come: each takes a buffer of its own.
+        assert!((1..=2048).contains(&pieces.parse::<u32>().unwrap()), "{answer}");
+    }
+}
