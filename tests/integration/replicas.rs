@@ -98,7 +98,7 @@ impl Balancer {
         loop {
             let urls: Vec<String> = self.replicas.lock().unwrap().keys().cloned().collect();
             for url in urls {
-                let answer = self.http.get(format!("{url}/health/ready")).send().await;
+                let answer = self.http.get(format!("{url}/health/ready")).timeout(PATIENCE / 2).send().await;
                 let ready = answer.is_ok_and(|answer| answer.status() == StatusCode::OK);
                 if let Some(replica) = self.replicas.lock().unwrap().get_mut(&url) {
                     replica.ready = ready;
@@ -120,7 +120,7 @@ impl Balancer {
 
     async fn call_once(&self, token: &AccessToken) -> Result<(), String> {
         let url = self.next().ok_or("no replica is ready")?;
-        let request = self.http.get(format!("{url}/api/caller"));
+        let request = self.http.get(format!("{url}/api/caller")).timeout(PATIENCE / 2);
         let answer = request.header(header::AUTHORIZATION, token.authorization()).send().await;
         let answer = answer.map_err(|error| format!("{error:?}"))?;
         let status = answer.status();

@@ -92,7 +92,8 @@ where
     });
     let io = TokioIo::new(PeerStream::new(stream, Arc::clone(&peer), limits));
     // At most 100 header fields is its default; set, it would cost an allocation for each request. For the time of a
-    // head, and for peers that go away before they are answered, the stream does without one.
+    // head, and for peers that go away before they are answered, the stream does without one: the library reads as soon
+    // as it has answered, so that each wait for a head passes by the stream.
     let mut connection = http1::Builder::new()
         .header_read_timeout(None)
         .max_header_size(limits.max_header_bytes)

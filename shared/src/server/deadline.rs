@@ -1,10 +1,11 @@
 //! How long a peer may keep the server waiting for one thing.
 
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::listening::Listening;
@@ -50,7 +51,8 @@ impl Deadline {
         if alarm.deadline() > end {
             alarm.as_mut().reset(end);
         }
-        while alarm.as_mut().poll(context).is_ready() {
+        // Whatever the task has used up of its turn: the alarm has to be heard, and is not polled again for it.
+        while pin!(unconstrained(alarm.as_mut())).poll(context).is_ready() {
             if alarm.deadline() >= end {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
@@ -111,5 +113,22 @@ mod tests {
         let mut deadline = Deadline::after(SHORT).first_at(Instant::now() + 20 * SHORT);
         met_after(&mut deadline, 2 * SHORT).await;
         assert_eq!(missed(&mut deadline).await, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_has_used_up_its_turn_is_woken_all_the_same() {
+        let mut deadline = Deadline::after(SHORT);
+        let mut is_first = true;
+        let missed = poll_fn(|context| {
+            // As many reads do that find something.
+            while std::mem::take(&mut is_first)
+                && let Poll::Ready(progress) = tokio::task::coop::poll_proceed(context)
+            {
+                progress.made_progress();
+                is_first = true;
+            }
+            deadline.poll_missed::<()>(context)
+        });
+        assert!(timeout(2 * SHORT, missed).await.unwrap().is_err());
     }
 }

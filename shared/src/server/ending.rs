@@ -54,7 +54,7 @@ impl Ending {
             if let Poll::Ready(output) = Pin::new(&mut *future).poll(context) {
                 return Poll::Ready(Some(output));
             }
-            // To listen takes a lock, which all connections share.
+            // To listen takes a lock, which all connections share. Once is enough: the token keeps whom it is to wake.
             if listening.is_for(context) && self.0.reached.load(SeqCst) < DRAINING {
                 return Poll::Pending;
             }

@@ -14,7 +14,7 @@ const ROUND_TRIP: Duration = Duration::from_millis(100);
 
 /// The most connections that wait in the operating system's queue. A peer that finds it full tries again after a second,
 /// or is reset.
-const BACKLOG: i32 = 1024;
+pub(super) const BACKLOG: i32 = 1024;
 
 pub(super) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(address).await?;

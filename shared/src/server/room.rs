@@ -8,10 +8,11 @@ use tokio::task::AbortHandle;
 
 use super::counts::ConnectionCounts;
 use super::limits::{CONNECTIONS_BESIDE, Limits};
+use super::listener::BACKLOG;
 
-/// File descriptors that connections leave to the rest of the process: its database, its own requests, and the
-/// connections of a listener or two beside the service's own.
-const RESERVED_DESCRIPTORS: u64 = 128 + 2 * CONNECTIONS_BESIDE;
+/// File descriptors that connections leave to the rest of the process: its database, its own requests, the connections
+/// of a listener or two beside the service's own, and at the end those that still wait in the queue, without a place.
+const RESERVED_DESCRIPTORS: u64 = 128 + 2 * CONNECTIONS_BESIDE + BACKLOG.unsigned_abs() as u64;
 
 /// What the servers of this process share, since its limit on descriptors is one for all of them.
 static PROCESS: LazyLock<Process> = LazyLock::new(Process::new);

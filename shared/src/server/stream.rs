@@ -32,10 +32,8 @@ pub(super) struct PeerStream<I> {
     write: Deadline,
     refused: Option<Refused>,
     held: Option<Held>,
-    /// The library has what it read last, and has not asked for more.
+    /// The library has what it read last, has not asked for more, and has written nothing since.
     is_answering: bool,
-    /// Something was written since the last flush.
-    has_written: bool,
     /// What came while the library was answering, and was followed.
     early: Option<u8>,
 }
@@ -59,7 +57,6 @@ impl<I> PeerStream<I> {
             refused: None,
             held: None,
             is_answering: false,
-            has_written: false,
             early: None,
             peer,
         }
@@ -156,9 +153,8 @@ impl<I: AsyncRead + Unpin> PeerStream<I> {
     /// The library would watch for that itself, into a buffer that it makes for each request, those that it answers at
     /// once among them.
     fn watch(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        let has_written = std::mem::take(&mut self.has_written);
         let has_more = self.framing.is_in_body() || self.early.is_some() || self.refused.is_some();
-        if !self.is_answering || has_written || has_more {
+        if !self.is_answering || has_more {
             return Ok(());
         }
         let mut byte = [0];
@@ -180,11 +176,11 @@ impl<I: AsyncRead + Unpin> AsyncRead for PeerStream<I> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let before = buffer.filled().len();
+        this.is_answering = false;
         if let Some(early) = this.early.take() {
             buffer.put_slice(&[early]);
             return Poll::Ready(Ok(()));
         }
-        this.is_answering = false;
         if this.refused.is_none() {
             if Pin::new(&mut this.io).poll_read(context, buffer)?.is_pending() {
                 return this.unread(context);
@@ -209,7 +205,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PeerStream<I> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         ready!(self.poll_release(context))?;
-        self.has_written = true;
+        self.is_answering = false;
         if is_library_answer(bytes) {
             self.held = Some(Held::new(bytes));
             return Poll::Ready(Ok(bytes.len()));
@@ -227,7 +223,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PeerStream<I> {
             return self.poll_write(context, bytes);
         }
         ready!(self.poll_release(context))?;
-        self.has_written = true;
+        self.is_answering = false;
         let written = Pin::new(&mut self.io).poll_write_vectored(context, slices);
         self.written(context, written)
     }
