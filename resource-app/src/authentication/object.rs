@@ -9,6 +9,7 @@ use std::fmt;
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
+use serde_json::error::Category;
 
 /// The most members of an object: several times what a token of Entra's has. Each is compared with all others.
 const MAX_MEMBERS: usize = 128;
@@ -39,9 +40,10 @@ pub(super) fn read<'de, T: Deserialize<'de>>(
 ) -> Result<Object<T>, Unreadable> {
     // As a whole and first: it makes every text in it one that can be borrowed.
     let text = std::str::from_utf8(bytes).map_err(|_| Unreadable::Malformed)?;
-    read_text(text, refused).map_err(|_| match read_text::<Nothing>(text, &[]) {
-        Ok(_) => Unreadable::Members,
-        Err(_) => Unreadable::Malformed,
+    read_text(text, refused).map_err(|error| match error.classify() {
+        // Only what is JSON so far can be an object without the right members, and is read again to see whether it is one.
+        Category::Data if read_text::<Nothing>(text, &[]).is_ok() => Unreadable::Members,
+        _ => Unreadable::Malformed,
     })
 }
 
