@@ -17,10 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 const CALLERS: usize = 8;
 
-/// How many calls each process answers before the next thing happens.
+/// How many calls each process is picked for before the next thing happens; none of them may fail.
 const CALLS: usize = 100;
 
-/// How long it may take until it has answered so many.
+/// How long it may take until it was picked for so many.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long a caller rests between two calls.

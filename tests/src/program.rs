@@ -180,12 +180,6 @@ impl Server {
         self.child.id()
     }
 
-    /// What it has logged until now.
-    #[must_use]
-    pub fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
-    }
-
     /// Limits what it may use from now on, by an option of `prlimit` such as `--fsize=4096:unlimited`.
     #[cfg(target_os = "linux")]
     pub fn limit(&self, option: &str) {

@@ -95,7 +95,7 @@ mod tests {
             }
         });
         let begin = tokio::time::Instant::now();
-        let (ended, ()) = tokio::join!(ending.run_until_drained::<_>(&mut ticks), drain);
+        let (ended, ()) = tokio::join!(ending.run_until_drained(&mut ticks), drain);
         assert_eq!((ended, begin.elapsed().as_secs()), (None::<()>, 2));
         assert!(polls.load(SeqCst) > 100);
         // Once it drains, whoever comes later learns so at once.
