@@ -5,10 +5,11 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use authority_app::{ManifestFormat, Registrations, Settings};
+use authority_app::Settings;
 use clap::{Args, ValueEnum};
-use shared::process;
-use shared::settings::{Environment, SettingsError};
+use entra_shared::settings::{Environment, SettingsError};
+use entra_stand_in::{ManifestFormat, Registrations};
+use http_shell::process;
 
 /// The longest input that is read, in bytes: far beyond any manifest, token or message.
 const MAX_INPUT_BYTES: u64 = 4 * 1024 * 1024;
@@ -143,7 +144,7 @@ pub(crate) fn hash_secret() -> anyhow::Result<ExitCode> {
         let problem = "empty; pass the secret there".to_owned();
         return Err(SettingsError::File { file: "standard input".to_owned(), problem }.into());
     }
-    print(&format!("sha256 = \"{}\"\n", authority_app::hash_secret(secret)))?;
+    print(&format!("sha256 = \"{}\"\n", entra_stand_in::hash_secret(secret)))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use authority_app::{Authority, CertificateAuthority, Settings};
+use authority_app::Settings;
 use clap::{Args, Parser, Subcommand};
-use shared::http_client::{HttpClientSettings, http_client};
-use shared::settings::{Environment, KeyProblem, SettingsError};
-use shared::{process, telemetry};
+use entra_shared::http_client::{HttpClientSettings, http_client};
+use entra_shared::settings::{Environment, KeyProblem, SettingsError};
+use entra_stand_in::{Authority, CertificateAuthority};
+use http_shell::{process, telemetry};
 
 /// How long the health check waits, in seconds.
 const HEALTH_TIMEOUT: NonZeroU64 = NonZeroU64::new(3).unwrap();
@@ -96,7 +97,9 @@ struct Healthcheck {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     process::run(telemetry::INFO, async {
-        run(cli).await.unwrap_or_else(|error| process::report(error.as_ref()))
+        run(cli).await.unwrap_or_else(|error| {
+            process::report(error.as_ref(), <dyn std::error::Error>::is::<SettingsError>)
+        })
     })
 }
 

@@ -5,14 +5,14 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use entra_shared::azure_ad::Instance;
+use entra_shared::http_client::HttpClientSettings;
+use entra_shared::secret::ClientSecret;
+use entra_shared::settings::{Check, Environment, KeyProblem, SettingsError, Sources};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
-use shared::azure_ad::Instance;
-use shared::http_client::HttpClientSettings;
-use shared::secret::ClientSecret;
-use shared::settings::{Check, Environment, KeyProblem, SettingsError, Sources};
 
-use crate::{Authority, Builder, DataFolder, Directory, Registrations};
+use entra_stand_in::{Authority, Builder, DataFolder, Directory, Registrations};
 
 /// The settings of the binary; `settings.toml` explains each.
 #[derive(Debug, Clone, Deserialize)]

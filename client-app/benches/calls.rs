@@ -13,11 +13,11 @@ use axum::Router;
 use axum::routing::get;
 use client_app::ResourceSettings;
 use client_app::resource_client::{BaseUrl, Paging, ResourceClient};
-use client_app::token::{HttpClient, TokenRequest, TokenRetriever, Version};
+use entra_shared::resource::ResourcePage;
+use entra_token::{HttpClient, TokenRequest, TokenRetriever, Version};
 use http::{HeaderValue, header};
+use http_shell::server::Server;
 use serde_json::json;
-use shared::resource::ResourcePage;
-use shared::server::Server;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -104,12 +104,12 @@ async fn resource() -> Result<(String, CancellationToken), Failure> {
 }
 
 /// A client with a token of the stand-in, and the HTTP client that it calls with.
-async fn client(url: &str) -> Result<(ResourceClient, HttpClient, authority_app::Authority), Failure> {
-    let authority = authority_app::Authority::builder().spawn().await?;
+async fn client(url: &str) -> Result<(ResourceClient, HttpClient, entra_stand_in::Authority), Failure> {
+    let authority = entra_stand_in::Authority::builder().spawn().await?;
     let tenant = authority.tenant().await?;
     let api = tenant.application("orders")?.role("Orders.Read")?;
     let caller = tenant.client("caller")?.grant(&api, "Orders.Read")?;
-    let app_id_uri: client_app::token::AppIdUri = api.app_id_uri().parse()?;
+    let app_id_uri: entra_token::AppIdUri = api.app_id_uri().parse()?;
     let request = TokenRequest {
         authority: tenant.authority(),
         client_id: caller.client_id(),

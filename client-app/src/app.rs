@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use shared::metrics::UPKEEP_INTERVAL;
-use shared::server::{BindError, Server};
-use shared::settings::SettingsError;
+use entra_shared::settings::SettingsError;
+use http_shell::metrics::UPKEEP_INTERVAL;
+use http_shell::server::{BindError, Server};
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
@@ -41,7 +41,7 @@ pub enum StartError {
     Bind(#[from] BindError),
     /// The metrics' address is taken.
     #[error(transparent)]
-    Metrics(#[from] shared::metrics::BindError),
+    Metrics(#[from] http_shell::metrics::BindError),
 }
 
 impl ClientApp {

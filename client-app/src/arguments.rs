@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use client_app::commands::Target;
-use shared::ids::AppRole;
+use entra_shared::ids::AppRole;
 use uuid::Uuid;
 
 const EXAMPLES: &str = "\

@@ -6,10 +6,10 @@ mod doctor;
 
 use std::time::Duration;
 
+use entra_shared::resource::{NewResource, Resource};
+use entra_shared::settings::SettingsError;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
-use shared::resource::{NewResource, Resource};
-use shared::settings::SettingsError;
 use uuid::Uuid;
 
 pub use content::content;
@@ -17,7 +17,7 @@ pub use doctor::{Report, doctor};
 
 use crate::Settings;
 use crate::resource_client::{Paging, ResourceClient, ResourceError, Tagged};
-use crate::token::{TokenError, TokenRetriever};
+use entra_token::{TokenError, TokenRetriever};
 
 /// How long a health check may take as a whole; what asks for it gives up after some seconds, too.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(4);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::token::Credentials;
+use entra_token::Credentials;
 
 /// How often it is looked at. The log says it once a day; a credential that was replaced is found within the hour.
 const INTERVAL: Duration = Duration::from_hours(1);

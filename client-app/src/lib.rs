@@ -3,17 +3,15 @@
 //!
 //! # Layout
 //!
-//! - [`token`]: a token for one resource, acquired once and kept while it is usable. It knows nothing of the rest.
 //! - [`resource_client`]: calls the resource, and attaches the token to that origin alone.
 //! - [`Settings`]: what can be set; it makes both of the above.
 //! - [`ClientApp`]: the web service, its routes in `web`, its numbers in `metrics`; `expiry` watches its credentials.
 //! - [`commands`]: what the program prints.
 //!
-//! Dependency rule: of the workspace this crate knows `shared` alone.
+//! Dependency rule: of the workspace this crate knows `entra-shared`, `entra-token` and `http-shell`.
 
 pub mod commands;
 pub mod resource_client;
-pub mod token;
 
 mod app;
 mod expiry;

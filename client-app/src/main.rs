@@ -7,10 +7,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use client_app::{ClientApp, Settings, commands};
-use shared::ids::AppRole;
-use shared::process;
-use shared::resource::NewResource;
-use shared::settings::Environment;
+use entra_shared::ids::AppRole;
+use entra_shared::resource::NewResource;
+use entra_shared::settings::{Environment, SettingsError};
+use http_shell::process;
 
 use arguments::{Arguments, Command};
 
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     process::run(log, async {
         match run(arguments).await {
             Ok(code) => code,
-            Err(error) => process::report(error.as_ref()),
+            Err(error) => process::report(error.as_ref(), <dyn std::error::Error>::is::<SettingsError>),
         }
     })
 }

@@ -8,10 +8,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use http::StatusCode;
+use http_shell::metrics::Recorder;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use shared::metrics::Recorder;
 
-use crate::token::{Credentials, TokenRetriever, TokenStatus};
+use entra_token::{Credentials, TokenRetriever, TokenStatus};
 
 /// The numbers of one app. Clones share them.
 #[derive(Debug, Clone)]

@@ -19,14 +19,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use entra_shared::http_client::HttpClient;
+use entra_shared::json::Object;
+use entra_shared::resource::{NewResource, Resource, ResourcePage};
+use entra_shared::settings::SettingsError;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use reqwest::RequestBuilder;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use shared::http_client::HttpClient;
-use shared::json::Object;
-use shared::resource::{NewResource, Resource, ResourcePage};
-use shared::settings::SettingsError;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use uuid::Uuid;
@@ -39,7 +39,7 @@ pub(crate) use probe::Probe;
 use call::Call;
 
 use crate::settings::ResourceSettings;
-use crate::token::{Token, TokenRetriever};
+use entra_token::{Token, TokenRetriever};
 
 /// The largest answer that is read, in bytes.
 ///

@@ -5,20 +5,20 @@ mod managed_identity;
 
 use std::path::{Path, PathBuf};
 
+use entra_shared::azure_ad::{AZURE_VARIABLES, Authority, Instance, Version};
+use entra_shared::http_client::{HttpClient, HttpClientSettings, metadata_client};
+use entra_shared::ids::{AppIdUri, ClientId, Domain, TenantId};
+use entra_shared::secret::{CertificatePassword, ClientSecret, IdentityHeader};
+use entra_shared::settings::{Check, Environment, KeyProblem, SettingsError, Sources};
+use http_shell::metrics::MetricsSettings;
+use http_shell::server::ServerSettings;
 use jiff::civil::Date;
 use serde::Deserialize;
-use shared::azure_ad::{AZURE_VARIABLES, Authority, Instance, Version};
-use shared::http_client::{HttpClient, HttpClientSettings, metadata_client};
-use shared::ids::{AppIdUri, ClientId, Domain, TenantId};
-use shared::metrics::MetricsSettings;
-use shared::secret::{CertificatePassword, ClientSecret, IdentityHeader};
-use shared::server::ServerSettings;
-use shared::settings::{Check, Environment, KeyProblem, SettingsError, Sources};
 
 use url::Url;
 
 use crate::resource_client::{BaseUrl, ResourceClient};
-use crate::token::{ManagedIdentity, TokenRequest, TokenRetriever, TokenSource};
+use entra_token::{ManagedIdentity, TokenRequest, TokenRetriever, TokenSource};
 
 pub use credential::{CredentialKind, CredentialSettings};
 

@@ -10,8 +10,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use demo::walkthrough::{Report, Summary};
 use demo::{Settings, Walkthrough};
-use shared::process;
-use shared::settings::{Environment, SettingsError};
+use entra_shared::settings::{Environment, SettingsError};
+use http_shell::process;
 
 /// Walks through service-to-service authentication with Entra ID, one line a step.
 ///
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
         match run(&arguments).await {
             Ok(Summary { unexpected: 0, .. }) => ExitCode::SUCCESS,
             Ok(_) => ExitCode::from(process::FAILED),
-            Err(error) => process::report(error.as_ref()),
+            Err(error) => process::report(error.as_ref(), <dyn std::error::Error>::is::<SettingsError>),
         }
     })
 }

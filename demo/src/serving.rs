@@ -3,7 +3,7 @@
 use demo::Settings;
 use demo::system::{DEMO_CLIENT_SECRET, Options, Ports, System};
 use demo::walkthrough::Summary;
-use shared::process;
+use http_shell::process;
 
 use super::{say, walk};
 

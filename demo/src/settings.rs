@@ -4,12 +4,12 @@ use std::path::Path;
 
 use client_app::ResourceSettings;
 use client_app::resource_client::BaseUrl;
+use entra_shared::azure_ad::{Authority, Instance};
+use entra_shared::http_client::HttpClientSettings;
+use entra_shared::ids::{AppIdUri, ClientId, Domain, TenantId};
+use entra_shared::secret::ClientSecret;
+use entra_shared::settings::{Check, Environment, KeyProblem, SettingsError, Sources};
 use serde::Deserialize;
-use shared::azure_ad::{Authority, Instance};
-use shared::http_client::HttpClientSettings;
-use shared::ids::{AppIdUri, ClientId, Domain, TenantId};
-use shared::secret::ClientSecret;
-use shared::settings::{Check, Environment, KeyProblem, SettingsError, Sources};
 use url::Url;
 
 /// The text of this crate's `settings.toml`.

@@ -8,12 +8,12 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use authority_app::Authority;
 use client_app::ClientApp;
+use entra_shared::azure_ad::Instance;
+use entra_shared::http_client::{HttpClientSettings, http_client};
+use entra_shared::settings::{Environment, SettingsError};
+use entra_stand_in::Authority;
 use resource_app::ResourceApp;
-use shared::azure_ad::Instance;
-use shared::http_client::{HttpClientSettings, http_client};
-use shared::settings::{Environment, SettingsError};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -50,10 +50,10 @@ pub enum StartError {
     Files(#[from] io::Error),
     /// The stand-in.
     #[error("the authority-app did not start")]
-    Authority(#[from] authority_app::StartError),
+    Authority(#[from] entra_stand_in::StartError),
     /// A certificate for one of the other two.
     #[error("the authority-app issued no certificate")]
-    Certificate(#[from] authority_app::IssueError),
+    Certificate(#[from] entra_stand_in::IssueError),
     /// The resource-app.
     #[error("the resource-app did not start")]
     Resource(#[from] resource_app::StartError),

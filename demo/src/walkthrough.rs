@@ -6,11 +6,11 @@ mod resource;
 
 use std::io::Write;
 
+use entra_shared::azure_ad::Version;
+use entra_shared::http_client::HttpClient;
+use entra_shared::secret::AccessToken;
+use entra_shared::settings::KeyProblem;
 use reqwest::{Client, StatusCode};
-use shared::azure_ad::Version;
-use shared::http_client::HttpClient;
-use shared::secret::AccessToken;
-use shared::settings::KeyProblem;
 
 use crate::Settings;
 use crate::settings::ClientSettings;

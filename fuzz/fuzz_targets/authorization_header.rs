@@ -3,7 +3,7 @@
 
 use http::HeaderValue;
 use libfuzzer_sys::fuzz_target;
-use resource_app::authentication::fuzzing::bearer_token;
+use entra_guard::authentication::fuzzing::bearer_token;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(value) = HeaderValue::from_bytes(bytes) else { return };

@@ -4,13 +4,13 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use resource_app::authentication::fuzzing::key_set_url;
-use resource_app::authentication::keys::KeySource;
+use entra_guard::authentication::fuzzing::key_set_url;
+use entra_guard::authentication::keys::KeySource;
 use serde::Deserialize;
-use shared::azure_ad::{Authority, Instance};
-use shared::http_client::HttpClient;
-use shared::ids::TenantId;
-use shared::json::Object;
+use entra_shared::azure_ad::{Authority, Instance};
+use entra_shared::http_client::HttpClient;
+use entra_shared::ids::TenantId;
+use entra_shared::json::Object;
 
 static SOURCE: LazyLock<KeySource> = LazyLock::new(|| {
     let instance = Instance::parse("https://login.example").expect("an instance");

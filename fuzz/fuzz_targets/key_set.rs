@@ -4,11 +4,11 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use libfuzzer_sys::fuzz_target;
-use resource_app::authentication::keys::KeySet;
+use entra_guard::authentication::keys::KeySet;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use shared::json::Object;
+use entra_shared::json::Object;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(set) = KeySet::parse(bytes) else { return };

@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use shared::server::fuzzing::passed_on;
+use http_shell::server::fuzzing::passed_on;
 
 /// Below the limit of a head, in bytes. A head that reaches it is refused by where the pieces end, not by what they say.
 const MAX_BYTES: usize = 60 * 1024;

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use shared::http_client::HttpClient;
-use shared::metrics::{self, UPKEEP_INTERVAL};
-use shared::server::{BindError, Server};
-use shared::settings::{KeyProblem, SettingsError};
+use entra_shared::http_client::HttpClient;
+use entra_shared::settings::{KeyProblem, SettingsError};
+use http_shell::metrics::{self, UPKEEP_INTERVAL};
+use http_shell::server::{BindError, Server};
 use tokio_util::sync::CancellationToken;
 
-use crate::authorization::PolicyError;
 use crate::guard::{Records, RouteError};
 use crate::health::Readiness;
 use crate::metrics::Metrics;
@@ -21,6 +20,7 @@ use crate::settings::Settings;
 use crate::state::{AppState, Parts};
 use crate::store::{OpenError, Store};
 use crate::{azure_ad, openapi, router};
+use entra_guard::authorization::PolicyError;
 
 /// What closing the store may take beyond the time for everything else, where requests were cut off at its end.
 const CLOSING: Duration = Duration::from_millis(250);

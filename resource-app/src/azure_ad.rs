@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use shared::http_client::HttpClient;
+use entra_shared::http_client::HttpClient;
 
-use crate::authentication::keys::{KeySource, Keys};
-use crate::authentication::{Authenticator, Expectations};
-use crate::authorization::{DevelopmentHandler, Handler, Policies};
 use crate::settings::Settings;
+use entra_guard::authentication::keys::{KeySource, Keys};
+use entra_guard::authentication::{Authenticator, Expectations};
+use entra_guard::authorization::{DevelopmentHandler, Handler, Policies};
 
 /// Accepts tokens of the configured tenants for the configured API, and starts fetching the keys.
 ///

@@ -1,18 +1,18 @@
 //! `GET /api/caller`: who this API takes the caller to be.
 
 use axum::response::{IntoResponse, Response};
+use entra_shared::azure_ad::Version;
+use entra_shared::claims::ClientAuthentication;
+use entra_shared::ids::{ClientId, ObjectId, TenantId};
+use entra_shared::problem::Problem;
 use serde::Serialize;
-use shared::azure_ad::Version;
-use shared::claims::ClientAuthentication;
-use shared::ids::{ClientId, ObjectId, TenantId};
-use shared::problem::Problem;
 use utoipa::ToSchema;
 
-use crate::authentication::Caller;
-use crate::authorization::DefaultPolicy;
 use crate::guard::Authorized;
 use crate::json::Json;
 use crate::principal::Principal;
+use entra_guard::authentication::Caller;
+use entra_guard::authorization::DefaultPolicy;
 
 /// Who the API takes the caller to be. All but `source` and `client_id` are absent where there was no token.
 #[derive(Debug, Serialize, ToSchema)]

@@ -9,13 +9,13 @@ mod codes;
 
 use axum::response::{IntoResponse, Response};
 pub use codes::{ReasonCode, codes};
+use entra_shared::one_line;
+use entra_shared::problem::Problem;
 use http::{HeaderValue, StatusCode, header};
-use shared::problem::Problem;
-use shared::process::one_line;
 
-use crate::authentication::AuthenticationError;
-use crate::authorization::Denial;
 use crate::store::StoreError;
+use entra_guard::authentication::AuthenticationError;
+use entra_guard::authorization::Denial;
 
 /// How long to wait before trying again when the fault is not the caller's, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");

@@ -5,17 +5,17 @@ mod text;
 
 use std::time::Duration;
 
+use entra_shared::http_client::HttpClient;
 use jiff::Timestamp;
 use serde::Serialize;
-use shared::http_client::HttpClient;
 
 use crate::app::StartError;
-use crate::authentication::keys::Keys;
-use crate::authentication::{AuthenticationError, CheckOutcome, Claims, ExplainedCheck, Explanation};
-use crate::authorization::{Policies, Policy, RESOURCE_POLICIES};
 use crate::principal::Principal;
 use crate::settings::Settings;
 use crate::{azure_ad, router};
+use entra_guard::authentication::keys::Keys;
+use entra_guard::authentication::{AuthenticationError, CheckOutcome, Claims, ExplainedCheck, Explanation};
+use entra_guard::authorization::{Policies, Policy, RESOURCE_POLICIES};
 
 /// How long the first fetch of the keys may take: longer than two requests by default.
 const FETCH_LIMIT: Duration = Duration::from_secs(15);

@@ -23,9 +23,9 @@ mod verdict;
 use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use entra_shared::loopback::has_loopback_host;
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Uri};
-use shared::loopback::has_loopback_host;
 
 pub use authorized::{Authorized, AuthorizedOn, AuthorizedTrying};
 pub(crate) use open::OpenRoutes;
@@ -36,12 +36,12 @@ pub(crate) use routes::{GuardedRoutes, guarded};
 pub(crate) use table::is_below;
 pub use table::{Route, RouteError, RouteTable};
 
-use crate::authentication::AuthenticationError;
 use crate::error::{ApiError, RequestError};
 use crate::observation::Passage;
 use crate::principal::Principal;
 use crate::router::answer;
 use crate::state::AppState;
+use entra_guard::authentication::AuthenticationError;
 
 /// Lets a request that comes from somebody on to its route, and the answer out where a policy granted that.
 ///

@@ -3,9 +3,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use axum::extract::State;
+use entra_shared::one_line;
+use entra_shared::problem::Problem;
 use serde::Serialize;
-use shared::problem::Problem;
-use shared::process::one_line;
 use utoipa::ToSchema;
 
 use crate::error::ApiError;

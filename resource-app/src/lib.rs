@@ -2,22 +2,17 @@
 //!
 //! # Layout
 //!
-//! - [`authentication`]: from a request's header to the app that sent it.
-//! - [`authorization`]: policies, their requirements and handlers.
 //! - `azure_ad` builds both from the [`settings`]; `guard` puts both before the routes.
 //! - `resources`, `caller`, `health`: the handlers, which answer in `json`. `error` turns what goes wrong into HTTP.
 //! - [`explain`]: what becomes of a token here, for a person.
 //! - `store`: the database.
 //! - `router` puts the routes together, `service` what surrounds them, [`ResourceApp`] the whole.
 //!
-//! Dependency rule: `authentication` and `authorization` import nothing else of this crate, not even each other,
-//! so that each can be lifted out; `principal` is what joins them.
-//!
 //! # A handler names its policy
 //!
 //! ```
 //! use resource_app::Authorized;
-//! use resource_app::authorization::ReadPolicy;
+//! use entra_guard::authorization::ReadPolicy;
 //!
 //! async fn list(authorized: Authorized<ReadPolicy>) -> String {
 //!     authorized.principal().client_id().to_string()
@@ -37,8 +32,6 @@
 //! ```
 
 mod app;
-pub mod authentication;
-pub mod authorization;
 mod azure_ad;
 mod caller;
 mod error;
@@ -73,7 +66,7 @@ pub use store::{InvalidLocation, Location, OpenError};
 ///
 /// # Errors
 /// A policy cannot be used.
-pub fn guarded_routes() -> Result<Vec<GuardedRoute>, authorization::PolicyError> {
+pub fn guarded_routes() -> Result<Vec<GuardedRoute>, entra_guard::authorization::PolicyError> {
     Ok(router::api()?.table().to_vec())
 }
 

@@ -8,10 +8,10 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use arguments::{Arguments, Command};
 use clap::Parser;
+use entra_shared::http_client::http_client;
+use entra_shared::settings::{Environment, SettingsError};
+use http_shell::{process, telemetry};
 use resource_app::{ResourceApp, RouteError, Settings};
-use shared::http_client::http_client;
-use shared::settings::Environment;
-use shared::{process, telemetry};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -20,9 +20,7 @@ fn main() -> ExitCode {
 
 /// An app whose routes and policies do not fit together can be used no more than one with unusable settings.
 fn report(error: &anyhow::Error) -> ExitCode {
-    let code = process::report(error.as_ref());
-    let is_unusable = error.chain().any(<dyn std::error::Error>::is::<RouteError>);
-    if is_unusable { ExitCode::from(process::UNUSABLE_SETTINGS) } else { code }
+    process::report(error.as_ref(), |cause| cause.is::<SettingsError>() || cause.is::<RouteError>())
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -44,7 +42,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
 
 async fn healthcheck(settings: &Settings) -> anyhow::Result<()> {
     let url = format!("{}/health/ready", settings.server.local_url());
-    let client = http_client(&settings.http_client).map_err(shared::settings::SettingsError::from)?;
+    let client = http_client(&settings.http_client).map_err(SettingsError::from)?;
     let status = client.get(url).send().await.context("no answer")?.status();
     if !status.is_success() {
         bail!("not ready: status {status}");

@@ -10,17 +10,17 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use http::StatusCode;
+use http_shell::metrics::Recorder;
+use http_shell::server::ConnectionCounts;
 use metrics::{
     Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
-use shared::metrics::Recorder;
-use shared::server::ConnectionCounts;
 
-use crate::authentication::keys::KeyStatus;
-use crate::authentication::{Authenticator, VerifiedTokenStatus};
 use crate::error::Code;
 use crate::observation::RequestName;
 use crate::store::Store;
+use entra_guard::authentication::keys::KeyStatus;
+use entra_guard::authentication::{Authenticator, VerifiedTokenStatus};
 use known::Known;
 
 /// The numbers of one app. Clones share them.

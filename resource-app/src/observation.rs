@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::response::Response;
-use shared::correlation::REQUEST_ID;
-use shared::route_names::RouteNames;
+use entra_shared::correlation::REQUEST_ID;
+use http_shell::route_names::RouteNames;
 
 use crate::error::{Code, Failure};
 use crate::metrics::{Answer, Metrics};

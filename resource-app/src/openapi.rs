@@ -7,9 +7,9 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Components, Info, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::authorization::Role;
 use crate::error::{ReasonCode, codes};
 use crate::state::AppState;
+use entra_guard::authorization::Role;
 
 /// The name under which operations refer to how callers authenticate.
 pub(crate) const SECURITY_SCHEME: &str = "entra";

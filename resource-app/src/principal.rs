@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use shared::ids::{ClientId, TenantId};
+use entra_shared::ids::{ClientId, TenantId};
 use uuid::Uuid;
 
-use crate::authentication::Caller;
-use crate::authorization::{DevelopmentHandler, Subject};
+use entra_guard::authentication::Caller;
+use entra_guard::authorization::{DevelopmentHandler, Subject};
 
 /// Who a request under `/api` comes from; policies decide about it, handlers read it.
 #[derive(Debug, Clone)]

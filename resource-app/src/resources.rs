@@ -8,20 +8,20 @@ mod query;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use entra_shared::problem::Problem;
+use entra_shared::resource::{NewResource, Resource, ResourcePage};
 use http::{HeaderValue, StatusCode, header};
-use shared::problem::Problem;
-use shared::resource::{NewResource, Resource, ResourcePage};
 use uuid::Uuid;
 
 pub(crate) use body::MAX_BODY_BYTES;
 
-use crate::authorization::{OwnerPolicy, ReadPolicy, WritePolicy};
 use crate::error::{ApiError, RequestError};
 use crate::guard::{Authorized, AuthorizedOn};
 use crate::json::Json;
 use crate::principal::Principal;
 use crate::store::{Change, Created, IdempotencyKey, Owner, Page, ResourceKey, Store, Versioned};
 use body::Body;
+use entra_guard::authorization::{OwnerPolicy, ReadPolicy, WritePolicy};
 use etag::IfMatch;
 use query::{ListQuery, ResourceId};
 

@@ -7,12 +7,12 @@ use futures_util::FutureExt;
 use tower::Service;
 use utoipa_axum::routes;
 
-use crate::authorization::{Policies, PolicyError};
 use crate::error::{ApiError, RequestError};
 use crate::guard::{GuardedRoutes, OpenRoutes, RouteError, RouteTable, guarded};
 use crate::resources;
 use crate::state::AppState;
 use crate::{caller, health, openapi};
+use entra_guard::authorization::{Policies, PolicyError};
 
 /// Where the guarded routes are.
 pub(crate) const API: &str = "/api";

@@ -5,19 +5,19 @@ mod azure_ad;
 use std::num::NonZeroU32;
 use std::path::Path;
 
+use entra_shared::azure_ad::AZURE_VARIABLES;
+use entra_shared::http_client::HttpClientSettings;
+use entra_shared::settings::{Check, KeyProblem, SettingsError, Sources};
+use http_shell::metrics::MetricsSettings;
+use http_shell::server::ServerSettings;
 use serde::Deserialize;
-use shared::azure_ad::AZURE_VARIABLES;
-use shared::http_client::HttpClientSettings;
-use shared::metrics::MetricsSettings;
-use shared::server::ServerSettings;
-use shared::settings::{Check, KeyProblem, SettingsError, Sources};
 
 pub use azure_ad::{AzureAdSettings, InvalidTenant, Tenant};
 
-use crate::authentication::VerifiedTokenSettings;
-use crate::authentication::keys::KeySettings;
-use crate::authorization::{AuthorizationSettings, DevelopmentHandler};
 use crate::store::Location;
+use entra_guard::authentication::VerifiedTokenSettings;
+use entra_guard::authentication::keys::KeySettings;
+use entra_guard::authorization::{AuthorizationSettings, DevelopmentHandler};
 
 /// Everything this app can be told.
 #[derive(Debug, Clone, Deserialize)]
@@ -87,7 +87,7 @@ impl Settings {
     /// Names the key that is wrong and where it stands.
     pub fn load(
         file: Option<&Path>,
-        environment: shared::settings::Environment,
+        environment: entra_shared::settings::Environment,
     ) -> Result<Self, SettingsError> {
         let defaults = include_str!("../settings.toml");
         Sources { defaults, file, aliases: AZURE_VARIABLES, environment }.load()

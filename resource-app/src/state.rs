@@ -6,11 +6,11 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use tokio_util::sync::CancellationToken;
 
-use crate::authentication::Authenticator;
-use crate::authorization::{DevelopmentHandler, Policies};
 use crate::guard::Records;
 use crate::health::Readiness;
 use crate::store::Store;
+use entra_guard::authentication::Authenticator;
+use entra_guard::authorization::{DevelopmentHandler, Policies};
 
 /// What handlers share. axum clones it several times a request, so that a clone is one count and no more.
 #[derive(Debug, Clone)]
@@ -69,7 +69,7 @@ impl AppState {
         let settings = Settings::load(None, environment.into_iter().collect()).unwrap();
         let listen = ([127, 0, 0, 1], 0).into();
         let development = development.then(|| DevelopmentHandler::new(true, listen).unwrap());
-        let client = shared::http_client::HttpClient::trusting("").unwrap();
+        let client = entra_shared::http_client::HttpClient::trusting("").unwrap();
         Self::from(Parts {
             ending: CancellationToken::new(),
             records: Arc::new(Records::new(&settings.authorization, Metrics::new())),

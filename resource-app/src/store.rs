@@ -30,9 +30,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use entra_shared::ids::{ClientId, TenantId};
+use entra_shared::resource::Resource;
 use jiff::SignedDuration;
-use shared::ids::{ClientId, TenantId};
-use shared::resource::Resource;
 use sqlx::SqlitePool;
 use uuid::Uuid;
 

@@ -1,8 +1,8 @@
 //! Which caller may do what, by role and by what the settings demand beside the roles.
 
+use entra_shared::secret::AccessToken;
 use reqwest::{Method, Response, StatusCode, header};
 use serde_json::{Value, json};
-use shared::secret::AccessToken;
 use tests::World;
 use tests::guarded_api::{GuardedApi, Place, outcome};
 use tests::world::CLIENT;

@@ -3,12 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use authority_app::catalogue::Expected;
-use authority_app::{Application, Authority, Client, MintRequest, Tenant};
+use entra_shared::azure_ad::Version;
+use entra_stand_in::catalogue::Expected;
+use entra_stand_in::{Application, Authority, Client, MintRequest, Tenant};
 use reqwest::{Response, StatusCode, header};
 use resource_app::ResourceApp;
 use serde_json::json;
-use shared::azure_ad::Version;
 use tempfile::TempDir;
 use tests::connection::{Answer, Connection};
 use tests::world::base64url;

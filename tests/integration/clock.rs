@@ -6,10 +6,10 @@
 
 use std::time::Duration;
 
+use entra_shared::secret::AccessToken;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{RequestBuilder, header};
 use serde_json::json;
-use shared::secret::AccessToken;
 use tempfile::TempDir;
 use tests::World;
 use tests::guarded_api::{Place, outcome};

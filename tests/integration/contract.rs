@@ -1,8 +1,8 @@
 //! What the API's description says and what the API answers, compared by schemathesis: requests that the description
 //! allows, forbids and leaves open, and sequences of them.
 
+use entra_shared::secret::AccessToken;
 use serde_json::json;
-use shared::secret::AccessToken;
 use tests::World;
 use tests::guarded_api::{GuardedApi, Place};
 

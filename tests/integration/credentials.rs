@@ -9,11 +9,11 @@ mod output;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use authority_app::{Application, Authority, Client, Tenant};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use client_app::Settings;
-use client_app::token::{Token, TokenError, TokenRetriever};
+use entra_stand_in::{Application, Authority, Client, Tenant};
+use entra_token::{Token, TokenError, TokenRetriever};
 use rcgen::{Certificate, CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -35,7 +35,7 @@ impl Stage {
         Self::of(Authority::builder().strict(true)).await
     }
 
-    async fn of(builder: authority_app::Builder) -> Self {
+    async fn of(builder: entra_stand_in::Builder) -> Self {
         let authority = builder.spawn().await.unwrap();
         let tenant = authority.tenant().await.unwrap();
         let api = tenant.application("api").unwrap().role("Api.Read").unwrap();
@@ -112,7 +112,7 @@ fn der_of(pem: &str) -> Vec<u8> {
 
 /// The files that openssl wrote for the client-app's own tests.
 fn fixture(name: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../client-app/tests/certificates");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/entra-token/tests/certificates");
     folder.join(name).display().to_string()
 }
 

@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::net::TcpStream;
 
+use entra_shared::secret::AccessToken;
 use reqwest::{Method, RequestBuilder, header};
 use serde_json::{Value, json};
-use shared::secret::AccessToken;
 use tests::World;
 use tests::guarded_api::Place;
 use tests::program::Server;

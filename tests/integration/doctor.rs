@@ -2,8 +2,8 @@
 
 use std::process::Output;
 
-use authority_app::Authority;
 use demo::system::{DEMO_CLIENT_SECRET, DEMO_READ_ONLY_CLIENT_SECRET};
+use entra_stand_in::Authority;
 use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize, date_time_ymd};
 use serde_json::Value;
 use tests::World;

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use demo::system::System;
+use entra_shared::http_client::HttpClient;
+use entra_shared::secret::AccessToken;
 use reqwest::{StatusCode, header};
 use serde_json::{Value, json};
-use shared::http_client::HttpClient;
-use shared::secret::AccessToken;
 use tests::World;
 #[cfg(target_os = "linux")]
 use tests::guarded_api::outcome;

@@ -3,9 +3,9 @@
 #[cfg(unix)]
 use std::time::Duration;
 
-#[cfg(unix)]
-use authority_app::{Endpoint, Fault};
 use demo::system::Options;
+#[cfg(unix)]
+use entra_stand_in::{Endpoint, Fault};
 use reqwest::{Method, StatusCode, header};
 use serde_json::json;
 use tests::World;

@@ -4,21 +4,21 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use authority_app::{Authority, MintRequest};
 use demo::system::DEMO_CLIENT_SECRET;
+use entra_shared::azure_ad::Instance;
+use entra_stand_in::{Authority, MintRequest};
 use reqwest::{StatusCode, header};
 use serde_json::json;
-use shared::azure_ad::Instance;
 use tests::program::{self, Server};
 use tests::world::{CLIENT, RESOURCE, TENANT, base64url, now};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::shutdown::authority_app;
+use crate::shutdown::entra_stand_in;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_and_writes_go_on_while_the_authority_is_down() {
     let folder = tempfile::tempdir().unwrap();
-    let authority = authority_app(folder.path());
+    let authority = entra_stand_in(folder.path());
     let variables = [
         ("AZURE_AD__INSTANCE", authority.url().to_owned()),
         ("AZURE_CLIENT_SECRET", DEMO_CLIENT_SECRET.to_owned()),

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use entra_shared::secret::AccessToken;
 use reqwest::{StatusCode, header};
 use serde_json::json;
-use shared::secret::AccessToken;
 use tests::World;
 use tests::guarded_api::Place;
 use tests::program;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use authority_app::catalogue::Expected;
+use entra_shared::secret::AccessToken;
+use entra_stand_in::catalogue::Expected;
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
-use shared::secret::AccessToken;
 use tests::World;
 use tests::connection::Answer;
 use tests::guarded_api::Place;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use authority_app::{Application, Client, Tenant};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use entra_shared::secret::AccessToken;
+use entra_stand_in::{Application, Client, Tenant};
 use serde_json::Value;
-use shared::secret::AccessToken;
 use tests::World;
 use tests::guarded_api::{GuardedApi, Place, outcome};
 use tests::world::now;

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use entra_shared::secret::AccessToken;
 use serde_json::json;
-use shared::secret::AccessToken;
 use tests::World;
 use tests::connection::Connection;
 use tests::guarded_api::Place;

@@ -5,7 +5,7 @@ use serde_json::json;
 use tests::World;
 use tests::program::{self, Server};
 
-use crate::shutdown::authority_app;
+use crate::shutdown::entra_stand_in;
 
 /// Everything the client-app writes in one run, logging as much as it can.
 fn client_app(system: &System, arguments: &[&str], secret: &str) -> (Option<i32>, String, String) {
@@ -66,7 +66,7 @@ async fn the_services_log_no_token_and_no_secret() {
     let world = World::start().await;
     let secret = demo::system::DEMO_CLIENT_SECRET;
     let folder = tempfile::tempdir().unwrap();
-    let authority = authority_app(folder.path());
+    let authority = entra_stand_in(folder.path());
     let variables = [
         ("AZURE_AD__INSTANCE", authority.url().to_owned()),
         ("HTTP_CLIENT__CA_FILE", folder.path().join("ca.pem").display().to_string()),

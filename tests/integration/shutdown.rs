@@ -32,7 +32,7 @@ async fn each_service_ends_with_0_after_sigterm() {
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(resource.terminate().0, Some(0));
 
-    let authority = authority_app(folder.path());
+    let authority = entra_stand_in(folder.path());
     assert_eq!(authority.terminate().0, Some(0));
 
     let variables =
@@ -173,7 +173,7 @@ async fn wait_until_it_is_not_ready(server: &Server) {
 }
 
 /// The stand-in as a process of its own, with this folder for its keys.
-pub(crate) fn authority_app(folder: &Path) -> Server {
+pub(crate) fn entra_stand_in(folder: &Path) -> Server {
     let data = folder.join("authority").display().to_string();
     let ca_out = folder.join("ca.pem").display().to_string();
     let variables = [

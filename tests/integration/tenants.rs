@@ -1,9 +1,9 @@
 //! An API that apps of several tenants call, and tokens of tenants that may and that may not.
 
 use demo::system::Options;
+use entra_shared::secret::AccessToken;
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
-use shared::secret::AccessToken;
 use tests::World;
 use tests::guarded_api::{GuardedApi, Place, outcome};
 use tests::world::{CLIENT, TENANT};

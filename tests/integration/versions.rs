@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use authority_app::Directory;
-use client_app::token::{TokenRequest, TokenRetriever};
 use demo::system::{DEMO_CLIENT_SECRET, Options};
+use entra_shared::azure_ad::{Authority, Version};
+use entra_shared::ids::{AppIdUri, ClientId, TenantId};
+use entra_shared::secret::{AccessToken, ClientSecret};
+use entra_shared::settings::Environment;
+use entra_stand_in::Directory;
+use entra_token::{TokenRequest, TokenRetriever};
 use reqwest::StatusCode;
 use serde_json::Value;
-use shared::azure_ad::{Authority, Version};
-use shared::ids::{AppIdUri, ClientId, TenantId};
-use shared::secret::{AccessToken, ClientSecret};
-use shared::settings::Environment;
 use tests::World;
 use tests::world::{CLIENT, RESOURCE, TENANT};
 
@@ -30,7 +30,7 @@ async fn acquire(world: &World, endpoint: Version) -> AccessToken {
 
 /// The seeded directory, but for the version of the tokens that the resource's registration asks for.
 fn directory_with_token_version(folder: &Path, version: &Value) -> Directory {
-    let seeded = Path::new(env!("CARGO_MANIFEST_DIR")).join("../authority-app/directory");
+    let seeded = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/entra-stand-in/directory");
     std::fs::create_dir(folder.join("applications")).unwrap();
     std::fs::copy(seeded.join("directory.toml"), folder.join("directory.toml")).unwrap();
     for entry in std::fs::read_dir(seeded.join("applications")).unwrap() {

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use entra_shared::secret::AccessToken;
 use reqwest::{Method, RequestBuilder, Response, header};
 use resource_app::{ResourceApp, Settings};
 use serde_json::{Value, json};
-use shared::secret::AccessToken;
 use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
 

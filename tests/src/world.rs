@@ -3,11 +3,11 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use demo::system::{Options, System};
+use entra_shared::http_client::{HttpClient, HttpClientSettings};
+use entra_shared::secret::AccessToken;
 use jiff::Timestamp;
 use reqwest::{Method, RequestBuilder, Response, header};
 use serde_json::{Value, json};
-use shared::http_client::{HttpClient, HttpClientSettings};
-use shared::secret::AccessToken;
 
 /// The tenant of the seeded directory.
 pub const TENANT: &str = "8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20";

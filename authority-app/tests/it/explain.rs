@@ -3,13 +3,13 @@
 use std::io::Write;
 use std::process::{Output, Stdio};
 
-use authority_app::{MintRequest, Registrations};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use entra_shared::ids::ClientId;
+use entra_shared::settings::Environment;
+use entra_stand_in::{MintRequest, Registrations};
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
-use shared::ids::ClientId;
-use shared::settings::Environment;
 
 use crate::directories::edited_folder;
 use crate::program::program;

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use authority_app::{Authority, Directory, ManifestFormat, Registrations};
+use entra_shared::settings::Environment;
+use entra_stand_in::{Authority, Directory, ManifestFormat, Registrations};
 use serde_json::{Value, json};
-use shared::settings::Environment;
 
 use crate::directories::edited_folder;
 use crate::program::program;
@@ -92,7 +92,8 @@ fn a_manifest_in_the_older_format_is_corrected_in_its_own_words() {
 
 #[test]
 fn what_a_tenant_exports_and_what_is_written_whole_is_the_same() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("directory/applications/DemoClientApp.json");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../crates/entra-stand-in/directory/applications/DemoClientApp.json");
     let file: Value = serde_json::from_str(&std::fs::read_to_string(folder).unwrap()).unwrap();
     assert_eq!(manifest("DemoClientApp", ManifestFormat::Graph, true), file);
     assert_eq!(manifest(CLIENT, ManifestFormat::Graph, true), file);

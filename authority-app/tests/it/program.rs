@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-use authority_app::Authority;
+use entra_stand_in::Authority;
 
 use crate::directories::directory;
 use crate::world::{

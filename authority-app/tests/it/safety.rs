@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::sync::Arc;
 
-use authority_app::{CertificateAuthority, DataFolder};
+use entra_stand_in::{CertificateAuthority, DataFolder};
 use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use authority_app::Authority;
+use entra_stand_in::Authority;
 use azure_core::credentials::{Secret, TokenCredential};
 use azure_core::http::headers::Headers;
 use azure_core::http::{AsyncRawResponse, ClientOptions, HttpClient, Request, StatusCode, Transport};
 use azure_identity::{ClientSecretCredential, ClientSecretCredentialOptions};
-use client_app::token::{self, TokenRequest, TokenRetriever, Version};
+use entra_token::{self, TokenRequest, TokenRetriever, Version};
 use criterion::{Criterion, criterion_group};
 use http::HeaderValue;
 use serde_json::Value;

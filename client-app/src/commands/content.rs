@@ -2,9 +2,9 @@
 
 use std::io::Read;
 
+use entra_shared::resource::{Content, InvalidContent};
+use entra_shared::settings::{KeyProblem, SettingsError};
 use serde::de::IgnoredAny;
-use shared::resource::{Content, InvalidContent};
-use shared::settings::{KeyProblem, SettingsError};
 
 /// The most bytes that are read; the API takes 64 KiB.
 const MAX_BYTES: u64 = 1024 * 1024;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::token::Token;
+use entra_token::Token;
 
 /// A token's claims and the facts that people ask for first.
 ///

@@ -11,8 +11,8 @@ mod facts;
 mod finding;
 mod report;
 
-use shared::ids::AppRole;
-use shared::settings::SettingsError;
+use entra_shared::ids::AppRole;
+use entra_shared::settings::SettingsError;
 
 pub use report::Report;
 

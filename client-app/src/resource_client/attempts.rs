@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use entra_shared::http_client::{is_other_scheme, is_untrusted};
 use http::{HeaderMap, Method, StatusCode};
 use reqwest::Request;
-use shared::http_client::{is_other_scheme, is_untrusted};
 use tokio::time::Instant;
 
 use super::challenge::Challenge;
 use super::{IDEMPOTENCY_KEY, Refused, ResourceError};
-use crate::token::random_fraction;
+use entra_token::random_fraction;
 
 /// How often a call is made again because the resource asked to wait.
 const MOST_WAITS: u32 = 3;

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use entra_shared::loopback::is_loopback_host;
+use entra_shared::settings::KeyProblem;
 use serde::Deserialize;
-use shared::loopback::is_loopback_host;
-use shared::settings::KeyProblem;
 use url::Url;
 use uuid::Uuid;
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use entra_shared::http_client::{self, BodyError};
 use reqwest::{Request, RequestBuilder};
-use shared::http_client::{self, BodyError};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::attempts::{Attempts, Step};
 use super::{Answer, Awaited, CallIds, Correlation, MAX_BODY_BYTES, Refused, ResourceClient, ResourceError};
-use crate::token::{Token, TokenError};
+use entra_token::{Token, TokenError};
 
 /// The largest answer that is read, in bytes, where it is not a success: its words are looked through for the token, and
 /// passed on.

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use entra_shared::correlation::{REQUEST_ID, RequestId, TraceContext};
 use http::HeaderMap;
-use shared::correlation::{REQUEST_ID, RequestId, TraceContext};
 
 /// The request and the trace that a call belongs to; the resource is told both.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

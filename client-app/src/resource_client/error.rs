@@ -3,14 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
+use entra_shared::http_client::{BodyError, is_other_scheme, is_untrusted, retry_after};
+use entra_shared::json::Object;
+use entra_shared::problem::Problem;
+use entra_shared::secret::AccessToken;
 use http::{HeaderValue, StatusCode, header};
-use shared::http_client::{BodyError, is_other_scheme, is_untrusted, retry_after};
-use shared::json::Object;
-use shared::problem::Problem;
-use shared::secret::AccessToken;
 
 use super::{Answer, CallIds, words};
-use crate::token::{Redaction, TokenError};
+use entra_token::{Redaction, TokenError};
 
 /// The most characters of the resource's own words that a message shows.
 const MAX_WORDS: usize = 300;

@@ -1,14 +1,14 @@
 //! One request whose answer is wanted whatever it says: a refusal tells a diagnosis as much as a success.
 
+use entra_shared::http_client::{self, HttpClient};
+use entra_shared::json::Object;
+use entra_shared::problem::Problem;
 use http::{HeaderMap, StatusCode, header};
 use jiff::SignedDuration;
-use shared::http_client::{self, HttpClient};
-use shared::json::Object;
-use shared::problem::Problem;
 use url::Url;
 
 use super::{Correlation, ResourceError, words};
-use crate::token::{Redaction, Token};
+use entra_token::{Redaction, Token};
 
 /// The largest answer that is read, in bytes: room for the description of a large API.
 const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
+use entra_shared::problem::Problem;
 use http::HeaderValue;
-use shared::problem::Problem;
 
-use crate::token::Redaction;
+use entra_token::Redaction;
 
 /// The problem with each of its texts redacted.
 pub(super) fn problem(problem: Problem, redaction: &Redaction<'_>) -> Problem {

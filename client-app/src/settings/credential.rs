@@ -6,12 +6,12 @@ mod opening;
 
 use std::path::PathBuf;
 
+use entra_shared::ids::{ClientId, ObjectId};
+use entra_shared::secret::{CertificatePassword, ClientSecret};
 use jiff::civil::Date;
 use serde::Deserialize;
-use shared::ids::{ClientId, ObjectId};
-use shared::secret::{CertificatePassword, ClientSecret};
 
-use crate::token::{Algorithm, AssertionAudience};
+use entra_token::{Algorithm, AssertionAudience};
 
 pub(super) use choice::{
     CLIENT_CERTIFICATE_FILE, CLIENT_CERTIFICATE_PASSWORD, CLIENT_SECRET, Choice, FEDERATED_TOKEN_FILE,

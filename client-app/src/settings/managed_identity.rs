@@ -1,10 +1,10 @@
 //! Where the machine answers for its identities.
 
-use shared::settings::KeyProblem;
+use entra_shared::settings::KeyProblem;
 use url::Url;
 
 use super::AzureAdSettings;
-use crate::token::IdentityEndpoint;
+use entra_token::IdentityEndpoint;
 
 pub(super) const IDENTITY_ENDPOINT: &str = "azure_ad.identity_endpoint";
 pub(super) const IDENTITY_HEADER: &str = "azure_ad.identity_header";

@@ -10,13 +10,13 @@ use std::time::Duration;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use shared::http_client::is_untrusted;
-use shared::problem::Problem;
-use shared::process::one_line;
+use entra_shared::http_client::is_untrusted;
+use entra_shared::one_line;
+use entra_shared::problem::Problem;
 
 use super::failure_log::Cause;
 use crate::resource_client::{Awaited, Refused, ResourceError};
-use crate::token::{ConfigurationFault, CredentialFault, TokenError};
+use entra_token::{ConfigurationFault, CredentialFault, TokenError};
 
 /// A failure as this service answers it.
 #[derive(Debug)]

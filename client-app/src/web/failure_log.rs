@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::flood::{Admission, FloodLimit};
+use entra_shared::flood::{Admission, FloodLimit};
 
 /// How many lines of one kind of failure are written between two summaries.
 const LINES: u64 = 5;

@@ -41,7 +41,7 @@ pub(super) async fn ready(
 #[cfg(test)]
 mod tests {
     use axum::response::IntoResponse;
-    use shared::settings::Environment;
+    use entra_shared::settings::Environment;
 
     use super::*;
     use crate::Settings;

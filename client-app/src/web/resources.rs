@@ -5,8 +5,8 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use shared::json::Object;
-use shared::resource::{NewResource, ResourcePage};
+use entra_shared::json::Object;
+use entra_shared::resource::{NewResource, ResourcePage};
 use uuid::Uuid;
 
 use super::client::Client;

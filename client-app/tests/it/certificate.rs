@@ -11,16 +11,16 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use client_app::token::{
+use entra_shared::azure_ad::{Authority, Instance};
+use entra_shared::ids::{ClientId, Domain, TenantId};
+use entra_shared::secret::CertificatePassword;
+use entra_token::{
     Algorithm, AssertionAudience, AssertionOptions, CertificateCredential, CertificateFiles, Claimant,
     Credential, CredentialError, CredentialProblem,
 };
 use jiff::Timestamp;
 use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize, date_time_ymd};
 use serde_json::{Value, json};
-use shared::azure_ad::{Authority, Instance};
-use shared::ids::{ClientId, Domain, TenantId};
-use shared::secret::CertificatePassword;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::peer::shows_no_canary;
@@ -30,7 +30,7 @@ const TENANT: &str = "8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20";
 const CLIENT: &str = "3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813";
 
 fn file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/certificates").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/entra-token/tests/certificates").join(name)
 }
 
 /// The DER of the certificate that the files hold.

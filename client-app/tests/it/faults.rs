@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use client_app::Settings;
-use client_app::token::{ConfigurationFault, Malformed, OutageCause, TokenError, TokenRetriever};
-use shared::process::one_line;
+use entra_shared::one_line;
+use entra_token::{ConfigurationFault, Malformed, OutageCause, TokenError, TokenRetriever};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 

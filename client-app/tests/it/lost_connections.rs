@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use client_app::resource_client::{Paging, ResourceClient, ResourceError};
-use shared::resource::{Content, NewResource};
+use entra_shared::resource::{Content, NewResource};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use uuid::Uuid;

@@ -23,7 +23,7 @@ mod raw_peer;
 mod renewal;
 mod resource_client;
 mod serving;
-#[path = "../../src/token/test_log.rs"]
+#[path = "../../../crates/entra-token/src/test_log.rs"]
 mod test_log;
 mod token;
 mod web;

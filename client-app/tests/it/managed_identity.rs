@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use client_app::token::{
+use entra_shared::http_client::metadata_client;
+use entra_shared::ids::AppIdUri;
+use entra_shared::secret::IdentityHeader;
+use entra_token::{
     ConfigurationFault, IdentityEndpoint, Malformed, ManagedIdentity, ManagedIdentityFault, OutageCause,
     TokenError, TokenRetriever,
 };
-use shared::http_client::metadata_client;
-use shared::ids::AppIdUri;
-use shared::secret::IdentityHeader;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use url::Url;

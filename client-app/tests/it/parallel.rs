@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use client_app::ResourceSettings;
 use client_app::resource_client::{BaseUrl, Paging, ResourceClient};
-use client_app::token::{AppIdUri, TokenRequest, TokenSource};
+use entra_token::{AppIdUri, TokenRequest, TokenSource};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -76,7 +76,7 @@ fn clients(peers: &Peers) -> Vec<ResourceClient> {
         for (c, client) in CLIENTS.iter().enumerate() {
             for (r, resource) in RESOURCES.iter().enumerate() {
                 let instance = request.authority.instance().clone();
-                let authority = client_app::token::Authority::new(instance, tenant.parse().unwrap(), None);
+                let authority = entra_token::Authority::new(instance, tenant.parse().unwrap(), None);
                 let app_id_uri: AppIdUri = resource.parse().unwrap();
                 let source = TokenRequest {
                     authority,

@@ -16,8 +16,8 @@ use axum::response::Response;
 use client_app::Settings;
 use http::{HeaderMap, Method};
 use http_body::Frame;
+use http_shell::server::{Server, ServerCertificate};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use shared::server::{Server, ServerCertificate};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// The client secret of every test: nothing may show it. It holds what a form must encode.

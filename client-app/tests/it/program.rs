@@ -37,7 +37,7 @@ pub(crate) fn ended(output: &Output) -> (i32, String, String) {
 /// What the program says of itself, beside what it logs. Only a misuse of its arguments is not answered in JSON.
 pub(crate) fn said(errors: &str) -> Vec<Value> {
     let lines = errors.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines.filter(|event| event["target"] == "shared::process").collect()
+    lines.filter(|event| event["target"] == "http_shell::process").collect()
 }
 
 #[tokio::test]
@@ -223,7 +223,8 @@ async fn a_passwords_file_that_holds_no_password_is_not_read_to_its_end() {
     let peers = Peers::start().await;
     let file = peers.folder().join("password");
     std::fs::write(&file, "canary".repeat(1000)).unwrap();
-    let certificate = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certificates/modern.pfx");
+    let certificate =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/entra-token/tests/certificates/modern.pfx");
     let mut variables = peers.variables();
     variables.extend([
         ("AZURE_AD__CREDENTIAL__KIND", "certificate".to_owned()),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use client_app::token::{CredentialFault, OutageCause, TokenError, TokenRetriever};
-use shared::ids::AppIdUri;
+use entra_shared::ids::AppIdUri;
+use entra_token::{CredentialFault, OutageCause, TokenError, TokenRetriever};
 use tokio::task::JoinSet;
 
 use crate::peer::{Peers, Scripted, TOKEN};

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use client_app::resource_client::{Correlation, Paging, ResourceClient, ResourceError};
-use client_app::token::HttpClient;
+use entra_shared::resource::{Content, NewResource};
+use entra_token::HttpClient;
 use serde_json::{Value, json};
-use shared::resource::{Content, NewResource};
 use uuid::Uuid;
 
 use crate::peer::{Asked, Peer, Peers, Scripted, TOKEN, shows_no_canary};

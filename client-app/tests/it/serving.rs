@@ -224,7 +224,7 @@ async fn ten_thousand_requests_leave_neither_connections_nor_memory_behind() {
 /// A resource that keeps nothing of what it was asked.
 #[cfg(target_os = "linux")]
 async fn forgetful() -> (String, tokio_util::sync::DropGuard) {
-    let server = shared::server::Server::bind_address(([127, 0, 0, 1], 0).into(), None).await.unwrap();
+    let server = http_shell::server::Server::bind_address(([127, 0, 0, 1], 0).into(), None).await.unwrap();
     let (url, shutdown) = (server.url(), tokio_util::sync::CancellationToken::new());
     let answer = || async { ([("content-type", "application/json")], r#"{"items":[],"next":null}"#) };
     tokio::spawn(server.serve(axum::Router::new().fallback(answer), shutdown.clone()));

@@ -3,9 +3,7 @@
 use std::time::{Duration, Instant};
 
 use client_app::Settings;
-use client_app::token::{
-    ConfigurationFault, CredentialFault, Malformed, OutageCause, TokenError, TokenRetriever,
-};
+use entra_token::{ConfigurationFault, CredentialFault, Malformed, OutageCause, TokenError, TokenRetriever};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -187,7 +185,7 @@ async fn a_silent_authority_costs_the_time_limit_and_no_more() {
     let TokenError::Unavailable(outage) = &error else { panic!("{error:?}") };
     assert!(matches!(outage.cause, OutageCause::TimedOut { .. }) && error.is_retryable(), "{error:?}");
     assert_eq!(peers.authority.asked().len(), 2);
-    shows_no_canary(&format!("{error:?} {}", shared::process::one_line(&error)));
+    shows_no_canary(&format!("{error:?} {}", entra_shared::one_line(&error)));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use authority_app::Directory;
+use entra_stand_in::Directory;
 
 /// How the system is to be started.
 #[derive(Debug, Clone, Default)]

@@ -2,14 +2,14 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use client_app::token::{TokenRequest, TokenRetriever};
+use entra_shared::azure_ad::{Authority, Version};
+use entra_shared::http_client::HttpClient;
+use entra_shared::ids::AppIdUri;
+use entra_shared::secret::AccessToken;
+use entra_token::{TokenRequest, TokenRetriever};
 use jiff::Timestamp;
 use reqwest::Response;
 use serde_json::{Value, json};
-use shared::azure_ad::{Authority, Version};
-use shared::http_client::HttpClient;
-use shared::ids::AppIdUri;
-use shared::secret::AccessToken;
 use url::Url;
 
 use super::report::{Miss, Outcome, no_answer};

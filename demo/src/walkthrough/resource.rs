@@ -1,11 +1,11 @@
 //! Steps at the resource-app, and at the client-app that calls it.
 
+use entra_shared::problem::Problem;
+use entra_shared::resource::{Resource, ResourcePage};
+use entra_shared::secret::AccessToken;
 use reqwest::header::HeaderValue;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, header};
 use serde_json::{Value, json};
-use shared::problem::Problem;
-use shared::resource::{Resource, ResourcePage};
-use shared::secret::AccessToken;
 use url::Url;
 use uuid::Uuid;
 

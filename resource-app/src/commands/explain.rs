@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use http_shell::process::{self, UNUSABLE_SETTINGS};
 use resource_app::Settings;
 use resource_app::explain::Verdict;
-use shared::process::{self, UNUSABLE_SETTINGS};
 
 use super::print;
 use crate::arguments::Explain;
@@ -22,7 +22,7 @@ pub(crate) async fn explain(settings: &Settings, arguments: &Explain) -> anyhow:
         Ok(token) => token,
         Err(error) => {
             // Whatever it is, it is what the program was given that cannot be used.
-            let _ = process::report(error.as_ref());
+            let _ = process::report(error.as_ref(), |_| false);
             return Ok(ExitCode::from(UNUSABLE_SETTINGS));
         }
     };

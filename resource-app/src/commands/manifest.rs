@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use resource_app::authorization::{app_roles, differences};
-use shared::process::{self, one_line};
-use shared::settings::SettingsError;
+use entra_guard::authorization::{app_roles, differences};
+use entra_shared::one_line;
+use entra_shared::settings::SettingsError;
+use http_shell::process;
 
 use super::print;
 use crate::arguments::Manifest;

@@ -5,8 +5,8 @@
 use http::HeaderValue;
 
 use super::ApiError;
-use crate::authentication::AuthenticationError;
-use crate::authorization::Role;
+use entra_guard::authentication::AuthenticationError;
+use entra_guard::authorization::Role;
 
 const REALM: &str = "Bearer realm=\"resource-app\"";
 
@@ -48,8 +48,8 @@ pub(super) fn scope(roles: &[Role]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::authentication::{RequestFault, TokenFault};
-    use crate::authorization::Denial;
+    use entra_guard::authentication::{RequestFault, TokenFault};
+    use entra_guard::authorization::Denial;
 
     fn challenge(error: impl Into<ApiError>) -> Option<String> {
         of(&error.into()).map(|value| value.to_str().unwrap().to_owned())

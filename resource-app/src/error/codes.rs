@@ -125,8 +125,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::authentication::{AuthenticationError, RequestFault, TokenFault};
-    use crate::authorization::Requirement;
+    use entra_guard::authentication::{AuthenticationError, RequestFault, TokenFault};
+    use entra_guard::authorization::Requirement;
 
     #[test]
     fn every_code_that_can_occur_is_in_the_table_once_and_no_other() {
@@ -136,7 +136,7 @@ mod tests {
         let requirements = [
             Requirement::app_only(),
             Requirement::confidential_client(),
-            Requirement::role(crate::authorization::Role::ResourceRead),
+            Requirement::role(entra_guard::authorization::Role::ResourceRead),
             Requirement::listed_client(BTreeSet::new()),
             Requirement::creator(),
             Requirement::target(),

@@ -1,9 +1,9 @@
 //! What to do about a policy's no.
 
-use crate::authentication::Caller;
-use crate::authorization::Role;
 use crate::error::codes;
 use crate::principal::Principal;
+use entra_guard::authentication::Caller;
+use entra_guard::authorization::Role;
 
 /// What mends this reason of a policy that takes these roles.
 pub(super) fn of(reason: &str, roles: &[Role], principal: &Principal) -> String {

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use shared::flood::{Admission, FloodLimit};
-use shared::ids::{ClientId, TenantId};
+use entra_shared::flood::{Admission, FloodLimit};
+use entra_shared::ids::{ClientId, TenantId};
 
 use super::records::LINES;
 use crate::principal::Principal;

@@ -10,10 +10,10 @@ use http::Extensions;
 use http::request::Parts;
 
 use super::verdict::Identified;
-use crate::authorization::{Denial, NamedPolicy, Permit, Policies, Proof, ResourcePolicy, Target};
 use crate::error::ApiError;
 use crate::principal::Principal;
 use crate::state::AppState;
+use entra_guard::authorization::{Denial, NamedPolicy, Permit, Policies, Proof, ResourcePolicy, Target};
 
 /// A request's principal, and the proof that the policy `P` said yes to it.
 ///

@@ -7,17 +7,17 @@
 use std::fmt;
 
 use axum::response::Response;
+use entra_shared::flood::Admission;
 use http::StatusCode;
-use shared::flood::Admission;
 use tracing::Level;
 
 use super::app_floods::App;
 use super::verdict::{Identified, Verdict};
-use crate::authentication::Caller;
 use crate::error::{Code, RequestError};
 use crate::observation::Passage;
 use crate::principal::Principal;
 use crate::state::AppState;
+use entra_guard::authentication::Caller;
 
 /// The target of the events, for whoever filters them.
 const TARGET: &str = "decision";

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use shared::flood::{Admission, FloodLimit};
+use entra_shared::flood::{Admission, FloodLimit};
 
 use super::app_floods::{App, AppFloods, LeftOut};
-use crate::authorization::{AuthorizationSettings, ClientKey, ClientName, ListedClient};
 use crate::metrics::Metrics;
+use entra_guard::authorization::{AuthorizationSettings, ClientKey, ClientName, ListedClient};
 
 /// How many records of one reason are written between two summaries: of requests without a valid token, and of each app.
 pub(super) const LINES: u64 = 20;

@@ -10,9 +10,9 @@ use utoipa::openapi::{OpenApi, PathItem};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use super::{Authorized, AuthorizedOn, AuthorizedTrying};
-use crate::authorization::{NamedPolicy, Policies, Policy, PolicyError, ResourcePolicy, Role};
 use crate::openapi::SECURITY_SCHEME;
 use crate::state::AppState;
+use entra_guard::authorization::{NamedPolicy, Policies, Policy, PolicyError, ResourcePolicy, Role};
 
 /// The arguments of a handler whose first is an [`Authorized`], an [`AuthorizedOn`] or an [`AuthorizedTrying`].
 #[diagnostic::on_unimplemented(

@@ -6,7 +6,9 @@ use http::Method;
 use serde::{Serialize, Serializer};
 
 use super::GuardedRoute;
-use crate::authorization::{CALLER_POLICIES, Policies, PolicyError, RESOURCE_POLICIES, Requirement, Role};
+use entra_guard::authorization::{
+    CALLER_POLICIES, Policies, PolicyError, RESOURCE_POLICIES, Requirement, Role,
+};
 
 /// All routes, each with what guards it.
 #[derive(Debug, Clone, Serialize)]

@@ -10,14 +10,14 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::*;
-use crate::authorization::{
-    DefaultPolicy, Handler, NamedPolicy, Outcome, PolicyError, Requirement, Role, Subject, Target,
-};
 use crate::metrics::Metrics;
 use crate::observation::Observer;
 use crate::router::api;
 use crate::service::{ApiService, TestService};
 use crate::test_log::TestLog;
+use entra_guard::authorization::{
+    DefaultPolicy, Handler, NamedPolicy, Outcome, PolicyError, Requirement, Role, Subject, Target,
+};
 
 /// Asks every guarded route, and returns what they all answer.
 async fn statuses(service: impl TestService) -> Vec<StatusCode> {

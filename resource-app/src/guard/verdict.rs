@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::authorization::Denial;
 use crate::principal::Principal;
+use entra_guard::authorization::Denial;
 
 /// What [`super::guard`] attaches to a request: its principal, and where policies leave what they decide.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! The log of what failed in here.
 
-use shared::flood::{Admission, FloodLimit};
+use entra_shared::flood::{Admission, FloodLimit};
 
 use super::RequestName;
 use crate::error::{Code, Failure};
@@ -43,7 +43,7 @@ mod tests {
     use axum::body::Body;
     use axum::extract::Request;
     use axum::routing::get;
-    use shared::route_names::RouteNames;
+    use http_shell::route_names::RouteNames;
     use tower::ServiceExt;
 
     use crate::error::ApiError;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use shared::correlation::RequestId;
+use entra_shared::correlation::RequestId;
 use tokio::time::Instant;
 use tracing::Span;
 

@@ -1,9 +1,9 @@
 //! What logs and metrics call a request by.
 
 use axum::extract::Request;
-use shared::correlation::RequestId;
-use shared::metrics::method_label;
-use shared::route_names::RouteNames;
+use entra_shared::correlation::RequestId;
+use http_shell::metrics::method_label;
+use http_shell::route_names::RouteNames;
 
 /// What logs and metrics call a request by: nothing that a caller makes up, except for an id that is a plain word.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! What logs and metrics call the routes by.
 
-use shared::route_names::RouteNames;
+use http_shell::route_names::RouteNames;
 
 use crate::guard::RouteTable;
 

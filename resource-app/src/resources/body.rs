@@ -3,10 +3,10 @@
 use axum::body::HttpBody;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody, JsonRejection};
 use axum::extract::{FromRequest, Json, Request};
+use entra_shared::json::Object;
+use entra_shared::resource::{Content, InvalidContent, NewResource};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use shared::json::Object;
-use shared::resource::{Content, InvalidContent, NewResource};
 
 use crate::error::RequestError;
 use crate::state::AppState;

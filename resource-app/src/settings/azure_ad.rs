@@ -3,12 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
+use entra_shared::azure_ad::{Authority, Instance, PERSONAL_ACCOUNTS, Version};
+use entra_shared::ids::{AppIdUri, ClientId, Domain, TenantId};
+use entra_shared::settings::KeyProblem;
 use serde::Deserialize;
-use shared::azure_ad::{Authority, Instance, PERSONAL_ACCOUNTS, Version};
-use shared::ids::{AppIdUri, ClientId, Domain, TenantId};
-use shared::settings::KeyProblem;
 
-use crate::authentication::{Tenancy, TenantIndependentEndpoint};
+use entra_guard::authentication::{Tenancy, TenantIndependentEndpoint};
 
 /// Section `[azure_ad]`.
 #[derive(Debug, Clone, Deserialize)]

@@ -1,6 +1,6 @@
 //! What was stored before resources and keys belonged to tenants.
 
-use shared::ids::TenantId;
+use entra_shared::ids::TenantId;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, FromRow, Row as _, SqliteConnection};
 

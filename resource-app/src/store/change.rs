@@ -1,12 +1,12 @@
 //! Replacing and deleting resources, each in one transaction.
 
-use shared::resource::{NewResource, Resource};
+use entra_shared::resource::{NewResource, Resource};
 use sqlx::{Row as _, SqliteConnection};
 
 use super::row::{self, Row};
 use super::time::now;
 use super::{ResourceKey, Store, StoreError, Versioned};
-use crate::authorization::{Denial, OwnerPolicy, Permit, Target};
+use entra_guard::authorization::{Denial, OwnerPolicy, Permit, Target};
 
 /// What became of a request to change a resource.
 #[derive(Debug)]

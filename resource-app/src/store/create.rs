@@ -1,7 +1,7 @@
 //! Creating resources.
 
+use entra_shared::resource::{NewResource, Resource};
 use jiff::{SignedDuration, Timestamp};
-use shared::resource::{NewResource, Resource};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 

@@ -2,9 +2,9 @@
 //!
 //! <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>
 
+use entra_shared::resource::{NewResource, Resource};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use shared::resource::{NewResource, Resource};
 use sqlx::{FromRow, SqliteConnection};
 use uuid::Uuid;
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use shared::ids::TenantId;
-use shared::resource::Resource;
+use entra_shared::ids::TenantId;
+use entra_shared::resource::Resource;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;

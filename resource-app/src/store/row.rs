@@ -1,7 +1,7 @@
 //! A resource as a row of its table.
 
-use shared::ids::TenantId;
-use shared::resource::{Content, Resource};
+use entra_shared::ids::TenantId;
+use entra_shared::resource::{Content, Resource};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row as _, SqliteConnection};
 use uuid::Uuid;

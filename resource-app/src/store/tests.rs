@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use shared::ids::{ClientId, TenantId};
-use shared::resource::{Content, NewResource};
+use entra_shared::ids::{ClientId, TenantId};
+use entra_shared::resource::{Content, NewResource};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use entra_shared::settings::{Environment, SettingsError};
 use reqwest::{Client, Method, RequestBuilder};
 use resource_app::{ResourceApp, Settings};
-use shared::settings::{Environment, SettingsError};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 

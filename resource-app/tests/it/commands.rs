@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 use crate::program::{run, stderr};
 
-const REGISTRATION: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../authority-app/directory/applications/DemoResourceApp.json");
+const REGISTRATION: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../crates/entra-stand-in/directory/applications/DemoResourceApp.json"
+);
 
 fn stdout(arguments: &[&str], variables: &[(&str, &str)], code: i32) -> String {
     let output = run(arguments, variables);

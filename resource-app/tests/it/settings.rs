@@ -1,13 +1,14 @@
 use std::error::Error;
 
+use entra_shared::settings::SettingsError;
 use resource_app::{ResourceApp, StartError};
-use shared::settings::SettingsError;
 
 use crate::app::settings;
 
 #[test]
 fn the_defaults_are_complete_and_stay_on_loopback() {
-    let settings = resource_app::Settings::load(None, shared::settings::Environment::default()).unwrap();
+    let settings =
+        resource_app::Settings::load(None, entra_shared::settings::Environment::default()).unwrap();
     assert!(settings.server.listen.ip().is_loopback());
     assert!(settings.metrics.listen.unwrap().ip().is_loopback());
     assert!(settings.development_handler().unwrap().is_none());

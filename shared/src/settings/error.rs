@@ -4,6 +4,8 @@ use std::path::Path;
 
 use config::{Config, ConfigError, Value, ValueKind};
 
+use super::problem::{KeyProblem, variable_of};
+
 /// Why an app refuses to start. One line; never the value of a setting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
@@ -54,36 +56,6 @@ impl From<KeyProblem> for SettingsError {
     fn from(problem: KeyProblem) -> Self {
         Self::Unusable(problem)
     }
-}
-
-/// A key whose value cannot be used, found by code that does not know where the value came from.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{key}`: {problem}")]
-pub struct KeyProblem {
-    key: &'static str,
-    problem: String,
-}
-
-impl KeyProblem {
-    /// Names the key, with dots between levels, and what is wrong with its value; never the value of a secret.
-    #[must_use]
-    pub fn new(key: &'static str, problem: impl Into<String>) -> Self {
-        Self { key, problem: problem.into() }
-    }
-
-    /// Where the value may stand; an argument stands nowhere else.
-    fn places(&self) -> String {
-        if self.key.starts_with("--") {
-            String::new()
-        } else {
-            format!(" (the settings or {})", variable_of(self.key))
-        }
-    }
-}
-
-/// The variable that sets a key.
-fn variable_of(key: &str) -> String {
-    key.replace('.', "__").to_uppercase()
 }
 
 pub(super) fn read(path: &Path) -> Result<String, SettingsError> {

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use authority_app::{Client, Endpoint};
 use aws_lc_rs::signature::{KeyPair, RsaKeyPair};
 use axum::routing::get;
 use axum::{Json, Router};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use entra_stand_in::{Client, Endpoint};
+use http_shell::server::Server;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::json;
-use shared::server::Server;
 use tests::world::now;
 use tokio_util::sync::{CancellationToken, DropGuard};
 

@@ -1,6 +1,6 @@
 //! Certificates and secrets in files.
 
-use authority_app::{Authority, Endpoint};
+use entra_stand_in::{Authority, Endpoint};
 use serde_json::{Value, json};
 
 use super::{Stage, claim, client_app, fixture, retriever, signer, signer_pem, token};

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use authority_app::{Authority, Client, Endpoint};
+use entra_shared::settings::Environment;
+use entra_stand_in::{Authority, Client, Endpoint};
 use jiff::{Timestamp, ToSpan};
-use shared::settings::Environment;
 
 use super::{Stage, Variables, client_app, signer};
 
@@ -23,7 +23,7 @@ fn listed(stage: &Stage, client: &Client, first: &str, second: &str) -> (String,
     settings_with(stage, client, &[("secret", &files[0]), ("secret", &files[1])])
 }
 
-pub(super) fn retriever((file, variables): &(String, Variables)) -> client_app::token::TokenRetriever {
+pub(super) fn retriever((file, variables): &(String, Variables)) -> entra_token::TokenRetriever {
     let environment: Environment = variables.iter().cloned().collect();
     let settings = client_app::Settings::load(Some(file.as_ref()), environment).unwrap();
     settings.token_retriever(settings.http_client().unwrap()).unwrap()

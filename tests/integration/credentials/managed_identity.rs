@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use authority_app::{Authority, DEVELOPMENT_IDENTITY_HEADER, Endpoint, Fault};
-use client_app::token::{ConfigurationFault, ManagedIdentityFault, TokenError};
+use entra_stand_in::{Authority, DEVELOPMENT_IDENTITY_HEADER, Endpoint, Fault};
+use entra_token::{ConfigurationFault, ManagedIdentityFault, TokenError};
 use tests::world::{RESOURCE, TENANT};
 
 use super::{Variables, claim, client_app, token};

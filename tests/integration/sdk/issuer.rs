@@ -2,11 +2,11 @@
 
 use axum::routing::get;
 use axum::{Json, Router};
+use http_shell::server::Server;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rcgen::{KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use serde_json::{Value, json};
-use shared::server::Server;
 use tests::world::now;
 use tokio_util::sync::{CancellationToken, DropGuard};
 

@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use authority_app::{Authority, DEVELOPMENT_IDENTITY_HEADER, Directory, Endpoint};
 use aws_lc_rs::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use entra_shared::settings::Environment;
+use entra_stand_in::{Authority, DEVELOPMENT_IDENTITY_HEADER, Directory, Endpoint};
 use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use serde_json::{Value, json};
-use shared::settings::Environment;
 use tempfile::TempDir;
 use tests::world::{CLIENT, OTHER_RESOURCE, RESOURCE, TENANT};
 
@@ -84,7 +84,7 @@ impl Stage {
 
 /// The built-in directory, in which `DemoClientApp` has a certificate and a federated credential as well.
 fn directory(certificate: &[u8], issuer: &str) -> Directory {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../authority-app/directory");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/entra-stand-in/directory");
     let folder: TempDir = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("applications")).unwrap();
     fs::copy(source.join("directory.toml"), folder.path().join("directory.toml")).unwrap();

@@ -6,10 +6,10 @@ mod description;
 mod progress;
 mod resource;
 
+use entra_shared::ids::{AppIdUri, AppRole};
+use entra_shared::settings::SettingsError;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use shared::ids::{AppIdUri, AppRole};
-use shared::settings::SettingsError;
 
 pub(super) use authority::{AuthorityFacts, Discovery, Silence};
 pub(super) use credential::{CredentialFacts, Lasting, Way};
@@ -20,7 +20,7 @@ pub(super) use resource::{ResourceFacts, Verdict};
 use super::finding::Finding;
 use crate::Settings;
 use crate::commands::decoded;
-use crate::token::{Token, TokenError, TokenRetriever};
+use entra_token::{Token, TokenError, TokenRetriever};
 use progress::Progress;
 
 /// Everything that the checks go by.

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
+use entra_shared::secret::{CertificatePassword, ClientSecret};
+use entra_shared::settings::KeyProblem;
 use jiff::civil::Date;
-use shared::secret::{CertificatePassword, ClientSecret};
-use shared::settings::KeyProblem;
 
 use super::CredentialKind;
 use crate::settings::AzureAdSettings;
-use crate::token::{AssertionOptions, UserAssigned};
+use entra_token::{AssertionOptions, UserAssigned};
 
 pub(in crate::settings) const CLIENT_SECRET: &str = "azure_ad.client_secret";
 pub(in crate::settings) const CLIENT_CERTIFICATE_FILE: &str = "azure_ad.client_certificate_file";

@@ -2,7 +2,7 @@
 
 use super::choice::{CREDENTIAL, Password, Source};
 use super::{CredentialKind, CredentialSettings};
-use crate::token::{AssertionOptions, UserAssigned};
+use entra_token::{AssertionOptions, UserAssigned};
 
 impl CredentialSettings {
     /// Where the credential comes from, or what is wrong with its keys.

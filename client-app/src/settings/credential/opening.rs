@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use entra_shared::secret::{CertificatePassword, ClientSecret};
+use entra_shared::settings::SettingsError;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use shared::secret::{CertificatePassword, ClientSecret};
-use shared::settings::SettingsError;
 
 use super::choice::{CLIENT_CERTIFICATE_FILE, Chosen, Password, Source};
-use crate::token::{
+use entra_token::{
     CertificateCredential, CertificateFiles, Credential, CredentialError, CredentialProblem, Credentials,
     FederatedCredential, SecretCredential,
 };

@@ -1,7 +1,7 @@
 //! Whether the authority answers, and what its clock says.
 
+use entra_shared::aadsts;
 use jiff::SignedDuration;
-use shared::aadsts;
 
 use super::super::facts::{AuthorityFacts, Discovery, Facts, Silence, Way};
 use super::super::finding::Finding;

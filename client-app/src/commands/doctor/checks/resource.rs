@@ -4,10 +4,10 @@ mod codes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use entra_shared::http_client::{is_other_scheme, is_untrusted};
+use entra_shared::ids::AppRole;
+use entra_shared::one_line;
 use serde_json::Value;
-use shared::http_client::{is_other_scheme, is_untrusted};
-use shared::ids::AppRole;
-use shared::process::one_line;
 
 use super::super::facts::{Facts, Verdict};
 use super::super::finding::Finding;

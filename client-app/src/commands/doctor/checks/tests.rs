@@ -1,7 +1,7 @@
+use entra_shared::azure_ad::{Authority, Instance, Version};
+use entra_shared::ids::{AppIdUri, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use shared::azure_ad::{Authority, Instance, Version};
-use shared::ids::{AppIdUri, TenantId};
 use uuid::Uuid;
 
 use super::super::facts::{

@@ -2,8 +2,8 @@
 
 mod refusal;
 
+use entra_shared::azure_ad::Version;
 use serde_json::Value;
-use shared::azure_ad::Version;
 
 use super::super::facts::{Facts, Way};
 use super::super::finding::Finding;

@@ -1,12 +1,12 @@
 //! Whether the authority answers, and knows the tenant.
 
+use entra_shared::azure_ad::{Authority, Version};
+use entra_shared::http_client::{HttpClient, clock_offset, is_other_scheme, is_untrusted, read_body};
+use entra_shared::one_line;
+use entra_shared::token_endpoint::TokenErrorResponse;
 use http::StatusCode;
 use jiff::SignedDuration;
 use serde::Deserialize;
-use shared::azure_ad::{Authority, Version};
-use shared::http_client::{HttpClient, clock_offset, is_other_scheme, is_untrusted, read_body};
-use shared::process::one_line;
-use shared::token_endpoint::TokenErrorResponse;
 use url::Position;
 
 /// The largest answer that is read, in bytes; real ones have two thousand.

@@ -1,11 +1,11 @@
 //! What the client proves itself with.
 
+use entra_shared::azure_ad::{Authority, Version};
+use entra_shared::settings::SettingsError;
 use jiff::Timestamp;
-use shared::azure_ad::{Authority, Version};
-use shared::settings::SettingsError;
 
 use crate::Settings;
-use crate::token::{Credential, IdentityEndpoint, TokenSource};
+use entra_token::{Credential, IdentityEndpoint, TokenSource};
 
 /// How tokens are come by.
 #[derive(Debug)]

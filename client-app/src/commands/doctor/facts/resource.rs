@@ -1,13 +1,13 @@
 //! What the resource demands, and what it makes of the token.
 
+use entra_shared::http_client::HttpClient;
+use entra_shared::problem::Problem;
 use http::StatusCode;
 use jiff::SignedDuration;
-use shared::http_client::HttpClient;
-use shared::problem::Problem;
 
 use super::description::{self, Operation};
 use crate::resource_client::{BaseUrl, Probe, ResourceError};
-use crate::token::Token;
+use entra_token::Token;
 
 /// What the resource answered.
 #[derive(Debug)]

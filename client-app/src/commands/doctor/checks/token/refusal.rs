@@ -1,10 +1,10 @@
 //! Why there is no token, and the step that mends it.
 
-use shared::aadsts;
-use shared::process::one_line;
+use entra_shared::aadsts;
+use entra_shared::one_line;
 
 use super::super::super::finding::Finding;
-use crate::token::{
+use entra_token::{
     ConfigurationFault, CredentialFault, ManagedIdentityFault, Outage, OutageCause, Refusal, TokenError,
 };
 

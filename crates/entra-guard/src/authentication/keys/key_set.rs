@@ -1,0 +1,338 @@
+//! A key set as Entra publishes it (RFC 7517).
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use entra_shared::json::Object;
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::moment::Moment;
+use super::signing_key::{SigningKey, admit, name};
+
+/// The most keys that a set may hold: a hundred times what Entra publishes.
+pub(super) const MAX_KEYS: usize = 1000;
+
+/// The keys of one fetch. Never changed, and never empty.
+#[derive(Debug)]
+pub struct KeySet {
+    keys: HashMap<String, Arc<SigningKey>>,
+    /// Names that are published without a key of use: it was not admitted, or two different keys claim the name.
+    unusable: HashSet<String>,
+    fetched_at: Moment,
+}
+
+/// A document that is no key set, or holds no key of use. Whoever published it is at fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidKeySet {
+    /// Not a JSON object with `keys`.
+    #[error("the key set is malformed")]
+    Malformed,
+    /// More than [`MAX_KEYS`].
+    #[error("the key set holds more than {MAX_KEYS} keys")]
+    TooMany,
+    /// Not one key was admitted.
+    #[error("the key set holds no usable key")]
+    Empty,
+}
+
+impl KeySet {
+    /// Reads a key set. Keys of no use are left out one by one, so that one bad key does not cost the others.
+    ///
+    /// # Errors
+    /// The document is malformed, or no key is left.
+    pub fn parse(document: &[u8]) -> Result<Self, InvalidKeySet> {
+        let Object(document): Object<Document<'_>> =
+            serde_json::from_slice(document).map_err(|_| InvalidKeySet::Malformed)?;
+        if document.keys.0.len() > MAX_KEYS {
+            return Err(InvalidKeySet::TooMany);
+        }
+        let mut keys = HashMap::new();
+        let mut unusable = HashSet::new();
+        let mut rejection = None;
+        for jwk in document.keys.0 {
+            match admit(jwk.get()) {
+                Ok((key_id, key)) => insert(&mut keys, key_id, key),
+                Err(reason) => {
+                    rejection = Some(reason);
+                    unusable.extend(name(jwk.get()));
+                }
+            }
+        }
+        if let Some(reason) = rejection {
+            // One line for all of them: how many there are is up to the document.
+            tracing::warn!(reason, "left published keys out, the last of them for this reason");
+        }
+        // A name that two different keys claim is nobody's.
+        unusable.extend(keys.extract_if(|_, key| key.is_none()).map(|(key_id, _)| key_id));
+        let keys: HashMap<_, _> =
+            keys.into_iter().filter_map(|(id, key)| Some((id, Arc::new(key?)))).collect();
+        if keys.is_empty() {
+            return Err(InvalidKeySet::Empty);
+        }
+        Ok(Self { keys, unusable, fetched_at: Moment::now() })
+    }
+
+    /// Leaves out the keys that are published for another cloud of Entra's than `cloud`, the metadata's.
+    ///
+    /// # Errors
+    /// No key is left.
+    pub fn of_cloud(mut self, cloud: &str) -> Result<Self, InvalidKeySet> {
+        let foreign = |key: &SigningKey| key.cloud().is_some_and(|of_key| of_key != cloud);
+        self.unusable.extend(self.keys.extract_if(|_, key| foreign(key)).map(|(key_id, _)| key_id));
+        if self.keys.is_empty() { Err(InvalidKeySet::Empty) } else { Ok(self) }
+    }
+
+    /// The key of exactly this name.
+    #[must_use]
+    pub fn find(&self, key_id: &str) -> Option<Arc<SigningKey>> {
+        self.keys.get(key_id).map(Arc::clone)
+    }
+
+    /// Whether the set says anything about this name, be it that its key is of no use.
+    pub(super) fn names(&self, key_id: &str) -> bool {
+        self.keys.contains_key(key_id) || self.unusable.contains(key_id)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &Arc<SigningKey>)> {
+        self.keys.iter()
+    }
+
+    pub(super) fn has_same_keys_as(&self, other: &Self) -> bool {
+        self.keys == other.keys
+    }
+
+    /// How many keys there are: at least one.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a key set is never empty")]
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// When the set was read.
+    pub(super) fn fetched_at(&self) -> &Moment {
+        &self.fetched_at
+    }
+
+    /// Whether the set was read at most so long ago.
+    pub(super) fn is_within(&self, max_age: Duration) -> bool {
+        self.fetched_at.is_within(max_age)
+    }
+
+    /// How long ago the set was read.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.fetched_at.elapsed()
+    }
+}
+
+#[cfg(test)]
+impl KeySet {
+    /// As if the machine had slept since the set was read.
+    pub(super) fn before_a_sleep_of(self, time: Duration) -> Self {
+        Self { fetched_at: Moment::before_a_sleep_of(time), ..self }
+    }
+}
+
+#[derive(Deserialize)]
+struct Document<'d> {
+    #[serde(borrow)]
+    keys: Entries<'d>,
+}
+
+/// The members of `keys` as they are written, so that one that cannot be read costs no other.
+struct Entries<'d>(Vec<&'d RawValue>);
+
+impl<'de: 'd, 'd> Deserialize<'de> for Entries<'d> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Self(Vec::new()))
+    }
+}
+
+impl<'de: 'd, 'd> Visitor<'de> for Entries<'d> {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of keys")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Self, A::Error> {
+        // One more than may be, which is enough to know; a million of them would take memory for nothing.
+        while self.0.len() <= MAX_KEYS {
+            let Some(entry) = list.next_element()? else { return Ok(self) };
+            self.0.push(entry);
+        }
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(self)
+    }
+}
+
+fn insert(keys: &mut HashMap<String, Option<SigningKey>>, key_id: String, key: SigningKey) {
+    match keys.entry(key_id) {
+        Entry::Vacant(entry) => _ = entry.insert(Some(key)),
+        Entry::Occupied(mut entry) => {
+            if entry.get().as_ref() != Some(&key) {
+                entry.insert(None);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde_json::{Value, json};
+
+    use super::super::roca;
+    use super::super::signing_key::MAX_KEY_ID_BYTES;
+    use super::*;
+    use crate::authentication::test_token::{TestKey, segment};
+
+    fn parse(keys: &[Value]) -> Result<KeySet, InvalidKeySet> {
+        KeySet::parse(json!({ "keys": keys }).to_string().as_bytes())
+    }
+
+    #[test]
+    fn a_document_without_usable_keys_is_refused() {
+        for document in ["", "[]", "[[]]", "null", "{}", r#"{"keys":null}"#, r#"{"keys":{}}"#, "<html>"] {
+            assert_eq!(
+                KeySet::parse(document.as_bytes()).unwrap_err(),
+                InvalidKeySet::Malformed,
+                "{document}"
+            );
+        }
+        assert_eq!(parse(&[]).unwrap_err(), InvalidKeySet::Empty);
+    }
+
+    #[test]
+    fn one_bad_key_does_not_cost_the_good_one() {
+        let good = TestKey::new().jwk("good");
+        let with = |member: &str, value: Value| {
+            let mut bad = good.clone();
+            bad["kid"] = json!("bad");
+            bad[member] = value;
+            bad
+        };
+        let even = |jwk: &Value| {
+            let mut n = URL_SAFE_NO_PAD.decode(jwk["n"].as_str().unwrap()).unwrap();
+            *n.last_mut().unwrap() &= 0xfe;
+            json!(segment(&n))
+        };
+        let private = ["d", "p", "q", "dp", "dq", "qi", "k"].map(|member| with(member, json!("AQAB")));
+        let bad = [
+            json!(null),
+            json!("key"),
+            json!(["RSA", "sig", null, null, "bad", good["n"], "AQAB", null, null, null]),
+            json!({ "kty": "EC", "crv": "P-256", "kid": "bad", "use": "sig" }),
+            json!({ "kty": "unheard-of", "kid": "bad" }),
+            with("use", json!("enc")),
+            with("use", json!(null)),
+            with("key_ops", json!(["encrypt"])),
+            with("alg", json!("PS256")),
+            with("oth", json!([{ "r": "AQAB", "d": "AQAB", "t": "AQAB" }])),
+            with("oth", json!([])),
+            with("kid", json!(null)),
+            with("kid", json!("")),
+            with("kid", json!("x".repeat(MAX_KEY_ID_BYTES + 1))),
+            with("n", json!(null)),
+            with("n", json!("!")),
+            with("n", json!("AA")),
+            with("n", json!(segment(&[0xff; 64]))),
+            with("n", json!(segment(&[0xff; 128]))),
+            with("n", json!(segment(&[&[0x7f][..], &[0xff; 255]].concat()))),
+            with("n", json!(segment(&[&[0x00][..], &[0xff; 256]].concat()))),
+            with("n", json!(segment(&[0xff; 255]))),
+            with("n", json!(segment(&[0xff; 2048]))),
+            with("n", even(&good)),
+            with("n", json!(segment(&roca::tests::multiple_of_all_primes(229, 1)))),
+            with("e", json!("AQ")),
+            with("e", json!("Aw")),
+            with("e", json!("AAEAAQ")),
+            with("e", json!("AQAA")),
+            with("e", json!(null)),
+            with("e", json!([1, 0, 1])),
+            with("n", json!("A".repeat(1024 * 1024))),
+        ];
+        for bad in bad.into_iter().chain(private) {
+            let keys = parse(&[bad.clone(), good.clone(), bad.clone()]).unwrap();
+            assert!(keys.find("bad").is_none(), "{bad}");
+            assert_eq!(keys.len(), 1, "{bad}");
+            assert!(keys.find("good").is_some(), "{bad}");
+            assert_eq!(parse(std::slice::from_ref(&bad)).unwrap_err(), InvalidKeySet::Empty, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_key_as_entra_publishes_it_is_admitted() {
+        let keys = parse(&[TestKey::new().jwk("K1")]).unwrap();
+        assert!(keys.find("K1").unwrap().issuer().unwrap().contains("{tenantid}"));
+        assert!(keys.find("k1").is_none());
+    }
+
+    #[test]
+    fn a_name_that_two_keys_claim_is_nobodys() {
+        let (first, second, third) = (TestKey::new(), TestKey::new(), TestKey::new());
+        let keys = parse(&[first.jwk("K1"), second.jwk("K1"), third.jwk("K2"), third.jwk("K2")]).unwrap();
+        assert!(keys.find("K1").is_none());
+        assert!(keys.find("K2").is_some());
+    }
+
+    #[test]
+    fn what_a_key_says_twice_or_in_depth_does_not_cost_the_good_one() {
+        let good = TestKey::new().jwk("good");
+        let bad = good.to_string().replace("good", "bad");
+        for bad in [
+            bad.replacen('{', r#"{"kid":"bad","#, 1),
+            bad.replacen('{', r#"{"us\u0065":"sig","#, 1),
+            format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000)),
+        ] {
+            let keys = KeySet::parse(format!(r#"{{"keys":[{bad},{good}]}}"#).as_bytes()).unwrap();
+            assert_eq!(keys.len(), 1);
+            assert!(keys.find("good").is_some());
+        }
+        // A member that nobody reads may be as deep as it likes, or half of a surrogate pair.
+        let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
+        for unread in [&deep, r#""\ud800""#] {
+            let odd = bad.replacen('{', &format!(r#"{{"x":{unread},"#), 1);
+            assert_eq!(KeySet::parse(format!(r#"{{"keys":[{odd},{good}]}}"#).as_bytes()).unwrap().len(), 2);
+        }
+        for document in [
+            format!(r#"{{"keys":[{good}],"keys":[{good}]}}"#),
+            format!(r#"{{"keys":[{good}"#),
+            format!(r#"{{"keys":[{good}]}}x"#),
+        ] {
+            assert_eq!(KeySet::parse(document.as_bytes()).unwrap_err(), InvalidKeySet::Malformed);
+        }
+    }
+
+    #[test]
+    fn there_is_an_end_to_the_number_of_keys() {
+        let key = TestKey::new();
+        let keys = |number| (0..number).map(|id| key.jwk(&id.to_string())).collect::<Vec<_>>();
+        assert_eq!(parse(&keys(MAX_KEYS)).unwrap().len(), MAX_KEYS);
+        assert_eq!(parse(&keys(MAX_KEYS + 1)).unwrap_err(), InvalidKeySet::TooMany);
+        assert_eq!(parse(&vec![json!(null); 100_000]).unwrap_err(), InvalidKeySet::TooMany);
+    }
+
+    #[test]
+    fn a_key_of_another_cloud_is_left_out() {
+        let key = TestKey::new();
+        let of_cloud = |id: &str, cloud: Value| {
+            let mut jwk = key.jwk(id);
+            jwk["cloud_instance_name"] = cloud;
+            jwk
+        };
+        let here = of_cloud("here", json!("microsoftonline.com"));
+        let there = of_cloud("there", json!("microsoftonline.us"));
+        let set = parse(&[here, there.clone(), key.jwk("silent"), of_cloud("null", json!(null))]).unwrap();
+        let set = set.of_cloud("microsoftonline.com").unwrap();
+        assert_eq!((set.len(), set.find("there").is_none(), set.names("there")), (3, true, true));
+        let all_there = parse(&[there]).unwrap().of_cloud("microsoftonline.com");
+        assert_eq!(all_there.unwrap_err(), InvalidKeySet::Empty);
+    }
+}

@@ -1,0 +1,78 @@
+//! What can be told about the keys.
+
+use std::num::{NonZeroU32, NonZeroU64};
+use std::time::Duration;
+
+use entra_shared::settings::KeyProblem;
+use serde::Deserialize;
+
+/// Section `[keys]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeySettings {
+    /// Seconds between two fetches, at most.
+    pub refresh_interval_seconds: NonZeroU64,
+    /// Seconds after which keys that could not be fetched again are no longer trusted.
+    pub max_age_seconds: NonZeroU64,
+    /// Seconds for which a key that is no longer published is used, from when it was last seen published.
+    pub removed_key_grace_seconds: u64,
+    /// How many fetches tokens with unknown keys may cause at once.
+    pub unknown_key_fetches: NonZeroU32,
+    /// Seconds until one more such fetch is allowed.
+    pub unknown_key_refill_seconds: NonZeroU64,
+    /// How long a request with an unknown key waits for the fetch, in milliseconds.
+    pub unknown_key_wait_milliseconds: NonZeroU64,
+}
+
+/// The longest time for which keys may be used without a successful fetch: Entra's own documents may be kept as long.
+const LONGEST_AGE: Duration = Duration::from_hours(24);
+
+/// The longest time for which a key may outlive its publication: a key that was given away must not verify for longer.
+const LONGEST_GRACE: Duration = Duration::from_hours(1);
+
+/// The longest time for which a request may wait for a fetch.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+impl KeySettings {
+    /// Looks at the settings as a whole.
+    ///
+    /// # Errors
+    /// Keys would be too old before they are fetched again, or a time is longer than makes sense.
+    pub fn check(&self) -> Result<(), KeyProblem> {
+        if self.max_age_seconds.get() > LONGEST_AGE.as_secs() {
+            return Err(KeyProblem::new("keys.max_age_seconds", "must be at most 86400, which is a day"));
+        }
+        if self.refresh_interval_seconds >= self.max_age_seconds {
+            return Err(KeyProblem::new(
+                "keys.refresh_interval_seconds",
+                "must be less than `keys.max_age_seconds`, or keys would be too old before they are fetched again",
+            ));
+        }
+        if self.removed_key_grace_seconds > LONGEST_GRACE.as_secs() {
+            return Err(KeyProblem::new(
+                "keys.removed_key_grace_seconds",
+                "must be at most 3600, which is an hour; 0 ends a key with the fetch that no longer brings it",
+            ));
+        }
+        if u128::from(self.unknown_key_wait_milliseconds.get()) > LONGEST_WAIT.as_millis() {
+            return Err(KeyProblem::new("keys.unknown_key_wait_milliseconds", "must be at most 10000"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+impl KeySettings {
+    /// What `settings.toml` says, for tests.
+    pub(super) fn of_tests() -> Self {
+        let seconds = |seconds| NonZeroU64::new(seconds).unwrap();
+        Self {
+            refresh_interval_seconds: seconds(3600),
+            max_age_seconds: seconds(86_400),
+            removed_key_grace_seconds: 3600,
+            unknown_key_fetches: NonZeroU32::new(2).unwrap(),
+            unknown_key_refill_seconds: seconds(300),
+            unknown_key_wait_milliseconds: seconds(2000),
+        }
+    }
+}

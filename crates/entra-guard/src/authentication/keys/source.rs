@@ -1,0 +1,240 @@
+//! Where keys come from: Entra's discovery document, and the key set it names.
+
+use entra_shared::http_client::{BodyError, HttpClient, is_untrusted, read_body};
+use entra_shared::json::Object;
+use reqwest::{StatusCode, header};
+use serde::Deserialize;
+use url::Url;
+
+use super::key_set::{InvalidKeySet, KeySet};
+use crate::authentication::Tenancy;
+
+/// The largest document that is read, in bytes: room for a thousand keys with their certificates.
+const MAX_DOCUMENT_BYTES: usize = 4 * 1024 * 1024;
+
+/// The keys of the tenants that are accepted.
+#[derive(Debug, Clone)]
+pub struct KeySource {
+    client: HttpClient,
+    tenancy: Tenancy,
+}
+
+/// Why no key set was had. Entra or the way to it is at fault.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::authentication) enum FetchError {
+    /// No answer, or none in time.
+    #[error("no answer from {document}")]
+    Unreachable { document: &'static str, source: reqwest::Error },
+    /// The authority's certificate is not trusted here.
+    #[error(
+        "the certificate of the authority is not trusted; name its certificate authority in `http_client.ca_file`"
+    )]
+    Untrusted(#[source] reqwest::Error),
+    /// An answer other than 200; redirects are not followed.
+    #[error("status {status} from {document}")]
+    Status { document: &'static str, status: StatusCode },
+    /// The answer's body could not be read.
+    #[error("{document} could not be read")]
+    Body { document: &'static str, source: BodyError },
+    /// Not a discovery document.
+    #[error("the discovery document is malformed")]
+    Discovery,
+    /// The discovery document is another issuer's.
+    #[error(
+        "the discovery document names another issuer than the settings do; check azure_ad.instance and azure_ad.tenant_id"
+    )]
+    Issuer,
+    /// The key set would come from somewhere else than the authority.
+    #[error("the discovery document names a key set outside of the authority's origin")]
+    KeySetOrigin,
+    /// The documents took too long, each within its limit.
+    #[error("the documents took too long")]
+    TooSlow,
+    /// This app: reading the documents went wrong.
+    #[error("the fetch ended in a panic")]
+    Panicked,
+    /// The key set is of no use.
+    #[error(transparent)]
+    KeySet(#[from] InvalidKeySet),
+}
+
+/// The members that matter here.
+///
+/// <https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata>
+#[derive(Deserialize)]
+struct Discovery {
+    issuer: String,
+    jwks_uri: Url,
+    cloud_instance_name: Option<String>,
+}
+
+impl KeySource {
+    /// The keys of the tenants, asked for through `client`.
+    #[must_use]
+    pub fn new(client: HttpClient, tenancy: impl Into<Tenancy>) -> Self {
+        Self { client, tenancy: tenancy.into() }
+    }
+
+    /// Reads both documents anew.
+    pub(super) async fn fetch(&self) -> Result<KeySet, FetchError> {
+        let document = self.tenancy.discovery_document().clone();
+        let discovery = self.discovery(&self.read("the discovery document", document).await?)?;
+        let keys = KeySet::parse(&self.read("the key set", discovery.jwks_uri).await?)?;
+        Ok(match discovery.cloud_instance_name {
+            Some(cloud) => keys.of_cloud(&cloud)?,
+            None => keys,
+        })
+    }
+
+    /// Where a discovery document says the keys are.
+    #[cfg(fuzzing)]
+    pub(in crate::authentication) fn key_set_url(&self, document: &[u8]) -> Result<Url, FetchError> {
+        Ok(self.discovery(document)?.jwks_uri)
+    }
+
+    /// OpenID Connect Discovery section 4.3: the issuer must be the very one that was asked for.
+    fn discovery(&self, document: &[u8]) -> Result<Discovery, FetchError> {
+        let Object(discovery): Object<Discovery> =
+            serde_json::from_slice(document).map_err(|_| FetchError::Discovery)?;
+        if discovery.issuer != self.tenancy.metadata_issuer() {
+            return Err(FetchError::Issuer);
+        }
+        let url = &discovery.jwks_uri;
+        // The instance is https, so its origin is too.
+        let bare = url.username().is_empty() && url.password().is_none();
+        if bare && url.origin() == self.tenancy.instance().url().origin() {
+            Ok(discovery)
+        } else {
+            Err(FetchError::KeySetOrigin)
+        }
+    }
+
+    async fn read(&self, document: &'static str, url: Url) -> Result<Vec<u8>, FetchError> {
+        let unreachable = |error: reqwest::Error| {
+            if is_untrusted(&error) {
+                FetchError::Untrusted(error.without_url())
+            } else {
+                FetchError::Unreachable { document, source: error.without_url() }
+            }
+        };
+        let request = self.client.get(url).header(header::ACCEPT, "application/json");
+        let response = request.send().await.map_err(unreachable)?;
+        match response.status() {
+            StatusCode::OK => read_body(response, MAX_DOCUMENT_BYTES)
+                .await
+                .map_err(|source| FetchError::Body { document, source }),
+            status => Err(FetchError::Status { document, status }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use entra_shared::azure_ad::{Authority, Instance};
+    use entra_shared::ids::TenantId;
+    use serde_json::json;
+
+    use super::*;
+    use crate::authentication::TenantIndependentEndpoint;
+    use crate::authentication::test_token::{INSTANCE, TENANT};
+
+    fn source() -> KeySource {
+        let (instance, tenant) = (Instance::parse(INSTANCE).unwrap(), TenantId::parse(TENANT).unwrap());
+        KeySource::new(HttpClient::trusting("").unwrap(), Authority::new(instance, tenant, None))
+    }
+
+    fn read(document: &str) -> Result<Discovery, FetchError> {
+        source().discovery(document.as_bytes())
+    }
+
+    fn naming(issuer: &str, jwks_uri: &str) -> Result<Discovery, FetchError> {
+        read(&json!({ "issuer": issuer, "jwks_uri": jwks_uri }).to_string())
+    }
+
+    fn issuer() -> String {
+        format!("{INSTANCE}/{TENANT}/v2.0")
+    }
+
+    #[test]
+    fn a_discovery_document_of_another_issuer_is_refused() {
+        let keys = format!("{INSTANCE}/keys");
+        assert!(naming(&issuer(), &keys).is_ok());
+        for issuer in [
+            format!("{}/", issuer()),
+            issuer().to_uppercase(),
+            // The v1.0 document's.
+            issuer().replace("/v2.0", "/"),
+            issuer().replace(TENANT, "{tenantid}"),
+            issuer().replace(TENANT, "14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41"),
+            issuer().replace("login.example", "login.example.evil"),
+        ] {
+            assert!(matches!(naming(&issuer, &keys), Err(FetchError::Issuer)), "{issuer}");
+        }
+    }
+
+    #[test]
+    fn the_metadata_of_many_tenants_is_not_that_of_one() {
+        let (instance, tenant) = (Instance::parse(INSTANCE).unwrap(), TenantId::parse(TENANT).unwrap());
+        let tenancy = Tenancy::of_tenants(&instance, TenantIndependentEndpoint::Organizations, &[tenant]);
+        let source = KeySource::new(HttpClient::trusting("").unwrap(), tenancy);
+        let of_issuer = |issuer: &str| {
+            let document = json!({ "issuer": issuer, "jwks_uri": format!("{INSTANCE}/keys") });
+            source.discovery(document.to_string().as_bytes())
+        };
+        assert!(of_issuer(&issuer().replace(TENANT, "{tenantid}")).is_ok());
+        for other in [issuer(), issuer().replace(TENANT, "organizations")] {
+            assert!(matches!(of_issuer(&other), Err(FetchError::Issuer)), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_key_set_comes_from_the_authoritys_origin() {
+        for url in [
+            "http://login.example/keys",
+            "http://127.0.0.1/keys",
+            "https://login.example:444/keys",
+            "https://login.example.evil/keys",
+            "https://evil@login.example/keys",
+            "https://:evil@login.example/keys",
+            "https://169.254.169.254/keys",
+            "ftp://login.example/keys",
+            "file:///etc/passwd",
+            "data:,{}",
+        ] {
+            assert!(matches!(naming(&issuer(), url), Err(FetchError::KeySetOrigin)), "{url}");
+        }
+        for url in ["", "/keys", "keys"] {
+            assert!(matches!(naming(&issuer(), url), Err(FetchError::Discovery)), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_discovery_document_without_an_address_for_the_keys_is_refused() {
+        let (issuer, keys) = (issuer(), format!("{INSTANCE}/keys"));
+        let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
+        for document in [
+            String::new(),
+            "[]".into(),
+            json!([issuer, keys, null]).to_string(),
+            "null".into(),
+            json!({ "issuer": issuer }).to_string(),
+            json!({ "jwks_uri": keys }).to_string(),
+            json!({ "issuer": issuer, "jwks_uri": null }).to_string(),
+            json!({ "issuer": issuer, "jwks_uri": [keys] }).to_string(),
+            json!({ "issuer": [issuer], "jwks_uri": keys }).to_string(),
+            format!(r#"{{"issuer":"{issuer}","issuer":"{issuer}","jwks_uri":"{keys}"}}"#),
+            format!(r#"{{"issuer":"{issuer}","jwks_uri":"{keys}","jwks_uri":"{keys}"}}"#),
+            format!(r#"{{"issuer":"{issuer}","jwks_uri":{deep}}}"#),
+            format!(r#"{{"issuer":"{issuer}","jwks_uri":"{keys}"}}x"#),
+            format!(r#"{{"issuer":"{issuer}","jwks_uri":"{keys}""#),
+        ] {
+            let shown = document.get(..80).unwrap_or(&document);
+            assert!(matches!(read(&document), Err(FetchError::Discovery)), "{shown}");
+        }
+        // What nobody reads may say what it likes, the algorithms of Entra's other tokens among it.
+        let other = format!(
+            r#"{{"x":{deep},"issuer":"{issuer}","jwks_uri":"{keys}","id_token_signing_alg_values_supported":["none","HS256"]}}"#
+        );
+        assert!(read(&other).is_ok());
+    }
+}

@@ -1,0 +1,238 @@
+//! The tenants whose tokens are accepted, and how each of them is named.
+
+use std::collections::BTreeMap;
+
+use entra_shared::azure_ad::{Authority, Instance, TENANT_PLACEHOLDER, Version};
+use entra_shared::ids::TenantId;
+use url::Url;
+
+/// One tenant, or the tenants on a list: never whatever tenant a token happens to name.
+///
+/// <https://learn.microsoft.com/entra/identity-platform/single-and-multi-tenant-apps>
+#[derive(Debug, Clone)]
+pub struct Tenancy {
+    instance: Instance,
+    discovery_document: Url,
+    metadata_issuer: String,
+    tenants: BTreeMap<TenantId, Issuers>,
+}
+
+/// The endpoints that stand for many tenants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TenantIndependentEndpoint {
+    /// Work and school accounts.
+    Organizations,
+    /// Those, and personal accounts.
+    Common,
+}
+
+/// What one tenant's tokens are issued under.
+#[derive(Debug, Clone)]
+pub(super) struct Issuers {
+    tenant: String,
+    v1: String,
+    v2: String,
+}
+
+impl Tenancy {
+    /// The tenants of `tenants` alone, with the metadata that all tenants share.
+    #[must_use]
+    pub fn of_tenants(
+        instance: &Instance,
+        endpoint: TenantIndependentEndpoint,
+        tenants: &[TenantId],
+    ) -> Self {
+        Self {
+            instance: instance.clone(),
+            discovery_document: instance.discovery_document(endpoint.as_str(), Version::V2),
+            metadata_issuer: instance.issuer_template(Version::V2),
+            tenants: tenants.iter().map(|tenant| (*tenant, Issuers::of(instance, *tenant))).collect(),
+        }
+    }
+
+    /// Where the keys come from.
+    pub(super) fn instance(&self) -> &Instance {
+        &self.instance
+    }
+
+    /// The v2.0 metadata: its keys sign tokens of both versions.
+    pub(super) fn discovery_document(&self) -> &Url {
+        &self.discovery_document
+    }
+
+    /// The `issuer` of the metadata. Where it stands for many tenants, `{tenantid}` has the place of one.
+    pub(super) fn metadata_issuer(&self) -> &str {
+        &self.metadata_issuer
+    }
+
+    /// The issuers of a tenant, if its tokens are accepted.
+    pub(super) fn issuers(&self, tenant: TenantId) -> Option<&Issuers> {
+        self.tenants.get(&tenant)
+    }
+}
+
+impl From<&Authority> for Tenancy {
+    fn from(authority: &Authority) -> Self {
+        let (instance, tenant) = (authority.instance(), authority.tenant());
+        Self {
+            instance: instance.clone(),
+            discovery_document: authority.discovery_document(Version::V2),
+            metadata_issuer: authority.issuer(Version::V2),
+            tenants: BTreeMap::from([(tenant, Issuers::of(instance, tenant))]),
+        }
+    }
+}
+
+impl From<Authority> for Tenancy {
+    fn from(authority: Authority) -> Self {
+        Self::from(&authority)
+    }
+}
+
+impl TenantIndependentEndpoint {
+    /// The word that stands in the place of a tenant.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Organizations => "organizations",
+            Self::Common => "common",
+        }
+    }
+}
+
+impl Issuers {
+    fn of(instance: &Instance, tenant: TenantId) -> Self {
+        Self {
+            tenant: tenant.to_string(),
+            v1: instance.issuer(tenant, Version::V1),
+            v2: instance.issuer(tenant, Version::V2),
+        }
+    }
+
+    /// The `iss` of the tenant's tokens of this version.
+    pub(super) fn of_version(&self, version: Version) -> &str {
+        match version {
+            Version::V1 => &self.v1,
+            Version::V2 => &self.v2,
+        }
+    }
+
+    /// Whether a key that is published for `key_issuer` may sign the tenant's tokens of this version.
+    ///
+    /// The keys' issuers are always v2.0's, and the same keys sign v1.0 tokens.
+    /// <https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-the-issuer>
+    pub(super) fn include(&self, key_issuer: &str, version: Version) -> bool {
+        self.are_filled_in(key_issuer, &self.v2) || self.are_filled_in(key_issuer, self.of_version(version))
+    }
+
+    /// Whether `issuer` is what `text` is with the tenant in each of its places.
+    fn are_filled_in(&self, mut text: &str, mut issuer: &str) -> bool {
+        while let Some((before, after)) = text.split_once(TENANT_PLACEHOLDER) {
+            let rest = issuer.strip_prefix(before).and_then(|rest| rest.strip_prefix(self.tenant.as_str()));
+            let Some(rest) = rest else { return false };
+            (text, issuer) = (after, rest);
+        }
+        text == issuer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TENANT: &str = "8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20";
+    const OTHER: &str = "14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41";
+
+    fn tenancy(endpoint: TenantIndependentEndpoint, tenants: &[&str]) -> Tenancy {
+        let tenants: Vec<_> = tenants.iter().map(|id| TenantId::parse(id).unwrap()).collect();
+        Tenancy::of_tenants(&Instance::parse("https://login.example").unwrap(), endpoint, &tenants)
+    }
+
+    #[test]
+    fn the_metadata_of_many_tenants_has_a_place_for_one() {
+        for (endpoint, name) in [
+            (TenantIndependentEndpoint::Organizations, "organizations"),
+            (TenantIndependentEndpoint::Common, "common"),
+        ] {
+            let tenancy = tenancy(endpoint, &[TENANT]);
+            assert_eq!(
+                tenancy.discovery_document().as_str(),
+                format!("https://login.example/{name}/v2.0/.well-known/openid-configuration")
+            );
+            assert_eq!(tenancy.metadata_issuer(), "https://login.example/{tenantid}/v2.0");
+        }
+    }
+
+    #[test]
+    fn only_listed_tenants_have_issuers_and_each_its_own() {
+        let tenancy = tenancy(TenantIndependentEndpoint::Organizations, &[TENANT, OTHER]);
+        for tenant in [TENANT, OTHER] {
+            let issuers = tenancy.issuers(TenantId::parse(tenant).unwrap()).unwrap();
+            assert_eq!(issuers.of_version(Version::V1), format!("https://login.example/{tenant}/"));
+            assert_eq!(issuers.of_version(Version::V2), format!("https://login.example/{tenant}/v2.0"));
+        }
+        let unlisted = TenantId::parse("9188040d-6c67-4c5b-b112-36a304b66dad").unwrap();
+        assert!(tenancy.issuers(unlisted).is_none());
+    }
+
+    #[test]
+    fn a_key_signs_for_the_tenants_that_its_issuer_names() {
+        let tenancy = tenancy(TenantIndependentEndpoint::Common, &[TENANT, OTHER]);
+        let issuers = tenancy.issuers(TenantId::parse(TENANT).unwrap()).unwrap();
+        let own = format!("https://login.example/{TENANT}/v2.0");
+        for version in [Version::V1, Version::V2] {
+            for key_issuer in [own.as_str(), "https://login.example/{tenantid}/v2.0"] {
+                assert!(issuers.include(key_issuer, version), "{key_issuer}");
+            }
+            for key_issuer in [
+                "",
+                "{tenantid}",
+                "{tenantid}{tenantid}",
+                "https://login.example/{tenantid}",
+                "https://login.example/{tenantid}/v2.0/",
+                "https://login.example/{tenantid}{tenantid}/v2.0",
+                "https://login.example/{TenantId}/v2.0",
+                "https://login.example.evil/{tenantid}/v2.0",
+                &own.replace(TENANT, OTHER),
+                &own.to_uppercase(),
+            ] {
+                assert!(!issuers.include(key_issuer, version), "{key_issuer}");
+            }
+        }
+        let v1 = "https://login.example/{tenantid}/";
+        assert_eq!([Version::V1, Version::V2].map(|version| issuers.include(v1, version)), [true, false]);
+    }
+
+    #[test]
+    fn each_cloud_accepts_its_own_issuers_and_keys_and_no_others() {
+        let tenant = TenantId::parse(TENANT).unwrap();
+        let clouds = [
+            "https://login.microsoftonline.com",
+            "https://login.microsoftonline.us",
+            "https://login.partner.microsoftonline.cn",
+            "https://contoso.ciamlogin.com",
+            "https://localhost:5000",
+        ]
+        .map(|instance| Instance::parse(instance).unwrap());
+        let of = |cloud: &Instance| Tenancy::from(Authority::new(cloud.clone(), tenant, None));
+        for (number, cloud) in clouds.iter().enumerate() {
+            let tenancy = of(cloud);
+            let issuers = tenancy.issuers(tenant).unwrap();
+            for (other_number, other) in clouds.iter().enumerate() {
+                let others = of(other);
+                let others = others.issuers(tenant).unwrap();
+                let same = number == other_number;
+                let v2 = issuers.of_version(Version::V2) == others.of_version(Version::V2);
+                assert_eq!(v2, same, "{cloud} {other}");
+                // Those of the public and of the US Government cloud are one in v1.0; their keys are not.
+                let v1 = issuers.of_version(Version::V1) == others.of_version(Version::V1);
+                assert_eq!(v1, same || number.max(other_number) == 1, "{cloud} {other}");
+                for key_issuer in [other.issuer(tenant, Version::V2), other.issuer_template(Version::V2)] {
+                    for version in [Version::V1, Version::V2] {
+                        assert_eq!(issuers.include(&key_issuer, version), same, "{cloud} {key_issuer}");
+                    }
+                }
+            }
+        }
+    }
+}

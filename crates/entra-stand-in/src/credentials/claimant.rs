@@ -1,0 +1,125 @@
+//! The client that has to prove itself, and what its own credentials say to a secret or an assertion.
+
+use entra_shared::ids::ClientId;
+use jiff::{SignedDuration, Timestamp};
+
+use super::assertion::{Assertion, Claims};
+use super::rsa::Algorithm;
+use super::secret::{self, WrongSecret};
+use super::{Certificate, Credential, FederatedCredential, Place, SecretHash, SeenAssertions};
+use crate::errors::{AssertionRefusal, Echo, Refusal};
+
+/// How far the clocks of client and stand-in may differ.
+pub(super) const SKEW: SignedDuration = SignedDuration::from_secs(30);
+
+/// The longest life of a client's own assertion.
+///
+/// Entra is documented to set no limit; no library needs a day, and one that asks for it has a mistake in its units.
+pub(super) const MAX_LIFE: SignedDuration = SignedDuration::from_hours(24);
+
+/// Who has to prove itself, where and when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Claimant<'a> {
+    pub(crate) client: ClientId,
+    pub(crate) registered: &'a [Credential],
+    pub(crate) place: Place<'a>,
+    /// The tenant's assertions that were used, for strict mode.
+    pub(crate) seen: &'a SeenAssertions,
+    pub(crate) now: Timestamp,
+}
+
+impl Claimant<'_> {
+    /// The secret is one of the app's, and valid.
+    pub(super) fn check_secret(&self, presented: &SecretHash) -> Result<(), Refusal> {
+        let client = self.client;
+        let registered = self.registered.iter().filter_map(|credential| match credential {
+            Credential::Secret(secret) => Some(secret),
+            _ => None,
+        });
+        secret::check(registered, presented, self.now).map_err(|wrong| match wrong {
+            WrongSecret::Unknown => Refusal::WrongSecret { client, is_id: false },
+            WrongSecret::IsId => Refusal::WrongSecret { client, is_id: true },
+            WrongSecret::Expired => Refusal::ExpiredSecret { client },
+        })
+    }
+
+    /// The app's federated credentials.
+    pub(super) fn federated(&self) -> impl Iterator<Item = &FederatedCredential> {
+        self.registered.iter().filter_map(|credential| match credential {
+            Credential::Federated(federated) => Some(federated),
+            _ => None,
+        })
+    }
+
+    /// `iss` and `sub` are the client, and `aud` is here (RFC 7523 section 3).
+    pub(super) fn check_names(&self, claims: &Claims) -> Result<(), AssertionRefusal> {
+        let missing = |field| AssertionRefusal::MissingClaim { field };
+        let issuer = claims.iss.as_deref().ok_or_else(|| missing("iss"))?;
+        let is_client = |text: &str| ClientId::parse(text).is_ok_and(|id| id == self.client);
+        if !is_client(issuer) || !claims.sub.as_deref().is_some_and(is_client) {
+            return Err(AssertionRefusal::OtherClient);
+        }
+        let audience = claims.aud.as_ref().ok_or_else(|| missing("aud"))?;
+        if audience.values().iter().any(|audience| self.place.is_audience(audience)) {
+            return Ok(());
+        }
+        Err(AssertionRefusal::OtherAudience)
+    }
+
+    /// The certificate that the header names is registered, made the signature, and is valid.
+    pub(super) fn check_certificate(&self, assertion: &Assertion<'_>) -> Result<(), AssertionRefusal> {
+        let header = &assertion.header;
+        let algorithm = Algorithm::of(&header.alg).ok_or_else(|| assertion.unsupported())?;
+        if !header.names_certificate() {
+            return Err(AssertionRefusal::NoCertificateNamed);
+        }
+        let thumbprint = || Echo::of(&header.certificate_name());
+        let named = || {
+            self.registered.iter().filter_map(|credential| match credential {
+                Credential::Certificate(certificate) if certificate.is_named_by(header) => Some(certificate),
+                _ => None,
+            })
+        };
+        // The same certificate may be registered more than once: one that is valid now counts.
+        let valid = named().find(|named| named.start <= self.now && self.now < named.end);
+        let unregistered =
+            || AssertionRefusal::UnregisteredCertificate { thumbprint: thumbprint(), client: self.client };
+        let certificate = valid.or_else(|| named().next()).ok_or_else(unregistered)?;
+        let Certificate { key, start, end, .. } = certificate;
+        if !key.verifies(algorithm, assertion.message.as_bytes(), &assertion.signature) {
+            let (start, end) = (*start, *end);
+            return Err(AssertionRefusal::WrongSignature { thumbprint: thumbprint(), start, end });
+        }
+        if self.now < *start {
+            return Err(AssertionRefusal::CertificateNotYetValid);
+        }
+        if self.now >= *end { Err(AssertionRefusal::ExpiredCertificate) } else { Ok(()) }
+    }
+}
+
+impl Claims {
+    /// Whether now is between `nbf` (or `iat`) and `exp`, but for [`SKEW`].
+    pub(super) fn check_time(
+        &self,
+        now: Timestamp,
+        max_life: Option<SignedDuration>,
+    ) -> Result<(), AssertionRefusal> {
+        let until = self.exp.ok_or(AssertionRefusal::MissingClaim { field: "exp" })?.at;
+        let from = self.nbf.map_or(Timestamp::UNIX_EPOCH, |time| time.at);
+        let issued = self.iat.map_or(from, |time| time.at);
+        let too_early = from.max(issued).duration_since(now) > SKEW;
+        let too_late = now.duration_since(until) >= SKEW;
+        let too_long = max_life.is_some_and(|life| until.duration_since(now) > life);
+        if too_early || too_late || too_long {
+            return Err(AssertionRefusal::OutsideTime { now, from, until });
+        }
+        Ok(())
+    }
+}
+
+impl Assertion<'_> {
+    /// The refusal of its algorithm.
+    pub(super) fn unsupported(&self) -> AssertionRefusal {
+        AssertionRefusal::UnsupportedAlgorithm { algorithm: Echo::of(&self.header.alg) }
+    }
+}

@@ -1,0 +1,162 @@
+//! An app registration as a document: what a manifest says beyond what the stand-in needs to issue tokens.
+
+use entra_shared::ids::ClientId;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::error::json_error;
+use super::{DirectoryError, formats};
+
+/// An app registration, with its whole manifest in Microsoft Graph's format.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Registration {
+    pub(crate) app_id: ClientId,
+    pub(crate) display_name: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) identifier_uris: Vec<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) app_roles: Vec<RegisteredRole>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) api: Api,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) optional_claims: OptionalClaims,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) required_resource_access: Vec<RequiredResource>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) password_credentials: Vec<RegisteredCredential>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) key_credentials: Vec<RegisteredCredential>,
+    /// Absent where the export was made without them, as the portal's are.
+    pub(crate) federated_identity_credentials: Option<Vec<RegisteredFederated>>,
+    pub(crate) is_fallback_public_client: Option<bool>,
+    pub(crate) sign_in_audience: Option<String>,
+    /// The file, as errors and remedies call it.
+    #[serde(skip)]
+    pub(crate) file: String,
+    #[serde(skip)]
+    pub(crate) document: Value,
+}
+
+/// One of `appRoles`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RegisteredRole {
+    pub(crate) id: String,
+    pub(crate) value: Option<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) is_enabled: Option<bool>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) allowed_member_types: Vec<String>,
+}
+
+/// The member `api`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Api {
+    pub(crate) requested_access_token_version: Option<u8>,
+}
+
+/// The member `optionalClaims`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OptionalClaims {
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) access_token: Vec<OptionalClaim>,
+}
+
+/// An optional claim of access tokens.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OptionalClaim {
+    pub(crate) name: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) additional_properties: Vec<String>,
+}
+
+/// One of `requiredResourceAccess`: what a client asks for at one resource.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RequiredResource {
+    pub(crate) resource_app_id: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) resource_access: Vec<RequiredAccess>,
+}
+
+/// A permission that a client asks for: a `Role` of its own or a user's `Scope`.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct RequiredAccess {
+    pub(crate) id: String,
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+}
+
+/// One of `passwordCredentials` or `keyCredentials`; no secret is in either.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RegisteredCredential {
+    pub(crate) display_name: Option<String>,
+    pub(crate) end_date_time: Option<String>,
+    /// Of a certificate: its DER in base64. Exports leave it out.
+    pub(crate) key: Option<String>,
+}
+
+/// One of `federatedIdentityCredentials`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RegisteredFederated {
+    pub(crate) issuer: String,
+    pub(crate) subject: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) audiences: Vec<String>,
+}
+
+impl Registration {
+    /// Reads a manifest of either format.
+    pub(crate) fn parse(file: &str, text: &str) -> Result<Self, DirectoryError> {
+        let document = formats::document(file, text)?;
+        let read: Result<Self, _> = serde_path_to_error::deserialize(&document);
+        let read = read.map_err(|error| json_error(file, &error.path().to_string(), error.inner()))?;
+        Ok(Self { file: file.to_owned(), document, ..read })
+    }
+
+    /// The version of access tokens that it asks for: 1 where it does not say.
+    pub(crate) fn token_version(&self) -> u8 {
+        self.api.requested_access_token_version.unwrap_or(1)
+    }
+
+    /// The role of this id.
+    pub(crate) fn role(&self, id: &str) -> Option<&RegisteredRole> {
+        self.app_roles.iter().find(|role| role.id.eq_ignore_ascii_case(id))
+    }
+
+    /// The ids of the roles that it asks for at a resource.
+    pub(crate) fn requested_roles(&self, resource: ClientId) -> impl Iterator<Item = &str> {
+        let resource = resource.to_string();
+        let of_resource =
+            move |required: &&RequiredResource| required.resource_app_id.eq_ignore_ascii_case(&resource);
+        let roles = self.required_resource_access.iter().filter(of_resource);
+        roles
+            .flat_map(|required| &required.resource_access)
+            .filter(|a| a.kind == "Role")
+            .map(|a| a.id.as_str())
+    }
+}
+
+impl RegisteredRole {
+    /// Its value; where it has none, its id.
+    pub(crate) fn name(&self) -> &str {
+        self.value.as_deref().unwrap_or(&self.id)
+    }
+
+    /// Whether it can be assigned; enabled where the manifest does not say.
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.is_enabled.unwrap_or(true)
+    }
+}
+
+fn or_default<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}

@@ -1,0 +1,87 @@
+//! The key sets that resources verify tokens with.
+//!
+//! Members in Entra's order (captures of 2024-07-22): no `alg`, and `issuer` in the keys of v2 alone.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Response;
+use entra_shared::azure_ad::{Instance, Version};
+use serde::Serialize;
+
+use super::tenant::{Resolved, TenantSegment};
+use super::{AppState, BaseUrl, public, refuse};
+use crate::context::Context;
+use crate::errors::Endpoint;
+use crate::keys::SigningKey;
+
+pub(super) async fn v1(State(state): State<AppState>, tenant: TenantSegment, context: Context) -> Response {
+    match tenant.resolve(&state.tenants, Endpoint::Discovery) {
+        Ok(resolved) => key_set(&state, &resolved, None),
+        Err(refusal) => refuse(refusal, &context),
+    }
+}
+
+pub(super) async fn v2(
+    State(state): State<AppState>,
+    Extension(BaseUrl(base)): Extension<BaseUrl>,
+    tenant: TenantSegment,
+    context: Context,
+) -> Response {
+    match tenant.resolve(&state.tenants, Endpoint::Discovery) {
+        Ok(resolved) => key_set(&state, &resolved, Some(&base)),
+        Err(refusal) => refuse(refusal, &context),
+    }
+}
+
+#[derive(Serialize)]
+struct KeySet<'a> {
+    keys: Vec<Key<'a>>,
+}
+
+#[derive(Serialize)]
+struct Key<'a> {
+    kty: &'static str,
+    #[serde(rename = "use")]
+    usage: &'static str,
+    kid: &'a str,
+    x5t: &'a str,
+    n: &'a str,
+    e: &'a str,
+    x5c: [&'a str; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<&'a str>,
+}
+
+/// A tenant's keys are its own; a name that stands for many has the keys of all.
+///
+/// Those of tenants that tests made stay out of it, so that no test disturbs another. `base` is there
+/// for v2 alone, whose keys name their issuer.
+fn key_set(state: &AppState, resolved: &Resolved, base: Option<&Instance>) -> Response {
+    let shared = || {
+        let mut all = state.tenants.all();
+        all.retain(|tenant| !tenant.entry().has_own_key_set);
+        all
+    };
+    let tenants = resolved.tenant().map_or_else(shared, |tenant| vec![Arc::clone(tenant)]);
+    let issuer = base.map(|base| resolved.named().issuer(base, Version::V2));
+    let sets: Vec<_> = tenants.iter().map(|tenant| tenant.keys.snapshot()).collect();
+    let keys = sets.iter().flat_map(|set| set.published().map(|key| Key::of(key, issuer.as_deref())));
+    public(KeySet { keys: keys.collect() })
+}
+
+impl<'a> Key<'a> {
+    fn of(key: &'a SigningKey, issuer: Option<&'a str>) -> Self {
+        Self {
+            kty: "RSA",
+            usage: "sig",
+            kid: key.kid(),
+            x5t: key.kid(),
+            n: key.modulus(),
+            e: key.exponent(),
+            x5c: [key.certificate()],
+            issuer,
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Tokens for managed identities, in the two shapes in which a workload asks Azure for them.
+//!
+//! Plain http on a loopback address, on a listener of its own, as on a virtual machine (IMDS) and in App Service. Each
+//! shape demands a header of its own, which a web page of another origin cannot send unasked.
+//! <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>
+
+mod app_service;
+mod imds;
+
+use std::sync::Arc;
+
+use axum::extract::{FromRef, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use axum::{Extension, Router};
+use entra_shared::claims::{Claims, ClientAuthentication};
+use entra_shared::ids::ClientId;
+use entra_shared::loopback::has_loopback_host;
+use http::{HeaderMap, StatusCode};
+
+use super::addressed::Addressed;
+use super::{AppState, judgement, set};
+use crate::context::Context;
+use crate::credentials::SecretHash;
+use crate::directory::{IdentityName, Tenant};
+use crate::endpoint::Endpoint;
+use crate::errors::Refusal;
+use crate::faults::{self, Envelope};
+use crate::grant::Grant;
+use crate::journal::{Caller, Reason};
+use crate::tenants::LiveTenant;
+
+/// A token's life from now, in seconds: a managed identity's lasts a day.
+const LIFE: i64 = 86_400;
+
+/// The life that answers tell, in seconds.
+const EXPIRES_IN: i64 = LIFE - 1;
+
+/// Where a workload on a virtual machine asks. MSAL Node ends every URL that it takes from the environment with a slash.
+const IMDS_PATHS: [&str; 2] = ["/metadata/identity/oauth2/token", "/metadata/identity/oauth2/token/"];
+
+/// Where a workload of App Service asks.
+const APP_SERVICE_PATHS: [&str; 2] = ["/msi/token", "/msi/token/"];
+
+/// What the listener answers from.
+#[derive(Debug, Clone)]
+pub(crate) struct MachineState {
+    app: AppState,
+    identity_header: Arc<SecretHash>,
+}
+
+impl MachineState {
+    pub(crate) fn new(app: AppState, identity_header: SecretHash) -> Self {
+        Self { app, identity_header: Arc::new(identity_header) }
+    }
+}
+
+impl FromRef<MachineState> for AppState {
+    fn from_ref(state: &MachineState) -> Self {
+        state.app.clone()
+    }
+}
+
+/// The routes of both shapes.
+pub(crate) fn router(state: MachineState) -> Router {
+    let routes = IMDS_PATHS.iter().fold(Router::new(), |routes, path| routes.route(path, any(imds::token)));
+    APP_SERVICE_PATHS
+        .iter()
+        .fold(routes, |routes, path| routes.route(path, any(app_service::token)))
+        .fallback(|| async { StatusCode::NOT_FOUND })
+        .layer(middleware::from_fn_with_state(state.clone(), guard))
+        .with_state(state)
+}
+
+/// A page whose name was made to resolve to loopback could send any header, but no loopback `Host`.
+///
+/// The tenant's clock, faults and journal count here too.
+async fn guard(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    if !has_loopback_host(request.uri(), request.headers()) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    let path = request.uri().path();
+    let is_app_service = APP_SERVICE_PATHS.contains(&path);
+    let is_identity = is_app_service || IMDS_PATHS.contains(&path);
+    let endpoint = is_identity.then_some(Endpoint::ManagedIdentity);
+    let addressed = Addressed::by(endpoint, &mut request, &state).await;
+    let context = Context::new(request.headers(), addressed.now());
+    request.extensions_mut().insert(context);
+    let fault = addressed.fault(context.now);
+    let envelope: Envelope = if is_app_service { app_service::failure } else { imds::failure };
+    let record = addressed.recording(context, fault.as_ref());
+    let mut response = faults::answer(fault.as_ref(), (envelope, &context), next.run(request)).await;
+    record.answered(&response);
+    set(response.headers_mut(), &[("cache-control", "no-store, no-cache"), ("pragma", "no-cache")]);
+    response
+}
+
+/// A token for an identity.
+struct Issued {
+    claims: Claims,
+    token: String,
+    /// What the journal is to know.
+    noted: (Extension<Caller>, Extension<Reason>),
+}
+
+/// Why there is no token for an identity.
+enum Denied {
+    /// The directory has no such identity.
+    UnknownIdentity,
+    /// Entra says no to the identity; its answer is passed on.
+    Refused(Refusal),
+    /// The token could not be made.
+    Failed,
+}
+
+/// Issues a token. Whoever reaches the listener is taken for a workload on the machine, as in Azure.
+fn issue(
+    state: &AppState,
+    name: IdentityName<'_>,
+    requested: &str,
+    context: &Context,
+) -> Result<Issued, Denied> {
+    let (tenant, identity) = state.directory.managed_identity(name).ok_or(Denied::UnknownIdentity)?;
+    let live = state.tenants.tenant(tenant.id).ok_or(Denied::Failed)?;
+    let tenant = live.entry();
+    let grant = grant(&tenant, identity.client_id, requested)?;
+    let mut claims = grant.claims(state.origin.canonical(), context);
+    claims.regular.exp = context.now.as_second() + LIFE;
+    let json = serde_json::to_vec(&claims).map_err(|_| Denied::Failed)?;
+    let token = live.keys.current().sign(grant.version(), &json).map_err(|_| Denied::Failed)?;
+    tracing::info!(
+        client_id = %identity.client_id,
+        resource = %grant.resource.application.client_id,
+        roles = claims.regular.roles.len(),
+        trace_id = %context.trace_id,
+        "issued a token to a managed identity"
+    );
+    let reason =
+        Reason::Issued { roles: claims.regular.roles.clone(), not_consented: grant.roles_without_consent() };
+    let noted = (Extension(Caller(Some(identity.client_id))), Extension(reason));
+    Ok(Issued { claims: claims.regular, token, noted })
+}
+
+/// Whether the identity may have the token: it needs no credential, and is else a client as any other.
+fn grant<'a>(tenant: &'a Tenant, id: ClientId, requested: &'a str) -> Result<Grant<'a>, Denied> {
+    let client = tenant.principal(id).ok_or(Denied::UnknownIdentity)?;
+    let client = judgement::enabled(client).map_err(Denied::Refused)?;
+    let resource = judgement::resource(tenant, &client.application, requested).map_err(Denied::Refused)?;
+    let authentication = ClientAuthentication::Certificate;
+    Ok(Grant { tenant, client, resource, requested, authentication, capabilities: Vec::new() })
+}
+
+/// The tenant of the identity that a query names.
+pub(super) fn tenant(query: Option<&str>, state: &AppState) -> Option<Arc<LiveTenant>> {
+    let parameters = parameters(query);
+    let name = named(&parameters).ok()?;
+    state.tenants.tenant(state.directory.managed_identity(name)?.0.id)
+}
+
+/// How the parameters name an identity: by one id at most.
+fn named(parameters: &[(String, String)]) -> Result<IdentityName<'_>, TooManyNames> {
+    let mut names = parameters.iter().filter_map(|(name, value)| match name.as_str() {
+        "client_id" => Some(IdentityName::ClientId(value)),
+        // `principal_id` is App Service's other word for it.
+        "object_id" | "principal_id" => Some(IdentityName::ObjectId(value)),
+        // `mi_res_id` is what newer clients send.
+        "mi_res_id" | "msi_res_id" => Some(IdentityName::ResourceId(value)),
+        _ => None,
+    });
+    match (names.next(), names.next()) {
+        (name, None) => Ok(name.unwrap_or(IdentityName::Default)),
+        _ => Err(TooManyNames),
+    }
+}
+
+struct TooManyNames;
+
+/// The pairs of a query.
+fn parameters(query: Option<&str>) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect()
+}
+
+/// The value of a parameter; an empty one counts as absent.
+fn value<'p>(parameters: &'p [(String, String)], name: &str) -> Option<&'p str> {
+    let found = parameters.iter().find(|(other, _)| other == name);
+    found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+}
+
+/// The only value of a header.
+fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use entra_shared::ids::{ObjectId, TenantId};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::directory::Application;
+
+    #[test]
+    fn an_identity_that_was_switched_off_gets_nothing() {
+        let mut tenant = Tenant::fresh(TenantId::from(Uuid::from_u128(1)));
+        let identity = Application::fresh("identity");
+        let id = identity.client_id;
+        tenant.register(identity, ObjectId::from(Uuid::from_u128(2))).unwrap();
+        let requested = id.to_string();
+        assert!(grant(&tenant, id, &requested).is_ok());
+        tenant.principal_mut(id).unwrap().enabled = false;
+        assert!(matches!(
+            grant(&tenant, id, &requested),
+            Err(Denied::Refused(Refusal::DisabledClient { .. }))
+        ));
+    }
+}

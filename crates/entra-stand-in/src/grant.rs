@@ -1,0 +1,152 @@
+//! What a client was granted, and the claims that say so.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use entra_shared::azure_ad::{Instance, Version};
+use entra_shared::claims::{Claims, ClientAuthentication};
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::directory::{ServicePrincipal, Tenant};
+
+/// How far Entra back-dates `iat` and `nbf`, in seconds.
+const BACK_DATED: i64 = 300;
+
+/// A token's life from now where the resource's registration does not say.
+const LIFE: Duration = Duration::from_hours(1);
+
+/// From which life on an answer says when to renew the token.
+const LONG_LIFE: Duration = Duration::from_hours(2);
+
+/// A client's right to a token for a resource.
+#[derive(Debug)]
+pub(crate) struct Grant<'a> {
+    pub(crate) tenant: &'a Tenant,
+    pub(crate) client: &'a ServicePrincipal,
+    pub(crate) resource: &'a ServicePrincipal,
+    /// The resource as the client named it.
+    pub(crate) requested: &'a str,
+    pub(crate) authentication: ClientAuthentication,
+    /// What the client says that it can handle.
+    pub(crate) capabilities: Vec<String>,
+}
+
+/// The claims of a token: the regular ones, and those that both client and resource have to ask for.
+#[derive(Debug, Serialize)]
+pub(crate) struct TokenClaims {
+    #[serde(flatten)]
+    pub(crate) regular: Claims,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    xms_cc: Vec<String>,
+    /// How long the token lasts from now, in seconds.
+    #[serde(skip)]
+    life: u64,
+}
+
+impl TokenClaims {
+    /// The life that token responses tell, in seconds: one less, for the time that passed since.
+    pub(crate) fn expires_in(&self) -> u64 {
+        self.life.saturating_sub(1)
+    }
+
+    /// When a long-lived token is to be renewed, in seconds: after half of its life.
+    pub(crate) fn refresh_in(&self) -> Option<u64> {
+        (self.life > LONG_LIFE.as_secs()).then(|| self.expires_in() / 2)
+    }
+}
+
+impl Grant<'_> {
+    /// How long a token lasts from now, in seconds; each its own time where the registration names a range.
+    fn life(&self) -> u64 {
+        let Some(range) = &self.resource.application.token_lifetime else { return LIFE.as_secs() };
+        fastrand::u64(range.start().as_secs()..=range.end().as_secs())
+    }
+
+    /// The token's version: the resource decides, whatever endpoint was asked.
+    ///
+    /// <https://learn.microsoft.com/entra/identity-platform/access-tokens#token-formats>
+    pub(crate) fn version(&self) -> Version {
+        self.resource.application.token_version
+    }
+
+    /// The claims of the token.
+    ///
+    /// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>
+    pub(crate) fn claims(&self, instance: &Instance, context: &Context) -> TokenClaims {
+        let (client, resource) = (&self.client.application, &self.resource.application);
+        let version = self.version();
+        let of = |wanted| (version == wanted).then_some(());
+        let issuer = instance.issuer(self.tenant.id, version);
+        let (now, life) = (context.now.as_second(), self.life());
+        let class = self.authentication.class().to_owned();
+        let as_guid = version == Version::V2 || resource.optional_claims.aud_as_guid;
+        let regular = Claims {
+            aud: if as_guid { resource.client_id.to_string() } else { self.requested.to_owned() },
+            iat: now - BACK_DATED,
+            nbf: now - BACK_DATED,
+            exp: now.saturating_add(i64::try_from(life).unwrap_or(i64::MAX)),
+            aio: Some(aio()),
+            appid: of(Version::V1).map(|()| client.client_id),
+            appidacr: of(Version::V1).map(|()| class.clone()),
+            azp: of(Version::V2).map(|()| client.client_id),
+            azpacr: of(Version::V2).map(|()| class),
+            idp: of(Version::V1).map(|()| issuer.clone()),
+            idtyp: resource.optional_claims.idtyp.then(|| "app".to_owned()),
+            oid: self.client.object_id,
+            rh: Some(self.rh()),
+            roles: self.tenant.roles(client, resource),
+            scp: None,
+            sub: self.client.object_id.to_string(),
+            tid: self.tenant.id,
+            uti: Some(BASE64_URL_SAFE_NO_PAD.encode(context.trace_id.to_bytes_le())),
+            ver: version,
+            xms_ftd: Some(xms_ftd()),
+            iss: issuer,
+        };
+        let heard = resource.optional_claims.client_capabilities;
+        TokenClaims { regular, xms_cc: if heard { self.capabilities.clone() } else { Vec::new() }, life }
+    }
+
+    /// The roles that the client asks for in its registration and was not granted, separated by spaces.
+    pub(crate) fn roles_without_consent(&self) -> Option<String> {
+        let (client, resource) = (&self.client.application, &self.resource.application);
+        let roles = self.tenant.roles_without_consent(client, resource);
+        (!roles.is_empty()).then(|| roles.join(" "))
+    }
+
+    /// Opaque; Entra's holds the ids of tenant and resource, in the byte order of Windows.
+    fn rh(&self) -> String {
+        let mut bytes = Vec::with_capacity(40);
+        bytes.extend([0x01, 0x11, 0x00]);
+        bytes.extend(self.tenant.id.as_uuid().to_bytes_le());
+        bytes.extend(self.resource.application.client_id.as_uuid().to_bytes_le());
+        bytes.extend([0xb6, 0x01, 0x00, 0x11, 0x00]);
+        format!("1.{}.", BASE64_URL_SAFE_NO_PAD.encode(bytes))
+    }
+}
+
+/// Opaque; Entra's begins with `k2` and ends with `A`.
+fn aio() -> String {
+    let mut bytes = random::<39>();
+    bytes[..2].copy_from_slice(&[0x93, 0x64]);
+    bytes[38] = 0;
+    BASE64_STANDARD.encode(bytes)
+}
+
+/// Opaque; Entra's ends with the region that issued the token.
+fn xms_ftd() -> String {
+    let mut bytes = Vec::with_capacity(43);
+    bytes.extend(random::<32>());
+    bytes.push(1);
+    bytes.extend(b"local-dsms");
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    // These claims mean nothing to anybody, so anybody may guess them.
+    fastrand::fill(&mut bytes);
+    bytes
+}

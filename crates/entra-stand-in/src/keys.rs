@@ -1,0 +1,431 @@
+//! The keys that sign tokens: which one signs now, and which are published.
+
+mod kept;
+mod key_set;
+mod signing_key;
+mod spare;
+mod spki;
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use arc_swap::ArcSwap;
+use entra_shared::settings::KeyProblem;
+
+use kept::KeptKeys;
+pub(crate) use key_set::KeySet;
+pub use key_set::KeyState;
+pub(crate) use signing_key::{Encoding, SigningFailed, SigningKey};
+pub(crate) use spare::SpareKeys;
+
+use crate::DataFolder;
+
+/// Entra always publishes more than one key; so does the stand-in, that nobody relies on there being one.
+///
+/// <https://learn.microsoft.com/entra/identity-platform/signing-key-rollover>
+const PUBLISHED_AT_LEAST: usize = 2;
+
+/// The most keys known, published or removed; one more drops the oldest removed one, or the oldest where none is.
+const KNOWN_AT_MOST: usize = 8;
+
+/// The signing keys of one tenant, as an immutable set that a change replaces whole.
+///
+/// A key is made when it is first needed, which takes some 100 ms of a core: the one that signs with the first token, and
+/// the other with the first look at what is published.
+///
+/// A rollover has four steps: [`Self::announce`], [`Self::promote`], [`Self::retire`], [`Self::remove`].
+#[derive(Debug)]
+pub struct SigningKeys {
+    set: OnceLock<ArcSwap<KeySet>>,
+    source: Source,
+    changes: Mutex<()>,
+    foreign: OnceLock<Arc<SigningKey>>,
+}
+
+/// Where new keys come from.
+#[derive(Debug)]
+enum Source {
+    /// They are made, and kept from one start to the next.
+    Kept(KeptKeys),
+    /// They were made ahead, and are the tenant's for as long as it lives.
+    Spare(Arc<SpareKeys>),
+}
+
+/// Why the keys stay as they are.
+#[derive(Debug, thiserror::Error)]
+pub enum RollError {
+    /// The stand-in: a key cannot be made or kept.
+    // Not `transparent`: who is to blame is found among the sources.
+    #[error("the signing keys could not be rolled over")]
+    Key(#[from] KeyProblem),
+    /// Whoever asked: there is no key of this id.
+    #[error("the tenant has no such key")]
+    UnknownKey,
+    /// Whoever asked: the key is not in a state from which this step leads on.
+    #[error("the key is {0}; the step is not for such a key")]
+    WrongState(KeyState),
+}
+
+impl SigningKeys {
+    /// Reads the keys of the folder; those that are missing are made when they are needed.
+    pub(crate) fn open(folder: DataFolder) -> Result<Self, KeyProblem> {
+        let (kept, keys) = KeptKeys::open(folder)?;
+        let all = keys.len() >= PUBLISHED_AT_LEAST;
+        Ok(Self::new(if all { KeySet::of(keys) } else { None }, Source::Kept(kept)))
+    }
+
+    /// Takes a key that was made ahead, and another once somebody looks.
+    pub(crate) fn of_spare(spare: &Arc<SpareKeys>) -> Result<Self, KeyProblem> {
+        Ok(Self::new(KeySet::of(vec![spare.take()?]), Source::Spare(Arc::clone(spare))))
+    }
+
+    fn new(set: Option<KeySet>, source: Source) -> Self {
+        let set = set.map(ArcSwap::from_pointee).map_or_else(OnceLock::new, OnceLock::from);
+        Self { set, source, changes: Mutex::default(), foreign: OnceLock::new() }
+    }
+
+    /// The ids of the keys and what each is, the signing one first.
+    #[must_use]
+    pub fn list(&self) -> Vec<(String, KeyState)> {
+        self.snapshot().all().map(|(key, state)| (key.kid().to_owned(), state)).collect()
+    }
+
+    /// The id of the key that signs.
+    #[must_use]
+    pub fn signing(&self) -> String {
+        self.current().kid().to_owned()
+    }
+
+    /// Publishes a new key, which signs nothing yet, and returns its id. Takes up to some 100 ms.
+    ///
+    /// The keys of a seeded tenant outlast it from their promotion on.
+    ///
+    /// # Errors
+    /// No key can be made.
+    pub fn announce(&self) -> Result<String, RollError> {
+        let _change = self.change();
+        let key = self.source.new_key()?;
+        let kid = key.kid().to_owned();
+        self.update(|set| set.others.insert(0, (key, KeyState::Announced)));
+        tracing::info!(kid, "announced a key");
+        Ok(kid)
+    }
+
+    /// Signs with a published key from now on; the one before it stays published.
+    ///
+    /// # Errors
+    /// There is no such key, or it was retired or removed.
+    pub fn promote(&self, kid: &str) -> Result<(), RollError> {
+        let _change = self.change();
+        let mut set = KeySet::clone(&self.set().load());
+        let (key, _) = set.take(kid, &[KeyState::Announced, KeyState::Published])?;
+        self.source.keep(&key)?;
+        let before = std::mem::replace(&mut set.current, key);
+        set.others.insert(0, (before, KeyState::Published));
+        self.set().store(Arc::new(set));
+        tracing::info!(kid, "signing with another key");
+        Ok(())
+    }
+
+    /// Never signs with a key again; it stays published.
+    ///
+    /// # Errors
+    /// There is no such key, or it signs.
+    pub fn retire(&self, kid: &str) -> Result<(), RollError> {
+        self.put(kid, &[KeyState::Announced, KeyState::Published], KeyState::Retired)
+    }
+
+    /// No longer publishes a key. Where only one would be left, announces another.
+    ///
+    /// # Errors
+    /// There is no such key, or it signs; no other can be made or the kept one not be deleted.
+    pub fn remove(&self, kid: &str) -> Result<(), RollError> {
+        let published = [KeyState::Announced, KeyState::Published, KeyState::Retired];
+        let _change = self.change();
+        let mut set = KeySet::clone(&self.set().load());
+        let (key, place) = set.take(kid, &published)?;
+        set.others.insert(place, (key, KeyState::Removed));
+        if set.published().count() < PUBLISHED_AT_LEAST {
+            set.others.insert(0, (self.source.new_key()?, KeyState::Announced));
+        }
+        self.source.forget(kid)?;
+        self.update(|now| *now = set);
+        tracing::info!(kid, "removed a key");
+        Ok(())
+    }
+
+    /// Publishes a removed key again, as after a removal by mistake; it signs nothing.
+    ///
+    /// # Errors
+    /// There is no such key among the removed ones.
+    pub fn restore(&self, kid: &str) -> Result<(), RollError> {
+        self.put(kid, &[KeyState::Removed], KeyState::Retired)
+    }
+
+    /// Replaces all keys at once, as after a theft: none of those before is published any more.
+    ///
+    /// # Errors
+    /// No keys can be made, or the kept ones not be replaced.
+    pub fn emergency(&self) -> Result<(), RollError> {
+        let _change = self.change();
+        let current = self.source.new_key()?;
+        let next = self.source.new_key()?;
+        self.source.keep(&current)?;
+        let before = self.set().load_full();
+        let mut others = vec![(next, KeyState::Announced)];
+        others.extend(before.all().map(|(key, _)| (Arc::clone(key), KeyState::Removed)));
+        others.truncate(KNOWN_AT_MOST - 1);
+        self.set().store(Arc::new(KeySet { current, others }));
+        for (key, _) in before.all() {
+            self.source.forget(key.kid())?;
+        }
+        tracing::info!("replaced all signing keys");
+        Ok(())
+    }
+
+    /// Announces a key and promotes it at once. Takes up to some 100 ms.
+    ///
+    /// # Errors
+    /// No key can be made or kept.
+    pub fn roll(&self) -> Result<(), RollError> {
+        let kid = self.announce()?;
+        self.promote(&kid)
+    }
+
+    /// The key that signs now.
+    pub(crate) fn current(&self) -> Arc<SigningKey> {
+        Arc::clone(&self.set().load().current)
+    }
+
+    /// The keys as they are now, with as many published as there have to be.
+    pub(crate) fn snapshot(&self) -> Arc<KeySet> {
+        let is_whole = |set: &KeySet| set.published().count() >= PUBLISHED_AT_LEAST;
+        let set = self.set().load_full();
+        if is_whole(&set) {
+            return set;
+        }
+        let _change = self.change();
+        let mut set = KeySet::clone(&self.set().load());
+        if !is_whole(&set) {
+            match self.source.new_key() {
+                Ok(key) => set.others.insert(0, (key, KeyState::Announced)),
+                Err(error) => tracing::warn!(%error, "only one key is published"),
+            }
+            self.set().store(Arc::new(set));
+        }
+        self.set().load_full()
+    }
+
+    fn set(&self) -> &ArcSwap<KeySet> {
+        self.set.get_or_init(|| ArcSwap::from_pointee(self.source.first_keys()))
+    }
+
+    /// A key that is none of the tenant's, for tokens that must not verify.
+    pub(crate) fn foreign(&self) -> Result<Arc<SigningKey>, KeyProblem> {
+        if let Some(key) = self.foreign.get() {
+            return Ok(Arc::clone(key));
+        }
+        let key = self.source.new_key()?;
+        Ok(Arc::clone(self.foreign.get_or_init(|| key)))
+    }
+
+    fn put(&self, kid: &str, from: &[KeyState], to: KeyState) -> Result<(), RollError> {
+        let _change = self.change();
+        let mut set = KeySet::clone(&self.set().load());
+        let (key, place) = set.take(kid, from)?;
+        set.others.insert(place, (key, to));
+        self.set().store(Arc::new(set));
+        tracing::info!(kid, state = %to, "changed the state of a key");
+        Ok(())
+    }
+
+    fn update(&self, change: impl FnOnce(&mut KeySet)) {
+        let mut set = KeySet::clone(&self.set().load());
+        change(&mut set);
+        while set.others.len() >= KNOWN_AT_MOST {
+            let removed = set.others.iter().rposition(|(_, state)| *state == KeyState::Removed);
+            let dropped = removed.map(|place| set.others.remove(place)).or_else(|| set.others.pop());
+            if let Some((dropped, _)) = dropped {
+                let kept = self.source.forget(dropped.kid());
+                kept.unwrap_or_else(|error| tracing::warn!(%error, "an old key stays in the data folder"));
+            }
+        }
+        self.set().store(Arc::new(set));
+    }
+
+    /// Lets one change after the other happen; readers never wait.
+    fn change(&self) -> MutexGuard<'_, ()> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Source {
+    /// Makes the keys that a tenant starts with.
+    fn first_keys(&self) -> KeySet {
+        let kept = match self {
+            Self::Kept(kept) => kept.complete(PUBLISHED_AT_LEAST),
+            Self::Spare(spare) => spare.take().map(|key| vec![key]),
+        };
+        let keys = kept.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the signing keys cannot be kept, and change with the next start");
+            SigningKey::make().into_iter().collect()
+        });
+        #[expect(clippy::expect_used, reason = "a key is made of random numbers and memory alone")]
+        KeySet::of(keys).expect("an RSA key can be made")
+    }
+
+    fn new_key(&self) -> Result<Arc<SigningKey>, KeyProblem> {
+        match self {
+            Self::Kept(_) => SigningKey::make(),
+            Self::Spare(spare) => spare.take(),
+        }
+        .map(Arc::new)
+    }
+
+    fn keep(&self, key: &SigningKey) -> Result<(), KeyProblem> {
+        match self {
+            Self::Kept(kept) => kept.keep(key),
+            Self::Spare(_) => Ok(()),
+        }
+    }
+
+    fn forget(&self, kid: &str) -> Result<(), KeyProblem> {
+        match self {
+            Self::Kept(kept) => kept.forget(kid),
+            Self::Spare(_) => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kids(keys: &SigningKeys) -> Vec<String> {
+        keys.snapshot().published().map(|key| key.kid().to_owned()).collect()
+    }
+
+    #[test]
+    fn keys_are_kept_and_a_rollover_adds_one() {
+        let parent = tempfile::tempdir().unwrap();
+        let open = || SigningKeys::open(DataFolder::at(parent.path()).unwrap()).unwrap();
+        let keys = open();
+        let before = kids(&keys);
+        assert_eq!(before.len(), PUBLISHED_AT_LEAST);
+        assert_eq!(kids(&open()), before);
+        keys.roll().unwrap();
+        let after = kids(&keys);
+        assert_eq!(&after[1..], before);
+        assert!(!before.contains(&after[0]));
+        assert_eq!(kids(&open()), after);
+    }
+
+    #[test]
+    fn processes_that_start_at_once_have_the_same_keys() {
+        let parent = tempfile::tempdir().unwrap();
+        let all: Vec<Vec<String>> = std::thread::scope(|scope| {
+            let open = || kids(&SigningKeys::open(DataFolder::at(parent.path()).unwrap()).unwrap());
+            let threads: Vec<_> = (0..3).map(|_| scope.spawn(open)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(all[0], all[1]);
+        assert_eq!(all[1], all[2]);
+    }
+
+    #[test]
+    fn the_number_of_keys_is_bounded() {
+        let parent = tempfile::tempdir().unwrap();
+        let keys = SigningKeys::open(DataFolder::at(parent.path()).unwrap()).unwrap();
+        for _ in 0..KNOWN_AT_MOST {
+            keys.roll().unwrap();
+        }
+        assert_eq!(kids(&keys).len(), KNOWN_AT_MOST);
+        assert_eq!(
+            kids(&SigningKeys::open(DataFolder::at(parent.path()).unwrap()).unwrap()).len(),
+            KNOWN_AT_MOST
+        );
+    }
+
+    #[test]
+    fn a_file_that_was_tampered_with_is_named() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = DataFolder::at(parent.path()).unwrap();
+        folder.create("signing-key-000001.pem", "canary").unwrap();
+        let error = SigningKeys::open(folder).unwrap_err().to_string();
+        assert!(error.contains("signing-key-000001.pem") && !error.contains("canary"), "{error}");
+    }
+
+    #[test]
+    fn a_rollover_in_four_steps_keeps_what_is_published_in_its_hands() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = DataFolder::at(parent.path()).unwrap();
+        let keys = SigningKeys::of_spare(&Arc::new(SpareKeys::new(folder))).unwrap();
+        let old = keys.signing();
+        let new = keys.announce().unwrap();
+        assert!(keys.signing() == old && kids(&keys).contains(&new));
+        keys.promote(&new).unwrap();
+        assert!(keys.signing() == new && kids(&keys).contains(&old));
+        keys.retire(&old).unwrap();
+        assert!(kids(&keys).contains(&old));
+        assert!(matches!(keys.promote(&old), Err(RollError::WrongState(KeyState::Retired))));
+        keys.remove(&old).unwrap();
+        assert!(!kids(&keys).contains(&old) && kids(&keys).len() >= PUBLISHED_AT_LEAST);
+        keys.restore(&old).unwrap();
+        assert!(kids(&keys).contains(&old));
+        assert!(matches!(keys.remove(&new), Err(RollError::WrongState(KeyState::Signing))));
+        assert!(matches!(keys.retire("x"), Err(RollError::UnknownKey)));
+    }
+
+    #[test]
+    fn removed_keys_make_room_before_published_ones() {
+        let parent = tempfile::tempdir().unwrap();
+        let keys = SigningKeys::open(DataFolder::at(parent.path()).unwrap()).unwrap();
+        let former = keys.signing();
+        keys.roll().unwrap();
+        for _ in 0..10 {
+            let kid = keys.announce().unwrap();
+            keys.remove(&kid).unwrap();
+        }
+        assert!(kids(&keys).contains(&former) && keys.list().len() <= KNOWN_AT_MOST);
+    }
+
+    #[test]
+    fn removing_keys_never_leaves_one_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let keys = SigningKeys::open(DataFolder::at(parent.path()).unwrap()).unwrap();
+        let other = kids(&keys)[1].clone();
+        keys.remove(&other).unwrap();
+        assert_eq!(kids(&keys).len(), PUBLISHED_AT_LEAST);
+        assert!(!kids(&keys).contains(&other));
+    }
+
+    #[test]
+    fn a_key_is_made_when_it_is_needed_and_not_before() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = DataFolder::at(parent.path()).unwrap();
+        let keys = SigningKeys::open(folder.clone()).unwrap();
+        assert_eq!(folder.names().unwrap(), Vec::<String>::new());
+        let signing = keys.signing();
+        assert_eq!(folder.names().unwrap().len(), PUBLISHED_AT_LEAST);
+        assert_eq!(kids(&keys)[0], signing);
+
+        let spare = Arc::new(SpareKeys::new(DataFolder::at(parent.path().join("spare")).unwrap()));
+        let keys = SigningKeys::of_spare(&spare).unwrap();
+        assert_eq!(keys.set().load().published().count(), 1);
+        let announced = kids(&keys)[1].clone();
+        assert_eq!(keys.list()[1], (announced.clone(), KeyState::Announced));
+        assert_eq!(kids(&keys)[1], announced, "it stays the same one");
+    }
+
+    #[test]
+    fn an_emergency_replaces_all_keys_for_good() {
+        let parent = tempfile::tempdir().unwrap();
+        let open = || SigningKeys::open(DataFolder::at(parent.path()).unwrap()).unwrap();
+        let keys = open();
+        let before = kids(&keys);
+        keys.emergency().unwrap();
+        for now in [&keys, &open()] {
+            assert!(kids(now).len() >= PUBLISHED_AT_LEAST);
+            assert!(kids(now).iter().all(|kid| !before.contains(kid)));
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! One signing key: what it signs with, and what is published of it.
+
+use std::fmt;
+
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaEncoding, RsaKeyPair};
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use entra_shared::azure_ad::Version;
+use entra_shared::settings::KeyProblem;
+use jiff::ToSpan;
+use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::public_key::PublicKey;
+
+use super::spki::pem;
+use crate::certificates::set_validity;
+
+/// A key's life in years, as in Entra's own certificates of signing keys.
+const YEARS: i16 = 5;
+
+/// An RSA-2048 key, parsed once. `Debug` shows its id alone.
+pub(crate) struct SigningKey {
+    pair: RsaKeyPair,
+    kid: String,
+    modulus: String,
+    exponent: String,
+    certificate: String,
+}
+
+/// How a message is hashed and padded before the key is applied to it.
+pub(crate) type Encoding = &'static dyn RsaEncoding;
+
+/// Signing failed; nobody but the cryptographic library is to blame.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the token could not be signed")]
+pub(crate) struct SigningFailed;
+
+impl SigningKey {
+    /// Makes a key and the self-signed certificate that it is published with, both in PEM.
+    pub(crate) fn generate() -> Result<String, KeyProblem> {
+        let generate = || -> Result<String, rcgen::Error> {
+            let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
+            let mut params = CertificateParams::default();
+            params.distinguished_name = rcgen::DistinguishedName::new();
+            params.distinguished_name.push(DnType::CommonName, "accounts.stand-in.invalid");
+            set_validity(&mut params, YEARS.years());
+            Ok(format!("{}{}", key.serialize_pem(), params.self_signed(&key)?.pem()))
+        };
+        generate()
+            .map_err(|error| KeyProblem::new("data.folder", format!("no signing key could be made: {error}")))
+    }
+
+    /// Makes a key that is kept nowhere yet. Takes some 100 ms of a core.
+    pub(super) fn make() -> Result<Self, KeyProblem> {
+        let malformed = || KeyProblem::new("data.folder", "no signing key could be made");
+        Self::parse(&Self::generate()?).ok_or_else(malformed)
+    }
+
+    /// Reads what [`Self::generate`] made.
+    pub(crate) fn parse(pem: &str) -> Option<Self> {
+        let key = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).ok()?;
+        let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).ok()?;
+        let (_, parsed) = X509Certificate::from_der(&certificate).ok()?;
+        let PublicKey::RSA(public) = parsed.public_key().parsed().ok()? else { return None };
+        // DER writes a zero before a number whose first bit is set; JWK does not (RFC 7518 section 6.3.1.1).
+        let number = |bytes: &[u8]| {
+            let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(0);
+            BASE64_URL_SAFE_NO_PAD.encode(bytes.get(start..).unwrap_or_default())
+        };
+        Some(Self {
+            pair: RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()).ok()?,
+            kid: BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &certificate)),
+            modulus: number(public.modulus),
+            exponent: number(public.exponent),
+            certificate: BASE64_STANDARD.encode(&certificate),
+        })
+    }
+
+    /// The key's id: the SHA-1 thumbprint of its certificate, in base64url. It is `x5t` as well.
+    pub(crate) fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// The modulus, in base64url.
+    pub(crate) fn modulus(&self) -> &str {
+        &self.modulus
+    }
+
+    /// The public exponent, in base64url.
+    pub(crate) fn exponent(&self) -> &str {
+        &self.exponent
+    }
+
+    /// The certificate's DER, in base64.
+    pub(crate) fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
+    /// Signs claims as an access token of this version, with the members of its header in Entra's order.
+    pub(crate) fn sign(&self, version: Version, claims: &[u8]) -> Result<String, SigningFailed> {
+        let kid = &self.kid;
+        let header = match version {
+            Version::V1 => format!(r#"{{"typ":"JWT","alg":"RS256","x5t":"{kid}","kid":"{kid}"}}"#),
+            Version::V2 => format!(r#"{{"typ":"JWT","alg":"RS256","kid":"{kid}"}}"#),
+        };
+        // Base64 makes four characters of three bytes.
+        let bytes = header.len() + claims.len() + self.pair.public_modulus_len();
+        let mut token = String::with_capacity(bytes * 4 / 3 + 8);
+        BASE64_URL_SAFE_NO_PAD.encode_string(header, &mut token);
+        token.push('.');
+        BASE64_URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+        let signature = self.signature(&RSA_PKCS1_SHA256, token.as_bytes())?;
+        token.push('.');
+        BASE64_URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
+    }
+
+    /// Signs a message in any way that an RSA key can.
+    pub(crate) fn signature(&self, encoding: Encoding, message: &[u8]) -> Result<Vec<u8>, SigningFailed> {
+        let mut signature = vec![0; self.pair.public_modulus_len()];
+        let signed = self.pair.sign(encoding, &SystemRandom::new(), message, &mut signature);
+        signed.map(|()| signature).map_err(|_| SigningFailed)
+    }
+
+    /// The key and its certificate, as [`Self::parse`] reads them.
+    pub(super) fn to_pem(&self) -> Result<String, KeyProblem> {
+        let private =
+            self.private_key().map_err(|error| KeyProblem::new("data.folder", error.to_string()))?;
+        let certificate = BASE64_STANDARD.decode(&self.certificate).unwrap_or_default();
+        Ok(format!("{}{}", pem("PRIVATE KEY", private.as_ref()), pem("CERTIFICATE", &certificate)))
+    }
+
+    /// The private key (PKCS #8).
+    pub(crate) fn private_key(&self) -> Result<Pkcs8V1Der<'static>, SigningFailed> {
+        self.pair.as_der().map_err(|_| SigningFailed)
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKey").field("kid", &self.kid).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,264 @@
+//! Whose name stands in URLs and issuers: the one by which the client knows the stand-in.
+
+use std::net::{IpAddr, SocketAddr};
+
+use entra_shared::azure_ad::Instance;
+use entra_shared::settings::KeyProblem;
+use http::HeaderMap;
+use http::header::HOST;
+use http::uri::Authority;
+use url::Host;
+
+/// Domains under which Microsoft issues tokens or serves its clouds, each with all of its subdomains.
+pub(crate) const MICROSOFT: [&str; 21] = [
+    "azure.cn",
+    "azure.com",
+    "azure.net",
+    "azure.us",
+    "b2clogin.com",
+    "chinacloudapi.cn",
+    "ciamlogin.com",
+    "live.com",
+    "microsoft.com",
+    "microsoft.us",
+    "microsoftonline-p.com",
+    "microsoftonline.cn",
+    "microsoftonline.com",
+    "microsoftonline.de",
+    "microsoftonline.us",
+    "onmicrosoft.com",
+    "sovcloud-identity.de",
+    "sovcloud-identity.fr",
+    "usgovcloudapi.net",
+    "windows-ppe.net",
+    "windows.net",
+];
+
+/// Domains under which Entra issues tokens, in every cloud; the others of Microsoft's have issuers of other kinds.
+const ENTRA: [&str; 13] = [
+    "b2clogin.com",
+    "ciamlogin.com",
+    "login.chinacloudapi.cn",
+    "login.microsoft.com",
+    "login.windows.net",
+    "microsoftonline.cn",
+    "microsoftonline.com",
+    "microsoftonline.de",
+    "microsoftonline.us",
+    "sovcloud-identity.de",
+    "sovcloud-identity.fr",
+    "sts.chinacloudapi.cn",
+    "sts.windows.net",
+];
+
+/// The names of the stand-in.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    names: Vec<String>,
+    canonical: Instance,
+    /// The host and port of the canonical URL, as they stand in a `Host`.
+    authority: String,
+    /// The port that the server listens on, whatever the URLs say.
+    port: u16,
+    pinned: bool,
+}
+
+impl Origin {
+    /// The origin of a server at this address, known by these DNS names, or by one URL alone.
+    pub(crate) fn new(
+        names: &[String],
+        public_url: Option<&Instance>,
+        address: SocketAddr,
+    ) -> Result<Self, KeyProblem> {
+        let mut known = Vec::new();
+        for name in names {
+            known.push(own_name(name)?);
+        }
+        let first = known.first().ok_or_else(|| KeyProblem::new("server.names", "names nothing"))?;
+        let canonical = match public_url {
+            Some(url) if is_microsofts(url.url().host_str().unwrap_or_default()) => {
+                return Err(KeyProblem::new("server.public_url", MICROSOFTS));
+            }
+            Some(url) => url.clone(),
+            None => Instance::parse(&format!("https://{first}:{}", address.port()))
+                .map_err(|error| KeyProblem::new("server.names", error.to_string()))?,
+        };
+        known.extend(addresses(address.ip()).into_iter().map(in_url));
+        let authority = canonical.url().authority().to_owned();
+        let (port, pinned) = (address.port(), public_url.is_some());
+        Ok(Self { names: known, canonical, authority, port, pinned })
+    }
+
+    /// The base URL for whoever knows no better one.
+    pub(crate) fn canonical(&self) -> &Instance {
+        &self.canonical
+    }
+
+    /// The port that the server listens on.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The base URL by which the sender of these headers knows the stand-in.
+    pub(crate) fn of(&self, headers: &HeaderMap) -> Instance {
+        let mut hosts = headers.get_all(HOST).iter();
+        let host = match (self.pinned, hosts.next(), hosts.next()) {
+            // What most clients use, and what need not be read.
+            (false, Some(host), None) if host == self.authority.as_str() => None,
+            (false, Some(host), None) => Authority::try_from(host.as_bytes()).ok(),
+            _ => None,
+        };
+        host.filter(|host| self.is_own(host.host()) && !host.as_str().contains('@'))
+            .and_then(|host| Instance::parse(&format!("https://{host}")).ok())
+            .unwrap_or_else(|| self.canonical.clone())
+    }
+
+    /// Whether a host, without a port, is one of the stand-in's names.
+    pub(crate) fn is_own(&self, host: &str) -> bool {
+        let own = |name: &String| name.eq_ignore_ascii_case(host);
+        self.names.iter().any(own)
+            || self.canonical.url().host_str().is_some_and(|name| name.eq_ignore_ascii_case(host))
+    }
+}
+
+/// The addresses that a client on this machine, or one that was told the address, may use in a URL.
+pub(crate) fn addresses(listen: IpAddr) -> Vec<IpAddr> {
+    let mut addresses = vec![IpAddr::from([127, 0, 0, 1]), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])];
+    if !listen.is_unspecified() && !addresses.contains(&listen) {
+        addresses.push(listen);
+    }
+    addresses
+}
+
+/// An address as it stands in a URL: version 6 in brackets.
+pub(crate) fn in_url(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
+
+const MICROSOFTS: &str = "is a host of Microsoft's; a stand-in never issues under one";
+
+fn own_name(name: &str) -> Result<String, KeyProblem> {
+    let problem = |text: &str| KeyProblem::new("server.names", format!("`{name}` {text}"));
+    if is_microsofts(name) {
+        return Err(problem(MICROSOFTS));
+    }
+    match Host::parse(name) {
+        Ok(Host::Domain(domain)) if domain == name.to_ascii_lowercase() => Ok(domain),
+        _ => Err(problem("is not a DNS name")),
+    }
+}
+
+/// Whether a host belongs to Microsoft.
+pub(crate) fn is_microsofts(host: &str) -> bool {
+    is_below(host, &MICROSOFT)
+}
+
+/// Whether Entra itself issues tokens under a host; Microsoft's other issuers, as that of a cluster, are not Entra.
+pub(crate) fn is_entras(host: &str) -> bool {
+    is_below(host, &ENTRA)
+}
+
+fn is_below(host: &str, domains: &[&str]) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    domains.iter().any(|domain| {
+        host.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn origin(names: &[&str], public_url: Option<&str>) -> Result<Origin, String> {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let public_url = public_url.map(|url| Instance::parse(url).unwrap());
+        Origin::new(&names, public_url.as_ref(), ([127, 0, 0, 1], 5000).into()).map_err(|e| e.to_string())
+    }
+
+    fn seen_by(origin: &Origin, hosts: &[&'static str]) -> String {
+        let mut headers = HeaderMap::new();
+        for host in hosts {
+            headers.append(HOST, HeaderValue::from_static(host));
+        }
+        origin.of(&headers).to_string()
+    }
+
+    #[test]
+    fn a_client_finds_the_name_and_port_it_used() {
+        let origin = origin(&["localhost", "authority"], None).unwrap();
+        for (host, expected) in [
+            ("localhost:5000", "https://localhost:5000"),
+            ("authority:7000", "https://authority:7000"),
+            ("AUTHORITY", "https://authority"),
+            ("127.0.0.1:5000", "https://127.0.0.1:5000"),
+            ("[::1]:5000", "https://[::1]:5000"),
+            ("evil.example:5000", "https://localhost:5000"),
+            ("user@localhost:5000", "https://localhost:5000"),
+            ("localhost:5000/x", "https://localhost:5000"),
+            ("", "https://localhost:5000"),
+        ] {
+            assert_eq!(seen_by(&origin, &[host]), expected, "{host}");
+        }
+        assert_eq!(seen_by(&origin, &[]), "https://localhost:5000");
+        assert_eq!(seen_by(&origin, &["authority", "authority"]), "https://localhost:5000");
+    }
+
+    #[test]
+    fn a_pinned_url_is_what_every_client_finds() {
+        let origin = origin(&["localhost"], Some("https://entra.test/base")).unwrap();
+        assert_eq!(seen_by(&origin, &["localhost:5000"]), "https://entra.test/base");
+    }
+
+    #[test]
+    fn the_stand_in_is_never_known_by_a_name_of_microsofts() {
+        for host in [
+            "login.microsoftonline.com",
+            "sts.windows.net",
+            "LOGIN.MICROSOFTONLINE.US.",
+            "microsoft.com",
+            "contoso.ciamlogin.com",
+            "contoso.b2clogin.com",
+            "contoso.onmicrosoft.com",
+            "portal.azure.us",
+            "graph.microsoft.us",
+            "login.sovcloud-identity.fr",
+            "login.sovcloud-identity.de",
+            "login.microsoftonline-p.com",
+            "login.windows-ppe.net",
+        ] {
+            assert!(origin(&[host], None).unwrap_err().contains("Microsoft"), "{host}");
+        }
+        assert!(
+            origin(&["localhost"], Some("https://login.microsoftonline.com"))
+                .unwrap_err()
+                .contains("public_url")
+        );
+        assert!(origin(&["notmicrosoft.com"], None).is_ok());
+    }
+
+    #[test]
+    fn entra_issues_under_fewer_hosts_than_microsoft_has() {
+        for host in
+            ["login.microsoftonline.com", "sts.windows.net", "LOGIN.Microsoft.com.", "a.ciamlogin.com"]
+        {
+            assert!(is_entras(host), "{host}");
+        }
+        // The issuers of clusters and of pipelines, whose tokens federated credentials are for.
+        for host in ["eastus.oic.prod-aks.azure.com", "vstoken.dev.azure.com", "issuer.example"] {
+            assert!(!is_entras(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_a_dns_name() {
+        for wrong in ["", "a b", "a:1", "https://a", "127.0.0.1", "a/b"] {
+            assert!(origin(&[wrong], None).is_err(), "{wrong}");
+        }
+        assert!(origin(&[], None).is_err());
+    }
+}

@@ -1,0 +1,146 @@
+//! What a test does with a tenant: registers apps in it, moves its clock, breaks its endpoints, reads its journal.
+
+mod application;
+mod client;
+mod credentials;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use entra_shared::azure_ad::{Authority, Instance};
+use entra_shared::ids::TenantId;
+use entra_shared::secret::AccessToken;
+use reqwest::{Certificate, redirect};
+
+pub use application::Application;
+pub use client::{Client, TokenError};
+pub(crate) use credentials::NewSecret;
+
+use crate::catalogue::{self, BadToken, GoodToken};
+use crate::clock::Clock;
+use crate::directory;
+use crate::faults::Faults;
+use crate::journal::Journal;
+use crate::keys::SigningKeys;
+use crate::tenants::LiveTenant;
+use crate::{MintError, MintRequest, RegistrationError};
+
+/// A tenant with its own ids, keys, clock, faults and journal. Clones are the same tenant.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    live: Arc<LiveTenant>,
+    reach: Arc<Reach>,
+}
+
+/// How long [`Client::token`] waits for an answer: a fault that hangs is to end a test, not to hold it for ever.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How the stand-in is reached from outside.
+#[derive(Debug)]
+pub(crate) struct Reach {
+    pub(crate) instance: Instance,
+    pub(crate) ca_certificate_pem: String,
+    pub(crate) http: OnceLock<reqwest::Client>,
+}
+
+impl Tenant {
+    pub(crate) fn new(live: Arc<LiveTenant>, reach: Arc<Reach>) -> Self {
+        Self { live, reach }
+    }
+
+    /// The tenant's id: the `tid` of its tokens.
+    #[must_use]
+    pub fn id(&self) -> TenantId {
+        self.live.id
+    }
+
+    /// The tenant at the stand-in: its endpoints and issuers.
+    #[must_use]
+    pub fn authority(&self) -> Authority {
+        Authority::new(self.reach.instance.clone(), self.id(), None)
+    }
+
+    /// Registers an API, known as `api://{client id}`. It wants v2.0 tokens.
+    ///
+    /// # Errors
+    /// The tenant has too many apps.
+    pub fn application(&self, name: &str) -> Result<Application, RegistrationError> {
+        Application::register(self, name)
+    }
+
+    /// Registers a client, with a secret of its own.
+    ///
+    /// # Errors
+    /// The tenant has too many apps.
+    pub fn client(&self, name: &str) -> Result<Client, RegistrationError> {
+        Client::register(self, name)
+    }
+
+    /// The keys that sign its tokens.
+    #[must_use]
+    pub fn keys(&self) -> &SigningKeys {
+        &self.live.keys
+    }
+
+    /// The clock that its secrets and tokens go by.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.live.clock
+    }
+
+    /// What goes wrong at its endpoints.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.live.faults
+    }
+
+    /// What came to its endpoints.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.live.journal
+    }
+
+    /// Mints a token with claims of the caller's choosing, whatever tenant the request names.
+    ///
+    /// # Errors
+    /// The tenant knows no such client or resource.
+    pub fn mint(&self, request: &MintRequest) -> Result<AccessToken, MintError> {
+        request.mint_in(&self.live, &self.reach.instance)
+    }
+
+    /// Tokens that no API may accept: see [`BadToken`]. `client` needs no role, `api` no particular one.
+    ///
+    /// # Errors
+    /// Client or API is of another tenant.
+    pub fn bad_tokens(&self, client: &Client, api: &Application) -> Result<Vec<BadToken>, MintError> {
+        catalogue::bad_tokens(&self.live, &self.reach.instance, (client.client_id(), api.client_id()))
+    }
+
+    /// Tokens that look odd and are valid: see [`GoodToken`].
+    ///
+    /// # Errors
+    /// Client or API is of another tenant.
+    pub fn good_tokens(&self, client: &Client, api: &Application) -> Result<Vec<GoodToken>, MintError> {
+        catalogue::good_tokens(&self.live, &self.reach.instance, (client.client_id(), api.client_id()))
+    }
+
+    fn change<T>(
+        &self,
+        change: impl Fn(&mut directory::Tenant) -> Result<T, RegistrationError>,
+    ) -> Result<T, RegistrationError> {
+        self.live.change(change)
+    }
+}
+
+impl Reach {
+    /// A client that trusts the stand-in and nobody else.
+    fn http(&self) -> Result<reqwest::Client, reqwest::Error> {
+        if let Some(http) = self.http.get() {
+            return Ok(http.clone());
+        }
+        let authority = Certificate::from_pem(self.ca_certificate_pem.as_bytes())?;
+        let builder = reqwest::Client::builder().tls_certs_only([authority]).no_proxy().timeout(TIMEOUT);
+        let http = builder.redirect(redirect::Policy::none()).build()?;
+        Ok(self.http.get_or_init(|| http).clone())
+    }
+}

@@ -1,0 +1,317 @@
+//! Managed identities, over http as a workload asks for their tokens.
+
+use entra_shared::settings::Environment;
+use entra_stand_in::{Authority, DEVELOPMENT_IDENTITY_HEADER, Directory, Endpoint, Fault};
+use reqwest::{Client, RequestBuilder};
+use serde_json::json;
+
+use crate::directories::edited_folder;
+use crate::world::{Answer, CLIENT, OTHER, RESOURCE, TENANT, World, part, send};
+
+/// The system-assigned identity of the built-in directory, and the other.
+const VM: &str = "7e21c9d4-50b8-4a3f-9d16-c84f0e5b7a29";
+const VM_OBJECT: &str = "d6480fb3-9a2e-4c75-b1e7-3f59c20d8a61";
+const IDENTITY: &str = "2b95f6e0-c7d3-4168-a8b4-06e1d97c35fa";
+const IDENTITY_OBJECT: &str = "81fa3c6d-e470-4b92-95c8-d2b60e17f439";
+const IDENTITY_RESOURCE: &str = "/SUBSCRIPTIONS/5c1e8d07-b3f2-4a96-8e5d-09f7c64b2a13/resourceGroups/demo/providers/Microsoft.ManagedIdentity/userAssignedIdentities/demo-identity";
+
+struct Machine {
+    world: World,
+    http: Client,
+}
+
+impl Machine {
+    async fn new() -> Self {
+        Self::of(Authority::builder()).await
+    }
+
+    async fn of(builder: entra_stand_in::Builder) -> Self {
+        let world = World::of(builder.managed_identity_listen(Some(([127, 0, 0, 1], 0).into()))).await;
+        Self { world, http: Client::builder().no_proxy().build().unwrap() }
+    }
+
+    fn request(&self, path: &str, query: &[(&str, &str)]) -> RequestBuilder {
+        let url = self.world.authority.managed_identity_url().unwrap().join(path).unwrap();
+        self.http.get(url).query(query)
+    }
+
+    /// Asks as IMDS is asked, for this resource and with further parameters.
+    async fn imds(&self, resource: &str, more: &[(&str, &str)]) -> Answer {
+        let query = [&[("api-version", "2018-02-01"), ("resource", resource)], more].concat();
+        send(self.request("metadata/identity/oauth2/token", &query).header("Metadata", "true")).await
+    }
+
+    async fn app_service(&self, resource: &str, more: &[(&str, &str)]) -> Answer {
+        let query = [&[("api-version", "2019-08-01"), ("resource", resource)], more].concat();
+        send(self.request("msi/token", &query).header("X-IDENTITY-HEADER", DEVELOPMENT_IDENTITY_HEADER)).await
+    }
+}
+
+fn api() -> String {
+    format!("api://{RESOURCE}")
+}
+
+/// Whether two texts are numbers of seconds that far apart, give or take the time a test takes.
+fn apart(later: &str, earlier: i64, seconds: i64) -> bool {
+    (later.parse::<i64>().unwrap() - earlier - seconds).abs() < 5
+}
+
+#[tokio::test]
+async fn imds_answers_with_its_members_and_numbers_as_texts() {
+    let machine = Machine::new().await;
+    let answer = machine.imds(&api(), &[]).await;
+    assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "application/json"));
+    assert!(
+        answer.header("server").starts_with("IMDS/") && answer.header("cache-control").contains("no-store")
+    );
+    let body = answer.json();
+    let names = ["access_token", "client_id", "expires_in", "expires_on", "ext_expires_in", "not_before"];
+    assert_eq!(body.names(), [&names[..], &["resource", "token_type"]].concat());
+    assert_eq!((body.text("client_id"), body.text("expires_in")), (VM, "86399"));
+    assert_eq!((body.text("resource"), body.text("token_type")), (api().as_str(), "Bearer"));
+    let now = jiff::Timestamp::now().as_second();
+    assert!(apart(body.text("expires_on"), now, 86_400) && apart(body.text("not_before"), now, -300));
+}
+
+#[tokio::test]
+async fn the_token_is_an_app_only_one_of_the_identity_that_lasts_a_day() {
+    let machine = Machine::new().await;
+    let body = machine.imds(&api(), &[]).await.json();
+    let claims = part(body.text("access_token"), 1);
+    assert_eq!((claims.text("azp"), claims.text("azpacr"), claims.text("tid")), (VM, "2", TENANT));
+    assert_eq!((claims.text("oid"), claims.text("sub")), (VM_OBJECT, VM_OBJECT));
+    assert_eq!(claims.get("roles"), &json!(["Resource.Read"]));
+    assert_eq!(claims.text("iss"), format!("{}/{TENANT}/v2.0", machine.world.base));
+    assert_eq!(claims.number("exp") - claims.number("iat"), 86_700);
+    let v1 = machine.imds(&format!("api://{OTHER}"), &[]).await.json();
+    let v1 = part(v1.text("access_token"), 1);
+    assert_eq!((v1.text("appid"), v1.text("appidacr"), v1.text("ver")), (VM, "2", "1.0"));
+    assert!(!v1.names().contains(&"roles"));
+}
+
+#[tokio::test]
+async fn an_identity_is_named_by_each_of_its_ids_in_both_shapes() {
+    let machine = Machine::new().await;
+    let ids = [("client_id", IDENTITY), ("object_id", IDENTITY_OBJECT), ("msi_res_id", IDENTITY_RESOURCE)];
+    for id in ids.into_iter().chain([("mi_res_id", IDENTITY_RESOURCE)]) {
+        for answer in [machine.imds(&api(), &[id]).await, machine.app_service(&api(), &[id]).await] {
+            let body = answer.json();
+            assert_eq!(body.text("client_id"), IDENTITY, "{id:?}");
+            let roles = part(body.text("access_token"), 1).get("roles").clone();
+            assert_eq!(roles, json!(["Resource.Read", "Resource.Write"]));
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_tenants_grants_clock_faults_and_journal_count_for_its_identities() {
+    let machine = Machine::of(Authority::builder().admin_listen(Some(([127, 0, 0, 1], 0).into()))).await;
+    let tenant = machine.world.authority.first_tenant();
+    let url = machine.world.authority.admin_url().unwrap().join(&format!("tenants/{TENANT}/grants")).unwrap();
+    let grant = json!({ "client_id": VM, "resource": RESOURCE, "role": "Resource.Write" });
+    assert_eq!(send(machine.http.post(url).json(&grant)).await.status, 204);
+    tenant.clock().set(jiff::Timestamp::from_second(2_000_000_000).unwrap());
+    tenant.clock().freeze();
+    tenant.faults().on(Endpoint::ManagedIdentity, [Fault::status(503)]);
+    assert_eq!(machine.imds(&api(), &[]).await.status, 503);
+    for answer in [machine.imds(&api(), &[]).await, machine.app_service(&api(), &[]).await] {
+        let body = answer.json();
+        assert_eq!(body.text("expires_on"), "2000086400");
+        let roles = part(body.text("access_token"), 1).get("roles").clone();
+        assert_eq!(roles, json!(["Resource.Read", "Resource.Write"]));
+    }
+    assert_eq!(machine.app_service("https://vault.azure.net", &[]).await.status, 400);
+    let entries = tenant.journal().entries();
+    entries.expect(Endpoint::ManagedIdentity, 4);
+    assert_eq!(entries[1].client_id.unwrap().to_string(), VM);
+    assert_eq!(entries[3].aadsts, Some(500_011));
+}
+
+#[tokio::test]
+async fn faults_have_the_shape_of_the_service_and_the_journal_tells_its_reasons() {
+    let machine = Machine::new().await;
+    let tenant = machine.world.authority.first_tenant();
+    let script = [Fault::too_many_requests(5), Fault::status(500), Fault::status(503), Fault::status(500)];
+    tenant.faults().on(Endpoint::ManagedIdentity, script);
+    let throttled = machine.imds(&api(), &[]).await;
+    assert_eq!((throttled.status.as_u16(), throttled.header("retry-after")), (429, "5"));
+    assert!(throttled.header("server").starts_with("IMDS/"));
+    for answer in [throttled, machine.imds(&api(), &[]).await] {
+        assert_eq!(answer.json().names(), ["error", "error_description"]);
+    }
+    for _ in 0..2 {
+        let answer = machine.app_service(&api(), &[]).await.json();
+        assert_eq!(answer.names(), ["correlationId", "message", "statusCode"]);
+    }
+    machine.imds("", &[]).await;
+    machine.imds(&api(), &[("client_id", CLIENT)]).await;
+    machine.app_service(&api(), &[("client_id", CLIENT)]).await;
+    send(machine.request("msi/token", &[])).await;
+    let entries = machine.world.authority.journal().entries();
+    let reasons: Vec<&str> = entries.iter().skip(4).map(|entry| entry.reason.as_str()).collect();
+    let expected = [
+        "Required audience parameter not specified",
+        "Identity not found",
+        "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId.",
+        "X-IDENTITY-HEADER is missing or wrong.",
+    ];
+    assert_eq!(reasons, expected);
+}
+
+#[tokio::test]
+async fn app_service_answers_with_its_own_members() {
+    let machine = Machine::new().await;
+    let answer = machine.app_service(&api(), &[]).await;
+    let body = answer.json();
+    assert_eq!(body.names(), ["access_token", "expires_on", "resource", "token_type", "client_id"]);
+    assert!(apart(body.text("expires_on"), jiff::Timestamp::now().as_second(), 86_400));
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_of_either_path_changes_nothing() {
+    let machine = Machine::new().await;
+    let tenant = machine.world.authority.first_tenant();
+    let api = api();
+    let imds = ("metadata/identity/oauth2/token/", "2018-02-01", ("Metadata", "true"), "error_description");
+    let header = ("X-IDENTITY-HEADER", DEVELOPMENT_IDENTITY_HEADER);
+    let app_service = ("msi/token/", "2019-08-01", header, "correlationId");
+    for (path, version, (header, value), member) in [imds, app_service] {
+        let ask = async || {
+            let query = [("api-version", version), ("resource", api.as_str())];
+            send(machine.request(path, &query).header(header, value)).await
+        };
+        let claims = part(ask().await.json().text("access_token"), 1);
+        assert_eq!(claims.text("azp"), VM, "{path}");
+        tenant.faults().on(Endpoint::ManagedIdentity, [Fault::status(429)]);
+        let faulted = ask().await;
+        assert_eq!(faulted.status, 429);
+        assert!(faulted.json().names().contains(&member), "{faulted:?}");
+    }
+}
+
+#[tokio::test]
+async fn imds_refuses_as_the_real_one_does() {
+    let machine = Machine::new().await;
+    let path = "metadata/identity/oauth2/token";
+    let (version, resource, api) = (("api-version", "2018-02-01"), "resource", api());
+    let plain = || machine.request(path, &[version, (resource, &api)]);
+    let asked = |query: &[(&str, &str)]| machine.request(path, query).header("Metadata", "TRUE");
+    let cases = [
+        (plain(), "bad_request_102", "Required metadata header not specified"),
+        (plain().header("Metadata", "false"), "bad_request_102", "Required metadata header not specified"),
+        (
+            plain().header("Metadata", "true").header("X-Forwarded-For", "10.0.0.1"),
+            "bad_request_102",
+            "Required",
+        ),
+        (asked(&[(resource, &api)]), "invalid_request", "Required api-version"),
+        (
+            asked(&[("api-version", "2017-09-01"), (resource, &api)]),
+            "invalid_request",
+            "Required api-version",
+        ),
+        (asked(&[version]), "invalid_request", "Required audience parameter not specified"),
+        (asked(&[version, (resource, "")]), "invalid_request", "Required audience parameter not specified"),
+        (asked(&[version, (resource, &api), ("client_id", CLIENT)]), "invalid_request", "Identity not found"),
+        (asked(&[version, (resource, &api), ("object_id", "x")]), "invalid_request", "Identity not found"),
+        (
+            asked(&[version, (resource, &api), ("client_id", VM), ("object_id", VM_OBJECT)]),
+            "invalid_request",
+            "Only one of",
+        ),
+        (asked(&[version, (resource, "https://vault.azure.net")]), "invalid_resource", "AADSTS500011: "),
+    ];
+    for (request, error, text) in cases {
+        let answer = send(request).await;
+        let body = answer.json();
+        assert_eq!((answer.status.as_u16(), body.text("error")), (400, error), "{answer:?}");
+        assert!(body.text("error_description").starts_with(text), "{answer:?}");
+    }
+    let url = machine.world.authority.managed_identity_url().unwrap();
+    assert_eq!(send(machine.http.post(url.join(path).unwrap()).header("Metadata", "true")).await.status, 405);
+    assert_eq!(send(machine.http.get(url)).await.status, 404);
+}
+
+#[tokio::test]
+async fn app_service_refuses_as_the_real_one_does() {
+    let machine = Machine::new().await;
+    let api = api();
+    let asked = |query: &[(&str, &str)], header: &str| {
+        machine.request("msi/token", query).header("X-IDENTITY-HEADER", header)
+    };
+    let (version, resource) = (("api-version", "2019-08-01"), ("resource", api.as_str()));
+    let right = DEVELOPMENT_IDENTITY_HEADER;
+    let cases = [
+        (machine.request("msi/token", &[version, resource]), 401, "X-IDENTITY-HEADER"),
+        (asked(&[version, resource], "canary"), 401, "X-IDENTITY-HEADER"),
+        (asked(&[("api-version", "2017-09-01"), resource], right), 400, "The api-version"),
+        (asked(&[version], right), 400, "The resource parameter"),
+        (asked(&[version, resource, ("client_id", CLIENT)], right), 400, "No User Assigned or Delegated"),
+        (asked(&[version, resource, ("client_id", VM), ("mi_res_id", "x")], right), 400, "Only one of"),
+        (asked(&[version, ("resource", "https://vault.azure.net")], right), 400, "AADSTS500011: "),
+    ];
+    for (request, status, text) in cases {
+        let answer = send(request).await;
+        let body = answer.json();
+        assert_eq!(i64::from(answer.status.as_u16()), body.number("statusCode"), "{answer:?}");
+        assert_eq!(answer.status, status);
+        assert!(body.text("message").starts_with(text) && !answer.body.contains("canary"), "{answer:?}");
+        assert_eq!(body.text("correlationId").len(), 36);
+    }
+}
+
+#[tokio::test]
+async fn the_header_of_app_service_can_be_a_secret_of_ones_own() {
+    let machine = Machine::of(Authority::builder().identity_header("of my own")).await;
+    assert_eq!(machine.app_service(&api(), &[]).await.status, 401);
+    let query = [("api-version", "2019-08-01"), ("resource", &api())];
+    let own = machine.request("msi/token", &query).header("X-IDENTITY-HEADER", "of my own");
+    assert_eq!(send(own).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_web_page_cannot_reach_an_identity() {
+    let machine = Machine::new().await;
+    for path in ["metadata/identity/oauth2/token", "msi/token"] {
+        let query = [("api-version", "2019-08-01"), ("resource", &api())];
+        let request = machine.request(path, &query).header("Metadata", "true");
+        let request = request.header("X-IDENTITY-HEADER", DEVELOPMENT_IDENTITY_HEADER);
+        assert_eq!(send(request.header("host", "evil.example")).await.status, 403);
+    }
+}
+
+#[tokio::test]
+async fn there_is_no_such_listener_unless_told_and_never_off_loopback() {
+    assert_eq!(World::new().await.authority.managed_identity_url(), None);
+    let any = Authority::builder().managed_identity_listen(Some(([0, 0, 0, 0], 0).into()));
+    let error = any.allow_non_loopback(true).spawn().await.unwrap_err().to_string();
+    assert!(
+        error.starts_with(
+            "`managed_identity.listen` (the settings or MANAGED_IDENTITY__LISTEN): not a loopback address"
+        ),
+        "{error}"
+    );
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let builder = Authority::builder().managed_identity_listen(Some(taken.local_addr().unwrap()));
+    let error = builder.spawn().await.unwrap_err().to_string();
+    assert!(error.contains("`managed_identity.listen`"), "{error}");
+}
+
+#[test]
+fn identities_that_cannot_be_told_apart_are_refused() {
+    let system = "resource_id = \"/subscriptions/5c1e8d07";
+    for (from, to, expected) in [
+        (IDENTITY_OBJECT, VM_OBJECT, "`tenants.managed_identities.object_id`"),
+        (
+            system,
+            &format!("system_assigned = true\n{system}"),
+            "`tenants.managed_identities.system_assigned`",
+        ),
+        (IDENTITY, CLIENT, "`tenants.managed_identities.client_id`"),
+        ("name = \"demo-vm\"", "nmae = \"demo-vm\"", "unknown field `nmae`"),
+    ] {
+        let folder = edited_folder(&[("directory.toml", from, to)]);
+        let error = Directory::load(folder.path(), &Environment::default()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}

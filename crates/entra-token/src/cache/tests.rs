@@ -1,0 +1,603 @@
+//! The cache under a paused clock, before an authority that counts its requests.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use entra_shared::secret::AccessToken;
+use http::StatusCode;
+use tokio::task::JoinSet;
+use tokio::time::{advance, sleep};
+use uuid::Uuid;
+
+use super::*;
+use crate::{CredentialError, CredentialProblem, Outage, OutageCause, RequestIds};
+
+/// How long each request takes.
+const LATENCY: Duration = Duration::from_secs(1);
+
+/// How long one may take.
+const LIMIT: Duration = Duration::from_secs(30);
+
+const IDS: RequestIds = RequestIds { correlation_id: Uuid::nil(), trace_id: None };
+
+/// An authority that counts its requests and answers with tokens of this life, or fails.
+#[derive(Clone)]
+struct Authority {
+    cache: Arc<Cache>,
+    requests: Arc<AtomicUsize>,
+    asked: Arc<Mutex<Vec<Ask>>>,
+    /// How often the client's credential has changed.
+    generation: Arc<AtomicU64>,
+}
+
+#[derive(Clone, Copy)]
+enum Answer {
+    Token(u64),
+    Outage,
+    Throttling(u64),
+    Refusal,
+    Silence,
+    Panic,
+}
+
+use Answer::{Outage as Down, Panic, Refusal as Refused, Silence, Throttling, Token as Life};
+
+/// The authority as it answers one request.
+struct Answering<'a>(&'a Authority, Answer);
+
+impl Origin for Answering<'_> {
+    fn ask(&self, ask: Ask) -> impl Future<Output = Result<Token, TokenError>> + Send + 'static {
+        let (requests, answer) = (Arc::clone(&self.0.requests), self.1);
+        self.0.asked.lock().unwrap().push(ask);
+        async move {
+            let asked_at = Instant::now();
+            let count = requests.fetch_add(1, Ordering::Relaxed) + 1;
+            sleep(LATENCY).await;
+            let token = AccessToken::parse(format!("token-{count}")).unwrap();
+            match answer {
+                Life(seconds) => Ok(Token::new(token, Duration::from_secs(seconds), asked_at)),
+                Down => Err(TokenError::Unavailable(Outage {
+                    cause: OutageCause::Status(StatusCode::SERVICE_UNAVAILABLE),
+                    retry_after: None,
+                    ids: IDS,
+                })),
+                Throttling(seconds) => {
+                    Err(TokenError::Throttled { retry_after: Duration::from_secs(seconds), ids: IDS })
+                }
+                Refused => {
+                    let problem = CredentialProblem::Signing;
+                    Err(CredentialError { origin: String::new(), problem }.into())
+                }
+                Silence => std::future::pending().await,
+                Panic => panic!("as the test wants"),
+            }
+        }
+    }
+
+    fn generation(&self) -> impl Future<Output = u64> + Send + 'static {
+        std::future::ready(self.0.generation.load(Ordering::Relaxed))
+    }
+
+    fn limit(&self) -> Duration {
+        LIMIT
+    }
+}
+
+impl Authority {
+    fn new() -> Self {
+        Self {
+            cache: Arc::default(),
+            requests: Arc::default(),
+            asked: Arc::default(),
+            generation: Arc::default(),
+        }
+    }
+
+    fn requests(&self) -> usize {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    fn last_ask(&self) -> Ask {
+        self.asked.lock().unwrap().last().unwrap().clone()
+    }
+
+    async fn ask(&self, answer: Answer) -> Outcome {
+        self.cache.token(&Answering(self, answer), Arc::clone).await
+    }
+
+    async fn ask_with(&self, claims: &str, answer: Answer) -> Outcome {
+        self.cache.token_with_claims(claims, &Answering(self, answer)).await
+    }
+
+    async fn ask_in_parallel(&self, callers: usize, answer: Answer) -> Vec<Outcome> {
+        let mut tasks = JoinSet::new();
+        for _ in 0..callers {
+            let authority = self.clone();
+            tasks.spawn(async move { authority.ask(answer).await });
+        }
+        tasks.join_all().await
+    }
+
+    /// Asks, and sees that it costs no time.
+    async fn ask_at_once(&self, answer: Answer) -> Outcome {
+        let before = Instant::now();
+        let outcome = self.ask(answer).await;
+        assert_eq!(before.elapsed(), Duration::ZERO);
+        outcome
+    }
+}
+
+fn text(outcome: &Outcome) -> &str {
+    outcome.as_ref().unwrap().access_token().expose()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_callers_on_a_cold_cache_cost_one_request() {
+    let authority = Authority::new();
+    let outcomes = authority.ask_in_parallel(1000, Life(3599)).await;
+    assert!(outcomes.iter().all(|outcome| text(outcome) == "token-1"));
+    assert_eq!(authority.requests(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_callers_at_the_moment_of_expiry_cost_one_request() {
+    let authority = Authority::new();
+    authority.ask(Life(3599)).await.unwrap();
+    advance(Duration::from_secs(3569 - 1)).await;
+    let outcomes = authority.ask_in_parallel(1000, Life(3599)).await;
+    assert!(outcomes.iter().all(|outcome| text(outcome) == "token-2"));
+    assert_eq!(authority.requests(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_renewed_behind_its_callers() {
+    let authority = Authority::new();
+    authority.ask(Life(3599)).await.unwrap();
+    advance(Duration::from_mins(55)).await;
+    assert_eq!(text(&authority.ask_at_once(Life(3599)).await), "token-1");
+    assert_eq!(authority.requests(), 1);
+    advance(Duration::from_secs(100)).await;
+    for _ in 0..1000 {
+        assert_eq!(text(&authority.ask_at_once(Life(3599)).await), "token-1");
+    }
+    sleep(LATENCY * 2).await;
+    assert_eq!(text(&authority.ask_at_once(Life(3599)).await), "token-2");
+    assert_eq!(authority.requests(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_renewal_is_tried_every_30_seconds_and_the_token_serves_to_its_expiry_less_the_skew() {
+    let authority = Authority::new();
+    let start = Instant::now();
+    authority.ask(Life(3599)).await.unwrap();
+    advance(Duration::from_mins(56)).await;
+    while start.elapsed() < Duration::from_secs(3569) {
+        assert_eq!(text(&authority.ask_at_once(Down).await), "token-1");
+        advance(Duration::from_millis(100)).await;
+    }
+    assert_eq!(authority.requests(), 1 + 7);
+    assert!(authority.ask(Down).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_is_throttled_waits_as_long_as_the_authority_says() {
+    let authority = Authority::new();
+    authority.ask(Life(3599)).await.unwrap();
+    advance(Duration::from_mins(56)).await;
+    for _ in 0..100 {
+        assert_eq!(text(&authority.ask_at_once(Throttling(120)).await), "token-1");
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(authority.requests(), 2);
+    sleep(Duration::from_secs(25)).await;
+    authority.ask_at_once(Life(3599)).await.unwrap();
+    sleep(LATENCY * 2).await;
+    assert_eq!(text(&authority.ask_at_once(Down).await), "token-3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_day_of_calls_costs_26_requests_at_most() {
+    // The lives that Entra gives: 60 to 90 minutes, and the shortest of them all day.
+    for life in [3599, 4500, 5399] {
+        let authority = Authority::new();
+        for _ in 0..24 * 60 * 60 {
+            authority.ask(Life(life)).await.unwrap();
+            advance(Duration::from_secs(1)).await;
+        }
+        assert!(authority.requests() <= 26, "{} requests with lives of {life} s", authority.requests());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_the_authority_down_after_a_minute_no_caller_fails_until_the_token_expires() {
+    for life in [3599, 86_400] {
+        let authority = Authority::new();
+        let start = Instant::now();
+        authority.ask(Life(life)).await.unwrap();
+        advance(Duration::from_mins(1)).await;
+        while start.elapsed() < Duration::from_secs(life - 30) {
+            authority.ask_at_once(Down).await.unwrap();
+            advance(Duration::from_secs(1)).await;
+        }
+        assert!(authority.ask(Down).await.is_err());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_lived_token_is_used_more_than_once() {
+    let authority = Authority::new();
+    for _ in 0..150 {
+        authority.ask(Life(20)).await.unwrap();
+        advance(Duration::from_millis(100)).await;
+    }
+    // 15 s of calls, and each token serves for 18 s or until the next one is there.
+    assert_eq!(authority.requests(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_shared_by_those_who_waited_and_not_kept() {
+    let authority = Authority::new();
+    let outcomes = authority.ask_in_parallel(50, Down).await;
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(TokenError::Unavailable(_)))));
+    assert_eq!(authority.requests(), 1);
+    assert_eq!(text(&authority.ask(Life(3599)).await), "token-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_repeated_failures_the_authority_is_asked_once_a_second_and_its_return_is_noticed_in_one() {
+    let authority = Authority::new();
+    for _ in 0..2 {
+        authority.ask(Down).await.unwrap_err();
+    }
+    for _ in 0..99 {
+        let error = authority.ask_at_once(Down).await.unwrap_err();
+        assert!(error.retry_after().unwrap() <= Duration::from_secs(1));
+        advance(Duration::from_millis(10)).await;
+    }
+    assert_eq!(authority.requests(), 2);
+    advance(Duration::from_millis(10)).await;
+    // Who finds out whether the authority is back waits for it no more than the others.
+    assert!(authority.ask_at_once(Life(3599)).await.is_err());
+    sleep(LATENCY + Duration::from_millis(1)).await;
+    assert_eq!(text(&authority.ask_at_once(Life(3599)).await), "token-3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_of_an_authority_that_hangs_fail_at_once_while_one_request_waits_for_it() {
+    let authority = Authority::new();
+    for _ in 0..2 {
+        let error = authority.ask(Silence).await.unwrap_err();
+        assert!(matches!(error, TokenError::Abandoned) && error.is_retryable(), "{error:?}");
+    }
+    sleep(Duration::from_secs(1)).await;
+    for _ in 0..290 {
+        authority.ask_at_once(Silence).await.unwrap_err();
+        assert!(authority.last_ask().is_probe() && !authority.last_ask().is_worth_a_retry());
+        advance(Duration::from_millis(100)).await;
+    }
+    assert_eq!(authority.requests(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_hangs_beyond_the_life_of_its_token_becomes_a_probe() {
+    let authority = Authority::new();
+    authority.ask(Life(3599)).await.unwrap();
+    advance(Duration::from_mins(58)).await;
+    for _ in 0..2 {
+        authority.ask_at_once(Down).await.unwrap();
+        sleep(Duration::from_secs(31)).await;
+    }
+    authority.ask_at_once(Silence).await.unwrap();
+    assert!(!authority.last_ask().is_probe());
+    advance(Duration::from_secs(29)).await;
+    authority.ask_at_once(Silence).await.unwrap_err();
+    assert!(authority.last_ask().is_probe());
+    assert_eq!(authority.requests(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_of_long_ago_is_not_told_but_asked_about() {
+    let authority = Authority::new();
+    for _ in 0..2 {
+        authority.ask(Down).await.unwrap_err();
+    }
+    advance(Duration::from_mins(2)).await;
+    assert_eq!(text(&authority.ask(Life(3599)).await), "token-3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_credential_is_tried_ever_less_often_until_it_is_another_one() {
+    let authority = Authority::new();
+    for _ in 0..2 {
+        authority.ask(Refused).await.unwrap_err();
+    }
+    for _ in 0..600 {
+        authority.ask_at_once(Refused).await.unwrap_err();
+        sleep(Duration::from_secs(1)).await;
+    }
+    // After waits of 1, 2, 4, 8, 16 and 32 s, and then of a minute, with what each request takes.
+    assert!((14..=17).contains(&authority.requests()), "{}", authority.requests());
+    let before = authority.requests();
+    sleep(Duration::from_secs(2)).await;
+    authority.generation.fetch_add(1, Ordering::Relaxed);
+    assert_eq!(text(&authority.ask(Life(3599)).await), format!("token-{}", before + 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_client_fails_fast_with_the_time_left_and_then_asks_once() {
+    let authority = Authority::new();
+    authority.ask(Throttling(7)).await.unwrap_err();
+    for left in (1..=7).rev() {
+        let error = authority.ask_at_once(Life(3599)).await.unwrap_err();
+        assert!(matches!(error, TokenError::Throttled { .. }), "{error:?}");
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(left)));
+        advance(Duration::from_secs(1)).await;
+    }
+    assert_eq!(text(&authority.ask(Life(3599)).await), "token-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_somebody_waits_for_after_a_success_is_worth_a_retry() {
+    let authority = Authority::new();
+    authority.ask(Life(3599)).await.unwrap();
+    assert!(authority.last_ask().is_worth_a_retry());
+    advance(Duration::from_secs(3400)).await;
+    authority.ask_at_once(Down).await.unwrap();
+    let renewal = authority.last_ask();
+    assert!(!renewal.is_worth_a_retry());
+    // The token ends while its renewal is under way: now somebody waits for that.
+    authority.cache.current.store(None);
+    authority.ask(Down).await.unwrap_err();
+    assert!(renewal.is_worth_a_retry());
+    authority.ask(Down).await.unwrap_err();
+    assert!(!authority.last_ask().is_worth_a_retry());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_callers_whose_token_was_rejected_cost_one_request() {
+    let authority = Authority::new();
+    let rejected = authority.ask(Life(3599)).await.unwrap();
+    let mut callers = JoinSet::new();
+    for i in 0..1000 {
+        let (authority, rejected) = (authority.clone(), Arc::clone(&rejected));
+        callers.spawn(async move {
+            sleep(Duration::from_millis(i * 10)).await;
+            assert!(authority.cache.reject(&rejected));
+            authority.ask(Life(3599)).await
+        });
+    }
+    let outcomes = callers.join_all().await;
+    assert!(outcomes.iter().all(|outcome| text(outcome) == "token-2"));
+    assert_eq!(authority.requests(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resource_that_rejects_every_token_costs_one_request_in_30_seconds() {
+    let authority = Authority::new();
+    for _ in 0..60 {
+        let token = authority.ask(Life(3599)).await.unwrap();
+        authority.cache.reject(&token);
+        advance(Duration::from_secs(1)).await;
+    }
+    assert!((2..=4).contains(&authority.requests()), "{}", authority.requests());
+    let token = authority.ask(Life(3599)).await.unwrap();
+    if !authority.cache.reject(&token) {
+        assert_eq!(text(&authority.ask_at_once(Down).await), token.access_token().expose());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claims_challenge_is_answered_once_for_all_who_got_it_and_replaces_the_token() {
+    let authority = Authority::new();
+    authority.ask(Life(3599)).await.unwrap();
+    let mut callers = JoinSet::new();
+    for i in 0..1000 {
+        let authority = authority.clone();
+        callers.spawn(async move {
+            sleep(Duration::from_millis(i * 10)).await;
+            authority.ask_with("{}", Life(3599)).await
+        });
+    }
+    assert!(callers.join_all().await.iter().all(|outcome| text(outcome) == "token-2"));
+    assert_eq!(text(&authority.ask_at_once(Down).await), "token-2");
+    assert_eq!(text(&authority.ask_with(r#"{"access_token":{}}"#, Life(3599)).await), "token-3");
+    let claims: Vec<_> =
+        authority.asked.lock().unwrap().iter().map(|ask| ask.claims().map(str::to_owned)).collect();
+    assert_eq!(claims, [None, Some("{}".into()), Some(r#"{"access_token":{}}"#.into())]);
+}
+
+/// An authority that answers at once.
+struct Quick;
+
+impl Origin for Quick {
+    fn ask(&self, _: Ask) -> impl Future<Output = Result<Token, TokenError>> + Send + 'static {
+        let token = AccessToken::parse("quick").unwrap();
+        std::future::ready(Ok(Token::new(token, Duration::from_secs(3599), Instant::now())))
+    }
+
+    fn generation(&self) -> impl Future<Output = u64> + Send + 'static {
+        std::future::ready(0)
+    }
+
+    fn limit(&self) -> Duration {
+        LIMIT
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn claims_that_change_with_each_challenge_cost_two_requests_in_30_seconds() {
+    let authority = Authority::new();
+    authority.ask(Life(3599)).await.unwrap();
+    for i in 0..200 {
+        // Beyond the two, the token at hand is the answer, and nobody waits for it.
+        let outcome = authority.ask_with(&format!(r#"{{"n":{i}}}"#), Life(3599)).await;
+        assert_eq!(text(&outcome), if i == 0 { "token-2" } else { "token-3" });
+        assert!(authority.cache.desk().flights.is_empty());
+        advance(Duration::from_millis(10)).await;
+    }
+    assert_eq!(authority.requests(), 3);
+    for i in 200..500 {
+        authority.ask_with(&format!(r#"{{"n":{i}}}"#), Life(3599)).await.unwrap();
+        sleep(Duration::from_secs(1)).await;
+    }
+    // Ten times 30 seconds.
+    assert!((20..=24).contains(&(authority.requests() - 3)), "{}", authority.requests());
+}
+
+#[tokio::test(start_paused = true)]
+async fn claims_beyond_the_limit_get_the_token_at_hand_and_wait_for_no_renewal() {
+    let authority = Authority::new();
+    authority.ask(Life(3599)).await.unwrap();
+    advance(Duration::from_secs(3400)).await;
+    authority.ask_at_once(Silence).await.unwrap();
+    for claims in [r#"{"n":1}"#, r#"{"n":2}"#] {
+        authority.ask_with(claims, Life(3599)).await.unwrap();
+    }
+    let before = Instant::now();
+    assert_eq!(text(&authority.ask_with(r#"{"n":3}"#, Life(3599)).await), "token-4");
+    assert_eq!(before.elapsed(), Duration::ZERO);
+    assert_eq!(authority.requests(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_claims_at_once_make_two_requests_and_without_a_token_one_more() {
+    let authority = Authority::new();
+    let mut callers = JoinSet::new();
+    for i in 0..200 {
+        let authority = authority.clone();
+        callers.spawn(async move { authority.ask_with(&format!(r#"{{"n":{i}}}"#), Life(3599)).await });
+    }
+    assert!(callers.join_all().await.iter().all(Result::is_ok));
+    assert_eq!(authority.requests(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_does_not_end_the_wait_that_a_request_with_claims_was_given() {
+    let authority = Authority::new();
+    let plain = tokio::spawn({
+        let authority = authority.clone();
+        async move {
+            sleep(LATENCY / 2).await;
+            authority.ask(Life(3599)).await
+        }
+    });
+    authority.ask_with("{}", Throttling(60)).await.unwrap_err();
+    plain.await.unwrap().unwrap();
+    let error = authority.ask_with("{}", Life(3599)).await.unwrap_err();
+    assert!(error.retry_after().unwrap() > Duration::from_secs(58), "{error:?}");
+    assert_eq!(authority.requests(), 2);
+    advance(Duration::from_mins(1)).await;
+    authority.ask_with("{}", Life(3599)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_request_that_has_ended_keeps_a_token() {
+    let authority = Authority::new();
+    let token = Arc::downgrade(&authority.ask(Life(3599)).await.unwrap());
+    authority.cache.current.store(None);
+    assert!(token.upgrade().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_was_overtaken_does_not_undo_a_claims_challenge() {
+    let authority = Authority::new();
+    authority.ask(Life(3599)).await.unwrap();
+    advance(Duration::from_secs(3400)).await;
+    authority.ask_at_once(Life(3599)).await.unwrap();
+    // Asked for after the renewal and here before it.
+    sleep(LATENCY / 2).await;
+    authority.cache.token_with_claims("{}", &Quick).await.unwrap();
+    sleep(LATENCY).await;
+    assert_eq!(text(&authority.ask_at_once(Down).await), "quick");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_leaves_takes_the_request_from_nobody() {
+    let authority = Authority::new();
+    let leader = tokio::spawn({
+        let authority = authority.clone();
+        async move { authority.ask(Life(3599)).await }
+    });
+    sleep(LATENCY / 2).await;
+    let waiter = tokio::spawn({
+        let authority = authority.clone();
+        async move { authority.ask(Life(3599)).await }
+    });
+    sleep(LATENCY / 4).await;
+    leader.abort();
+    assert_eq!(text(&waiter.await.unwrap()), "token-1");
+    assert_eq!(authority.requests(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_only_caller_leaving_still_fills_the_cache() {
+    let authority = Authority::new();
+    assert!(tokio::time::timeout(LATENCY / 2, authority.ask(Life(3599))).await.is_err());
+    sleep(LATENCY).await;
+    assert_eq!(text(&authority.ask_at_once(Life(3599)).await), "token-1");
+    assert_eq!(authority.requests(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_leaders_that_leave_block_nobody() {
+    let authority = Authority::new();
+    for round in 0..10_000_u32 {
+        authority.cache.current.store(None);
+        let wait = LATENCY * (round % 3) / 2;
+        drop(tokio::time::timeout(wait, authority.ask(Life(3599))).await);
+        authority.ask(Life(3599)).await.unwrap();
+    }
+}
+
+/// Leaders on several threads, who leave at any moment while others come and tokens are dropped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn leaders_that_leave_on_several_threads_block_nobody() {
+    let cache = Arc::<Cache>::default();
+    let mut callers = JoinSet::new();
+    for caller in 0..8_u32 {
+        let cache = Arc::clone(&cache);
+        callers.spawn(async move {
+            for round in 0..500_u32 {
+                let wait = Duration::from_micros(u64::from((round * 7 + caller * 131) % 300));
+                if let Ok(outcome) = tokio::time::timeout(wait, cache.token(&Briefly, Arc::clone)).await {
+                    outcome.unwrap();
+                }
+                if (round + caller) % 3 == 0 {
+                    cache.current.store(None);
+                }
+                let served = tokio::time::timeout(LIMIT, cache.token(&Briefly, Arc::clone)).await;
+                served.expect("somebody is served").unwrap();
+            }
+        });
+    }
+    callers.join_all().await;
+    assert!(cache.desk().flights.len() <= 1);
+}
+
+/// An authority that answers after a moment.
+struct Briefly;
+
+impl Origin for Briefly {
+    fn ask(&self, _: Ask) -> impl Future<Output = Result<Token, TokenError>> + Send + 'static {
+        let token = AccessToken::parse("brief").unwrap();
+        async move {
+            tokio::task::yield_now().await;
+            Ok(Token::new(token, Duration::from_secs(3599), Instant::now()))
+        }
+    }
+
+    fn generation(&self) -> impl Future<Output = u64> + Send + 'static {
+        std::future::ready(0)
+    }
+
+    fn limit(&self) -> Duration {
+        LIMIT
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_panics_is_an_error_and_the_next_call_asks_again() {
+    let authority = Authority::new();
+    assert!(matches!(authority.ask(Panic).await, Err(TokenError::Abandoned)));
+    assert_eq!(text(&authority.ask(Life(3599)).await), "token-2");
+}

@@ -1,0 +1,130 @@
+//! Certificates, whose keys sign the client's assertions.
+//!
+//! <https://learn.microsoft.com/entra/identity-platform/certificate-credentials>
+
+mod assertion;
+mod key_file;
+mod pem;
+mod pem_encryption;
+mod pfx;
+mod signing_certificate;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use entra_shared::secret::CertificatePassword;
+use jiff::Timestamp;
+
+use super::file::{Files, WatchedFile};
+use super::{Claimant, CredentialError, Look, Proof};
+
+pub use assertion::{Algorithm, AssertionAudience, AssertionOptions};
+
+use key_file::{holds_key, read};
+use signing_certificate::SigningCertificate;
+
+/// The largest file of a key and its certificates, in bytes.
+const MAX_FILE: u64 = 256 * 1024;
+
+/// Where a certificate and its private key are. `Debug` hides the password.
+#[derive(Debug, Clone)]
+pub struct CertificateFiles {
+    /// PEM, with or without the private key, or PFX (PKCS #12).
+    pub certificate: PathBuf,
+    /// PEM with the private key, where the file above holds none.
+    pub private_key: Option<PathBuf>,
+    /// What the private key is encrypted with.
+    pub password: Option<CertificatePassword>,
+}
+
+/// A certificate that the app registration knows, with its private key. `Debug` hides the key.
+#[derive(Debug, Clone)]
+pub struct CertificateCredential {
+    name: String,
+    file: Arc<WatchedFile<SigningCertificate>>,
+    options: AssertionOptions,
+}
+
+impl CertificateCredential {
+    /// The certificate in these files, which may be replaced at any time.
+    ///
+    /// # Errors
+    /// A file cannot be read, or does not hold one RSA key and its certificate.
+    pub fn open(files: CertificateFiles, options: AssertionOptions) -> Result<Self, CredentialError> {
+        let CertificateFiles { certificate, private_key, password } = files;
+        let paths = std::iter::once(certificate).chain(private_key).collect();
+        let files = Files { paths, limit: MAX_FILE, is_secret: holds_key };
+        let file = WatchedFile::open(files, move |bytes| read(bytes, password.as_ref()))?;
+        Ok(Self { name: format!("certificate in {}", file.name()), file, options })
+    }
+
+    /// Whether the certificate is valid now.
+    ///
+    /// # Errors
+    /// It has expired, or is not valid yet.
+    pub fn check_validity(&self) -> Result<(), CredentialError> {
+        let content = self.file.content();
+        content.value.check_validity(Timestamp::now()).map_err(|problem| problem.of(self.file.name()))
+    }
+
+    /// When the certificate expires.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        self.file.content().value.not_after()
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) async fn proof(&self, claimant: Claimant<'_>) -> Result<Proof, CredentialError> {
+        let content = self.file.look(Look::Glance).await;
+        let now = Timestamp::now();
+        // On this thread: some two milliseconds, once for each request for a token, are no reason to hand it over.
+        let signed = content
+            .value
+            .check_validity(now)
+            .and_then(|()| assertion::sign(&content.value, self.options, claimant, now));
+        let assertion = signed.map_err(|problem| problem.of(self.file.name()))?;
+        Ok(Proof::assertion(&self.name, assertion).of_generation(content.generation))
+    }
+
+    pub(super) async fn generation(&self, look: Look) -> u64 {
+        self.file.look(look).await.generation
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    use super::*;
+    use crate::test_log::TestLog;
+
+    #[test]
+    fn the_file_that_holds_the_private_key_is_the_one_to_keep_from_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = |name: &str, mode| {
+            let path = folder.path().join(name);
+            let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/certificates").join(name);
+            std::fs::copy(from, &path).unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            path
+        };
+        let log = TestLog::start();
+        let logged = |certificate_mode, key_mode| {
+            let files = CertificateFiles {
+                certificate: copy("certificate.pem", certificate_mode),
+                private_key: Some(copy("private-key.pem", key_mode)),
+                password: None,
+            };
+            drop(CertificateCredential::open(files, AssertionOptions::default()).unwrap());
+            log.take()
+        };
+        assert_eq!(logged(0o644, 0o600), "");
+        let warning = logged(0o600, 0o644);
+        assert!(warning.contains("private-key.pem") && !warning.contains("/certificate.pem"), "{warning}");
+    }
+}

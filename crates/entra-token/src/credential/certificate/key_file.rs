@@ -1,0 +1,73 @@
+//! What a file with a certificate and its private key holds.
+
+use aws_lc_rs::error::KeyRejected;
+use aws_lc_rs::signature::RsaKeyPair;
+use entra_shared::secret::CertificatePassword;
+use x509_parser::der_parser::asn1_rs::FromDer as _;
+use x509_parser::x509::AlgorithmIdentifier;
+
+use super::super::CredentialProblem;
+use super::{SigningCertificate, pem, pfx};
+
+/// What was found in a file, not yet known to belong together.
+#[derive(Default)]
+pub(super) struct Found {
+    /// DER, each.
+    pub(super) certificates: Vec<Vec<u8>>,
+    pub(super) keys: Vec<RsaKeyPair>,
+}
+
+/// Reads PEM or PFX, whichever it is.
+pub(super) fn read(
+    bytes: &[u8],
+    password: Option<&CertificatePassword>,
+) -> Result<SigningCertificate, CredentialProblem> {
+    // DER begins with a SEQUENCE; no text does.
+    let found =
+        if bytes.first() == Some(&0x30) { pfx::read(bytes, password)? } else { pem::read(bytes, password)? };
+    let mut keys = found.keys.into_iter();
+    match (keys.next(), keys.next()) {
+        (Some(key), None) => SigningCertificate::new(key, &found.certificates),
+        (None, _) => Err(CredentialProblem::NoPrivateKey),
+        (Some(_), Some(_)) => Err(CredentialProblem::SeveralPrivateKeys),
+    }
+}
+
+/// Whether one of the files that are read together is the one to keep from others: PFX, or PEM with a private key.
+pub(super) fn holds_key(bytes: &[u8]) -> bool {
+    const LABEL: &[u8] = b"PRIVATE KEY-----";
+    bytes.first() == Some(&0x30) || bytes.windows(LABEL.len()).any(|window| window == LABEL)
+}
+
+/// Reads a private key in PKCS #8.
+pub(super) fn pkcs8_key(der: &[u8]) -> Result<RsaKeyPair, CredentialProblem> {
+    RsaKeyPair::from_pkcs8(der).map_err(|error| rejected(error, algorithm_name(der)))
+}
+
+/// Reads a private key in PKCS #1.
+pub(super) fn pkcs1_key(der: &[u8]) -> Result<RsaKeyPair, CredentialProblem> {
+    RsaKeyPair::from_der(der).map_err(|error| rejected(error, None))
+}
+
+fn rejected(error: KeyRejected, algorithm: Option<&'static str>) -> CredentialProblem {
+    match (error.description_(), algorithm) {
+        (_, Some(algorithm)) => CredentialProblem::UnsupportedKey(algorithm),
+        ("TooSmall", _) => CredentialProblem::WeakKey,
+        _ => CredentialProblem::NotAPrivateKey,
+    }
+}
+
+/// The algorithm of a PKCS #8 key that is not RSA.
+fn algorithm_name(der: &[u8]) -> Option<&'static str> {
+    const NAMES: [(&str, &str); 4] = [
+        ("1.2.840.10045.2.1", "EC"),
+        ("1.3.101.112", "Ed25519"),
+        ("1.3.101.113", "Ed448"),
+        ("1.2.840.113549.1.1.10", "RSA-PSS"),
+    ];
+    let (_, sequence) = x509_parser::der_parser::asn1_rs::Sequence::from_der(der).ok()?;
+    let (rest, _version) = x509_parser::der_parser::asn1_rs::Integer::from_der(&sequence.content).ok()?;
+    let (_, algorithm) = AlgorithmIdentifier::from_der(rest).ok()?;
+    let oid = algorithm.algorithm.to_id_string();
+    NAMES.iter().find(|(known, _)| *known == oid).map(|(_, name)| *name)
+}

@@ -1,0 +1,93 @@
+//! Tokens of another identity provider, which Entra takes in place of a secret.
+//!
+//! On Kubernetes the cluster is that provider: it puts a token into a file, and replaces it before it expires.
+//! <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use entra_shared::secret::ClientAssertion;
+
+use super::file::{Files, WatchedFile};
+use super::{CredentialError, CredentialProblem, Look, Proof};
+
+/// The largest token that is read, in bytes; Microsoft's own libraries have the same limit.
+const MAX_FILE: u64 = 64 * 1024;
+
+/// A federated token in a file. `Debug` hides it.
+///
+/// It is sent as it stands there: whether its issuer, subject and audience fit is the authority's to say.
+#[derive(Debug, Clone)]
+pub struct FederatedCredential {
+    name: String,
+    file: Arc<WatchedFile<ClientAssertion>>,
+}
+
+impl FederatedCredential {
+    /// The token in this file, which may be replaced at any time.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds no JWT.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, CredentialError> {
+        let files = Files { paths: vec![path.into()], limit: MAX_FILE, is_secret: |_| true };
+        let file = WatchedFile::open(files, assertion)?;
+        Ok(Self { name: format!("federated token in {}", file.name()), file })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) async fn proof(&self) -> Proof {
+        let content = self.file.look(Look::Glance).await;
+        Proof::assertion(&self.name, content.value.clone()).of_generation(content.generation)
+    }
+
+    pub(super) async fn generation(&self, look: Look) -> u64 {
+        self.file.look(look).await.generation
+    }
+}
+
+/// A compact JWS, but for what editors and shells put around a text: a byte order mark, line breaks.
+fn assertion(bytes: &[u8]) -> Result<ClientAssertion, CredentialProblem> {
+    let text = str::from_utf8(bytes).map_err(|_| CredentialProblem::NotAJwt)?;
+    let text = text.trim_start_matches('\u{feff}').trim_ascii();
+    let is_segment = |segment: &str| {
+        !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_=".contains(&b))
+    };
+    if text.split('.').count() != 3 || !text.split('.').all(is_segment) {
+        return Err(CredentialProblem::NotAJwt);
+    }
+    ClientAssertion::parse(text).map_err(|_| CredentialProblem::NotAJwt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_read_without_what_surrounds_it_and_nothing_else_is_one() {
+        for text in ["a.b.canary", "a.b.canary\n", "\u{feff}a.b.canary\r\n", "  a.b.canary  "] {
+            assert_eq!(assertion(text.as_bytes()).unwrap().expose(), "a.b.canary", "{text:?}");
+        }
+        for text in
+            ["", "\n", "canary", "a.b", "a..canary", "a.b.canary.d", "a.b.can ary", "{\"token\":\"a.b.c\"}"]
+        {
+            let error = assertion(text.as_bytes()).unwrap_err();
+            assert!(!error.to_string().contains("canary"), "{text:?}");
+        }
+        assert!(assertion(b"a.b.\xff").is_err());
+    }
+
+    #[tokio::test]
+    async fn a_replaced_token_is_used_for_the_next_request() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        std::fs::write(&path, "a.b.canary").unwrap();
+        let credential = FederatedCredential::open(&path).unwrap();
+        assert_eq!(credential.proof().await.fields()[1].1, "a.b.canary");
+        std::fs::write(&path, "a.b.canary2").unwrap();
+        assert_eq!(credential.proof().await.fields()[1].1, "a.b.canary2");
+        assert!(!format!("{credential:?}").contains("a.b"));
+    }
+}

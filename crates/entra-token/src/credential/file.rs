@@ -1,0 +1,372 @@
+//! Files that are picked up when they change.
+
+mod files;
+mod stamp;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use aws_lc_rs::digest::{SHA256, digest};
+use tokio::time::{Instant, timeout_at};
+
+use super::{CredentialError, CredentialProblem, Look};
+use files::Reading;
+use stamp::Stamp;
+
+pub(super) use files::Files;
+
+/// After how long a file is read again although it seems unchanged: a time of modification can be set back.
+const REREAD: Duration = Duration::from_mins(10);
+
+/// How long a look may take. A mount that hangs would keep a token request for ever.
+const LONGEST_LOOK: Duration = Duration::from_secs(2);
+
+/// What a file holds, and the how-manieth content that is.
+#[derive(Debug)]
+pub(super) struct Content<T> {
+    pub(super) value: T,
+    pub(super) generation: u64,
+}
+
+/// Makes something of a file's bytes.
+type Parse<T> = Box<dyn Fn(&[u8]) -> Result<T, CredentialProblem> + Send + Sync>;
+
+/// Files with what they held when they last made sense.
+///
+/// Files that become unusable, or do not answer, change nothing but the log: what they held before stays in use.
+pub(super) struct WatchedFile<T> {
+    files: Files,
+    parse: Parse<T>,
+    content: ArcSwap<Content<T>>,
+    /// Never locked while a file is read.
+    seen: Mutex<Seen>,
+    /// Whoever has it reads. So a file that does not answer keeps one thread, and not one for each look.
+    turn: Arc<tokio::sync::Mutex<()>>,
+    /// Since when somebody has the turn.
+    reading_since: Mutex<Option<Instant>>,
+}
+
+/// What was seen of the file when it was last read.
+struct Seen {
+    at: Instant,
+    stamps: Option<Vec<Stamp>>,
+    digest: Vec<u8>,
+    /// What is wrong with it since then; the log has said so.
+    problem: Option<CredentialError>,
+}
+
+impl<T: Send + Sync + 'static> WatchedFile<T> {
+    /// Reads the files for the first time.
+    pub(super) fn open(
+        files: Files,
+        parse: impl Fn(&[u8]) -> Result<T, CredentialProblem> + Send + Sync + 'static,
+    ) -> Result<Arc<Self>, CredentialError> {
+        let reading = files.read_at_first()?;
+        let value = parse(&reading.bytes).map_err(|problem| problem.of(files.name()))?;
+        reading.warn_of_readers();
+        let digest = digest_of(&reading);
+        Ok(Arc::new(Self {
+            files,
+            parse: Box::new(parse),
+            content: ArcSwap::from_pointee(Content { value, generation: 0 }),
+            seen: Mutex::new(Seen { at: Instant::now(), stamps: reading.stamps, digest, problem: None }),
+            turn: Arc::default(),
+            reading_since: Mutex::default(),
+        }))
+    }
+
+    /// The file, as errors and logs name it.
+    pub(super) fn name(&self) -> String {
+        self.files.name()
+    }
+
+    /// What it held when it was last looked at.
+    pub(super) fn content(&self) -> Arc<Content<T>> {
+        self.content.load_full()
+    }
+
+    /// Looks at the file, off the threads that must not wait, and gives what it holds; or, where it does not answer in
+    /// time, what it held before.
+    pub(super) async fn look(self: &Arc<Self>, look: Look) -> Arc<Content<T>> {
+        let since = *lock(&self.reading_since);
+        // Whoever comes to a file that has not answered for long need not wait as long again.
+        let until = since.unwrap_or_else(Instant::now) + LONGEST_LOOK;
+        if timeout_at(until, self.refreshed(look)).await.is_err() && lock(&self.reading_since).is_some() {
+            self.report(CredentialProblem::Unanswered(LONGEST_LOOK).of(self.name()));
+        }
+        self.content()
+    }
+
+    async fn refreshed(self: &Arc<Self>, look: Look) {
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        *lock(&self.reading_since) = Some(Instant::now());
+        let file = Arc::clone(self);
+        let reading = tokio::task::spawn_blocking(move || {
+            file.refresh(look);
+            *lock(&file.reading_since) = None;
+            drop(turn);
+        });
+        // An error: the runtime is shutting down, and what is at hand is good enough.
+        let _ = reading.await;
+    }
+
+    fn refresh(&self, look: Look) {
+        let stamps = self.files.stamps();
+        let digest = {
+            let seen = lock(&self.seen);
+            let is_as_seen = seen.problem.is_none() && stamps.is_some() && stamps == seen.stamps;
+            if look == Look::Glance && is_as_seen && seen.at.elapsed() < REREAD {
+                return;
+            }
+            seen.digest.clone()
+        };
+        let reread = self.reread(digest);
+        let mut seen = lock(&self.seen);
+        (seen.at, seen.stamps) = (Instant::now(), stamps);
+        match reread {
+            Ok(digest) => (seen.digest, seen.problem) = (digest, None),
+            Err(error) => {
+                drop(seen);
+                self.report(error);
+            }
+        }
+    }
+
+    /// Takes in what has changed, and gives the digest of what is there now.
+    fn reread(&self, known: Vec<u8>) -> Result<Vec<u8>, CredentialError> {
+        let reading = self.files.read()?;
+        let digest = digest_of(&reading);
+        if digest == known {
+            return Ok(known);
+        }
+        let value = (self.parse)(&reading.bytes).map_err(|problem| problem.of(self.name()))?;
+        let generation = self.content.load().generation + 1;
+        self.content.store(Arc::new(Content { value, generation }));
+        tracing::info!(file = self.name(), "a credential's file has changed and was read");
+        reading.warn_of_readers();
+        Ok(digest)
+    }
+
+    /// Says once in the log what is wrong.
+    fn report(&self, error: CredentialError) {
+        let mut seen = lock(&self.seen);
+        if seen.problem.as_ref() == Some(&error) {
+            return;
+        }
+        let problem = error.to_string();
+        seen.problem = Some(error);
+        drop(seen);
+        tracing::warn!(
+            error = problem,
+            "a credential's file has become unusable; what it held before stays in use"
+        );
+    }
+}
+
+impl<T> fmt::Debug for WatchedFile<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WatchedFile").field("paths", &self.files.paths).finish_non_exhaustive()
+    }
+}
+
+fn digest_of(reading: &Reading) -> Vec<u8> {
+    digest(&SHA256, &reading.bytes).as_ref().to_vec()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::path::{Path, PathBuf};
+    use std::sync::mpsc;
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::test_log::TestLog;
+
+    fn files(path: &Path) -> Files {
+        Files { paths: vec![path.to_owned()], limit: 10, is_secret: |bytes| bytes.starts_with(b"canary") }
+    }
+
+    fn open(path: &Path) -> Result<Arc<WatchedFile<String>>, CredentialError> {
+        WatchedFile::open(files(path), |bytes| match bytes {
+            b"broken" => Err(CredentialProblem::NotASecret("broken".to_owned())),
+            bytes => Ok(String::from_utf8_lossy(bytes).into_owned()),
+        })
+    }
+
+    async fn looked(file: &Arc<WatchedFile<String>>, look: Look) -> (String, u64) {
+        let content = file.look(look).await;
+        (content.value.clone(), content.generation)
+    }
+
+    #[tokio::test]
+    async fn a_file_that_changes_is_read_again_and_an_unusable_one_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, "one").unwrap();
+        let file = open(&path).unwrap();
+        assert_eq!(looked(&file, Look::Glance).await, ("one".to_owned(), 0));
+        std::fs::write(&path, "three").unwrap();
+        assert_eq!(looked(&file, Look::Glance).await, ("three".to_owned(), 1));
+        for broken in ["broken", "far too long"] {
+            std::fs::write(&path, broken).unwrap();
+            assert_eq!(looked(&file, Look::Glance).await, ("three".to_owned(), 1), "{broken}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(looked(&file, Look::Read).await, ("three".to_owned(), 1));
+        std::fs::write(&path, "four").unwrap();
+        assert_eq!(looked(&file, Look::Glance).await, ("four".to_owned(), 2));
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_link_that_is_turned_to_another_file_counts_as_a_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, two, link] = ["one", "two", "link"].map(|name| folder.path().join(name));
+        std::fs::write(&one, "one").unwrap();
+        std::fs::write(&two, "two").unwrap();
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1754479503);
+        for path in [&one, &two] {
+            File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+        }
+        std::os::unix::fs::symlink(&one, &link).unwrap();
+        let file = open(&link).unwrap();
+        std::os::unix::fs::symlink(&two, folder.path().join("next")).unwrap();
+        std::fs::rename(folder.path().join("next"), &link).unwrap();
+        assert_eq!(looked(&file, Look::Glance).await, ("two".to_owned(), 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_that_cannot_be_seen_is_found_after_ten_minutes_or_when_a_refusal_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1754479503);
+        let write = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+        };
+        write("one");
+        let file = open(&path).unwrap();
+        write("two");
+        assert_eq!(looked(&file, Look::Glance).await.0, "one");
+        assert_eq!(looked(&file, Look::Read).await.0, "two");
+        write("six");
+        tokio::time::advance(Duration::from_secs(599)).await;
+        assert_eq!(looked(&file, Look::Glance).await.0, "two");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(looked(&file, Look::Glance).await.0, "six");
+    }
+
+    #[test]
+    fn the_log_says_once_that_a_file_has_become_unusable_and_when_it_is_read_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, "canary 1").unwrap();
+        let file = open(&path).unwrap();
+        std::fs::write(&path, "broken").unwrap();
+        let log = TestLog::start();
+        let looked = || {
+            (0..3).for_each(|_| file.refresh(Look::Glance));
+            log.take()
+        };
+        let log = looked();
+        assert_eq!(log.matches("has become unusable").count(), 1, "{log}");
+        std::fs::write(&path, "canary two").unwrap();
+        let log = looked();
+        assert_eq!(log.matches("has changed and was read").count(), 1, "{log}");
+        assert!(log.contains(&path.display().to_string()) && !log.contains("canary"), "{log}");
+    }
+
+    #[test]
+    fn what_cannot_be_read_at_first_is_an_error_that_names_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let long = folder.path().join("long");
+        std::fs::write(&long, "far too long").unwrap();
+        for path in [folder.path().join("absent"), folder.path().to_owned(), long] {
+            let error = open(&path).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{}: ", path.display())), "{error}");
+        }
+    }
+
+    #[cfg(unix)]
+    fn pipe(folder: &Path) -> PathBuf {
+        let path = folder.join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        path
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_pipe_is_refused_at_first_and_passed_over_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = pipe(folder.path());
+        assert_eq!(open(&pipe).unwrap_err().problem, CredentialProblem::NotAFile);
+        let path = folder.path().join("file");
+        std::fs::write(&path, "one").unwrap();
+        let file = open(&path).unwrap();
+        std::fs::rename(&pipe, &path).unwrap();
+        assert_eq!(looked(&file, Look::Read).await, ("one".to_owned(), 0));
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "two").unwrap();
+        assert_eq!(looked(&file, Look::Glance).await, ("two".to_owned(), 1));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_does_not_answer_keeps_one_look_for_two_seconds_and_is_read_when_it_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, "one").unwrap();
+        let (answer, wait) = mpsc::channel::<()>();
+        let wait = Mutex::new(wait);
+        let file = WatchedFile::open(files(&path), move |bytes| {
+            if bytes == b"two" {
+                let _ = lock(&wait).recv();
+            }
+            Ok(String::from_utf8_lossy(bytes).into_owned())
+        });
+        let file = file.unwrap();
+        std::fs::write(&path, "two").unwrap();
+        let before = Instant::now();
+        assert_eq!(looked(&file, Look::Glance).await, ("one".to_owned(), 0));
+        assert!(before.elapsed() >= LONGEST_LOOK);
+        assert!(matches!(
+            lock(&file.seen).problem.as_ref().unwrap().problem,
+            CredentialProblem::Unanswered(_)
+        ));
+        let before = Instant::now();
+        for look in [Look::Glance, Look::Read].repeat(100) {
+            assert_eq!(looked(&file, look).await, ("one".to_owned(), 0));
+        }
+        assert!(before.elapsed() < 20 * LONGEST_LOOK);
+        answer.send(()).unwrap();
+        while looked(&file, Look::Glance).await != ("two".to_owned(), 1) || lock(&file.seen).problem.is_some()
+        {
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_log_names_a_file_with_a_secret_that_everybody_can_read() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["shown", "hidden", "harmless"].map(|name| folder.path().join(name));
+        for (path, (text, mode)) in
+            paths.iter().zip([("canary", 0o644), ("canary", 0o640), ("public", 0o644)])
+        {
+            std::fs::write(path, text).unwrap();
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let files = Files { paths: paths.to_vec(), ..files(&paths[0]) };
+        let log = TestLog::start();
+        drop(WatchedFile::open(files, |_| Ok(())).unwrap());
+        let log = log.take();
+        assert_eq!(log.matches("every user of this machine").count(), 1, "{log}");
+        assert!(log.contains("/shown") && !log.contains("/hidden") && !log.contains("/harmless"), "{log}");
+    }
+}

@@ -1,0 +1,128 @@
+//! Client secrets.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use entra_shared::secret::ClientSecret;
+use jiff::Timestamp;
+
+use super::file::{Files, WatchedFile};
+use super::{CredentialError, CredentialProblem, Look, Proof};
+
+/// The largest file of a secret, in bytes; Entra's secrets have 40 characters.
+const MAX_FILE: u64 = 4096;
+
+/// A client secret of the app registration: the value of one of its `passwordCredentials`. `Debug` hides it.
+#[derive(Clone)]
+pub struct SecretCredential {
+    name: String,
+    source: Source,
+    expires_at: Option<Timestamp>,
+}
+
+#[derive(Clone)]
+enum Source {
+    Value(ClientSecret),
+    File(Arc<WatchedFile<ClientSecret>>),
+}
+
+impl SecretCredential {
+    /// A secret that is known by its value.
+    #[must_use]
+    pub fn new(secret: ClientSecret) -> Self {
+        Self { name: "client secret".to_owned(), source: Source::Value(secret), expires_at: None }
+    }
+
+    /// A secret in a file, which may be replaced at any time. One line break at its end is dropped.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds no secret.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, CredentialError> {
+        let files = Files { paths: vec![path.into()], limit: MAX_FILE, is_secret: |_| true };
+        let file = WatchedFile::open(files, secret)?;
+        let name = format!("client secret in {}", file.name());
+        Ok(Self { name, source: Source::File(file), expires_at: None })
+    }
+
+    /// Under the name by which logs and errors are to call it.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
+    }
+
+    /// With the time at which the registration says that it expires, for warnings: the secret itself does not say.
+    #[must_use]
+    pub fn expiring_at(mut self, time: Timestamp) -> Self {
+        self.expires_at = Some(time);
+        self
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn expires_at(&self) -> Option<Timestamp> {
+        self.expires_at
+    }
+
+    pub(super) async fn proof(&self) -> Proof {
+        match &self.source {
+            Source::Value(secret) => Proof::secret(&self.name, secret.clone()),
+            Source::File(file) => {
+                let content = file.look(Look::Glance).await;
+                Proof::secret(&self.name, content.value.clone()).of_generation(content.generation)
+            }
+        }
+    }
+
+    pub(super) async fn generation(&self, look: Look) -> u64 {
+        match &self.source {
+            Source::Value(_) => 0,
+            Source::File(file) => file.look(look).await.generation,
+        }
+    }
+}
+
+impl fmt::Debug for SecretCredential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecretCredential").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Drops the one line break that editors and `echo` leave at the end.
+fn secret(bytes: &[u8]) -> Result<ClientSecret, CredentialProblem> {
+    let text = str::from_utf8(bytes).map_err(|_| CredentialProblem::NotASecret("is not UTF-8".to_owned()))?;
+    let line = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
+    ClientSecret::parse(line).map_err(|error| CredentialProblem::NotASecret(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_loses_one_line_break_and_must_hold_a_secret() {
+        for (bytes, expected) in
+            [("canary", "canary"), ("canary\n", "canary"), ("canary\r\n", "canary"), (" a\n\n", " a\n")]
+        {
+            assert_eq!(secret(bytes.as_bytes()).unwrap().expose(), expected);
+        }
+        for wrong in [&b""[..], b"\n", b"canary\xff"] {
+            assert!(!secret(wrong).unwrap_err().to_string().contains("canary"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_replaced_file_is_used_for_the_next_request() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        std::fs::write(&path, "canary 1\n").unwrap();
+        let credential = SecretCredential::open(&path).unwrap();
+        assert_eq!(credential.proof().await.fields(), [("client_secret", "canary 1".to_owned())]);
+        std::fs::write(&path, "canary two\n").unwrap();
+        assert_eq!(credential.proof().await.fields(), [("client_secret", "canary two".to_owned())]);
+        assert!(!format!("{credential:?}").contains("canary"));
+    }
+}

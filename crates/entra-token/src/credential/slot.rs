@@ -1,0 +1,158 @@
+//! A credential's place in the list, and what is known of it there.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::{Credential, Look};
+use crate::TokenError;
+
+/// How long a refused credential is passed over while another one works.
+///
+/// Long enough to cost nothing, short enough that one which was refused for a passing reason comes back: Entra
+/// refuses a new secret until it has spread.
+const PASSED_OVER: Duration = Duration::from_mins(10);
+
+/// From how many days before a credential expires the log says so.
+const WARN_FROM_DAYS: i64 = 30;
+
+/// How often.
+const WARN_EVERY: Duration = Duration::from_hours(24);
+
+/// When a credential expires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expiry<'a> {
+    /// The credential's name.
+    pub credential: &'a str,
+    /// The time.
+    pub at: Timestamp,
+    /// How many whole days are left; negative once it has expired.
+    pub days: i64,
+}
+
+/// A credential, whether the authority refused it, and when the log last said that it expires.
+pub(super) struct Slot {
+    credential: Credential,
+    refused: Mutex<Option<Refused>>,
+    warned_at: Mutex<Option<Instant>>,
+}
+
+/// When a credential was refused, and what its file held then.
+#[derive(Clone, Copy)]
+struct Refused {
+    at: Instant,
+    generation: u64,
+}
+
+impl Slot {
+    pub(super) fn new(credential: Credential) -> Self {
+        Self { credential, refused: Mutex::new(None), warned_at: Mutex::new(None) }
+    }
+
+    pub(super) fn credential(&self) -> &Credential {
+        &self.credential
+    }
+
+    /// Whether it was refused lately, and its file still holds what was refused.
+    pub(super) async fn is_refused(&self) -> bool {
+        let generation = self.credential.generation(Look::Glance).await;
+        let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.is_some_and(|refused| refused.at.elapsed() < PASSED_OVER && refused.generation == generation)
+    }
+
+    /// Whether it was refused when it was tried last.
+    pub(super) fn was_refused(&self) -> bool {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Remembers that it is refused, and says so once where another one takes its place.
+    pub(super) fn refuse(&self, generation: u64, error: &TokenError, next: Option<&Credential>) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = refused.is_some_and(|refused| refused.generation == generation);
+        *refused = Some(Refused { at: Instant::now(), generation });
+        if let (Some(next), false) = (next, is_known) {
+            tracing::warn!(
+                credential = self.credential.name(),
+                next = next.name(),
+                %error,
+                "a credential is refused, and the next one takes its place; renew it or remove it"
+            );
+        }
+    }
+
+    pub(super) fn accept(&self) {
+        if self.refused.lock().unwrap_or_else(PoisonError::into_inner).take().is_some() {
+            tracing::info!(
+                credential = self.credential.name(),
+                "a credential that was refused is taken again"
+            );
+        }
+    }
+
+    pub(super) fn expiry(&self) -> Option<Expiry<'_>> {
+        let at = self.credential.expires_at()?;
+        let seconds = at.duration_since(Timestamp::now()).as_secs();
+        // Whole days on either side of now: what expired an hour ago has -1.
+        Some(Expiry { credential: self.credential.name(), at, days: seconds.div_euclid(86_400) })
+    }
+
+    pub(super) fn warn_of_expiry(&self) {
+        let Some(Expiry { credential, at, days }) =
+            self.expiry().filter(|expiry| expiry.days < WARN_FROM_DAYS)
+        else {
+            return;
+        };
+        let mut warned_at = self.warned_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned_at.is_some_and(|warned_at| warned_at.elapsed() < WARN_EVERY) {
+            return;
+        }
+        *warned_at = Some(Instant::now());
+        if days < 0 {
+            tracing::warn!(credential, expired_at = %at, "a credential has expired; put a new one in its place");
+        } else {
+            tracing::warn!(credential, expires_at = %at, days, "a credential expires soon; put a new one beside it");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use entra_shared::secret::ClientSecret;
+
+    use super::*;
+    use crate::credential::SecretCredential;
+    use crate::test_log::TestLog;
+
+    #[test]
+    fn days_are_counted_whole_and_below_zero_once_it_has_expired() {
+        for (hours, days) in [(24 * 30 + 1, 30), (25, 1), (23, 0), (1, 0), (-1, -1), (-25, -2)] {
+            let secret = SecretCredential::new(ClientSecret::parse("canary").unwrap());
+            let half_an_hour = Duration::from_mins(30);
+            let at = Timestamp::now() + jiff::SignedDuration::from_hours(hours) + half_an_hour;
+            let slot = Slot::new(Credential::Secret(secret.expiring_at(at)));
+            assert_eq!(slot.expiry().unwrap().days, days, "{hours}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_log_says_once_a_day_that_a_credential_expires() {
+        let secret = SecretCredential::new(ClientSecret::parse("canary").unwrap());
+        let slot = Slot::new(Credential::Secret(secret.expiring_at(Timestamp::now())));
+        let log = TestLog::start();
+        let warnings = || {
+            slot.warn_of_expiry();
+            log.take().matches("WARN").count()
+        };
+        assert_eq!([warnings(), warnings()], [1, 0]);
+        tokio::time::advance(WARN_EVERY).await;
+        assert_eq!([warnings(), warnings()], [1, 0]);
+    }
+
+    #[test]
+    fn a_secret_whose_end_nobody_told_expires_at_no_time() {
+        let secret = SecretCredential::new(ClientSecret::parse("canary").unwrap());
+        assert_eq!(Slot::new(Credential::Secret(secret)).expiry(), None);
+    }
+}

@@ -1,0 +1,107 @@
+//! Managed identities: Azure vouches for what runs on one of its machines, and no credential is needed.
+//!
+//! <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>
+
+mod answer;
+mod endpoint;
+mod error;
+mod retry;
+
+use std::time::Duration;
+
+use entra_shared::http_client::{BodyError, HttpClient, read_body};
+use entra_shared::ids::{AppIdUri, ClientId, ObjectId};
+use http::header;
+use reqwest::RequestBuilder;
+use tokio::time::Instant;
+use url::Position;
+use uuid::Uuid;
+
+pub use endpoint::IdentityEndpoint;
+pub use error::ManagedIdentityFault;
+
+use super::{Token, TokenError};
+use answer::{Answer, Asked};
+
+/// The largest answer that is read, in bytes.
+const MAX_BODY: usize = 1024 * 1024;
+
+/// The request's own id, under the name by which Azure's services log it.
+///
+/// <https://github.com/microsoft/api-guidelines/blob/vNext/azure/Guidelines.md#distributed-tracing--telemetry>
+const CLIENT_REQUEST_ID: &str = "x-ms-client-request-id";
+
+/// How long everything for one token may take: the 70 seconds for which IMDS may be updated, and the tries.
+pub(super) const IN_ALL: Duration = Duration::from_mins(2);
+
+/// Which of the machine's identities is meant, where it is not the system-assigned one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserAssigned {
+    /// The one with this client id.
+    ClientId(ClientId),
+    /// The one whose service principal has this object id.
+    ObjectId(ObjectId),
+    /// The one with this Azure resource id.
+    ResourceId(String),
+}
+
+/// The identity that Azure gave to what this program runs on, and the resource that it wants a token for.
+#[derive(Debug, Clone)]
+pub struct ManagedIdentity {
+    /// Where the machine answers.
+    pub endpoint: IdentityEndpoint,
+    /// Which identity; the system-assigned one where there is none.
+    pub user_assigned: Option<UserAssigned>,
+    /// The resource the token is for.
+    pub resource: AppIdUri,
+    /// A client that goes through no proxy and gives a connection up after seconds: where there is no such endpoint,
+    /// nothing answers at all. [`entra_shared::http_client::metadata_client`] makes one.
+    pub http: HttpClient,
+}
+
+impl ManagedIdentity {
+    /// Asks for a token, again where the endpoint's documentation says so.
+    pub(super) async fn token(&self) -> Result<Token, TokenError> {
+        retry::asking(&self.endpoint, || self.ask()).await
+    }
+
+    async fn ask(&self) -> Result<Token, TokenError> {
+        let url = self.endpoint.url(&self.resource, self.user_assigned.as_ref());
+        let asked = Asked {
+            at: Instant::now(),
+            host: url[Position::BeforeHost..Position::AfterPort].to_owned(),
+            correlation_id: Uuid::new_v4(),
+            endpoint: &self.endpoint,
+        };
+        let (name, value) = self.endpoint.header();
+        let request = self
+            .http
+            .get(url)
+            .header(header::ACCEPT, "application/json")
+            .header(CLIENT_REQUEST_ID, asked.correlation_id.to_string())
+            .header(name, value);
+        let token = match exchange(&self.http, request).await {
+            Ok(answer) => answer.token(&asked)?,
+            Err(error) => return Err(asked.no_answer(error)),
+        };
+        tracing::info!(
+            resource = %self.resource,
+            identity = ?self.user_assigned,
+            expires_at = %token.expires_at(),
+            correlation_id = %asked.correlation_id,
+            "acquired an access token of a managed identity"
+        );
+        Ok(token)
+    }
+}
+
+/// Sends the request and reads the answer to its end.
+async fn exchange(http: &HttpClient, request: RequestBuilder) -> Result<Answer, reqwest::Error> {
+    let response = http.send(request).await?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = match read_body(response, MAX_BODY).await {
+        Err(BodyError::BrokenOff(error)) if error.is_timeout() => return Err(error),
+        body => body,
+    };
+    Ok(Answer { status, headers, body })
+}

@@ -1,0 +1,250 @@
+//! What a peer says, made fit for errors and logs.
+//!
+//! Whoever was sent a secret may repeat it, as may a proxy on the way: in a text of its own, or with the request's headers.
+
+use std::cmp::Reverse;
+
+/// What stands in a secret's place.
+const REDACTED: &str = "[redacted]";
+
+/// The shortest part of a token that is taken out by itself; a shorter one may be an ordinary word.
+const MIN_PART: usize = 16;
+
+/// Secrets that a peer knows and may repeat, in whatever spelling they reached it or its log.
+pub struct Redaction<'s> {
+    /// The longest first: one may be the beginning of another.
+    secrets: Vec<&'s str>,
+}
+
+impl std::fmt::Debug for Redaction<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Redaction").finish_non_exhaustive()
+    }
+}
+
+/// What a text is made of, as far as it may be shown.
+enum Piece {
+    Secret,
+    Character(char),
+}
+
+impl<'s> Redaction<'s> {
+    /// Of these secrets.
+    pub fn of(secrets: impl IntoIterator<Item = &'s str>) -> Self {
+        let mut secrets: Vec<&str> = secrets.into_iter().collect();
+        secrets.sort_by_key(|secret| Reverse(secret.len()));
+        Self { secrets }
+    }
+
+    /// Of a token or an assertion, and of each of its parts.
+    ///
+    /// Of a text that was cut off, what is left of a JWT says much by itself: two of its parts say who, and the third
+    /// proves it.
+    #[must_use]
+    pub fn of_token(token: &'s str) -> Self {
+        Self::of(token.split('.').filter(|part| part.len() >= MIN_PART).chain([token]))
+    }
+
+    /// A text of the network without a secret, and otherwise as it is.
+    #[must_use]
+    pub fn text(&self, text: &str) -> String {
+        let mut kept = String::with_capacity(text.len());
+        for piece in self.pieces(text) {
+            match piece {
+                Piece::Secret => kept.push_str(REDACTED),
+                Piece::Character(character) => kept.push(character),
+            }
+        }
+        kept
+    }
+
+    /// A text of the network as one line: no secret, no control characters, no more than so many others.
+    ///
+    /// The text is read no further than the line needs, and a secret is found even where it goes on beyond that.
+    #[must_use]
+    pub fn line(&self, text: &str, most: usize) -> String {
+        let (mut line, mut left) = (String::new(), most);
+        for piece in self.pieces(text) {
+            if left == 0 {
+                return line + "…";
+            }
+            match piece {
+                Piece::Secret => {
+                    line.push_str(REDACTED);
+                    left = left.saturating_sub(REDACTED.len());
+                }
+                Piece::Character(character) => {
+                    line.push(if character.is_control() { ' ' } else { character });
+                    left -= 1;
+                }
+            }
+        }
+        line
+    }
+
+    fn pieces(&self, text: &str) -> impl Iterator<Item = Piece> {
+        let mut rest = text;
+        std::iter::from_fn(move || {
+            let mut characters = rest.chars();
+            let first = characters.next()?;
+            let after = self.secrets.iter().find_map(|secret| after(rest, secret));
+            rest = after.unwrap_or(characters.as_str());
+            Some(if after.is_some() { Piece::Secret } else { Piece::Character(first) })
+        })
+    }
+}
+
+/// What follows the secret where the text begins with it, each of its characters in whatever spelling.
+///
+/// A spelling can be the beginning of another one, `%` of `%25`; so all that fit are followed, side by side.
+fn after<'t>(text: &'t str, secret: &str) -> Option<&'t str> {
+    let mut wanted = secret.chars();
+    // At most places not even the first character fits, and nothing is allocated.
+    let mut rests: Vec<&str> = spellings(text, wanted.next()?).into_iter().flatten().collect();
+    for wanted in wanted {
+        if rests.is_empty() {
+            return None;
+        }
+        rests = rests.into_iter().flat_map(|rest| spellings(rest, wanted)).flatten().collect();
+        // All of them end where the text ends: of the same length is the same.
+        rests.sort_unstable_by_key(|rest| rest.len());
+        rests.dedup_by_key(|rest| rest.len());
+    }
+    rests.first().copied()
+}
+
+/// What follows the character where the text begins with it: as it is, in a form (`application/x-www-form-urlencoded`),
+/// in a URL (RFC 3986 section 2.1), or behind a backslash as in JSON (RFC 8259 section 7).
+fn spellings(text: &str, wanted: char) -> [Option<&str>; 6] {
+    let in_a_form = if wanted == ' ' { text.strip_prefix('+') } else { None };
+    [
+        text.strip_prefix(wanted),
+        in_a_form,
+        percent_encoded(text, wanted),
+        text.strip_prefix('\\').and_then(|text| text.strip_prefix(wanted)),
+        escaped(text, wanted),
+        by_number(text, wanted),
+    ]
+}
+
+fn percent_encoded(text: &str, wanted: char) -> Option<&str> {
+    let mut bytes = [0; 4];
+    wanted
+        .encode_utf8(&mut bytes)
+        .bytes()
+        .try_fold(text, |rest, byte| hex(rest.strip_prefix('%')?, byte.into(), 2))
+}
+
+/// `\n` and its like: what a letter behind a backslash stands for.
+fn escaped(text: &str, wanted: char) -> Option<&str> {
+    let letter = match wanted {
+        '\u{8}' => 'b',
+        '\u{c}' => 'f',
+        '\n' => 'n',
+        '\r' => 'r',
+        '\t' => 't',
+        _ => return None,
+    };
+    text.strip_prefix('\\')?.strip_prefix(letter)
+}
+
+/// `\u0026` and its like; what is beyond the first plane of Unicode takes two of them.
+fn by_number(text: &str, wanted: char) -> Option<&str> {
+    let mut units = [0; 2];
+    wanted
+        .encode_utf16(&mut units)
+        .iter()
+        .try_fold(text, |rest, unit| hex(rest.strip_prefix("\\u")?, *unit, 4))
+}
+
+/// What follows this number in so many hexadecimal digits of either case.
+fn hex(text: &str, number: u16, digits: usize) -> Option<&str> {
+    let (head, rest) = text.split_at_checked(digits)?;
+    let is_hex = head.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (is_hex && u16::from_str_radix(head, 16) == Ok(number)).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_found_in_every_spelling() {
+        let secret = "canary~+&=% \u{fc}\"\\/\u{1f600}";
+        let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        let percent = secret.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
+        let json = serde_json::to_string(secret).unwrap();
+        let json = json.trim_matches('"');
+        let by_number =
+            secret.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect::<Vec<_>>().concat();
+        for spelling in [
+            secret.to_owned(),
+            form.clone(),
+            form.to_lowercase(),
+            form.replace('+', "%20"),
+            percent.clone(),
+            percent.to_lowercase(),
+            json.to_owned(),
+            json.replace('/', "\\/"),
+            by_number.clone(),
+            by_number.to_lowercase().replace("\\U", "\\u"),
+            secret.replace('~', "%7E").replace('&', "\\u0026"),
+        ] {
+            let line = Redaction::of([secret]).line(&format!("client_secret={spelling}&x=1"), 300);
+            assert_eq!(line, "client_secret=[redacted]&x=1", "{spelling}");
+        }
+    }
+
+    #[test]
+    fn a_spelling_that_begins_another_one_hides_no_secret() {
+        for (secret, text) in
+            [("%2", "%252"), ("%25", "%25"), ("%25%", "%25%25"), ("++ ", "%2B++"), ("\\\\", "\\\\\\")]
+        {
+            assert!(after(text, secret).is_some(), "{secret} in {text}");
+        }
+        assert_eq!(after("canar", "canary"), None);
+        assert_eq!(after("can\u{e4}ry", "canary"), None);
+    }
+
+    #[test]
+    fn a_line_is_bounded_and_a_secret_at_its_end_is_not_cut() {
+        let redaction = Redaction::of(["canary-canary"]);
+        assert_eq!(redaction.line("a\r\n\u{1b}[31mb", 300), "a   [31mb");
+        assert_eq!(redaction.line("abc", 3), "abc");
+        assert_eq!(redaction.line("abcd", 3), "abc…");
+        assert_eq!(redaction.line("abcanary-canary", 4), "ab[redacted]");
+        let text = format!("ab {} c", "canary-canary ".repeat(1000));
+        let line = redaction.line(&text, 40);
+        assert!(line.chars().count() < 60 && !line.contains("canary"), "{line}");
+    }
+    #[test]
+    fn a_token_and_its_parts_are_taken_out_of_a_text_that_is_otherwise_kept() {
+        let token = "canary+a/b.canary-of-a-payload.signature==";
+        let redaction = Redaction::of_token(token);
+        for written in [
+            token,
+            "canary+a\\/b.canary-of-a-payload.signature==",
+            "canary%2Ba%2Fb.canary-of-a-payload.signature%3D%3D",
+            "canary%2ba%2Fb%2ecanary%2Dof-a-payload.signature=%3d",
+            "canary\\u002ba\\u002Fb.canary-of-a-payload.signature==",
+            "canary+a/b.canary-of\\-a-payload\\.signature==",
+            "canary-of-a-payload",
+        ] {
+            let text = format!("<{written}> ü\n{written}");
+            assert_eq!(redaction.text(&text), "<[redacted]> ü\n[redacted]");
+        }
+        for other in ["", "the signature is wrong", "canary", "100 %", "a\\", "c%6", "%zz\\u00"] {
+            assert_eq!(redaction.text(other), other);
+        }
+    }
+
+    #[test]
+    fn the_longer_of_two_secrets_is_taken_out_whole_whichever_is_named_first() {
+        for secrets in [["canary", "canary-canary"], ["canary-canary", "canary"]] {
+            assert_eq!(
+                Redaction::of(secrets).text("a canary-canary, a canary"),
+                "a [redacted], a [redacted]"
+            );
+        }
+    }
+}

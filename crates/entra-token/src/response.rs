@@ -1,0 +1,327 @@
+//! What an authority may answer, and what of it is believed.
+
+use std::time::Duration;
+
+use entra_shared::http_client::{self, BodyError};
+use entra_shared::json::Object;
+use entra_shared::token_endpoint::{TokenErrorResponse, TokenResponse};
+use http::{HeaderMap, StatusCode, header};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::life::Life;
+use super::{Malformed, Outage, OutageCause, Proof, Refusal, RequestIds, Token, TokenError};
+
+/// The most characters of the authority's text that an error keeps.
+const MAX_DESCRIPTION: usize = 300;
+
+/// The most characters of an OAuth error code that an error keeps; the longest registered one has 25.
+const MAX_ERROR: usize = 64;
+
+/// The wait of a throttled client that is not told how long, as in Microsoft's own libraries.
+const UNNAMED_WAIT: Duration = Duration::from_mins(1);
+
+/// The OAuth errors that Entra sends, with a 400, when it wants to be asked again. RFC 6749 has the first for redirects.
+const PASSING: [&str; 2] = ["temporarily_unavailable", "request_timeout"];
+
+/// The question that an answer belongs to.
+pub(super) struct Asked<'a> {
+    pub(super) at: Instant,
+    pub(super) correlation_id: Uuid,
+    pub(super) proof: &'a Proof,
+}
+
+/// An answer as it came from the network.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Result<Vec<u8>, BodyError>,
+}
+
+impl Answer {
+    /// The token of the answer, or why there is none.
+    pub(super) fn token(&self, asked: &Asked<'_>) -> Result<Token, TokenError> {
+        self.match_request_id(asked);
+        if self.status != StatusCode::OK {
+            return Err(self.error(asked));
+        }
+        let response = self.token_response().map_err(|problem| self.malformed(problem, asked))?;
+        let life = Life::new(response.expires_in.map(whole_seconds), response.refresh_in.map(whole_seconds));
+        Ok(Token::new(response.access_token, life, asked.at))
+    }
+
+    /// RFC 6749 section 5.1, strictly: some SDKs take `{}` for a token.
+    fn token_response(&self) -> Result<TokenResponse, Malformed> {
+        let body = self.body()?;
+        if !self.is_json() {
+            return Err(Malformed::ContentType);
+        }
+        let Object(response): Object<TokenResponse> = serde_json::from_slice(body).map_err(|error| {
+            if error.is_data() { Malformed::NotATokenResponse } else { Malformed::NotJson }
+        })?;
+        if !response.token_type.eq_ignore_ascii_case("Bearer") {
+            return Err(Malformed::TokenType);
+        }
+        // Of zero or less: the resource would refuse it, and nobody may keep it.
+        if response.expires_in.is_some_and(|seconds| seconds < 1.0) {
+            return Err(Malformed::Lifetime);
+        }
+        Ok(response)
+    }
+
+    /// A throttled or failing authority need not answer in JSON: its 429 is plain text. So the status goes first.
+    fn error(&self, asked: &Asked<'_>) -> TokenError {
+        let (status, retry_after) = (self.status, self.retry_after());
+        let envelope = self.body().and_then(|body| {
+            serde_json::from_slice(body)
+                .map(|Object(envelope): Object<TokenErrorResponse>| envelope)
+                .map_err(|_| Malformed::Status)
+        });
+        let ids = self.ids(asked, envelope.as_ref().ok());
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            return TokenError::Throttled { retry_after: retry_after.unwrap_or(UNNAMED_WAIT), ids };
+        }
+        let outage =
+            || TokenError::Unavailable(Outage { cause: OutageCause::Status(status), retry_after, ids });
+        if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
+            return outage();
+        }
+        match envelope {
+            Ok(envelope) if PASSING.contains(&envelope.error.as_str()) => outage(),
+            Ok(envelope) if status.is_client_error() && !envelope.error.is_empty() => {
+                TokenError::refused(refusal(status, &envelope, ids, asked.proof), asked.proof)
+            }
+            Ok(_) => self.malformed(Malformed::Status, asked),
+            Err(problem) => self.malformed(problem, asked),
+        }
+    }
+
+    fn malformed(&self, problem: Malformed, asked: &Asked<'_>) -> TokenError {
+        TokenError::Protocol { status: self.status, problem, ids: self.ids(asked, None) }
+    }
+
+    /// The ids that the answer names, in its body or its headers, or else the one that was sent.
+    fn ids(&self, asked: &Asked<'_>, envelope: Option<&TokenErrorResponse>) -> RequestIds {
+        let header = |name| self.headers.get(name)?.to_str().ok()?.parse().ok();
+        let correlation_id = envelope.and_then(|envelope| envelope.correlation_id.parse().ok());
+        let trace_id = envelope.and_then(|envelope| envelope.trace_id.parse().ok());
+        RequestIds {
+            correlation_id: correlation_id.unwrap_or(asked.correlation_id),
+            trace_id: trace_id.or_else(|| header("x-ms-request-id")),
+        }
+    }
+
+    fn body(&self) -> Result<&[u8], Malformed> {
+        self.body.as_deref().map_err(|error| match error {
+            BodyError::TooLarge(_) => Malformed::TooLarge,
+            BodyError::BrokenOff(_) => Malformed::BrokenOff,
+        })
+    }
+
+    fn is_json(&self) -> bool {
+        let content_type = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media_type = content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
+        media_type.trim().eq_ignore_ascii_case("application/json")
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        http_client::retry_after(&self.headers)
+    }
+
+    /// An answer with another request's id hints at a proxy that mixes answers up.
+    fn match_request_id(&self, asked: &Asked<'_>) {
+        let sent = asked.correlation_id.to_string();
+        if self
+            .headers
+            .get("client-request-id")
+            .is_some_and(|id| !id.as_bytes().eq_ignore_ascii_case(sent.as_bytes()))
+        {
+            tracing::warn!(correlation_id = %sent, "the authority's answer carries another request's id");
+        }
+    }
+}
+
+/// However many seconds an answer names; whoever reads it as a life has a limit.
+fn whole_seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.floor()).unwrap_or(if seconds > 0.0 {
+        Duration::MAX
+    } else {
+        Duration::ZERO
+    })
+}
+
+fn refusal(status: StatusCode, envelope: &TokenErrorResponse, ids: RequestIds, proof: &Proof) -> Refusal {
+    let redaction = proof.redaction();
+    Refusal {
+        status,
+        error: redaction.line(&envelope.error, MAX_ERROR),
+        aadsts: envelope.error_codes.first().copied().or_else(|| aadsts(&envelope.error_description)),
+        description: redaction.line(first_part(&envelope.error_description), MAX_DESCRIPTION),
+        ids,
+    }
+}
+
+/// Entra's texts begin with `AADSTS`, the code and a colon.
+fn aadsts(description: &str) -> Option<u32> {
+    description.strip_prefix("AADSTS")?.split_once(':')?.0.parse().ok()
+}
+
+/// What stands before the ids and the time, which an error carries in members of its own.
+fn first_part(description: &str) -> &str {
+    let end = description.find("Trace ID:").unwrap_or(description.len());
+    description.get(..end).unwrap_or_default().trim_end()
+}
+
+#[cfg(test)]
+mod tests {
+    use entra_shared::secret::{ClientAssertion, ClientSecret};
+    use http::{HeaderName, HeaderValue};
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn answer(status: u16, headers: &[(HeaderName, &str)], body: &str) -> Result<Token, TokenError> {
+        let proof = Proof::secret("client secret", ClientSecret::parse("canary").unwrap());
+        answer_to(&proof, status, headers, body)
+    }
+
+    fn answer_to(
+        proof: &Proof,
+        status: u16,
+        headers: &[(HeaderName, &str)],
+        body: &str,
+    ) -> Result<Token, TokenError> {
+        let asked = Asked { at: Instant::now(), correlation_id: Uuid::nil(), proof };
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()))
+            .collect();
+        let status = StatusCode::from_u16(status).unwrap();
+        Answer { status, headers, body: Ok(body.into()) }.token(&asked)
+    }
+
+    fn refused(status: u16, body: &str) -> Refusal {
+        match answer(status, &[], body) {
+            Err(error) => error.refusal().cloned().unwrap_or_else(|| panic!("{error:?}")),
+            Ok(token) => panic!("{token:?}"),
+        }
+    }
+
+    #[test]
+    fn a_wait_is_a_number_of_seconds_or_a_date_and_an_hour_at_most() {
+        let in_a_minute = Timestamp::now() + Duration::from_mins(1);
+        let date = in_a_minute.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        for (text, least, most) in [
+            ("7", 7, 7),
+            ("0", 0, 0),
+            (" 60 ", 60, 60),
+            ("1000000000", 3600, 3600),
+            (date.as_str(), 58, 60),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", 0, 0),
+        ] {
+            let error = answer(429, &[(header::RETRY_AFTER, text)], "Too Many Requests").unwrap_err();
+            let wait = error.retry_after().unwrap().as_secs();
+            assert!((least..=most).contains(&wait), "{text}: {wait}");
+        }
+        for text in ["-5", "abc", "1.5", "", "1e9"] {
+            let error = answer(429, &[(header::RETRY_AFTER, text)], "").unwrap_err();
+            assert_eq!(error.retry_after(), Some(UNNAMED_WAIT), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_keeps_the_code_the_remedy_and_the_ids() {
+        let id = "0f0dd5b3-7a63-4b5c-8d3d-2e4f6f0a9d11";
+        let refusal = refused(
+            401,
+            &format!(
+                r#"{{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided. Trace ID: {id} Correlation ID: {id}\r\nTimestamp: 2025-06-03 16:13:57Z","error_codes":[7000215],"trace_id":"{id}","correlation_id":"{id}"}}"#
+            ),
+        );
+        assert_eq!(refusal.aadsts, Some(7000215));
+        assert_eq!(refusal.description, "AADSTS7000215: Invalid client secret provided.");
+        assert_eq!(
+            refusal.to_string(),
+            format!(
+                "AADSTS7000215 (invalid_client). The client secret is wrong. Use the secret's value, not its id; a \
+                 new secret takes some seconds to spread. The authority says: \"AADSTS7000215: Invalid client secret \
+                 provided.\" Correlation id {id}, trace id {id}"
+            )
+        );
+    }
+
+    #[test]
+    fn the_code_is_found_in_the_text_and_an_unknown_one_is_kept() {
+        let body = r#"{"error":"invalid_request","error_description":"AADSTS424242: New."}"#;
+        let refusal = refused(400, body);
+        assert_eq!((refusal.aadsts, refusal.remedy()), (Some(424242), None));
+        assert_eq!(refused(400, r#"{"error":"invalid_request"}"#).aadsts, None);
+    }
+
+    #[test]
+    fn an_assertion_is_to_blame_for_what_entra_says_of_assertions_whatever_its_oauth_error() {
+        let secret = Proof::secret("client secret", ClientSecret::parse("canary").unwrap());
+        let text = ClientAssertion::parse("canary.canary.canary").unwrap();
+        let assertion = Proof::assertion("federated token", text);
+        for error in ["invalid_request", "unauthorized_client", "invalid_client"] {
+            for (code, is_assertions) in [
+                (70021, true),
+                (50027, true),
+                (700211, true),
+                (700212, true),
+                (700213, true),
+                (7002138, true),
+                (700024, true),
+                (700025, false),
+                (90014, error == "invalid_client"),
+                (700016, error == "invalid_client"),
+            ] {
+                let body = format!(r#"{{"error":"{error}","error_codes":[{code}]}}"#);
+                let refused = answer_to(&assertion, 400, &[], &body).unwrap_err();
+                assert_eq!(matches!(refused, TokenError::Credential(_)), is_assertions, "{body}");
+                let refused = answer_to(&secret, 400, &[], &body).unwrap_err();
+                let is_secrets = error == "invalid_client" && code != 700025;
+                assert_eq!(matches!(refused, TokenError::Credential(_)), is_secrets, "{body}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_whose_other_members_are_odd_is_still_an_error() {
+        for members in [
+            r#""error_description":null,"error_codes":null,"trace_id":null"#,
+            r#""error_codes":[5000000000]"#,
+            r#""error_codes":["7000222"],"correlation_id":7"#,
+        ] {
+            let refused =
+                answer(401, &[], &format!(r#"{{"error":"invalid_client",{members}}}"#)).unwrap_err();
+            assert!(matches!(refused, TokenError::Credential(_)), "{members}: {refused:?}");
+        }
+    }
+
+    #[test]
+    fn the_authoritys_words_are_one_bounded_line_without_the_secret() {
+        let body = serde_json::json!({
+            "error": format!("canary{}", "e".repeat(10_000)),
+            "error_description": format!("the secret \u{1b}[31m'canary'\r\nis wrong\u{7}\t{}", "x".repeat(100_000)),
+        });
+        let refusal = refused(400, &body.to_string());
+        let text = format!("{refusal} {refusal:?}");
+        assert!(text.len() < 2000 && !text.contains("canary"), "{text}");
+        assert!(!text.chars().any(char::is_control), "{text}");
+        assert!(refusal.description.starts_with("the secret  [31m'[redacted]'"), "{text}");
+    }
+
+    #[test]
+    fn what_may_pass_by_itself_is_told_from_what_was_refused() {
+        let envelope = r#"{"error":"temporarily_unavailable"}"#;
+        let timeout = r#"{"error":"request_timeout"}"#;
+        for (status, body) in
+            [(500, ""), (503, "<html>"), (504, envelope), (408, ""), (400, envelope), (400, timeout)]
+        {
+            let error = answer(status, &[], body).unwrap_err();
+            assert!(matches!(error, TokenError::Unavailable(_)), "{status}: {error:?}");
+            assert_eq!(error.status().unwrap().as_u16(), status);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The caches of retrievers that belong together, one for each key.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use entra_shared::ids::{AppIdUri, ClientId};
+use url::Url;
+
+use crate::TokenSource;
+use crate::cache::Cache;
+
+/// The most keys that are kept: enough for every resource and tenant of a service, and no more than a few megabytes.
+const MOST_KEYS: usize = 1000;
+
+/// What tells tokens apart.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Key {
+    /// The endpoint's URL names the authority, the tenant and the version.
+    TokenEndpoint(Url, ClientId, AppIdUri),
+    /// The machine has several identities; what tells them apart is written as the endpoint is asked.
+    ManagedIdentity(Url),
+}
+
+impl Key {
+    fn of(source: &TokenSource) -> Self {
+        match source {
+            TokenSource::TokenEndpoint(request) => Self::TokenEndpoint(
+                request.authority.token_endpoint(request.version),
+                request.client_id,
+                request.resource.clone(),
+            ),
+            TokenSource::ManagedIdentity(identity) => Self::ManagedIdentity(
+                identity.endpoint.url(&identity.resource, identity.user_assigned.as_ref()),
+            ),
+        }
+    }
+}
+
+/// The caches by key. It is locked where a retriever is made, and nowhere else.
+#[derive(Debug, Default)]
+pub(super) struct Caches(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    by_key: HashMap<Key, Entry>,
+    uses: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    cache: Arc<Cache>,
+    last_use: u64,
+}
+
+impl Caches {
+    /// The cache of this source's key. Beyond the limit a key is forgotten that no retriever has any more, or else any:
+    /// the retrievers that are there keep their token. Of several it is the one that was asked for least recently.
+    pub(super) fn of(&self, source: &TokenSource) -> Arc<Cache> {
+        let key = Key::of(source);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.uses += 1;
+        let last_use = kept.uses;
+        if kept.by_key.len() >= MOST_KEYS && !kept.by_key.contains_key(&key) {
+            kept.forget_one();
+        }
+        let entry = kept.by_key.entry(key).or_insert_with(|| Entry { cache: Arc::default(), last_use });
+        entry.last_use = last_use;
+        Arc::clone(&entry.cache)
+    }
+}
+
+impl Kept {
+    fn forget_one(&mut self) {
+        let worth = |entry: &Entry| (Arc::strong_count(&entry.cache) > 1, entry.last_use);
+        let least = self.by_key.iter().min_by_key(|(_, entry)| worth(entry)).map(|(key, _)| key.clone());
+        if let Some(least) = least {
+            self.by_key.remove(&least);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use entra_shared::azure_ad::{Authority, Instance, Version};
+    use entra_shared::secret::ClientSecret;
+
+    use super::*;
+    use crate::TokenRequest;
+
+    const IDS: [&str; 2] = ["8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20", "3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813"];
+
+    fn source(instance: &str, tenant: &str, client: &str, resource: &str) -> TokenSource {
+        let instance = Instance::parse(instance).unwrap();
+        TokenRequest {
+            authority: Authority::new(instance, tenant.parse().unwrap(), None),
+            client_id: client.parse().unwrap(),
+            credentials: ClientSecret::parse("canary").unwrap().into(),
+            resource: AppIdUri::parse(resource).unwrap(),
+            version: Version::V2,
+        }
+        .into()
+    }
+
+    #[test]
+    fn authorities_tenants_clients_and_resources_have_caches_of_their_own() {
+        let (caches, mut seen) = (Caches::default(), Vec::new());
+        for instance in ["https://login.microsoftonline.com", "https://login.microsoftonline.us"] {
+            for tenant in IDS {
+                for client in IDS {
+                    for resource in ["api://a", "api://b", "api://b/"] {
+                        let source = source(instance, tenant, client, resource);
+                        let cache = caches.of(&source);
+                        assert!(Arc::ptr_eq(&cache, &caches.of(&source)));
+                        seen.push(cache);
+                    }
+                }
+            }
+        }
+        for (i, cache) in seen.iter().enumerate() {
+            assert!(seen[i + 1..].iter().all(|other| !Arc::ptr_eq(cache, other)));
+        }
+        assert_eq!(seen.len(), 24);
+    }
+
+    #[test]
+    fn a_key_without_a_retriever_is_forgotten_first_and_then_the_one_that_was_made_least_recently() {
+        let caches = Caches::default();
+        let source = |i: usize| source("https://localhost", IDS[0], IDS[1], &format!("api://{i}"));
+        let mut kept: Vec<_> = (0..MOST_KEYS).map(|i| caches.of(&source(i))).collect();
+        let is_kept = |i: usize, cache: &Arc<Cache>| Arc::ptr_eq(cache, &caches.of(&source(i)));
+        // The last retriever of a key that was made after all the others is gone.
+        drop(kept.pop());
+        kept.push(caches.of(&source(MOST_KEYS)));
+        assert!(is_kept(0, &kept[0]) && is_kept(1, &kept[1]));
+        // All have a retriever now, and the one that was asked for least recently goes.
+        caches.of(&source(MOST_KEYS + 1));
+        // All but that one.
+        let last = caches.of(&source(MOST_KEYS + 2));
+        assert!(is_kept(3, &kept[3]) && is_kept(MOST_KEYS + 2, &last));
+        assert!(!is_kept(2, &kept[2]));
+    }
+}

@@ -1,0 +1,265 @@
+//! The one HTTP server: binding, TLS, limits on what a peer can hold open, and an orderly end.
+//!
+//! `axum::serve` has no limits: a half-sent header stays open for ever and keeps a graceful shutdown from ending.
+//! HTTP/1.1 only: between services nothing is lost, and HTTP/2's own ways of exhausting a server are shut out.
+
+mod chunked;
+mod connection;
+mod counts;
+mod deadline;
+mod ending;
+mod framing;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
+mod head;
+mod held;
+mod limits;
+mod listener;
+mod listening;
+mod progress;
+mod refusal;
+mod room;
+mod settings;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use crate::InvalidSetting;
+use connection::{Peer, Terms, serve_connection};
+pub use counts::ConnectionCounts;
+use ending::Ending;
+use limits::{CONNECTIONS_BESIDE, Limits};
+use progress::Progress;
+use room::{Place, Room};
+pub use settings::ServerSettings;
+pub use tls::{ServerCertificate, TlsSettings};
+
+#[derive(Clone)]
+struct Tls(TlsAcceptor);
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tls")
+    }
+}
+
+/// A server that has its address and serves once it is given a service.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: Option<Tls>,
+    limits: Limits,
+    shutdown_delay: Duration,
+    drain_timeout: Duration,
+    counts: Arc<ConnectionCounts>,
+}
+
+impl Server {
+    /// Binds the address of the settings and reads the certificate, if one is named.
+    ///
+    /// # Errors
+    /// The address is taken, or a file of the certificate is unusable.
+    pub async fn bind(settings: &ServerSettings) -> Result<Self, BindError> {
+        let certificate = settings.tls.as_ref().map(ServerCertificate::read).transpose()?;
+        Ok(Self {
+            shutdown_delay: settings.shutdown_delay(),
+            drain_timeout: settings.drain_timeout(),
+            ..Self::bind_address(settings.listen, certificate.as_ref()).await?
+        })
+    }
+
+    /// Binds an address, for https where there is a certificate.
+    ///
+    /// # Errors
+    /// The address is taken, or the certificate is unusable.
+    pub async fn bind_address(
+        address: SocketAddr,
+        certificate: Option<&ServerCertificate>,
+    ) -> Result<Self, BindError> {
+        let tls = certificate.map(|certificate| certificate.acceptor().map(Tls)).transpose()?;
+        let failed = |source| BindError::Address { address, source };
+        let listener = listener::bind(address).await.map_err(failed)?;
+        Ok(Self {
+            address: listener.local_addr().map_err(failed)?,
+            listener,
+            tls,
+            limits: Limits::default(),
+            shutdown_delay: Duration::ZERO,
+            drain_timeout: Duration::from_secs(10),
+            counts: Arc::default(),
+        })
+    }
+
+    /// Changes how long everything may take after the shutdown began.
+    #[must_use]
+    pub fn with_drain_timeout(mut self, time: Duration) -> Self {
+        self.drain_timeout = time;
+        self
+    }
+
+    /// Makes it a listener beside the service's own: for a few connections, which the service's leave room for.
+    #[must_use]
+    pub fn for_few(mut self) -> Self {
+        self.limits.max_connections = CONNECTIONS_BESIDE;
+        self
+    }
+
+    /// The address that was bound, with the port the operating system chose for port 0.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The base URL for a client on this machine, without a trailing slash.
+    #[must_use]
+    pub fn url(&self) -> String {
+        settings::url(self.tls.is_some(), self.address)
+    }
+
+    /// What becomes of its connections, in numbers.
+    #[must_use]
+    pub fn counts(&self) -> Arc<ConnectionCounts> {
+        Arc::clone(&self.counts)
+    }
+
+    /// Serves until `shutdown`, then lets what is under way finish within the drain time.
+    ///
+    /// From then on each answer is the last of its connection. New connections are accepted until the delay is over,
+    /// which a caller needs to learn that this server is going: from its readiness, or from whoever orders its end.
+    pub async fn serve<S, B>(self, service: S, shutdown: CancellationToken)
+    where
+        S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
+            + Clone
+            + Send
+            + 'static,
+        B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+    {
+        self.serve_http(TowerToHyperService::new(service), shutdown).await;
+    }
+
+    /// The same for a service in the form of the HTTP library, which is called without a copy of it for each request.
+    pub async fn serve_http<S, B>(self, service: S, shutdown: CancellationToken)
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
+            + Clone
+            + Send
+            + 'static,
+        B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+    {
+        let ending = Ending::default();
+        let terms = Terms { tls: self.tls, limits: self.limits, ending: ending.clone() };
+        let mut open = Connections {
+            room: Room::new(&self.limits, Arc::clone(&self.counts)),
+            terms,
+            counts: self.counts,
+            tasks: JoinSet::new(),
+        };
+        let last_accept = async {
+            shutdown.cancelled().await;
+            ending.begin();
+            let begin = Instant::now();
+            sleep_until(begin + self.shutdown_delay).await;
+            begin
+        };
+        // Accepted, and waiting for a place.
+        let mut waiting = None;
+        let accepting = async {
+            loop {
+                waiting = Some(listener::accept(&self.listener).await);
+                let place = open.room.place().await;
+                if let Some(stream) = waiting.take() {
+                    open.serve(stream, place, service.clone());
+                }
+            }
+        };
+        let begin = tokio::select! {
+            biased;
+            begin = last_accept => begin,
+            () = accepting => Instant::now(),
+        };
+        for stream in waiting.into_iter().chain(listener::close(self.listener).await) {
+            let place = open.room.last_place();
+            open.serve(stream, place, service.clone());
+        }
+        open.finish(begin + self.drain_timeout).await;
+    }
+}
+
+/// The open connections of a server.
+struct Connections {
+    room: Room,
+    terms: Terms,
+    counts: Arc<ConnectionCounts>,
+    tasks: JoinSet<()>,
+}
+
+impl Connections {
+    fn serve<S, B>(&mut self, stream: TcpStream, place: Place, service: S)
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
+            + Send
+            + 'static,
+        B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+    {
+        let terms = self.terms.clone();
+        let first_head_by = Instant::now() + terms.limits.header_timeout;
+        let counts = Arc::clone(&self.counts);
+        self.room.enter(|unfinished| {
+            let progress = Progress::default();
+            let peer = Arc::new(Peer { first_head_by, unfinished, progress, counts });
+            self.tasks.spawn(async move {
+                serve_connection(stream, peer, terms, service).await;
+                drop(place);
+            })
+        });
+        while self.tasks.try_join_next().is_some() {}
+    }
+
+    /// Lets them finish until `end`.
+    async fn finish(mut self, end: Instant) {
+        self.terms.ending.drain();
+        let finished = async { while self.tasks.join_next().await.is_some() {} };
+        if timeout_at(end, finished).await.is_err() {
+            tracing::warn!(
+                open = self.tasks.len(),
+                "connections were still open at the end of the drain time"
+            );
+        }
+    }
+}
+
+/// Why a server cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// The address is taken or not this machine's.
+    #[error("cannot listen on {address} (`server.listen`)")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Whoever wrote the settings: the certificate is unusable.
+    // Not transparent: the source must stay in the chain, where the exit code is decided by it.
+    #[error("the settings cannot be used")]
+    Settings(#[from] InvalidSetting),
+}
