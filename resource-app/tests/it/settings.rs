@@ -1,6 +1,7 @@
 use std::error::Error;
 
 use entra_shared::settings::SettingsError;
+use http_shell::InvalidSetting;
 use resource_app::{ResourceApp, StartError};
 
 use crate::app::settings;
@@ -107,7 +108,7 @@ async fn a_setting_that_turns_out_unusable_later_is_a_settings_error_all_the_sam
     for (variables, expected) in cases {
         let error = ResourceApp::bind(settings(folder.path(), variables).unwrap()).await.unwrap_err();
         let mut link: &dyn Error = &error;
-        while !link.is::<SettingsError>() {
+        while !link.is::<SettingsError>() && !link.is::<InvalidSetting>() {
             link = link.source().unwrap();
         }
         let named = link.to_string();
