@@ -1,19 +1,19 @@
 //! What the program's one-shot commands do; each returns the text for standard output.
 
 mod content;
-mod decoded;
 mod doctor;
 
 use std::time::Duration;
 
 use entra_shared::resource::{NewResource, Resource};
 use entra_shared::settings::SettingsError;
+use entra_tools::DecodedToken;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use uuid::Uuid;
 
 pub use content::content;
-pub use doctor::{Report, doctor};
+pub use doctor::doctor;
 
 use crate::Settings;
 use crate::resource_client::{Paging, ResourceClient, ResourceError, Tagged};
@@ -85,11 +85,7 @@ pub async fn write(
 /// The authority gave no token.
 pub async fn token(retriever: &TokenRetriever, raw: bool) -> Result<String, TokenError> {
     let token = retriever.token().await?;
-    if raw {
-        Ok(token.access_token().expose().to_owned())
-    } else {
-        Ok(pretty(&decoded::Decoded::new(&token)))
-    }
+    if raw { Ok(token.access_token().expose().to_owned()) } else { Ok(pretty(&DecodedToken::new(&token))) }
 }
 
 /// Why the web service does not count as healthy.

@@ -8,7 +8,7 @@
 //! - [`ClientApp`]: the web service, its routes in `web`, its numbers in `metrics`; `expiry` watches its credentials.
 //! - [`commands`]: what the program prints.
 //!
-//! Dependency rule: of the workspace this crate knows `entra-shared`, `entra-token` and `http-shell`.
+//! Dependency rule: of the workspace this crate knows `entra-shared`, `entra-token`, `entra-tools` and `http-shell`.
 
 pub mod commands;
 pub mod resource_client;

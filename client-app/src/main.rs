@@ -56,7 +56,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
 async fn doctor(settings: &Settings, needs: &[AppRole], json: bool) -> anyhow::Result<ExitCode> {
     let report = commands::doctor(settings, needs, &process::progress).await?;
-    print(&if json { report.json() } else { report.to_string() })?;
+    print(&if json { serde_json::to_string_pretty(&report)? } else { report.to_string() })?;
     Ok(if report.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

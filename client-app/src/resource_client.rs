@@ -12,7 +12,6 @@ mod call;
 mod challenge;
 mod correlation;
 mod error;
-mod probe;
 mod words;
 
 use std::sync::Arc;
@@ -34,7 +33,6 @@ use uuid::Uuid;
 pub use base_url::{BaseUrl, InvalidBaseUrl};
 pub use correlation::{CallIds, Correlation};
 pub use error::{Awaited, Refused, ResourceError};
-pub(crate) use probe::Probe;
 
 use call::Call;
 

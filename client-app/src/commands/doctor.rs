@@ -1,32 +1,32 @@
-//! `doctor`: what of the way from here to the resource works, and the step that mends what does not.
-//!
-//! # Layout
-//!
-//! - `facts/`: everything that is asked, in one place: the credential, the authority, one token, the resource.
-//! - `checks/`: the table of checks, each a function of the facts.
-//! - `report`: what is printed.
-
-mod checks;
-mod facts;
-mod finding;
-mod report;
+//! `doctor`: checks the way to the resource with the client's settings.
 
 use entra_shared::ids::AppRole;
 use entra_shared::settings::SettingsError;
-
-pub use report::Report;
+use entra_tools::{ClientSetup, Report, ResourceUrls};
 
 use crate::Settings;
 
-/// Asks everybody once, and judges what came back. `progress` is told what takes longer than a second.
+/// Checks the way to the resource, and calls `progress` with each step that takes longer than a second.
 ///
 /// # Errors
-/// The settings cannot be used; a credential that cannot be used is a finding instead.
+/// The settings are unusable. A credential that is unusable is a finding instead.
 pub async fn doctor(
     settings: &Settings,
-    needs: &[AppRole],
+    needed_roles: &[AppRole],
     progress: &(dyn Fn(&str) + Sync),
 ) -> Result<Report, SettingsError> {
-    let facts = facts::gather(settings, needs, progress).await?;
-    Ok(Report::new(checks::all(&facts)))
+    let base_url = &settings.resource.base_url;
+    let setup = ClientSetup {
+        http: settings.http_client()?,
+        token_source: settings.opened_token_source().map_err(|error| error.to_string()),
+        ignored_settings: settings.passed_over()?,
+        app_id_uri: settings.resource.app_id_uri.clone(),
+        resource: ResourceUrls {
+            base: base_url.to_string(),
+            description: base_url.description(),
+            caller: base_url.caller(),
+        },
+        needed_roles: needed_roles.to_vec(),
+    };
+    Ok(entra_tools::doctor(setup, progress).await)
 }

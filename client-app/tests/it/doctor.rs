@@ -45,9 +45,9 @@ async fn what_nobody_tells_is_skipped_and_no_fault() {
     let (code, report) = doctor(&peers, Scripted::json(200, DOCUMENT)).await;
     assert_eq!(code, 0, "{report}");
     for expected in [
-        "a secret does not say",
+        "a secret does not tell",
         "the token is not a JWT",
-        "does not tell what it makes of a token (GET /api/caller: 404",
+        "does not tell whether it accepts the token (GET /api/caller: 404",
     ] {
         assert!(report.contains(expected), "{report}");
     }

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::super::facts::{
-    AuthorityFacts, CredentialFacts, Discovery, Facts, Lasting, Operation, ResourceFacts, TokenFacts,
-    Verdict, Way,
+    Acquisition, AuthorityFacts, CredentialFacts, CredentialLifetime, Discovery, Facts, Operation,
+    ResourceFacts, TokenFacts, Verdict,
 };
 use super::super::finding::Outcome;
 use super::*;
@@ -17,11 +17,11 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(NOW + seconds).unwrap()
 }
 
-fn credential(name: &str, lasting: Lasting) -> CredentialFacts {
-    CredentialFacts { name: name.to_owned(), is_refused: false, lasting }
+fn credential(name: &str, lifetime: CredentialLifetime) -> CredentialFacts {
+    CredentialFacts { name: name.to_owned(), is_refused: false, lifetime }
 }
 
-/// Facts of a run where everything is as it should be.
+/// Facts without any fault.
 fn good() -> Facts {
     let instance = Instance::parse("https://login.microsoftonline.com").unwrap();
     let authority = Authority::new(instance, TenantId::from(Uuid::nil()), None);
@@ -38,12 +38,12 @@ fn good() -> Facts {
     Facts {
         now: at(0),
         app_id_uri: AppIdUri::parse("api://x").unwrap(),
-        needs: Vec::new(),
-        way: Ok(Way::TokenEndpoint {
+        needed_roles: Vec::new(),
+        acquisition: Ok(Acquisition::TokenEndpoint {
             authority,
             version: Version::V2,
-            credentials: vec![credential("one", Lasting::Until(at(400 * 86_400)))],
-            passed_over: Vec::new(),
+            credentials: vec![credential("one", CredentialLifetime::Until(at(400 * 86_400)))],
+            ignored_settings: Vec::new(),
         }),
         authority: Some(AuthorityFacts {
             host: "login".to_owned(),
@@ -61,8 +61,8 @@ fn good() -> Facts {
 }
 
 fn credentials(facts: &mut Facts) -> &mut Vec<CredentialFacts> {
-    match &mut facts.way {
-        Ok(Way::TokenEndpoint { credentials, .. }) => credentials,
+    match &mut facts.acquisition {
+        Ok(Acquisition::TokenEndpoint { credentials, .. }) => credentials,
         other => panic!("{other:?}"),
     }
 }
@@ -85,7 +85,7 @@ fn a_good_run_passes_every_check() {
 }
 
 #[test]
-fn a_clock_is_worth_a_warning_from_a_minute_and_a_fault_from_five() {
+fn a_clock_offset_warns_from_one_minute_and_fails_from_five() {
     for (seconds, expected) in [
         (0, Outcome::Pass),
         (59, Outcome::Pass),
@@ -98,7 +98,7 @@ fn a_clock_is_worth_a_warning_from_a_minute_and_a_fault_from_five() {
         let mut facts = good();
         facts.authority.as_mut().unwrap().clock_offset = Some(SignedDuration::from_secs(seconds));
         assert_eq!(outcome(authority::clock(&facts)), expected, "{seconds}");
-        // The resource's clock serves where the authority named no time.
+        // The resource's clock is used if the authority sends no date.
         facts.authority.as_mut().unwrap().clock_offset = None;
         assert_eq!(outcome(authority::clock(&facts)), Outcome::Skipped);
         facts.resource.clock_offset = Some(SignedDuration::from_secs(seconds));
@@ -109,37 +109,37 @@ fn a_clock_is_worth_a_warning_from_a_minute_and_a_fault_from_five() {
 #[test]
 fn a_credential_warns_from_thirty_days_and_fails_when_none_is_left() {
     const DAY: i64 = 86_400;
-    let until = |days: i64| Lasting::Until(at(days * DAY + 1));
+    let until = |days: i64| CredentialLifetime::Until(at(days * DAY + 1));
     let cases = [
         (vec![until(31)], Outcome::Pass),
         (vec![until(30)], Outcome::Pass),
         (vec![until(29)], Outcome::Warning),
         (vec![until(-1)], Outcome::Fail),
         (vec![until(-1), until(400)], Outcome::Warning),
-        (vec![until(-1), Lasting::Unknown], Outcome::Warning),
+        (vec![until(-1), CredentialLifetime::Unknown], Outcome::Warning),
         (vec![until(-1), until(-2)], Outcome::Fail),
-        (vec![Lasting::Unknown], Outcome::Skipped),
-        (vec![Lasting::Renewed], Outcome::Skipped),
+        (vec![CredentialLifetime::Unknown], Outcome::Skipped),
+        (vec![CredentialLifetime::Renewed], Outcome::Skipped),
     ];
-    for (lasting, expected) in cases {
-        let shown = format!("{lasting:?}");
+    for (lifetimes, expected) in cases {
+        let shown = format!("{lifetimes:?}");
         let mut facts = good();
-        *credentials(&mut facts) = lasting.into_iter().map(|lasting| credential("x", lasting)).collect();
+        *credentials(&mut facts) = lifetimes.into_iter().map(|lifetime| credential("x", lifetime)).collect();
         assert_eq!(outcome(credential::expiry(&facts)), expected, "{shown}");
     }
 }
 
 #[test]
-fn a_dead_credential_is_named_beside_the_one_that_is_used() {
+fn a_refused_credential_is_named_next_to_the_one_in_use() {
     let mut facts = good();
-    credentials(&mut facts).push(credential("two", Lasting::Unknown));
+    credentials(&mut facts).push(credential("two", CredentialLifetime::Unknown));
     credentials(&mut facts)[0].is_refused = true;
     let finding = credential::readable(&facts);
     assert_eq!((finding.outcome, finding.found.as_str()), (Outcome::Warning, "two; refused: one"));
 }
 
 #[test]
-fn roles_are_needed_as_the_resource_says_or_as_whoever_asks_says() {
+fn needed_roles_are_those_of_the_description_or_those_named_by_the_operator() {
     let granting = |roles: Value| {
         let mut facts = good();
         let token = facts.token.as_mut().unwrap().as_mut().unwrap();
@@ -156,18 +156,18 @@ fn roles_are_needed_as_the_resource_says_or_as_whoever_asks_says() {
         assert_eq!(outcome(resource::roles(&granting(granted.clone()))), expected, "{granted}");
     }
     let mut facts = granting(json!(["Orders.Write"]));
-    facts.needs = vec!["Orders.Write".parse().unwrap()];
+    facts.needed_roles = vec!["Orders.Write".parse().unwrap()];
     assert_eq!(outcome(resource::roles(&facts)), Outcome::Pass);
-    facts.needs = vec!["Orders.Read".parse().unwrap()];
+    facts.needed_roles = vec!["Orders.Read".parse().unwrap()];
     let finding = resource::roles(&facts).unwrap();
     assert_eq!(finding.found, "Orders.Write; missing: Orders.Read");
-    facts.needs.clear();
+    facts.needed_roles.clear();
     facts.resource.operations = Ok(Err(http::StatusCode::NOT_FOUND));
     assert_eq!(outcome(resource::roles(&facts)), Outcome::Skipped);
 }
 
 #[test]
-fn without_a_token_nothing_of_it_is_judged() {
+fn without_a_token_its_checks_are_skipped() {
     let mut facts = good();
     facts.token = None;
     facts.resource.verdict = None;
@@ -179,7 +179,7 @@ fn without_a_token_nothing_of_it_is_judged() {
 }
 
 #[test]
-fn an_issuer_that_nobody_judged_is_compared_with_the_tenants() {
+fn an_issuer_that_the_resource_did_not_judge_is_compared_with_the_tenants() {
     let mut facts = good();
     facts.resource.verdict = None;
     assert_eq!(outcome(token::issuer(&facts)), Outcome::Pass);

@@ -1,4 +1,4 @@
-//! The roles that an API's description names (`OpenAPI` 3.1, the security requirement object).
+//! Reads the roles of each operation from an API's description (`OpenAPI` 3.1, the security requirement object).
 //!
 //! <https://spec.openapis.org/oas/v3.1.1.html#security-requirement-object>
 
@@ -7,15 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The methods that a path can have; its other members are something else.
+/// The members of a path item that are operations.
 const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
-/// An operation that demands roles.
+/// An operation that requires roles.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct Operation {
     /// Method and path.
     pub(in super::super) name: String,
-    /// Sets of roles; whoever has all of one of them may call.
+    /// Sets of roles; a caller with all roles of one set may call.
     pub(in super::super) alternatives: Vec<BTreeSet<String>>,
 }
 
@@ -35,10 +35,10 @@ struct Components {
     schemes: BTreeMap<String, Value>,
 }
 
-/// Scheme and roles: all of them together.
+/// The roles by security scheme; a caller needs all of them.
 type Requirement = BTreeMap<String, Vec<String>>;
 
-/// The operations that demand roles; nothing where this is no description, or no operation demands any.
+/// The operations that require roles; nothing if this is no description, or no operation requires any.
 pub(super) fn operations(body: &[u8]) -> Option<Vec<Operation>> {
     let description: Description = serde_json::from_slice(body).ok()?;
     let mut operations = Vec::new();
@@ -60,7 +60,7 @@ pub(super) fn operations(body: &[u8]) -> Option<Vec<Operation>> {
     (!operations.is_empty()).then_some(operations)
 }
 
-/// The roles of bearer schemes; what OAuth 2.0 schemes list are the permissions of users.
+/// The roles of bearer schemes; OAuth 2.0 schemes list scopes, which are the permissions of users.
 fn roles(requirement: &Requirement, components: &Components) -> BTreeSet<String> {
     let is_bearer = |scheme: &str| {
         components.schemes.get(scheme).is_some_and(|scheme| {
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn roles_are_those_of_bearer_schemes_and_an_open_route_demands_none() {
+    fn roles_are_those_of_bearer_schemes_and_an_open_route_requires_none() {
         let components = json!({"securitySchemes": {
             "entra": {"type": "http", "scheme": "Bearer"}, "users": {"type": "oauth2"},
         }});

@@ -1,26 +1,25 @@
-//! Whether the authority answers, and what its clock says.
+//! Checks that the authority answers, and that this machine's clock agrees with it.
 
 use entra_shared::aadsts;
 use jiff::SignedDuration;
 
-use super::super::facts::{AuthorityFacts, Discovery, Facts, Silence, Way};
+use super::super::facts::{Acquisition, AuthorityFacts, Discovery, Facts, Unreachable};
 use super::super::finding::Finding;
 
-/// From this many seconds on a clock that is off is worth a warning: a resource that allows no more than its default
-/// refuses tokens for it.
+/// The clock offset, in seconds, that warns: a resource with the default clock skew refuses tokens from here on.
 const WARN_FROM: i64 = 60;
 
-/// From this many seconds on it is a fault: Entra back-dates tokens by no more, and takes no assertion that is made
-/// later or earlier than that.
+/// The clock offset, in seconds, that fails: Entra back-dates tokens and tolerates assertions by no more.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/certificate-credentials#claims-payload>
 const FAIL_FROM: i64 = 300;
 
-const MEND_URL: &str = "Correct `azure_ad.instance` (AZURE_AUTHORITY_HOST): the base URL of Entra ID.";
+const CORRECT_INSTANCE: &str =
+    "Correct `azure_ad.instance` (AZURE_AUTHORITY_HOST): the base URL of Entra ID.";
 
-/// Host reached, certificate trusted, tenant found.
+/// Checks that the host answers, its certificate is trusted, and it knows the tenant.
 pub(super) fn reached(facts: &Facts) -> Result<Finding, Finding> {
-    let AuthorityFacts { host, answer, .. } = asked(facts)?;
+    let AuthorityFacts { host, answer, .. } = authority(facts)?;
     Ok(match answer {
         Ok(Discovery::Found) => {
             Finding::pass(format!("{host} answers, its certificate is trusted, the tenant is found"))
@@ -34,26 +33,28 @@ pub(super) fn reached(facts: &Facts) -> Result<Finding, Finding> {
         },
         Ok(Discovery::Other(status)) => Finding::warning(
             format!("{host} answers {status} in place of the tenant's discovery document"),
-            MEND_URL,
+            CORRECT_INSTANCE,
         ),
-        Err(Silence::Untrusted) => Finding::fail(
+        Err(Unreachable::UntrustedCertificate) => Finding::fail(
             format!("the certificate of {host} is not trusted"),
             "Name its CA in `http_client.ca_file` (HTTP_CLIENT__CA_FILE).",
         ),
-        Err(Silence::OtherScheme) => Finding::fail(format!("{host} does not speak https"), MEND_URL),
-        Err(Silence::Unreachable(problem)) => Finding::fail(
+        Err(Unreachable::WrongScheme) => {
+            Finding::fail(format!("{host} does not speak https"), CORRECT_INSTANCE)
+        }
+        Err(Unreachable::Other(problem)) => Finding::fail(
             format!("no answer from {host}: {problem}"),
             "Check `azure_ad.instance` (AZURE_AUTHORITY_HOST), and the network or proxy on the way there.",
         ),
     })
 }
 
-/// How far this machine's clock is off: by the authority's, or else by the resource's.
+/// Compares this machine's clock with the authority's, or else with the resource's.
 pub(super) fn clock(facts: &Facts) -> Result<Finding, Finding> {
     let of_authority = facts.authority.as_ref().and_then(|a| Some((a.host.as_str(), a.clock_offset?)));
     let of_resource = facts.resource.clock_offset.map(|offset| (facts.resource.base_url.as_str(), offset));
     let (peer, offset) =
-        of_authority.or(of_resource).ok_or_else(|| Finding::skipped("nobody who answered named the time"))?;
+        of_authority.or(of_resource).ok_or_else(|| Finding::skipped("no answer has a date"))?;
     let seconds = offset.abs().as_secs();
     let direction = if offset < SignedDuration::ZERO { "ahead of" } else { "behind" };
     let found = format!("this machine is {seconds} s {direction} {peer}");
@@ -65,10 +66,10 @@ pub(super) fn clock(facts: &Facts) -> Result<Finding, Finding> {
     })
 }
 
-fn asked(facts: &Facts) -> Result<&AuthorityFacts, Finding> {
+fn authority(facts: &Facts) -> Result<&AuthorityFacts, Finding> {
     facts.authority.as_ref().ok_or_else(|| {
-        Finding::skipped(match &facts.way {
-            Ok(Way::ManagedIdentity(_)) => "tokens come from the machine, and not from the authority",
+        Finding::skipped(match &facts.acquisition {
+            Ok(Acquisition::ManagedIdentity(_)) => "tokens come from the machine, and not from the authority",
             _ => "there is no credential that can be read",
         })
     })

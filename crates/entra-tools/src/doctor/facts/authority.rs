@@ -1,4 +1,4 @@
-//! Whether the authority answers, and knows the tenant.
+//! Probes whether the authority answers and knows the tenant.
 
 use entra_shared::azure_ad::{Authority, Version};
 use entra_shared::http_client::{HttpClient, clock_offset, is_other_scheme, is_untrusted, read_body};
@@ -9,16 +9,16 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use url::Position;
 
-/// The largest answer that is read, in bytes; real ones have two thousand.
+/// The largest answer that is read, in bytes; real ones have about 2,000.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// What the authority answered when it was asked for the tenant's discovery document.
+/// The authority's answer to a request for the tenant's discovery document.
 #[derive(Debug)]
 pub(in super::super) struct AuthorityFacts {
     pub(in super::super) host: String,
-    /// Its clock less this machine's.
+    /// Its clock minus this machine's.
     pub(in super::super) clock_offset: Option<SignedDuration>,
-    pub(in super::super) answer: Result<Discovery, Silence>,
+    pub(in super::super) answer: Result<Discovery, Unreachable>,
 }
 
 /// An answer about the tenant.
@@ -26,22 +26,23 @@ pub(in super::super) struct AuthorityFacts {
 pub(in super::super) enum Discovery {
     /// The tenant is there.
     Found,
-    /// The authority says why not, with the number after `AADSTS` where it names one.
+    /// The authority refuses, with the number of its AADSTS code if it names one.
     Refused(Option<u32>),
-    /// Something that decides nothing.
+    /// Any other answer; it tells nothing about the tenant.
     Other(StatusCode),
 }
 
-/// Why there is no answer.
+/// Why the authority did not answer.
 #[derive(Debug)]
-pub(in super::super) enum Silence {
-    Untrusted,
-    OtherScheme,
-    Unreachable(String),
+pub(in super::super) enum Unreachable {
+    UntrustedCertificate,
+    /// It speaks http.
+    WrongScheme,
+    Other(String),
 }
 
 impl AuthorityFacts {
-    /// Whether asking for a token would only repeat what is known already.
+    /// Whether a token request is bound to fail for the same reason.
     pub(super) fn is_hopeless(&self) -> bool {
         matches!(self.answer, Err(_) | Ok(Discovery::Refused(_)))
     }
@@ -49,17 +50,17 @@ impl AuthorityFacts {
 
 #[derive(Deserialize)]
 struct Document {
-    #[expect(dead_code, reason = "that it is there is enough: nothing is ever taken from it")]
+    #[expect(dead_code, reason = "its presence is enough; its value is not used")]
     issuer: String,
 }
 
-/// Asks for the discovery document; nothing in it is used as an address.
-pub(super) async fn ask(http: &HttpClient, authority: &Authority, version: Version) -> AuthorityFacts {
+/// Requests the discovery document; nothing in it is used as an address.
+pub(super) async fn probe(http: &HttpClient, authority: &Authority, version: Version) -> AuthorityFacts {
     let url = authority.discovery_document(version);
     let host = url[Position::BeforeHost..Position::AfterPort].to_owned();
     let response = match http.get(url).send().await {
         Ok(response) => response,
-        Err(error) => return AuthorityFacts { host, clock_offset: None, answer: Err(silence(error)) },
+        Err(error) => return AuthorityFacts { host, clock_offset: None, answer: Err(unreachable(error)) },
     };
     let (status, clock_offset) = (response.status(), clock_offset(response.headers()));
     let body = read_body(response, MAX_BODY_BYTES).await.unwrap_or_default();
@@ -76,13 +77,13 @@ fn discovery(status: StatusCode, body: &[u8]) -> Discovery {
     }
 }
 
-fn silence(error: reqwest::Error) -> Silence {
+fn unreachable(error: reqwest::Error) -> Unreachable {
     if is_untrusted(&error) {
-        Silence::Untrusted
+        Unreachable::UntrustedCertificate
     } else if is_other_scheme(&error) {
-        Silence::OtherScheme
+        Unreachable::WrongScheme
     } else {
-        Silence::Unreachable(one_line(&error.without_url()))
+        Unreachable::Other(one_line(&error.without_url()))
     }
 }
 
@@ -91,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_authoritys_own_words_decide_that_a_tenant_is_not_there() {
+    fn only_the_authoritys_own_error_tells_that_a_tenant_is_unknown() {
         let refused = r#"{"error":"invalid_tenant","error_codes":[90002]}"#;
         let cases = [
             (200, r#"{"issuer":"https://x"}"#, "Found"),

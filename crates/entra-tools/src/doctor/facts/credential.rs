@@ -1,79 +1,76 @@
-//! What the client proves itself with.
+//! How the client acquires tokens, and with which credentials.
 
 use entra_shared::azure_ad::{Authority, Version};
-use entra_shared::settings::SettingsError;
+use entra_token::{Credential, IdentityEndpoint, TokenSource};
 use jiff::Timestamp;
 
-use crate::Settings;
-use entra_token::{Credential, IdentityEndpoint, TokenSource};
-
-/// How tokens are come by.
+/// How the client acquires tokens.
 #[derive(Debug)]
-pub(in super::super) enum Way {
-    /// From the authority, with a credential.
+pub(in super::super) enum Acquisition {
+    /// From the authority's token endpoint, with a credential.
     TokenEndpoint {
         authority: Authority,
         version: Version,
         credentials: Vec<CredentialFacts>,
-        /// The keys that choose another credential, and do not count.
-        passed_over: Vec<&'static str>,
+        /// Settings that choose another credential and have no effect.
+        ignored_settings: Vec<&'static str>,
     },
-    /// From the machine, at this address.
+    /// From the managed identity endpoint of this origin.
     ManagedIdentity(String),
 }
 
-/// What is to be known of a credential; nothing that is secret.
+/// The facts about a credential; none of them is secret.
 #[derive(Debug)]
 pub(in super::super) struct CredentialFacts {
     pub(in super::super) name: String,
     pub(in super::super) is_refused: bool,
-    pub(in super::super) lasting: Lasting,
+    pub(in super::super) lifetime: CredentialLifetime,
 }
 
-/// How long a credential lasts.
+/// How long a credential is valid.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) enum Lasting {
+pub(in super::super) enum CredentialLifetime {
     Until(Timestamp),
-    /// A secret does not say.
+    /// A secret does not tell.
     Unknown,
-    /// Whoever issues it renews it.
+    /// Its issuer renews it.
     Renewed,
 }
 
-impl Way {
-    pub(super) fn of(source: &TokenSource, settings: &Settings) -> Result<Self, SettingsError> {
+impl Acquisition {
+    pub(super) fn new(source: &TokenSource, ignored_settings: Vec<&'static str>) -> Self {
         let request = match source {
             TokenSource::TokenEndpoint(request) => request,
             TokenSource::ManagedIdentity(identity) => {
                 let (IdentityEndpoint::Imds(url) | IdentityEndpoint::AppService { url, .. }) =
                     &identity.endpoint;
-                return Ok(Self::ManagedIdentity(url.origin().ascii_serialization()));
+                return Self::ManagedIdentity(url.origin().ascii_serialization());
             }
         };
         let refused: Vec<&str> = request.credentials.refused().map(Credential::name).collect();
         let facts = |credential: &Credential| CredentialFacts {
             name: credential.name().to_owned(),
             is_refused: refused.contains(&credential.name()),
-            lasting: lasting(credential),
+            lifetime: lifetime(credential),
         };
-        Ok(Self::TokenEndpoint {
+        Self::TokenEndpoint {
             authority: request.authority.clone(),
             version: request.version,
             credentials: request.credentials.iter().map(facts).collect(),
-            passed_over: settings.passed_over()?,
-        })
+            ignored_settings,
+        }
     }
 }
 
-fn lasting(credential: &Credential) -> Lasting {
+fn lifetime(credential: &Credential) -> CredentialLifetime {
     match (credential, credential.expires_at()) {
-        (_, Some(at)) => Lasting::Until(at),
-        (Credential::Federated(_), None) => Lasting::Renewed,
-        (_, None) => Lasting::Unknown,
+        (_, Some(at)) => CredentialLifetime::Until(at),
+        (Credential::Federated(_), None) => CredentialLifetime::Renewed,
+        (_, None) => CredentialLifetime::Unknown,
     }
 }
 
-/// The authority that is to be asked, and at which version of its endpoint.
+/// The authority that issues the client's tokens, and the version of its endpoint; none for a managed identity.
 pub(super) fn authority(source: &TokenSource) -> Option<(Authority, Version)> {
     match source {
         TokenSource::TokenEndpoint(request) => Some((request.authority.clone(), request.version)),

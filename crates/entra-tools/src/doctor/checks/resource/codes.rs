@@ -1,10 +1,10 @@
-//! What the codes of a resource's refusals ask of its client.
+//! Remedies for the codes of a resource's refusals.
 
-/// What to do about a refusal that nothing more is known of.
-pub(super) const UNKNOWN: &str = "Ask whoever runs the resource what its log says of this client.";
+/// The remedy for a refusal with an unknown code.
+pub(super) const UNKNOWN: &str = "Ask the operator of the resource what its log says about this client.";
 
-/// The check that tells of it, with the step that mends it.
-pub(super) fn told_by(code: &str) -> Option<&'static str> {
+/// The check that reports this code with its remedy.
+pub(super) fn covering_check(code: &str) -> Option<&'static str> {
     match code {
         "audience_mismatch" => Some("audience"),
         "issuer_mismatch" | "tenant_mismatch" | "key_issuer_mismatch" => Some("issuer"),
@@ -13,7 +13,7 @@ pub(super) fn told_by(code: &str) -> Option<&'static str> {
     }
 }
 
-/// The step that mends it.
+/// The step that fixes a refusal with this code.
 pub(super) fn remedy(code: &str) -> &'static str {
     match code {
         "token_expired" | "token_not_yet_valid" => {
@@ -22,7 +22,7 @@ pub(super) fn remedy(code: &str) -> &'static str {
         "key_unknown" | "signature_invalid" => {
             "Point the resource and this client at the same `azure_ad.instance` and tenant."
         }
-        "keys_unavailable" | "not_ready" => "Give the resource a way to the authority: it has no keys of it.",
+        "keys_unavailable" | "not_ready" => "Let the resource reach the authority: it has no signing keys.",
         "subject_ambiguous" => "Add the optional claim `idtyp` to the resource's registration.",
         "credential_too_weak" => "Use a certificate or a federated credential in place of the secret.",
         "client_not_allowed" => "Have this client added to `authorization.clients` of the resource.",

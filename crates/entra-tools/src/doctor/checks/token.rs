@@ -1,35 +1,39 @@
-//! The token: whether there is one, and what it says of itself.
+//! Checks that a token is issued, and what its claims say.
 
 mod refusal;
 
 use entra_shared::azure_ad::Version;
 use serde_json::Value;
 
-use super::super::facts::{Facts, Way};
+use super::super::facts::{Acquisition, Facts};
 use super::super::finding::Finding;
 
-/// A life below this many seconds costs more requests than it is worth.
+/// The token lifetime, in seconds, below which the client renews too often.
 const SHORT_LIFE: i64 = 300;
 
-/// Whether the authority, or the machine, gives one.
+/// Checks that the authority, or the managed identity endpoint, issues a token.
 pub(super) fn acquired(facts: &Facts) -> Result<Finding, Finding> {
     match &facts.token {
         Some(Ok(_)) => Ok(Finding::pass(format!("acquired for {}", facts.app_id_uri))),
         Some(Err(error)) => Ok(refusal::finding(error)),
-        None if facts.way.is_err() => Err(Finding::skipped("there is no credential that can be read")),
+        None if facts.acquisition.is_err() => {
+            Err(Finding::skipped("there is no credential that can be read"))
+        }
         None => Err(Finding::skipped("the authority was not reached, or does not know the tenant")),
     }
 }
 
-/// The version that the resource's registration asks for, and that of the endpoint, which is another matter.
+/// Checks the token's version, which the resource's registration decides and not the endpoint.
 pub(super) fn version(facts: &Facts) -> Result<Finding, Finding> {
     let version = facts.claim("ver")?;
-    let from = match &facts.way {
-        Ok(Way::TokenEndpoint { version, .. }) => format!("the v{version} endpoint"),
+    let from = match &facts.acquisition {
+        Ok(Acquisition::TokenEndpoint { version, .. }) => format!("the v{version} endpoint"),
         _ => "a managed identity".to_owned(),
     };
-    let found = version
-        .map_or_else(|| format!("none is named; from {from}"), |version| format!("{version}, from {from}"));
+    let found = version.map_or_else(
+        || format!("the token names none; from {from}"),
+        |version| format!("{version}, from {from}"),
+    );
     if facts.resource.code() == Some("version_not_accepted") {
         let remedy =
             "Set `requestedAccessTokenVersion` of the resource's registration to a version that it accepts.";
@@ -44,7 +48,7 @@ pub(super) fn version(facts: &Facts) -> Result<Finding, Finding> {
     })
 }
 
-/// Whether the token is of the tenant that was asked, as the resource sees it or else as the settings say.
+/// Checks the token's issuer by the resource's answer, or else by the client's settings.
 pub(super) fn issuer(facts: &Facts) -> Result<Finding, Finding> {
     let issuer = facts.claim("iss")?.unwrap_or("none");
     let remedy =
@@ -55,8 +59,8 @@ pub(super) fn issuer(facts: &Facts) -> Result<Finding, Finding> {
     if facts.resource.accepts() {
         return Ok(Finding::pass(format!("{issuer}, which the resource trusts")));
     }
-    let Ok(Way::TokenEndpoint { authority, .. }) = &facts.way else {
-        return Err(Finding::skipped(format!("the resource has not said whether it trusts {issuer}")));
+    let Ok(Acquisition::TokenEndpoint { authority, .. }) = &facts.acquisition else {
+        return Err(Finding::skipped(format!("the resource does not tell whether it trusts {issuer}")));
     };
     let version = facts.claims()?.get("ver").and_then(Value::as_str);
     let version =
@@ -69,12 +73,12 @@ pub(super) fn issuer(facts: &Facts) -> Result<Finding, Finding> {
     })
 }
 
-/// How long the token is good for, and when its successor is asked for.
+/// Checks how long the token is valid, and tells when it is renewed.
 pub(super) fn lifetime(facts: &Facts) -> Result<Finding, Finding> {
     let token = facts.token()?;
     let seconds = token.expires_at.duration_since(facts.now).as_secs();
     let found = format!(
-        "{} min, to {}; `serve` asks for the next one from {} on",
+        "{} min, to {}; `serve` renews it from {} on",
         (seconds + 30) / 60,
         token.expires_at,
         token.renewed_from

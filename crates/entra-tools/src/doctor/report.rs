@@ -1,4 +1,4 @@
-//! What is printed, for people and as JSON.
+//! The report, as text for people and as JSON.
 
 use std::fmt;
 
@@ -6,14 +6,14 @@ use serde::Serialize;
 
 use super::finding::{Finding, Outcome};
 
-/// Every check with what it found. Never holds the token.
+/// All checks with their findings: text by `Display`, JSON by `Serialize`. Never holds the token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
     healthy: bool,
     checks: Vec<Check>,
 }
 
-/// A check, by its name.
+/// A check's name and finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Check {
     check: &'static str,
@@ -37,12 +37,6 @@ impl Report {
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         self.healthy
-    }
-
-    /// As JSON, on several lines.
-    #[must_use]
-    pub fn json(&self) -> String {
-        crate::commands::pretty(self)
     }
 
     fn count(&self, outcome: Outcome) -> usize {

@@ -1,19 +1,18 @@
-//! What a token says, for people: decoded, not verified.
+//! The claims of an access token, for people: decoded, not verified.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use entra_token::Token;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use entra_token::Token;
-
-/// A token's claims and the facts that people ask for first.
+/// An access token's claims, with those that people ask for first at the top. Serializes to JSON.
 ///
-/// Only a command shows these: to the client a token is opaque, and its claims are the resource's to judge.
+/// For display only: to its client a token is opaque, and only the resource may judge its claims.
 /// <https://learn.microsoft.com/entra/identity-platform/access-tokens#token-validation>
 #[derive(Debug, Serialize)]
-pub(super) struct Decoded {
+pub struct DecodedToken {
     note: &'static str,
     expires_at: Timestamp,
     version: Value,
@@ -21,9 +20,11 @@ pub(super) struct Decoded {
     claims: Option<Map<String, Value>>,
 }
 
-impl Decoded {
-    pub(super) fn new(token: &Token) -> Self {
-        let claims = claims(token.access_token().expose());
+impl DecodedToken {
+    /// Decodes a token without verifying it. A token that is no JWT has no claims.
+    #[must_use]
+    pub fn new(token: &Token) -> Self {
+        let claims = unverified_claims(token.access_token().expose());
         let claim = |name: &str| claims.as_ref().and_then(|claims| claims.get(name)).cloned();
         Self {
             note: match claims {
@@ -32,15 +33,15 @@ impl Decoded {
             },
             expires_at: token.expires_at(),
             version: claim("ver").unwrap_or_default(),
-            // Entra leaves the claim out where no role was granted.
+            // Entra omits the claim if no role was granted.
             roles: claim("roles").unwrap_or_else(|| Value::Array(Vec::new())),
             claims,
         }
     }
 }
 
-/// The payload of a JWT, whoever wrote it.
-pub(super) fn claims(token: &str) -> Option<Map<String, Value>> {
+/// The payload of a JWT; nothing if the text is no JWT.
+pub(crate) fn unverified_claims(token: &str) -> Option<Map<String, Value>> {
     let payload = token.split('.').nth(1)?;
     serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
 }
@@ -52,10 +53,10 @@ mod tests {
     #[test]
     fn claims_are_those_of_the_payload_and_an_opaque_token_has_none() {
         let payload = BASE64_URL_SAFE_NO_PAD.encode(r#"{"ver":"2.0","roles":["Resource.Read"]}"#);
-        let claims = super::claims(&format!("header.{payload}.signature")).unwrap();
+        let claims = unverified_claims(&format!("header.{payload}.signature")).unwrap();
         assert_eq!(claims["roles"][0], "Resource.Read");
         for opaque in ["opaque", "a.b", "a.b.c", "..", "a.W10.c"] {
-            assert!(super::claims(opaque).is_none(), "{opaque}");
+            assert!(unverified_claims(opaque).is_none(), "{opaque}");
         }
     }
 }

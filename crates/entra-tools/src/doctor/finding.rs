@@ -1,8 +1,8 @@
-//! What a check found.
+//! The result of one check.
 
 use serde::Serialize;
 
-/// The most characters of a text; what others say can be of any length.
+/// The most characters of a text; texts from peers can have any length.
 const MAX_TEXT: usize = 400;
 
 /// How a check ended.
@@ -10,14 +10,14 @@ const MAX_TEXT: usize = 400;
 #[serde(rename_all = "snake_case")]
 pub(super) enum Outcome {
     Pass,
-    /// It works, and somebody should know something.
+    /// It works, but an operator should act.
     Warning,
     Fail,
-    /// It could not be made.
+    /// It could not be run.
     Skipped,
 }
 
-/// What a check found, in one line, and the one step that mends it where it needs mending.
+/// What a check found, in one line, and the step that fixes a warning or failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Finding {
     pub(super) outcome: Outcome,
@@ -39,13 +39,13 @@ impl Finding {
         Self { outcome: Outcome::Fail, ..Self::warning(found, remedy) }
     }
 
-    /// The check could not be made, for this reason.
+    /// A check that could not be run, for this reason.
     pub(super) fn skipped(reason: impl AsRef<str>) -> Self {
         Self { outcome: Outcome::Skipped, ..Self::pass(reason) }
     }
 }
 
-/// A text fit for one line of a terminal, whoever wrote it: visible characters of ASCII, and not too many.
+/// Escapes a text of any origin for one line of a terminal: visible ASCII characters, limited in length.
 fn plain(text: &str) -> String {
     let mut plain = String::new();
     for character in text.chars().take(MAX_TEXT) {
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_others_say_stays_in_one_line_and_cannot_speak_to_the_terminal() {
+    fn a_peers_text_stays_in_one_line_and_cannot_control_the_terminal() {
         let found = Finding::pass("a\r\nb\u{1b}[31m\u{202e}x").found;
         assert_eq!(found, "a  b\\u{1b}[31m\\u{202e}x");
         assert!(Finding::skipped("x".repeat(10_000)).found.len() < 500);

@@ -1,4 +1,4 @@
-//! The checks, in the order in which one builds on another; each is a function of the facts.
+//! The checks, each a function of the facts; later checks build on earlier ones.
 
 mod authority;
 mod credential;
@@ -9,10 +9,9 @@ use super::facts::Facts;
 use super::finding::Finding;
 use super::report::Check;
 
-/// A check: it finds something, or says why it could not be made.
+/// A check: returns its finding, or a skipped finding as the error.
 type Examine = fn(&Facts) -> Result<Finding, Finding>;
 
-/// Every check there is.
 const CHECKS: [(&str, Examine); 12] = [
     ("credential", |facts| Ok(credential::readable(facts))),
     ("credential expiry", credential::expiry),

@@ -1,4 +1,4 @@
-//! Why there is no token, and the step that mends it.
+//! Turns a failed token request into a finding.
 
 use entra_shared::aadsts;
 use entra_shared::one_line;
@@ -8,10 +8,10 @@ use entra_token::{
     ConfigurationFault, CredentialFault, ManagedIdentityFault, Outage, OutageCause, Refusal, TokenError,
 };
 
-/// The error as a finding, with the remedy of its AADSTS code where the authority named one.
+/// The error as a finding, with the remedy of its AADSTS code if the authority named one.
 pub(super) fn finding(error: &TokenError) -> Finding {
     if let Some(refusal) = error.refusal() {
-        return of_refusal(refusal);
+        return refused(refusal);
     }
     let found = one_line(error);
     match error {
@@ -26,24 +26,23 @@ pub(super) fn finding(error: &TokenError) -> Finding {
             format!("the authority is throttling this client; {ids}"),
             format!("Wait {} s, and keep tokens while they are usable.", retry_after.as_secs() + 1),
         ),
-        TokenError::Unavailable(Outage { cause: OutageCause::Status(_), .. }) => Finding::fail(
-            found,
-            "Try again in some minutes; https://azure.status.microsoft tells of outages.",
-        ),
+        TokenError::Unavailable(Outage { cause: OutageCause::Status(_), .. }) => {
+            Finding::fail(found, "Try again in some minutes; https://azure.status.microsoft lists outages.")
+        }
         TokenError::Unavailable(_) => Finding::fail(found, "Check the network or proxy on the way there."),
         TokenError::Protocol { .. } => Finding::fail(
             found,
             "Check that `azure_ad.instance` is Entra ID, and that nothing answers in its place.",
         ),
-        TokenError::Configuration(ConfigurationFault::ManagedIdentity(fault)) => of_machine(fault),
-        // A fault of the registration is a refusal, which is told above.
+        TokenError::Configuration(ConfigurationFault::ManagedIdentity(fault)) => managed_identity(fault),
+        // A fault of the registration is a refusal, handled above.
         TokenError::Credential(_) | TokenError::Configuration(_) | TokenError::Abandoned => {
             Finding::fail(found, "Try again.")
         }
     }
 }
 
-fn of_refusal(refusal: &Refusal) -> Finding {
+fn refused(refusal: &Refusal) -> Finding {
     let known = refusal.aadsts.and_then(aadsts::lookup);
     let (error, ids) = (&refusal.error, refusal.ids);
     let found = match (known, refusal.aadsts) {
@@ -57,11 +56,11 @@ fn of_refusal(refusal: &Refusal) -> Finding {
             found,
             format!("Look the code up: https://login.microsoftonline.com/error?code={code}"),
         ),
-        (None, None) => Finding::fail(found, "Do what the authority says."),
+        (None, None) => Finding::fail(found, "Follow the authority's message."),
     }
 }
 
-fn of_machine(fault: &ManagedIdentityFault) -> Finding {
+fn managed_identity(fault: &ManagedIdentityFault) -> Finding {
     match fault {
         ManagedIdentityFault::NoEndpoint { host, .. } => Finding::fail(
             format!("no managed identity endpoint answers at {host}"),

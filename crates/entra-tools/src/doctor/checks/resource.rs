@@ -1,4 +1,4 @@
-//! The resource: whether it answers, takes the token, and finds the roles in it that it demands.
+//! Checks that the resource answers, accepts the token, and that the token has the roles it requires.
 
 mod codes;
 
@@ -11,39 +11,39 @@ use serde_json::Value;
 
 use super::super::facts::{Facts, Verdict};
 use super::super::finding::Finding;
-use crate::resource_client::ResourceError;
 
-/// How many operations are named that a role is missing for.
+/// The most operations that a missing role is listed with.
 const NAMED_OPERATIONS: usize = 2;
 
-/// Whether it answers.
+/// Checks that the resource answers.
 pub(super) fn reached(facts: &Facts) -> Finding {
     let base_url = &facts.resource.base_url;
     let Err(error) = &facts.resource.operations else {
         return Finding::pass(format!("{base_url} answers"));
     };
-    match error {
-        ResourceError::Unreachable { source, .. } if is_untrusted(source) => Finding::fail(
+    if is_untrusted(error) {
+        Finding::fail(
             format!("the certificate of {base_url} is not trusted"),
             "Name its CA in `http_client.ca_file` (HTTP_CLIENT__CA_FILE).",
-        ),
-        ResourceError::Unreachable { source, .. } if is_other_scheme(source) => Finding::fail(
+        )
+    } else if is_other_scheme(error) {
+        Finding::fail(
             format!("{base_url} seems to speak the other one of http and https"),
             "Correct the scheme of `resource.base_url` (RESOURCE__BASE_URL).",
-        ),
-        ResourceError::Unreachable { source, .. } => Finding::fail(
-            format!("no answer from {base_url}: {}", one_line(source)),
+        )
+    } else {
+        Finding::fail(
+            format!("no answer from {base_url}: {}", one_line(error)),
             "Start the resource, or correct `resource.base_url` (RESOURCE__BASE_URL).",
-        ),
-        other => Finding::fail(one_line(other), "Correct `resource.base_url` (RESOURCE__BASE_URL)."),
+        )
     }
 }
 
-/// Whether the token is for this resource. Only the resource knows: by its verdict.
+/// Checks that the token is for this resource, which only the resource can tell.
 pub(super) fn audience(facts: &Facts) -> Result<Finding, Finding> {
     let audience = facts.claim("aud")?.unwrap_or("none");
     if facts.resource.accepts() {
-        return Ok(Finding::pass(format!("{audience}, which the resource takes")));
+        return Ok(Finding::pass(format!("{audience}, which the resource accepts")));
     }
     if facts.resource.code() == Some("audience_mismatch") {
         return Ok(Finding::fail(
@@ -51,10 +51,10 @@ pub(super) fn audience(facts: &Facts) -> Result<Finding, Finding> {
             "Set `resource.app_id_uri` (RESOURCE__APP_ID_URI) to the App ID URI of the resource's registration.",
         ));
     }
-    Err(Finding::skipped(format!("the resource has not said whether it takes {audience}")))
+    Err(Finding::skipped(format!("the resource does not tell whether it accepts {audience}")))
 }
 
-/// What the resource makes of the token as a whole.
+/// Checks that the resource accepts the token as a whole.
 pub(super) fn acceptance(facts: &Facts) -> Result<Finding, Finding> {
     let verdict = match &facts.resource.verdict {
         Some(verdict) => verdict,
@@ -63,29 +63,30 @@ pub(super) fn acceptance(facts: &Facts) -> Result<Finding, Finding> {
         }
         None => return Err(Finding::skipped("there is no token")),
     };
-    let (status, problem) = match verdict {
+    let (status, code) = match verdict {
         Verdict::Accepted => return Ok(Finding::pass("the resource accepts the token (GET /api/caller)")),
-        Verdict::NotTold(status) => {
-            let reason =
-                format!("the resource does not tell what it makes of a token (GET /api/caller: {status})");
+        Verdict::NoSuchRoute(status) => {
+            let reason = format!(
+                "the resource does not tell whether it accepts the token (GET /api/caller: {status})"
+            );
             return Err(Finding::skipped(reason));
         }
         Verdict::Failed(error) => {
             return Ok(Finding::fail(one_line(error), "Read the resource's log by the request id."));
         }
-        Verdict::Refused { status, problem } => (status, problem),
+        Verdict::Refused { status, code } => (status, code),
     };
-    let Some(problem) = problem else {
-        return Ok(Finding::fail(format!("{status}, without a problem"), codes::UNKNOWN));
+    let Some(code) = code else {
+        return Ok(Finding::fail(format!("{status}, without a problem document"), codes::UNKNOWN));
     };
-    let found = format!("{} {}", status.as_u16(), problem.code);
-    match codes::told_by(&problem.code) {
+    let found = format!("{} {}", status.as_u16(), code);
+    match codes::covering_check(code) {
         Some(check) => Err(Finding::skipped(format!("{found}: see {check}"))),
-        None => Ok(Finding::fail(found, codes::remedy(&problem.code))),
+        None => Ok(Finding::fail(found, codes::remedy(code))),
     }
 }
 
-/// Whether the roles that are needed were granted.
+/// Checks that the needed roles are granted.
 pub(super) fn roles(facts: &Facts) -> Result<Finding, Finding> {
     let granted: BTreeSet<&str> = facts
         .claims()?
@@ -100,27 +101,27 @@ pub(super) fn roles(facts: &Facts) -> Result<Finding, Finding> {
     if missing.is_empty() {
         return Ok(Finding::pass(shown));
     }
-    let told = missing.iter().map(|(role, operations)| told(role, operations));
+    let described = missing.iter().map(|(role, operations)| describe_missing(role, operations));
     let roles = join(missing.keys().map(String::as_str));
     Ok(Finding::fail(
-        format!("{shown}; missing: {}", told.collect::<Vec<_>>().join("; ")),
+        format!("{shown}; missing: {}", described.collect::<Vec<_>>().join("; ")),
         format!("Grant {roles} to this client under API permissions, with admin consent."),
     ))
 }
 
-/// The roles that are not granted, and what they are needed for.
+/// The missing roles, each with the operations that require it.
 fn missing(facts: &Facts, granted: &BTreeSet<&str>) -> Result<BTreeMap<String, Vec<String>>, Finding> {
-    if !facts.needs.is_empty() {
-        let missing = facts.needs.iter().map(AppRole::as_str).filter(|role| !granted.contains(role));
+    if !facts.needed_roles.is_empty() {
+        let missing = facts.needed_roles.iter().map(AppRole::as_str).filter(|role| !granted.contains(role));
         return Ok(missing.map(|role| (role.to_owned(), Vec::new())).collect());
     }
     let operations = match &facts.resource.operations {
         Err(_) => {
-            return Err(Finding::skipped("the resource does not answer; `--needs` names roles in its place"));
+            return Err(Finding::skipped("the resource does not answer; name the roles with `--needs`"));
         }
         Ok(Err(status)) => {
             let reason = format!(
-                "the resource publishes no roles (GET /openapi.json: {status}); `--needs` names them"
+                "the resource publishes no roles (GET /openapi.json: {status}); name them with `--needs`"
             );
             return Err(Finding::skipped(reason));
         }
@@ -131,7 +132,7 @@ fn missing(facts: &Facts, granted: &BTreeSet<&str>) -> Result<BTreeMap<String, V
         let lacks = |roles: &BTreeSet<String>| -> Vec<String> {
             roles.iter().filter(|role| !granted.contains(role.as_str())).cloned().collect()
         };
-        // Of several ways in, the one that lacks least.
+        // Of several alternatives, the one with the fewest missing roles.
         let fewest = operation.alternatives.iter().map(lacks).min_by_key(Vec::len).unwrap_or_default();
         for role in fewest {
             missing.entry(role).or_default().push(operation.name.clone());
@@ -140,7 +141,7 @@ fn missing(facts: &Facts, granted: &BTreeSet<&str>) -> Result<BTreeMap<String, V
     Ok(missing)
 }
 
-fn told(role: &str, operations: &[String]) -> String {
+fn describe_missing(role: &str, operations: &[String]) -> String {
     if operations.is_empty() {
         return role.to_owned();
     }
