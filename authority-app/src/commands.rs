@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use authority_app::Settings;
+use authority_app::{Settings, tools};
 use clap::{Args, ValueEnum};
 use entra_shared::settings::{Environment, SettingsError};
 use entra_stand_in::{ManifestFormat, Registrations};
@@ -115,14 +115,14 @@ pub(crate) fn manifest(arguments: &Manifest) -> anyhow::Result<ExitCode> {
         Format::AadGraph => ManifestFormat::AadGraph,
     };
     let registrations = arguments.settings.registrations()?;
-    let manifest = registrations.manifest(&arguments.app, format, arguments.whole);
+    let manifest = tools::manifest(&registrations, &arguments.app, format, arguments.whole);
     print(&manifest.map_err(SettingsError::from)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) fn az(arguments: &Az) -> anyhow::Result<ExitCode> {
     let registrations = arguments.settings.registrations()?;
-    print(&registrations.az_script(arguments.tenant.as_deref()).map_err(SettingsError::from)?)?;
+    print(&tools::az_script(&registrations, arguments.tenant.as_deref())?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -130,7 +130,7 @@ pub(crate) fn drift(arguments: &Drift) -> anyhow::Result<ExitCode> {
     let export = read(&arguments.export)?;
     let file = arguments.export.display().to_string();
     let registrations = arguments.settings.registrations()?;
-    let differences = registrations.drift(&file, &export, arguments.app.as_deref())?;
+    let differences = tools::drift(&registrations, &file, &export, arguments.app.as_deref())?;
     for difference in &differences {
         print(&format!("{difference}\n"))?;
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use authority_app::tools;
 use entra_shared::settings::Environment;
 use entra_stand_in::{Authority, Directory, ManifestFormat, Registrations};
 use serde_json::{Value, json};
@@ -20,7 +21,7 @@ fn load(folder: &Path) -> Registrations {
 }
 
 fn manifest(app: &str, format: ManifestFormat, whole: bool) -> Value {
-    serde_json::from_str(&seeded().manifest(app, format, whole).unwrap()).unwrap()
+    serde_json::from_str(&tools::manifest(&seeded(), app, format, whole).unwrap()).unwrap()
 }
 
 /// The exit code of a command, with its standard output and standard error.
@@ -36,7 +37,8 @@ fn aad_graph_folder() -> tempfile::TempDir {
     for entry in std::fs::read_dir(folder.path().join("applications")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap();
-        std::fs::write(&path, registrations.manifest(name, ManifestFormat::AadGraph, true).unwrap()).unwrap();
+        std::fs::write(&path, tools::manifest(&registrations, name, ManifestFormat::AadGraph, true).unwrap())
+            .unwrap();
     }
     folder
 }
@@ -126,8 +128,8 @@ fn an_export_without_drift_says_nothing_in_either_format() {
     let registrations = seeded();
     for app in ["DemoResourceApp", "DemoClientApp", "OtherResourceApp"] {
         for format in [ManifestFormat::Graph, ManifestFormat::AadGraph] {
-            let export = registrations.manifest(app, format, true).unwrap();
-            assert_eq!(registrations.drift("export.json", &export, None).unwrap(), []);
+            let export = tools::manifest(&registrations, app, format, true).unwrap();
+            assert_eq!(tools::drift(&registrations, "export.json", &export, None).unwrap(), []);
         }
     }
 }
@@ -135,10 +137,15 @@ fn an_export_without_drift_says_nothing_in_either_format() {
 #[test]
 fn an_app_made_elsewhere_has_another_id_and_no_drift() {
     let elsewhere = "11111111-2222-4333-8444-555555555555";
-    let export = seeded().manifest("DemoResourceApp", ManifestFormat::Graph, true).unwrap();
+    let export = tools::manifest(&seeded(), "DemoResourceApp", ManifestFormat::Graph, true).unwrap();
     let export = export.replace(RESOURCE, elsewhere);
-    assert!(seeded().drift("export.json", &export, None).unwrap_err().to_string().contains("name the APP"));
-    assert_eq!(seeded().drift("export.json", &export, Some("DemoResourceApp")).unwrap(), []);
+    assert!(
+        tools::drift(&seeded(), "export.json", &export, None)
+            .unwrap_err()
+            .to_string()
+            .contains("name the APP")
+    );
+    assert_eq!(tools::drift(&seeded(), "export.json", &export, Some("DemoResourceApp")).unwrap(), []);
 }
 
 #[test]
@@ -215,7 +222,7 @@ fn each_difference_is_a_line_with_both_sides_and_the_remedy() {
     for (app, edit, expected) in cases {
         let mut export = manifest(app, ManifestFormat::Graph, true);
         edit(&mut export);
-        let found = seeded().drift("export.json", &export.to_string(), None);
+        let found = tools::drift(&seeded(), "export.json", &export.to_string(), None);
         if expected.is_empty() {
             assert!(found.unwrap_err().to_string().starts_with("export.json: `requiredResourceAccess[1]`"));
             continue;
@@ -251,7 +258,7 @@ fn who_may_be_a_client_is_compared() {
     ] {
         let mut export = manifest("DemoClientApp", ManifestFormat::Graph, true);
         export[member] = value;
-        let found = seeded().drift("export.json", &export.to_string(), None).unwrap();
+        let found = tools::drift(&seeded(), "export.json", &export.to_string(), None).unwrap();
         assert!(found.len() == 1 && found[0].to_string().starts_with(expected), "{found:?}");
     }
 }
@@ -269,7 +276,7 @@ fn a_service_principals_export_shows_a_grant_that_is_missing() {
         "appRoleAssignmentRequired": false, "appRoleAssignments": own,
     });
     let drift = |export: &Value| -> Vec<String> {
-        let found = seeded().drift("export.json", &export.to_string(), None).unwrap();
+        let found = tools::drift(&seeded(), "export.json", &export.to_string(), None).unwrap();
         found.iter().map(ToString::to_string).collect()
     };
     assert_eq!(drift(&export), Vec::<String>::new());
@@ -298,7 +305,7 @@ fn a_service_principals_export_shows_a_grant_that_is_missing() {
     other = json!({ "appId": CLIENT, "servicePrincipalType": "Application" });
     assert_eq!(drift(&other), Vec::<String>::new());
     let broken = json!({ "servicePrincipalType": "Application" }).to_string();
-    assert!(seeded().drift("export.json", &broken, None).is_err());
+    assert!(tools::drift(&seeded(), "export.json", &broken, None).is_err());
 }
 
 #[test]
@@ -309,7 +316,7 @@ fn drift_ends_with_0_1_or_2() {
         std::fs::write(&path, text).unwrap();
         run(&["drift", &path], &[])
     };
-    let export = seeded().manifest("DemoResourceApp", ManifestFormat::AadGraph, true).unwrap();
+    let export = tools::manifest(&seeded(), "DemoResourceApp", ManifestFormat::AadGraph, true).unwrap();
     assert_eq!(drift(&export), (0, String::new(), String::new()));
     let (code, out, _) = drift(&export.replace("\"isEnabled\": true", "\"isEnabled\": false"));
     assert_eq!((code, out.lines().count()), (1, 2), "{out}");
@@ -386,7 +393,7 @@ fn the_script_makes_federated_credentials_and_disables_granted_roles_once_they_a
         ("applications/DemoClientApp.json", "\"keyCredentials\": []", credentials),
         ("applications/DemoResourceApp.json", "\"isEnabled\": true", "\"isEnabled\": false"),
     ]);
-    let (calls, _) = run_script(&load(folder.path()).az_script(None).unwrap(), &IDENTITIES);
+    let (calls, _) = run_script(&tools::az_script(&load(folder.path()), None).unwrap(), &IDENTITIES);
     let position = |text: &str| calls.iter().rposition(|call| call.iter().any(|word| word.contains(text)));
     let after = |call: &[String], option: &str| -> Value {
         let value = call.iter().skip_while(|word| *word != option).nth(1).unwrap();
@@ -425,14 +432,17 @@ fn a_name_that_is_shell_code_stays_a_name() {
         "\"displayName\": \"DemoClientApp\"",
         &format!("\"displayName\": {escaped}"),
     )]);
-    let (calls, left) = run_script(&load(folder.path()).az_script(None).unwrap(), &IDENTITIES);
+    let (calls, left) = run_script(&tools::az_script(&load(folder.path()), None).unwrap(), &IDENTITIES);
     assert_eq!(left, Vec::<String>::new());
     assert!(calls.iter().flatten().any(|argument| argument.contains(&escaped)));
 }
 
 #[test]
 fn a_tenant_is_named_by_its_id_or_domain() {
-    assert_eq!(seeded().az_script(Some("contoso.com")).unwrap(), seeded().az_script(None).unwrap());
-    assert!(seeded().az_script(Some("fabrikam.com")).is_err());
+    assert_eq!(
+        tools::az_script(&seeded(), Some("contoso.com")).unwrap(),
+        tools::az_script(&seeded(), None).unwrap()
+    );
+    assert!(tools::az_script(&seeded(), Some("fabrikam.com")).is_err());
     assert_eq!(run(&["az", "fabrikam.com"], &[]).0, 2);
 }

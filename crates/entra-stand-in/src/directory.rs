@@ -24,10 +24,10 @@ use uuid::Uuid;
 
 pub use changes::RegistrationError;
 pub use error::DirectoryError;
-pub use formats::ManifestFormat;
+pub use formats::{ManifestFormat, graph_manifest};
 pub(crate) use managed_identities::{IdentityName, ManagedIdentity};
-pub(crate) use registration::{RegisteredRole, Registration};
-pub use registrations::Registrations;
+pub(crate) use registration::Registration;
+pub use registrations::{ManifestFile, RegisteredPrincipal, RegisteredTenant, Registrations};
 
 use crate::credentials::Credential;
 use files::Files;

@@ -37,8 +37,8 @@
 //! - What it answers: `endpoints/` (token, discovery, key set, instance discovery), `errors` (every AADSTS code with
 //!   its status and text), `grant` (the claims of a token), `origin` (whose name stands in URLs and issuers);
 //!   `endpoints/managed_identity` does so for managed identities, on a listener of its own.
-//! - What it says to people: `explain/` (an error code, a token against the directory), `manifests/` (a registration
-//!   written back, made in a real tenant with `az`, compared with a tenant's export), from [`Registrations`].
+//! - What it says to people: `explain/` (an error code, a token against the directory), and [`Registrations`]: the
+//!   directory's manifests and service principals.
 //! - What it signs with: `keys/` (the signing keys), `certificates` (https), [`DataFolder`] (where both are kept).
 //! - What tests do: [`Tenant`] (`tenants` holds them, `tenant/` is what a test does with one: [`Application`],
 //!   [`Client`]), [`Clock`], [`Faults`], [`Journal`], and [`catalogue`], the tokens that no API may accept.
@@ -63,7 +63,6 @@ mod faults;
 mod grant;
 mod journal;
 mod keys;
-mod manifests;
 mod mint;
 mod origin;
 mod tenant;
@@ -74,13 +73,15 @@ pub use certificates::{CertificateAuthority, IssueError, IssuedCertificate};
 pub use clock::Clock;
 pub use credentials::hash_secret;
 pub use data_folder::DataFolder;
-pub use directory::{Directory, DirectoryError, ManifestFormat, RegistrationError, Registrations};
+pub use directory::{
+    Directory, DirectoryError, ManifestFile, ManifestFormat, RegisteredPrincipal, RegisteredTenant,
+    RegistrationError, Registrations, graph_manifest,
+};
 pub use endpoint::Endpoint;
 pub use explain::Explanation;
 pub use faults::{Fault, Faults};
 pub use journal::{Bounds, Count, Entries, Entry, Journal};
 pub use keys::{KeyState, RollError, SigningKeys};
-pub use manifests::Difference;
 pub use mint::{MintError, MintRequest};
 pub use tenant::{Application, Client, Tenant, TokenError};
 pub use tenants::TenantError;

@@ -3,27 +3,31 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use entra_guard::authorization::{app_roles, differences};
+use entra_guard::authorization::Role;
 use entra_shared::one_line;
 use entra_shared::settings::SettingsError;
+use entra_tools::{DeclaredRole, app_role_drift, app_roles};
 use http_shell::process;
 
 use super::print;
 use crate::arguments::Manifest;
 
-/// Prints the app roles, or how those of an exported manifest differ.
+/// Prints the API's app roles, or how those of an exported manifest differ.
 pub(crate) fn manifest(arguments: &Manifest) -> anyhow::Result<ExitCode> {
+    let declare =
+        |role: Role| DeclaredRole { id: role.id(), value: role.value(), description: role.description() };
+    let roles = Role::ALL.map(declare);
     if let Some(file) = &arguments.check {
-        return check(file);
+        return check(file, &roles);
     }
-    print(&format!("{}\n", serde_json::to_string_pretty(&app_roles())?))?;
+    print(&format!("{}\n", serde_json::to_string_pretty(&app_roles(&roles))?))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn check(file: &Path) -> anyhow::Result<ExitCode> {
+fn check(file: &Path, roles: &[DeclaredRole<'_>]) -> anyhow::Result<ExitCode> {
     let unusable = |problem| SettingsError::File { file: file.display().to_string(), problem };
     let exported = std::fs::read_to_string(file).map_err(|error| unusable(error.to_string()))?;
-    let differences = differences(&exported).map_err(|error| unusable(one_line(&error)))?;
+    let differences = app_role_drift(roles, &exported).map_err(|error| unusable(one_line(&error)))?;
     for difference in &differences {
         print(&format!("{difference}\n"))?;
     }

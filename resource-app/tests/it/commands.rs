@@ -42,7 +42,12 @@ fn a_registration_that_differs_is_named_difference_by_difference() {
     registration["appRoles"][1]["value"] = "Resource.Wirte".into();
     let differences = check(&registration, 1);
     assert_eq!(differences.lines().count(), 2, "{differences}");
-    assert!(differences.contains("Resource.Read is disabled") && differences.contains("\"Resource.Wirte\""));
+    for expected in [
+        "app role Resource.Read, enabled: this API has true, the manifest has false; set its `isEnabled` to true",
+        "app role Resource.Write, value: this API has Resource.Write, the manifest has Resource.Wirte; set its `value`",
+    ] {
+        assert!(differences.contains(expected), "{differences}");
+    }
     let missing = check(&json!({ "appRoles": [] }), 1);
     assert_eq!(missing.lines().count(), 2, "{missing}");
     let output = run(&["manifest", "--check", "/nowhere.json"], &[]);

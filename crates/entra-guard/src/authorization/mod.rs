@@ -10,7 +10,7 @@
 //! - [`Policies`]: answers with a [`Proof`] that names the policy in its type, or with a [`Denial`]; about a resource,
 //!   with a [`Permit`] for it.
 //! - [`AuthorizationSettings`]: what an operator demands beside that.
-//! - [`Role`]: the app roles, and [`app_roles`] and [`differences`] for the registration that declares them.
+//! - [`Role`]: the app roles.
 //! - [`DevelopmentHandler`]: succeeds without a token, where that is allowed at all.
 //!
 //! Dependency rule: nothing here imports anything else of this crate, so that the folder can be lifted out.
@@ -19,7 +19,6 @@
 mod development;
 mod handlers;
 mod in_use;
-mod manifest;
 mod policies;
 mod policy;
 mod requirement;
@@ -29,7 +28,6 @@ mod subject;
 
 pub use development::DevelopmentHandler;
 pub use in_use::Policies;
-pub use manifest::{AppRole, Difference, InvalidManifest, app_roles, differences};
 pub use policies::{CALLER_POLICIES, DefaultPolicy, OwnerPolicy, RESOURCE_POLICIES, ReadPolicy, WritePolicy};
 pub use policy::{Denial, NamedPolicy, Permit, Policy, PolicyError, Proof, ResourcePolicy};
 pub use requirement::{Handler, Outcome, Requirement};

@@ -1,7 +1,7 @@
 //! The app roles of this API: declared here, once.
 //!
-//! Policies ask for them, operations of the API's description name them, and the registration's manifest (see
-//! [`super::AppRole`]) is written from them and compared with them.
+//! Policies ask for them, operations of the API's description name them, and the registration's manifest is written from
+//! them and compared with them.
 
 use std::fmt;
 

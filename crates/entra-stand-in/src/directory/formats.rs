@@ -30,9 +30,9 @@ impl ManifestFormat {
         if old && !has("api") { Self::AadGraph } else { Self::Graph }
     }
 
-    /// Spells a manifest of Microsoft Graph's format in this one.
+    /// Converts a manifest from Microsoft Graph's format to this one.
     #[must_use]
-    pub(crate) fn spell(self, manifest: Value) -> Value {
+    pub fn spell(self, manifest: Value) -> Value {
         match self {
             Self::Graph => manifest,
             Self::AadGraph => aad_graph::from_graph(manifest),
@@ -56,8 +56,11 @@ pub(super) fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Di
     }
 }
 
-/// Reads a manifest of either format into Microsoft Graph's.
-pub(super) fn document(file: &str, text: &str) -> Result<Value, DirectoryError> {
+/// Reads a manifest of either format, and converts it to Microsoft Graph's. Errors call it `file`.
+///
+/// # Errors
+/// The text is no JSON.
+pub fn graph_manifest(file: &str, text: &str) -> Result<Value, DirectoryError> {
     let manifest: Value = parse_json(file, text)?;
     Ok(match ManifestFormat::of(&manifest) {
         ManifestFormat::Graph => manifest,

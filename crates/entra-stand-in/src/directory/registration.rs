@@ -18,19 +18,7 @@ pub(crate) struct Registration {
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) app_roles: Vec<RegisteredRole>,
     #[serde(default, deserialize_with = "or_default")]
-    pub(crate) api: Api,
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) optional_claims: OptionalClaims,
-    #[serde(default, deserialize_with = "or_default")]
     pub(crate) required_resource_access: Vec<RequiredResource>,
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) password_credentials: Vec<RegisteredCredential>,
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) key_credentials: Vec<RegisteredCredential>,
-    /// Absent where the export was made without them, as the portal's are.
-    pub(crate) federated_identity_credentials: Option<Vec<RegisteredFederated>>,
-    pub(crate) is_fallback_public_client: Option<bool>,
-    pub(crate) sign_in_audience: Option<String>,
     /// The file, as errors and remedies call it.
     #[serde(skip)]
     pub(crate) file: String,
@@ -44,34 +32,6 @@ pub(crate) struct Registration {
 pub(crate) struct RegisteredRole {
     pub(crate) id: String,
     pub(crate) value: Option<String>,
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) is_enabled: Option<bool>,
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) allowed_member_types: Vec<String>,
-}
-
-/// The member `api`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Api {
-    pub(crate) requested_access_token_version: Option<u8>,
-}
-
-/// The member `optionalClaims`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct OptionalClaims {
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) access_token: Vec<OptionalClaim>,
-}
-
-/// An optional claim of access tokens.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct OptionalClaim {
-    pub(crate) name: String,
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) additional_properties: Vec<String>,
 }
 
 /// One of `requiredResourceAccess`: what a client asks for at one resource.
@@ -91,38 +51,13 @@ pub(crate) struct RequiredAccess {
     pub(crate) kind: String,
 }
 
-/// One of `passwordCredentials` or `keyCredentials`; no secret is in either.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct RegisteredCredential {
-    pub(crate) display_name: Option<String>,
-    pub(crate) end_date_time: Option<String>,
-    /// Of a certificate: its DER in base64. Exports leave it out.
-    pub(crate) key: Option<String>,
-}
-
-/// One of `federatedIdentityCredentials`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct RegisteredFederated {
-    pub(crate) issuer: String,
-    pub(crate) subject: String,
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) audiences: Vec<String>,
-}
-
 impl Registration {
     /// Reads a manifest of either format.
     pub(crate) fn parse(file: &str, text: &str) -> Result<Self, DirectoryError> {
-        let document = formats::document(file, text)?;
+        let document = formats::graph_manifest(file, text)?;
         let read: Result<Self, _> = serde_path_to_error::deserialize(&document);
         let read = read.map_err(|error| json_error(file, &error.path().to_string(), error.inner()))?;
         Ok(Self { file: file.to_owned(), document, ..read })
-    }
-
-    /// The version of access tokens that it asks for: 1 where it does not say.
-    pub(crate) fn token_version(&self) -> u8 {
-        self.api.requested_access_token_version.unwrap_or(1)
     }
 
     /// The role of this id.
@@ -147,11 +82,6 @@ impl RegisteredRole {
     /// Its value; where it has none, its id.
     pub(crate) fn name(&self) -> &str {
         self.value.as_deref().unwrap_or(&self.id)
-    }
-
-    /// Whether it can be assigned; enabled where the manifest does not say.
-    pub(crate) fn is_enabled(&self) -> bool {
-        self.is_enabled.unwrap_or(true)
     }
 }
 

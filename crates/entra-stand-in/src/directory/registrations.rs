@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use entra_shared::ids::ClientId;
+use entra_shared::ids::{ClientId, TenantId};
 use entra_shared::settings::{Environment, KeyProblem};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::files::Files;
@@ -49,13 +50,54 @@ impl Registrations {
         &self.directory
     }
 
-    /// The registration of this client id.
+    /// The registration with this client id.
     pub(crate) fn registration(&self, app: ClientId) -> Option<&Registration> {
         self.registrations.get(&app)
     }
 
-    /// The registration that a person names: by its client id, display name or an App ID URI.
-    pub(crate) fn named(&self, app: &str) -> Result<&Registration, KeyProblem> {
+    /// The manifest with this client id.
+    #[must_use]
+    pub fn manifest(&self, app: ClientId) -> Option<ManifestFile<'_>> {
+        self.registration(app).map(ManifestFile::from)
+    }
+
+    /// The manifest that a person names by its client id, display name or an App ID URI.
+    ///
+    /// # Errors
+    /// The name fits no app, or several.
+    pub fn manifest_named(&self, app: &str) -> Result<ManifestFile<'_>, KeyProblem> {
+        self.named(app).map(ManifestFile::from)
+    }
+
+    /// The tenants, the first one first.
+    pub fn tenants(&self) -> impl Iterator<Item = RegisteredTenant> {
+        self.directory.tenants().map(|tenant| self.listed(tenant))
+    }
+
+    /// The tenant with this id or domain; without a name, the first one.
+    #[must_use]
+    pub fn tenant(&self, name: Option<&str>) -> Option<RegisteredTenant> {
+        let directory = &self.directory;
+        let found = name.map_or_else(|| directory.first_tenant(), |name| directory.tenant_named(name));
+        found.map(|tenant| self.listed(tenant))
+    }
+
+    /// Lists the apps by name, and then the managed identities, which have no registration.
+    fn listed(&self, tenant: &Tenant) -> RegisteredTenant {
+        let has_registration =
+            |principal: &&ServicePrincipal| self.registration(principal.application.client_id).is_some();
+        let mut apps: Vec<&ServicePrincipal> = tenant.principals().filter(has_registration).collect();
+        apps.sort_by_key(|app| (&app.application.display_name, app.application.client_id));
+        let identities =
+            tenant.managed_identities().iter().filter_map(|identity| tenant.principal(identity.client_id));
+        RegisteredTenant {
+            id: tenant.id,
+            display_name: tenant.display_name.clone(),
+            principals: apps.into_iter().chain(identities).map(|app| listed_principal(tenant, app)).collect(),
+        }
+    }
+
+    fn named(&self, app: &str) -> Result<&Registration, KeyProblem> {
         let is_named = |registration: &&Registration| {
             registration.app_id.to_string().eq_ignore_ascii_case(app)
                 || registration.display_name == app
@@ -72,6 +114,62 @@ impl Registrations {
                 Err(KeyProblem::new("APP", problem))
             }
         }
+    }
+}
+
+/// A manifest of the directory, in Microsoft Graph's format.
+#[derive(Debug, Clone, Copy)]
+pub struct ManifestFile<'r> {
+    /// The file's name, as errors and remedies call it.
+    pub file: &'r str,
+    /// The whole manifest.
+    pub document: &'r Value,
+}
+
+/// A tenant of the directory with its service principals.
+#[derive(Debug, Clone)]
+pub struct RegisteredTenant {
+    /// The tenant's id.
+    pub id: TenantId,
+    /// The tenant's name.
+    pub display_name: String,
+    /// Its apps by name, and then its managed identities.
+    pub principals: Vec<RegisteredPrincipal>,
+}
+
+/// A service principal of the directory.
+#[derive(Debug, Clone)]
+pub struct RegisteredPrincipal {
+    /// The client id.
+    pub client_id: ClientId,
+    /// The name.
+    pub display_name: String,
+    /// Whether it may acquire tokens.
+    pub enabled: bool,
+    /// Whether clients need a role to acquire a token for it.
+    pub assignment_required: bool,
+    /// The client ids of resources, with the ids of the roles that it was granted there.
+    pub grants: Vec<(ClientId, Uuid)>,
+}
+
+impl<'r> From<&'r Registration> for ManifestFile<'r> {
+    fn from(registration: &'r Registration) -> Self {
+        Self { file: &registration.file, document: &registration.document }
+    }
+}
+
+fn listed_principal(tenant: &Tenant, principal: &ServicePrincipal) -> RegisteredPrincipal {
+    let client = &principal.application;
+    let grants = tenant.principals().flat_map(|resource| {
+        let roles = tenant.granted(client, &resource.application);
+        roles.iter().map(|role| (resource.application.client_id, *role))
+    });
+    RegisteredPrincipal {
+        client_id: client.client_id,
+        display_name: client.display_name.clone(),
+        enabled: principal.enabled,
+        assignment_required: principal.assignment_required,
+        grants: grants.collect(),
     }
 }
 

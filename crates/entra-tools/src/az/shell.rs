@@ -1,27 +1,24 @@
-//! Texts in a POSIX shell's script: nothing that a manifest says is ever run.
+//! Quotes texts for a POSIX shell, so that nothing from a manifest is ever run.
+
+use crate::drift::one_line;
 
 /// A comment of one line.
 pub(super) fn comment(text: &str) -> String {
     format!("# {}", one_line(text))
 }
 
-/// A text without line breaks and other control characters.
-pub(super) fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-/// One word: the text in single quotes, within which a shell expands nothing.
+/// The text as one word in single quotes, within which a shell expands nothing.
 pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// One word in which the value of a variable stands for each of the ids.
+/// The text as one word in which variables replace the ids.
 pub(super) fn quoted_with(text: &str, variables: &[(String, String)]) -> String {
-    // The texts are ids: no quote is in one, and none is in the name of a variable.
+    // Neither ids nor names of variables contain quotes.
     variables.iter().fold(quoted(text), |word, (id, name)| word.replace(id, &format!("'\"${name}\"'")))
 }
 
-/// A variable's name: a prefix and what of the text may stand in one.
+/// A variable's name: a prefix, and the characters of the text that a name may contain.
 pub(super) fn variable(prefix: &str, text: &str) -> String {
     let allowed: String = text.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
     format!("{prefix}_{allowed}")

@@ -1,33 +1,34 @@
-//! The steps of the script, one function each.
+//! Writes the steps of the script, one function each.
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::super::shell::{comment, one_line, quoted, quoted_with, variable};
+use super::shell::{comment, quoted, quoted_with, variable};
 use super::{App, Script, option};
-use crate::directory::ManagedIdentity;
+use crate::drift::one_line;
+use crate::tenant::ServicePrincipal;
 
-/// What a new app is made with; the rest follows once all apps have their ids.
-const AT_FIRST: [&str; 5] =
+/// The members that a new app is created with; the rest follows once all apps have their ids.
+const INITIAL: [&str; 5] =
     ["displayName", "description", "signInAudience", "isFallbackPublicClient", "optionalClaims"];
 
-/// What a federated credential is made of; the server writes the rest.
-const OF_FEDERATED: [&str; 5] = ["name", "issuer", "subject", "description", "audiences"];
+/// The members of a federated credential that a client writes.
+const FEDERATED_MEMBERS: [&str; 5] = ["name", "issuer", "subject", "description", "audiences"];
 
 impl Script<'_> {
-    /// Makes the app with its roles, then its App ID URIs, then its service principal.
+    /// Creates the app with its roles, then its App ID URIs, then its service principal.
     pub(super) fn register(&mut self, app: App<'_>) {
         self.heading(app, "Registers");
         let (name, principal) = (self.app_variable(app).to_owned(), self.principal_variable(app));
         let granted = self.granted_roles(app);
-        let body = quoted(&format!("{:#}", new_application(&app.registration.document, &granted)));
+        let body = quoted(&format!("{:#}", new_application(&app.manifest.document, &granted)));
         self.line(&format!("{name}=$(az rest --method POST --url \"$graph/applications\" \\"));
         self.line(&format!(
             "  --headers Content-Type=application/json --query appId --output tsv --body {body})"
         ));
-        let own = [(app.registration.app_id.to_string(), name.clone())];
+        let own = [(app.manifest.app_id.to_string(), name.clone())];
         let uris: Vec<String> =
-            app.registration.identifier_uris.iter().map(|uri| quoted_with(uri, &own)).collect();
+            app.manifest.identifier_uris.iter().map(|uri| quoted_with(uri, &own)).collect();
         if !uris.is_empty() {
             self.line(&format!("az ad app update --id \"${name}\" --identifier-uris {}", uris.join(" ")));
         }
@@ -45,9 +46,9 @@ impl Script<'_> {
         }
     }
 
-    /// What a client asks for; by itself it grants nothing.
+    /// Requests a client's permissions, which grants none of them.
     pub(super) fn request_permissions(&mut self, app: App<'_>) {
-        let requested = app.registration.document.get("requiredResourceAccess");
+        let requested = app.manifest.document.get("requiredResourceAccess");
         let Some(requested) = requested.filter(|list| list.as_array().is_some_and(|list| !list.is_empty()))
         else {
             return;
@@ -58,11 +59,10 @@ impl Script<'_> {
         self.rest("PATCH", &url, &body);
     }
 
-    /// Secrets are made by Entra; of certificates, the public part is uploaded.
+    /// Has Entra make the secrets, and uploads the certificates.
     pub(super) fn add_credentials(&mut self, app: App<'_>) {
-        let (secrets, certificates) =
-            (&app.registration.password_credentials, &app.registration.key_credentials);
-        let federated = app.registration.document.get("federatedIdentityCredentials");
+        let (secrets, certificates) = (&app.manifest.password_credentials, &app.manifest.key_credentials);
+        let federated = app.manifest.document.get("federatedIdentityCredentials");
         let federated = federated.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         if secrets.is_empty() && certificates.is_empty() && federated.is_empty() {
             return;
@@ -91,7 +91,7 @@ impl Script<'_> {
         }
         let create = format!("az ad app federated-credential create --id \"${}\"", self.app_variable(app));
         for credential in federated.iter().filter_map(Value::as_object) {
-            let new: Map<String, Value> = OF_FEDERATED
+            let new: Map<String, Value> = FEDERATED_MEMBERS
                 .iter()
                 .filter_map(|name| Some(((*name).to_owned(), credential.get(*name)?.clone())))
                 .filter(|(_, value)| !value.is_null())
@@ -101,55 +101,53 @@ impl Script<'_> {
         }
     }
 
-    /// The roles that somebody was granted and that are disabled: Graph assigns them while they are enabled alone.
+    /// Disables granted roles that the directory has disabled; Graph grants only enabled roles.
     pub(super) fn disable_roles(&mut self, app: App<'_>) {
         let granted = self.granted_roles(app);
-        let registration = app.registration;
-        if !registration.app_roles.iter().any(|role| !role.is_enabled() && granted.contains(&role.id)) {
+        let manifest = app.manifest;
+        if !manifest.app_roles.iter().any(|role| !role.is_enabled() && granted.contains(&role.id)) {
             return;
         }
         self.heading(app, "Disables, now that they are granted, roles of");
-        let body = quoted(&json!({ "appRoles": roles(&registration.document) }).to_string());
+        let body = quoted(&json!({ "appRoles": roles(&manifest.document) }).to_string());
         let url = format!("\"$graph/applications(appId='${}')\"", self.app_variable(app));
         self.rest("PATCH", &url, &body);
     }
 
-    /// The ids of the app's roles that a client or an identity was granted, as the manifest spells them.
+    /// The ids of the app's roles that any client or identity was granted, as the manifest spells them.
     fn granted_roles(&self, app: App<'_>) -> Vec<String> {
-        let resource = &app.principal.application;
-        let clients: Vec<_> = self.tenant.principals().map(|client| &client.application).collect();
+        let resource = app.principal.client_id;
         let is_granted = |id: &str| {
-            let is_it = |role: &Uuid| role.to_string().eq_ignore_ascii_case(id);
-            clients.iter().any(|client| self.tenant.granted(client, resource).iter().any(is_it))
+            let has_id = |role: Uuid| role.to_string().eq_ignore_ascii_case(id);
+            self.tenant.principals.iter().any(|client| client.roles_on(resource).any(has_id))
         };
-        let ids = app.registration.app_roles.iter().map(|role| role.id.clone());
+        let ids = app.manifest.app_roles.iter().map(|role| role.id.clone());
         ids.filter(|id| is_granted(id)).collect()
     }
 
-    /// Admin consent: one assignment for each client and role.
+    /// Gives admin consent: one assignment for each client and role.
     pub(super) fn grants(&mut self, apps: &[App<'_>]) {
         for client in apps {
             let variable = self.principal_variable(*client);
-            self.grants_of(*client, &format!("${variable}"), apps);
+            self.client_grants(*client, &format!("${variable}"), apps);
         }
-        for (index, identity) in self.tenant.managed_identities().iter().enumerate() {
+        let identities = self.tenant.principals.iter().filter(|principal| principal.manifest.is_none());
+        for (index, identity) in identities.enumerate() {
             self.identity_grants(index, identity, apps);
         }
     }
 
-    fn grants_of(&mut self, client: App<'_>, principal: &str, apps: &[App<'_>]) {
+    fn client_grants(&mut self, client: App<'_>, principal: &str, apps: &[App<'_>]) {
         for resource in apps {
-            let roles = self.tenant.granted(&client.principal.application, &resource.principal.application);
-            for role in roles {
+            for role in client.principal.roles_on(resource.principal.client_id) {
                 self.heading(client, "Admin consent for");
                 self.grant(principal, *resource, &role.to_string());
             }
         }
     }
 
-    fn identity_grants(&mut self, index: usize, identity: &ManagedIdentity, apps: &[App<'_>]) {
-        let Some(client) = self.tenant.principal(identity.client_id) else { return };
-        let name = &client.application.display_name;
+    fn identity_grants(&mut self, index: usize, identity: &ServicePrincipal, apps: &[App<'_>]) {
+        let name = &identity.display_name;
         let variable = variable(&format!("identity{}", index + 1), name);
         self.line("");
         self.line(&comment(&format!(
@@ -157,15 +155,15 @@ impl Script<'_> {
         )));
         self.line(&format!("{variable}=${{{variable}:?set it to the object id of the managed identity}}"));
         for resource in apps {
-            for role in self.tenant.granted(&client.application, &resource.principal.application) {
+            for role in identity.roles_on(resource.principal.client_id) {
                 self.grant(&format!("${variable}"), *resource, &role.to_string());
             }
         }
     }
 
     fn grant(&mut self, principal: &str, resource: App<'_>, role: &str) {
-        let value = resource.registration.role(role).map_or(role, |role| role.name());
-        self.line(&comment(&format!("- {value} of {}", resource.registration.display_name)));
+        let value = resource.manifest.role(role).map_or(role, |role| role.name());
+        self.line(&comment(&format!("- {value} of {}", resource.manifest.display_name)));
         let resource = self.principal_variable(resource);
         let body = format!(
             r#"'{{"principalId":"'"{principal}"'","resourceId":"'"${resource}"'","appRoleId":"{role}"}}'"#
@@ -174,12 +172,12 @@ impl Script<'_> {
     }
 }
 
-/// The body that makes an app: what the directory's manifest says, without what the server refuses.
+/// The body that creates an app: the directory's manifest without the members that the server refuses.
 ///
-/// Roles that are granted are enabled, for as long as it takes to grant them.
+/// Granted roles are enabled until they are granted.
 fn new_application(manifest: &Value, granted: &[String]) -> Value {
     let mut new = Map::new();
-    for name in AT_FIRST {
+    for name in INITIAL {
         if let Some(value) = manifest.get(name).filter(|value| !value.is_null()) {
             new.insert(name.to_owned(), value.clone());
         }
@@ -197,7 +195,7 @@ fn new_application(manifest: &Value, granted: &[String]) -> Value {
     Value::Object(new)
 }
 
-/// The roles of a manifest, without what the server refuses.
+/// The roles of a manifest, without the members that the server refuses.
 fn roles(manifest: &Value) -> Value {
     let mut roles = manifest.get("appRoles").cloned().unwrap_or_else(|| json!([]));
     for role in roles.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {

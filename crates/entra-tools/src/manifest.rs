@@ -1,0 +1,277 @@
+//! App registrations' manifests: read, made ready to write, and declared by an API's roles.
+
+use entra_shared::ids::ClientId;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+/// The member type of roles that apps get for themselves, and users do not.
+pub(crate) const APPLICATION: &str = "Application";
+
+/// Members that only the server writes: a POST or PATCH that holds one is refused.
+///
+/// Secrets are among them, since Graph makes those (`addPassword`).
+/// <https://learn.microsoft.com/graph/api/resources/application#properties>
+const READ_ONLY: [&str; 10] = [
+    "appId",
+    "applicationTemplateId",
+    "certification",
+    "createdDateTime",
+    "deletedDateTime",
+    "disabledByMicrosoftStatus",
+    "id",
+    "passwordCredentials",
+    "publisherDomain",
+    "verifiedPublisher",
+];
+
+/// Members of list items that only the server writes.
+const READ_ONLY_IN_LISTS: [(&str, &str); 2] =
+    [("appRoles", "origin"), ("keyCredentials", "hasExtendedValue")];
+
+/// A manifest in Microsoft Graph's format.
+///
+/// <https://learn.microsoft.com/graph/api/resources/application>
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Manifest {
+    pub(crate) app_id: ClientId,
+    pub(crate) display_name: String,
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub(crate) identifier_uris: Vec<String>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub(crate) app_roles: Vec<AppRole>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub(crate) api: Api,
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub(crate) optional_claims: OptionalClaims,
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub(crate) required_resource_access: Vec<RequiredResource>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub(crate) password_credentials: Vec<Credential>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub(crate) key_credentials: Vec<Credential>,
+    /// Absent from exports that were made without them, such as the portal's.
+    pub(crate) federated_identity_credentials: Option<Vec<FederatedCredential>>,
+    pub(crate) is_fallback_public_client: Option<bool>,
+    pub(crate) sign_in_audience: Option<String>,
+    #[serde(skip)]
+    pub(crate) document: Value,
+}
+
+/// One of `appRoles`.
+///
+/// <https://learn.microsoft.com/graph/api/resources/approle>
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AppRole {
+    pub(crate) id: String,
+    pub(crate) value: Option<String>,
+    #[serde(default)]
+    is_enabled: Option<bool>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub(crate) allowed_member_types: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Api {
+    requested_access_token_version: Option<u8>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OptionalClaims {
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub(crate) access_token: Vec<OptionalClaim>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OptionalClaim {
+    pub(crate) name: String,
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub(crate) additional_properties: Vec<String>,
+}
+
+/// One of `requiredResourceAccess`: the permissions that a client requests on a resource.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RequiredResource {
+    pub(crate) resource_app_id: String,
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub(crate) resource_access: Vec<RequiredAccess>,
+}
+
+/// A requested permission: an app role (`Role`) or a delegated one (`Scope`).
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct RequiredAccess {
+    pub(crate) id: String,
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+}
+
+/// One of `passwordCredentials` or `keyCredentials`; neither holds a secret.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Credential {
+    pub(crate) display_name: Option<String>,
+    pub(crate) end_date_time: Option<String>,
+    /// A certificate's DER in base64. Exports leave it out.
+    pub(crate) key: Option<String>,
+}
+
+/// One of `federatedIdentityCredentials`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FederatedCredential {
+    pub(crate) issuer: String,
+    pub(crate) subject: String,
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub(crate) audiences: Vec<String>,
+}
+
+/// A document that is no manifest. The text names the member, never its value.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidManifest {
+    /// The text is no JSON.
+    #[error("it is not JSON")]
+    Json(#[source] serde_json::Error),
+    /// A member is missing or has the wrong type.
+    #[error("`{0}`: missing, or not of the type that Microsoft Graph documents")]
+    Member(String),
+    /// The document is neither a manifest nor a list of app roles.
+    #[error("it has no `appRoles`; export the manifest of the API's app registration")]
+    NoAppRoles,
+    /// An item of `appRoles` is no app role; the first item is 1.
+    #[error("member {0} of `appRoles` is not an app role")]
+    AppRole(usize),
+}
+
+impl Manifest {
+    /// Reads a manifest in Microsoft Graph's format.
+    ///
+    /// # Errors
+    /// Names the member that is missing or has the wrong type.
+    pub fn from_document(document: Value) -> Result<Self, InvalidManifest> {
+        let read: Result<Self, _> = serde_path_to_error::deserialize(&document);
+        let read = read.map_err(|error| InvalidManifest::Member(error.path().to_string()))?;
+        Ok(Self { document, ..read })
+    }
+
+    /// The client id.
+    #[must_use]
+    pub fn app_id(&self) -> ClientId {
+        self.app_id
+    }
+
+    /// The version of access tokens that the resource requests: 1 unless the manifest says otherwise.
+    pub(crate) fn token_version(&self) -> u8 {
+        self.api.requested_access_token_version.unwrap_or(1)
+    }
+
+    /// The role with this id.
+    pub(crate) fn role(&self, id: &str) -> Option<&AppRole> {
+        self.app_roles.iter().find(|role| role.id.eq_ignore_ascii_case(id))
+    }
+}
+
+impl AppRole {
+    /// The role's value, or its id if it has none.
+    pub(crate) fn name(&self) -> &str {
+        self.value.as_deref().unwrap_or(&self.id)
+    }
+
+    /// Whether the role can be granted: true unless the manifest says otherwise.
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.is_enabled.unwrap_or(true)
+    }
+}
+
+/// Removes what only the server writes, so that the manifest can be sent to Microsoft Graph.
+///
+/// Certificates without their key are removed too: exports leave the key out, and Graph refuses such a certificate.
+pub fn remove_read_only(manifest: &mut Map<String, Value>) {
+    manifest.retain(|name, _| !READ_ONLY.contains(&name.as_str()));
+    for (list, name) in READ_ONLY_IN_LISTS {
+        for member in manifest.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(member) = member.as_object_mut() {
+                member.remove(name);
+            }
+        }
+    }
+    if let Some(keys) = manifest.get_mut("keyCredentials").and_then(Value::as_array_mut) {
+        keys.retain(|credential| credential.get("key").is_some_and(Value::is_string));
+    }
+}
+
+/// An app role that an API's policies require.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeclaredRole<'a> {
+    /// The role's id, which grants refer to.
+    pub id: Uuid,
+    /// The role's value, as the `roles` claim holds it.
+    pub value: &'a str,
+    /// What an administrator reads who grants the role.
+    pub description: &'a str,
+}
+
+/// An item of `appRoles`, without the member that only Entra writes (`origin`).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AppRoleItem<'a> {
+    allowed_member_types: [&'static str; 1],
+    description: &'a str,
+    display_name: &'a str,
+    id: Uuid,
+    is_enabled: bool,
+    value: &'a str,
+}
+
+/// The `appRoles` that the manifest of an API with these roles holds.
+#[must_use]
+pub fn app_roles(roles: &[DeclaredRole<'_>]) -> Value {
+    serde_json::json!(roles.iter().map(AppRoleItem::from).collect::<Vec<_>>())
+}
+
+impl<'a> From<&DeclaredRole<'a>> for AppRoleItem<'a> {
+    fn from(role: &DeclaredRole<'a>) -> Self {
+        Self {
+            allowed_member_types: [APPLICATION],
+            description: role.description,
+            display_name: role.value,
+            id: role.id,
+            is_enabled: true,
+            value: role.value,
+        }
+    }
+}
+
+impl From<&DeclaredRole<'_>> for AppRole {
+    fn from(role: &DeclaredRole<'_>) -> Self {
+        Self {
+            id: role.id.to_string(),
+            value: Some(role.value.to_owned()),
+            is_enabled: Some(true),
+            allowed_member_types: vec![APPLICATION.to_owned()],
+        }
+    }
+}
+
+/// The app roles of an exported manifest, or of the bare list of its `appRoles`.
+pub(crate) fn exported_app_roles(text: &str) -> Result<Vec<AppRole>, InvalidManifest> {
+    let mut document: Value = serde_json::from_str(text).map_err(InvalidManifest::Json)?;
+    let roles = match &mut document {
+        Value::Object(members) => members.remove("appRoles").unwrap_or_default(),
+        other => other.take(),
+    };
+    let Value::Array(roles) = roles else { return Err(InvalidManifest::NoAppRoles) };
+    let read = |(index, role)| serde_json::from_value(role).map_err(|_| InvalidManifest::AppRole(index + 1));
+    roles.into_iter().enumerate().map(read).collect()
+}
+
+fn null_as_default<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
