@@ -14,7 +14,8 @@ use clap::{Args, Parser, Subcommand};
 use entra_shared::http_client::{HttpClientSettings, http_client};
 use entra_shared::settings::{Environment, KeyProblem, SettingsError};
 use entra_stand_in::{Authority, CertificateAuthority};
-use http_shell::{process, telemetry};
+use http_shell::process::{self, Mode};
+use http_shell::telemetry;
 
 /// How long the health check waits, in seconds.
 const HEALTH_TIMEOUT: NonZeroU64 = NonZeroU64::new(3).unwrap();
@@ -95,16 +96,18 @@ struct Healthcheck {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    process::run(telemetry::INFO, async {
-        run(cli).await.unwrap_or_else(|error| {
+    let Cli { command, serve } = Cli::parse();
+    let command = command.unwrap_or(Command::Serve(serve));
+    let mode = if matches!(command, Command::Serve(_)) { Mode::Service } else { Mode::OneShot };
+    process::run(mode, telemetry::INFO, async {
+        run(command).await.unwrap_or_else(|error| {
             process::report(error.as_ref(), <dyn std::error::Error>::is::<SettingsError>)
         })
     })
 }
 
-async fn run(Cli { command, serve }: Cli) -> anyhow::Result<ExitCode> {
-    match command.unwrap_or(Command::Serve(serve)) {
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Serve(serve) => self::serve(serve).await.map(|()| ExitCode::SUCCESS),
         Command::Healthcheck(check) => healthcheck(&check).await.map(|()| ExitCode::SUCCESS),
         Command::Explain(explain) => commands::explain(&explain),

@@ -10,20 +10,20 @@ use client_app::{ClientApp, Settings, commands};
 use entra_shared::ids::AppRole;
 use entra_shared::resource::NewResource;
 use entra_shared::settings::{Environment, SettingsError};
-use http_shell::process;
+use http_shell::process::{self, Mode};
 
 use arguments::{Arguments, Command};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let log = match arguments.command {
-        None | Some(Command::Serve) => "info",
-        // Its report says all that there is to warn of.
-        Some(Command::Doctor { .. }) => "error",
-        // A one-shot command's output is for people and pipes: only what is wrong is worth a line beside it.
-        Some(_) => "warn",
+    let (mode, log) = match arguments.command {
+        None | Some(Command::Serve) => (Mode::Service, "info"),
+        // Its report contains every warning.
+        Some(Command::Doctor { .. }) => (Mode::OneShot, "error"),
+        // The output is for people and pipes; only problems are worth a line of the log.
+        Some(_) => (Mode::OneShot, "warn"),
     };
-    process::run(log, async {
+    process::run(mode, log, async {
         match run(arguments).await {
             Ok(code) => code,
             Err(error) => process::report(error.as_ref(), <dyn std::error::Error>::is::<SettingsError>),

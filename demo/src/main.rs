@@ -11,7 +11,7 @@ use clap::Parser;
 use demo::walkthrough::{Report, Summary};
 use demo::{Settings, Walkthrough};
 use entra_shared::settings::{Environment, SettingsError};
-use http_shell::process;
+use http_shell::process::{self, Mode};
 
 /// Walks through service-to-service authentication with Entra ID, one line a step.
 ///
@@ -40,7 +40,7 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     // The lines of the walkthrough are the output; the services' own logs are for when something is wrong.
-    process::run("error", async {
+    process::run(Mode::OneShot, "error", async {
         match run(&arguments).await {
             Ok(Summary { unexpected: 0, .. }) => ExitCode::SUCCESS,
             Ok(_) => ExitCode::from(process::FAILED),

@@ -3,6 +3,7 @@
 mod arguments;
 mod commands;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -10,12 +11,17 @@ use arguments::{Arguments, Command};
 use clap::Parser;
 use entra_shared::http_client::http_client;
 use entra_shared::settings::{Environment, SettingsError};
-use http_shell::{process, telemetry};
+use http_shell::process::{self, Mode};
+use http_shell::telemetry;
 use resource_app::{ResourceApp, RouteError, Settings};
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    process::run(telemetry::INFO, async { run(arguments).await.unwrap_or_else(|error| report(&error)) })
+    let Arguments { settings, command } = Arguments::parse();
+    let command = command.unwrap_or(Command::Serve);
+    let mode = if matches!(command, Command::Serve) { Mode::Service } else { Mode::OneShot };
+    process::run(mode, telemetry::INFO, async {
+        run(command, settings.as_deref()).await.unwrap_or_else(|error| report(&error))
+    })
 }
 
 /// An app whose routes and policies do not fit together can be used no more than one with unusable settings.
@@ -23,9 +29,9 @@ fn report(error: &anyhow::Error) -> ExitCode {
     process::report(error.as_ref(), |cause| cause.is::<SettingsError>() || cause.is::<RouteError>())
 }
 
-async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let settings = || Settings::load(arguments.settings.as_deref(), Environment::of_process());
-    match arguments.command.unwrap_or(Command::Serve) {
+async fn run(command: Command, file: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let settings = || Settings::load(file, Environment::of_process());
+    match command {
         Command::Serve => serve(settings()?).await.map(|()| ExitCode::SUCCESS),
         Command::Healthcheck => healthcheck(&settings()?).await.map(|()| ExitCode::SUCCESS),
         Command::Explain(explain) => commands::explain(&settings()?, &explain).await,

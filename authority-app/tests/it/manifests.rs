@@ -323,6 +323,7 @@ fn drift_ends_with_0_1_or_2() {
     for text in ["", "[]", "{}", "{\"appId\": 7}"] {
         let (code, out, error) = drift(text);
         assert_eq!((code, out.as_str(), error.lines().count()), (2, "", 1), "{error}");
+        assert!(error.starts_with("error: "), "a one-shot command writes text: {error}");
     }
     assert_eq!(run(&["drift", "/nowhere.json"], &[]).0, 2);
 }

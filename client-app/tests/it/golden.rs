@@ -5,12 +5,11 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::process::Command;
 use uuid::Uuid;
 
 use crate::peer::{Peers, SECRET, Scripted, shows_no_canary};
-use crate::program::said;
 use crate::raw_peer::{Behaviour, Certificate, RawPeer};
 use crate::resource_client::{echoes, resource};
 
@@ -23,13 +22,12 @@ async fn shows(name: &str, peers: &Peers, more: &[(&str, &str)], arguments: &[&s
     command.env_clear().envs(peers.variables()).envs(more.iter().copied()).args(arguments);
     let output = command.stdin(Stdio::null()).output().await.unwrap();
     let (printed, errors) = (text(output.stdout), text(output.stderr));
-    // As at a terminal. Lines of the log are no promise.
-    let events = said(&errors);
-    let line = |event: &Value| ["error: ", event["message"].as_str().unwrap(), "\n"].concat();
-    let said: String = events.iter().map(line).collect();
+    // The log's lines are no promise.
+    let is_promised = |line: &&str| line.starts_with("error: ");
+    let errors: String = errors.split_inclusive('\n').filter(is_promised).collect();
     let code = output.status.code().unwrap();
     let shown = format!(
-        "$ client-app {}\nexit code: {code}\n-- stdout\n{printed}-- stderr\n{said}",
+        "$ client-app {}\nexit code: {code}\n-- stdout\n{printed}-- stderr\n{errors}",
         arguments.join(" ")
     );
     shows_no_canary(&shown);

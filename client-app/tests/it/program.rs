@@ -28,16 +28,19 @@ pub(crate) async fn run(peers: &Peers, arguments: &[&str]) -> Output {
 pub(crate) fn ended(output: &Output) -> (i32, String, String) {
     let errors = String::from_utf8(output.stderr.clone()).unwrap();
     shows_no_canary(&errors);
-    let mut error = said(&errors).into_iter().filter(|event| event["level"] == "ERROR");
-    let error = error.next_back().map(|event| event["message"].as_str().unwrap().to_owned());
     let printed = String::from_utf8(output.stdout.clone()).unwrap();
-    (output.status.code().unwrap(), printed, error.unwrap_or_default())
+    (output.status.code().unwrap(), printed, final_error(&errors).unwrap_or_default())
 }
 
-/// What the program says of itself, beside what it logs. Only a misuse of its arguments is not answered in JSON.
-pub(crate) fn said(errors: &str) -> Vec<Value> {
-    let lines = errors.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines.filter(|event| event["target"] == "http_shell::process").collect()
+/// The error that the program ended with: text from a one-shot command, an event from the service.
+fn final_error(errors: &str) -> Option<String> {
+    let last = errors.lines().next_back()?;
+    let event: Option<Value> = serde_json::from_str(last).ok();
+    let is_final = |event: &Value| event["target"] == "http_shell::process" && event["level"] == "ERROR";
+    match event {
+        Some(event) => is_final(&event).then(|| event["message"].as_str().unwrap().to_owned()),
+        None => last.strip_prefix("error: ").map(str::to_owned),
+    }
 }
 
 #[tokio::test]
@@ -163,7 +166,27 @@ async fn unusable_settings_and_arguments_exit_with_2_and_one_line() {
 }
 
 #[tokio::test]
-async fn whatever_a_program_says_that_cannot_start_is_json_where_the_log_is() {
+async fn the_error_of_a_one_shot_command_is_text_though_nobody_is_at_a_terminal() {
+    let peers = Peers::start().await;
+    let mut variables = peers.variables();
+    variables.push(("AZURE_TENANT_ID", "x".to_owned()));
+    for arguments in [
+        &["read"][..],
+        &["write", "--name", "n", "--content", "1"],
+        &["token"],
+        &["doctor"],
+        &["healthcheck"],
+    ] {
+        let output = command(variables.clone(), arguments).output().await.unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        assert!(errors.starts_with("error: `azure_ad.tenant_id` (variable AZURE_TENANT_ID)"), "{errors}");
+        assert!(errors.lines().count() == 1 && !errors.contains('\u{1b}'), "{errors}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_cannot_start_logs_its_error_as_json() {
     let peers = Peers::start().await;
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

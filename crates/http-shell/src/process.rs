@@ -1,6 +1,7 @@
-//! What every binary does at its start and end: signals, exit codes, and what it says of itself.
+//! Starts and ends a program: its log, signals, exit codes, and the error that it ends with.
 
 use std::error::Error;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -8,50 +9,69 @@ use tokio_util::sync::CancellationToken;
 use tracing::Level;
 
 use crate::InvalidSetting;
-use crate::telemetry::{self, Event};
+use crate::telemetry::{self, Event, Form};
 
-/// The exit code for something that failed while running.
+/// The exit code of a program that failed while running.
 pub const FAILED: u8 = 1;
-/// The exit code for unusable settings or arguments.
+/// The exit code of a program with unusable settings or arguments.
 pub const UNUSABLE_SETTINGS: u8 = 2;
 
-/// The exit code after a second signal: what a shell makes of an interrupt.
+/// The exit code after a second signal, as a shell reports an interrupt.
 const ENDED_BY_SIGNAL: i32 = 130;
 
-/// How long the end of a program waits for a reader of its log that takes nothing.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a program that ends waits for a stalled reader of its log.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The same where the end is to be at once: the last lines are written by then if anybody reads.
-const AT_ONCE: Duration = Duration::from_millis(10);
+/// The same after a second signal: enough for the last lines if the log is read at all.
+const SHORT_FLUSH_TIMEOUT: Duration = Duration::from_millis(10);
 
-/// How long work that nothing waits for any more, such as a file being read, may keep a program from ending.
-const BLOCKING_WORK: Duration = Duration::from_millis(500);
+/// How long abandoned blocking work, such as reading a file, may delay the end of a program.
+const BLOCKING_WORK_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Runs a program: starts its log, with this filter where `RUST_LOG` sets none, and writes its last lines out.
+/// How a program runs, which decides the form of its standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Serves until it is stopped. Writes one JSON object a line, for a log collector, or text at a terminal.
+    Service,
+    /// Does one thing and ends. Writes text, for a person, wherever its standard error goes.
+    OneShot,
+}
+
+impl Mode {
+    fn form(self) -> Form {
+        match self {
+            Self::Service if !io::stderr().is_terminal() => Form::Json,
+            Self::Service | Self::OneShot => Form::Text,
+        }
+    }
+}
+
+/// Runs a program with a log, and flushes the log at the end.
 ///
-/// Each `main` is this one call, so that none forgets the lines that say why it ended.
-pub fn run(log: &str, program: impl Future<Output = ExitCode>) -> ExitCode {
-    telemetry::start(log);
+/// `log` is the filter unless `RUST_LOG` sets one. Each `main` is this one call, so that no program can lose its last
+/// lines, which tell why it ended.
+pub fn run(mode: Mode, log: &str, program: impl Future<Output = ExitCode>) -> ExitCode {
+    telemetry::start(log, mode.form());
     let code = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
             let code = runtime.block_on(program);
-            runtime.shutdown_timeout(BLOCKING_WORK);
+            runtime.shutdown_timeout(BLOCKING_WORK_TIMEOUT);
             code
         }
         Err(error) => report(&error, |_| false),
     };
-    telemetry::flush(PATIENCE);
+    telemetry::flush(FLUSH_TIMEOUT);
     code
 }
 
-/// Says on standard error, in one line of the log's form, why the process ends, and picks its exit code.
+/// Writes the error that ends the program to standard error, in one line of the log's form, and returns the exit code.
 ///
-/// An [`InvalidSetting`] anywhere in the chain, or a cause for which `is_unusable` returns true, makes it 2; everything
-/// else 1.
+/// The code is [`UNUSABLE_SETTINGS`] if the error or one of its sources is an [`InvalidSetting`], or `is_unusable` for
+/// it, and [`FAILED`] otherwise.
 #[must_use]
 pub fn report(error: &(dyn Error + 'static), is_unusable: fn(&(dyn Error + 'static)) -> bool) -> ExitCode {
     let message = one_line(error);
-    say(&format!("error: {message}"), Level::ERROR, &message);
+    write_line(&format!("error: {message}"), Level::ERROR, &message);
     if sources(error).any(|cause| cause.is::<InvalidSetting>() || is_unusable(cause)) {
         ExitCode::from(UNUSABLE_SETTINGS)
     } else {
@@ -59,16 +79,16 @@ pub fn report(error: &(dyn Error + 'static), is_unusable: fn(&(dyn Error + 'stat
     }
 }
 
-/// Says on standard error what the program is busy with, for whoever waits.
+/// Writes to standard error what the program is waiting for.
 pub fn progress(what: &str) {
-    say(&format!("{what} ..."), Level::INFO, what);
+    write_line(&format!("{what} ..."), Level::INFO, what);
 }
 
-fn say(text: &str, level: Level, message: &str) {
+fn write_line(text: &str, level: Level, message: &str) {
     telemetry::say(text, Event { level, target: module_path!(), message, field: None });
 }
 
-/// An error with all its sources, outermost first, in one line.
+/// The error and its sources in one line, outermost first.
 fn one_line(error: &(dyn Error + 'static)) -> String {
     let mut line = String::new();
     for text in sources(error).map(ToString::to_string) {
@@ -94,7 +114,7 @@ fn sources<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dy
 pub fn shutdown_on_signal() -> std::io::Result<CancellationToken> {
     let shutdown = CancellationToken::new();
     let cancel = shutdown.clone();
-    // Signals have a thread that does nothing else, so that whatever the others wait for cannot keep the process.
+    // Signals have a thread of their own, so that blocked threads cannot keep the process alive.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let mut signals = {
         let _guard = runtime.enter();
@@ -104,7 +124,7 @@ pub fn shutdown_on_signal() -> std::io::Result<CancellationToken> {
         signals.next().await;
         cancel.cancel();
         signals.next().await;
-        telemetry::flush(AT_ONCE);
+        telemetry::flush(SHORT_FLUSH_TIMEOUT);
         std::process::exit(ENDED_BY_SIGNAL);
     };
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || runtime.block_on(watch))?;
@@ -148,7 +168,7 @@ impl Signals {
     }
 
     async fn next(&mut self) {
-        // Where Ctrl-C cannot be watched, the process is ended by whoever started it.
+        // If Ctrl-C cannot be watched, only the parent process can stop this one.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

@@ -1,4 +1,4 @@
-//! Logs: text on a terminal, one JSON object a line elsewhere, always on standard error.
+//! Logs to standard error: one JSON object a line for services, text at a terminal and for one-shot commands.
 //!
 //! A panic, and what a program says of itself beside its log, has the same form.
 //!
@@ -19,9 +19,8 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-pub(crate) use form::Event;
+pub(crate) use form::{Event, Form};
 
-use form::Form;
 use lines::Lines;
 
 /// What is logged where `RUST_LOG` says nothing.
@@ -38,16 +37,15 @@ struct Log {
     form: Form,
 }
 
-/// Starts logging for this process, as `RUST_LOG` says, or as `default` does where it says nothing.
+/// Starts logging for this process in this form, with the filter of `RUST_LOG`, or else with `default`.
 ///
 /// Standard output is left to what a command was asked to print.
-pub(crate) fn start(default: &str) {
+pub(crate) fn start(default: &str, form: Form) {
     let variable = std::env::var("RUST_LOG").unwrap_or_default();
     let wanted = variable.parse::<Targets>();
     let malformed = wanted.is_err();
     let filter =
         wanted.ok().filter(|_| !variable.is_empty()).or_else(|| default.parse().ok()).unwrap_or_default();
-    let form = if io::stderr().is_terminal() { Form::Text } else { Form::Json };
     let log =
         LOG.get_or_init(|| Log { lines: Lines::written_to(lines::standard_error(), form), form }).clone();
     let lines = log.lines.clone();
@@ -55,7 +53,8 @@ pub(crate) fn start(default: &str) {
     // A log whose reader is gone must not end what the process is there for.
     let layer = tracing_subscriber::fmt::layer().with_writer(lines).log_internal_errors(false);
     let layer = match form {
-        Form::Text => layer.boxed(),
+        Form::Text if io::stderr().is_terminal() => layer.boxed(),
+        Form::Text => layer.with_ansi(false).boxed(),
         Form::Json => layer.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed(),
     };
     // A second call in one process is harmless: the first subscriber stays.
@@ -112,6 +111,7 @@ mod tests {
     use tracing::Level;
 
     use super::*;
+    use crate::process::Mode;
 
     /// Present where this binary is run as the program of a test.
     const PROGRAM: &str = "SHARED_TEST_PROGRAM";
@@ -122,7 +122,7 @@ mod tests {
         if std::env::var_os(PROGRAM).is_none() {
             return;
         }
-        let _: ExitCode = crate::process::run("info", async {
+        let _: ExitCode = crate::process::run(Mode::Service, "info", async {
             tracing::info!("begins");
             assert!(std::thread::spawn(|| panic!("two\nlines")).join().is_err());
             crate::process::report(&io::Error::other("a \"quoted\"\ncause"), |_| false)

@@ -71,6 +71,7 @@ fn unusable_settings_and_input_end_it_with_2() {
         let output = explain(arguments, variables, input);
         let text = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.starts_with("error: "), "{text}");
         assert!(text.contains(expected) && output.stdout.is_empty(), "{text}");
     }
 }

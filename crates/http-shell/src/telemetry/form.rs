@@ -7,7 +7,7 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
 /// Whom the log is written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// A person at a terminal.
     Text,
     /// A program that collects one JSON object a line.
