@@ -1,7 +1,7 @@
-//! The commands that look at the directory, or at a secret for it, and end.
+//! The commands that read the directory, or a secret for it, and end.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,9 +9,9 @@ use authority_app::{Settings, tools};
 use clap::{Args, ValueEnum};
 use entra_shared::settings::{Environment, SettingsError};
 use entra_stand_in::{ManifestFormat, Registrations};
-use http_shell::process;
+use http_shell::process::{self, print};
 
-/// The longest input that is read, in bytes: far beyond any manifest, token or message.
+/// The longest input, in bytes: far more than any manifest, token or message has.
 const MAX_INPUT_BYTES: u64 = 4 * 1024 * 1024;
 
 const EXPLAIN_EXAMPLES: &str = "\
@@ -21,21 +21,20 @@ Examples:
   pbpaste | authority-app explain -
   authority-app explain @token.txt
 
-Whoever may list this machine's processes sees the arguments of all: pass a token that matters on standard input or in
-a file. The signature is neither verified nor shown.
+Other users of this machine can see a program's arguments: pass a token that matters on standard input or in a file. The signature is neither verified nor shown.
 
 Exit codes: 0 every code is known, every check passed; 1 otherwise; 2 the argument is neither a code nor a token.";
 
 const MANIFEST_NOTE: &str = "\
-Members that only the server writes are left out, since a POST or PATCH that holds one is refused: id, appId, dates,
-publisher, `origin` of roles, secrets (Graph makes those: addPassword) and certificates whose key an export left out.
-The directory and `drift` need them: --whole keeps them.";
+Members that only the server writes are left out, since Graph refuses a POST or PATCH with one of them: id, appId,
+dates, publisher, `origin` of roles, secrets (Graph makes those: addPassword) and certificates whose key an export
+left out. The directory and `drift` need them: --whole keeps them.";
 
 const DRIFT_NOTE: &str = "\
 Exit codes: 0 no difference, 1 differences, one a line, 2 the export is unreadable or its app is not in the directory.
 
 An export is what `az ad app show --id ID` prints, Graph answers at /applications, or the portal offers as a download;
-or a service principal, with what it was granted, which is where a missing consent shows:
+or a service principal with its grants, which shows a missing consent:
   az rest --url 'https://graph.microsoft.com/v1.0/servicePrincipals(appId='\''ID'\'')?$expand=appRoleAssignments'";
 
 #[derive(Debug, Args)]
@@ -52,10 +51,10 @@ pub(crate) struct Explain {
 pub(crate) struct Manifest {
     /// The app: its client id, display name or App ID URI.
     app: String,
-    /// How the manifest is spelled.
+    /// The manifest's format.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Keep what only the server writes, as a tenant's own export does.
+    /// Keep the members that only the server writes, as a tenant's own export does.
     #[arg(long)]
     whole: bool,
     #[command(flatten)]
@@ -64,7 +63,7 @@ pub(crate) struct Manifest {
 
 #[derive(Debug, Args)]
 pub(crate) struct Az {
-    /// The directory's tenant whose apps to make, by id or domain; the first where it is left out.
+    /// The directory's tenant whose apps to create, by id or domain; the first one by default.
     tenant: Option<String>,
     #[command(flatten)]
     settings: SettingsFile,
@@ -75,7 +74,7 @@ pub(crate) struct Az {
 pub(crate) struct Drift {
     /// A manifest that a real tenant exported, in either format, or a service principal; `-` reads standard input.
     export: PathBuf,
-    /// The directory's app to compare it with; where it is left out, the one with the same client id.
+    /// The directory's app to compare it with; the one with the same client id by default.
     app: Option<String>,
     #[command(flatten)]
     settings: SettingsFile,
@@ -91,7 +90,7 @@ enum Format {
 }
 
 #[derive(Debug, Args)]
-struct SettingsFile {
+pub(crate) struct SettingsFile {
     /// A TOML file that replaces the default settings.
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
@@ -151,7 +150,11 @@ pub(crate) fn hash_secret() -> anyhow::Result<ExitCode> {
 impl SettingsFile {
     fn registrations(&self) -> Result<Registrations, SettingsError> {
         let environment = Environment::of_process();
-        Settings::load(self.settings.as_deref(), environment.clone())?.registrations(&environment)
+        self.load(&environment)?.registrations(&environment)
+    }
+
+    pub(crate) fn load(&self, environment: &Environment) -> Result<Settings, SettingsError> {
+        Settings::load(self.settings.as_deref(), environment.clone())
     }
 }
 
@@ -176,9 +179,4 @@ fn read(path: &Path) -> Result<String, SettingsError> {
         problem: error.to_string(),
     };
     read().map_err(unreadable)
-}
-
-fn print(text: &str) -> io::Result<()> {
-    // Not `print!`, which panics when the reader has gone.
-    io::stdout().lock().write_all(text.as_bytes())
 }

@@ -1,4 +1,4 @@
-//! The stand-in as a program.
+//! Serves the stand-in for Microsoft Entra ID, and runs commands on its directory.
 
 mod commands;
 
@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use authority_app::Settings;
 use clap::{Args, Parser, Subcommand};
 use entra_shared::http_client::{HttpClientSettings, http_client};
 use entra_shared::settings::{Environment, KeyProblem, SettingsError};
 use entra_stand_in::{Authority, CertificateAuthority};
 use http_shell::process::{self, Mode};
 use http_shell::telemetry;
+
+use commands::SettingsFile;
 
 /// How long the health check waits, in seconds.
 const HEALTH_TIMEOUT: NonZeroU64 = NonZeroU64::new(3).unwrap();
@@ -27,19 +28,19 @@ Examples:
   authority-app serve --issue resource=/tls/resource
       Issue a server certificate for the host `resource` as well, then serve.
   SERVER__LISTEN=127.0.0.1:7000 DIRECTORY__FOLDER=./directory authority-app
-      Another port, and a directory of your own.
+      Use another port, and a directory of your own.
   authority-app healthcheck
       Exit code 0 while it serves, 1 otherwise.
   authority-app explain AADSTS501051
-      What an error means and what mends it; for a token (on standard input), its claims against the directory.
+      What an error means and how to fix it; for a token (on standard input), its claims against the directory.
   authority-app manifest DemoResourceApp
-      An app's registration as the portal shows it; `az` prints the commands that make all of them in a real tenant.
+      An app's registration as the portal shows it; `az` prints the commands that create all of them in a real tenant.
   authority-app drift exported.json
       How a real tenant's registration differs from the directory's.
   authority-app hash-secret < secret.txt
       The line that lets a directory know a client secret without holding it.
 
-Where a client is told to trust the certificate that --ca-out writes:
+How to make a client trust the certificate that --ca-out writes:
   this workspace's services   HTTP_CLIENT__CA_FILE
   Python                      REQUESTS_CA_BUNDLE
   Node.js                     NODE_EXTRA_CA_CERTS
@@ -67,19 +68,18 @@ enum Command {
     Explain(commands::Explain),
     /// Print the manifest of an app.
     Manifest(commands::Manifest),
-    /// Print a script that makes the directory's apps and grants in a real tenant, with the Azure CLI.
+    /// Print a script that creates the directory's apps and grants in a real tenant, with the Azure CLI.
     Az(commands::Az),
     /// Compare an app's manifest, exported from a real tenant, with the directory's.
     Drift(commands::Drift),
-    /// Read a client secret from standard input and print the line for `[[secrets]]` that holds its hash alone.
+    /// Read a client secret from standard input and print the line for `[[secrets]]` with its hash.
     HashSecret,
 }
 
 #[derive(Debug, Args)]
 struct Serve {
-    /// A TOML file that replaces the default settings.
-    #[arg(long, value_name = "FILE")]
-    settings: Option<PathBuf>,
+    #[command(flatten)]
+    settings: SettingsFile,
     /// Write the certificate of its own certificate authority there, in PEM.
     #[arg(long, value_name = "FILE")]
     ca_out: Option<PathBuf>,
@@ -90,9 +90,8 @@ struct Serve {
 
 #[derive(Debug, Args)]
 struct Healthcheck {
-    /// The settings file that the running stand-in was given.
-    #[arg(long, value_name = "FILE")]
-    settings: Option<PathBuf>,
+    #[command(flatten)]
+    settings: SettingsFile,
 }
 
 fn main() -> ExitCode {
@@ -120,9 +119,9 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
 
 async fn serve(arguments: Serve) -> anyhow::Result<()> {
     let environment = Environment::of_process();
-    let settings = Settings::load(arguments.settings.as_deref(), environment.clone())?;
+    let settings = arguments.settings.load(&environment)?;
     let builder = settings.builder(&environment)?;
-    // Written before anything listens: whoever finds the stand-in healthy finds these files.
+    // Written before anything listens, so that these files exist once the stand-in is healthy.
     let folder = settings.data_folder().map_err(SettingsError::from)?;
     let certificates = CertificateAuthority::open(&folder).map_err(SettingsError::from)?;
     if let Some(path) = &arguments.ca_out {
@@ -149,18 +148,18 @@ async fn serve(arguments: Serve) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Asks for no endpoint's path, over https, trusting nobody but the authority in the data folder.
+/// Requests a path that no endpoint has, over https, and trusts only the certificate authority in the data folder.
 ///
-/// Any answer will do: one from an endpoint would use up a fault of a test's, and stand in its journal.
+/// Any answer will do. An endpoint's answer would use up a fault that a test scripted, and appear in its journal.
 async fn healthcheck(arguments: &Healthcheck) -> anyhow::Result<()> {
-    let settings = Settings::load(arguments.settings.as_deref(), Environment::of_process())?;
+    let settings = arguments.settings.load(&Environment::of_process())?;
     let ca_file = settings.data_folder().map_err(SettingsError::from)?.ca_file();
     let http = http_client(&HttpClientSettings {
         connect_timeout_seconds: HEALTH_TIMEOUT,
         timeout_seconds: HEALTH_TIMEOUT,
         ca_file: Some(ca_file),
     })
-    // Nothing wrong with the settings: it has never been started on this folder.
+    // The settings are fine, but the stand-in was never started with this folder.
     .map_err(|problem| anyhow!("the stand-in's certificate authority cannot be read: {problem}"))?;
     let mut address = settings.listen();
     address.set_ip(match address.ip() {
@@ -180,13 +179,13 @@ fn banner(authority: &Authority, ca_file: Option<&Path>) {
     let off_or = |url: Option<url::Url>| url.map_or_else(|| "off".to_owned(), |url| url.to_string());
     let admin = off_or(authority.admin_url());
     let managed_identity = off_or(authority.managed_identity_url());
-    // Standard output may be closed; serving goes on all the same.
+    // A closed standard output does not stop the service.
     let _ = writeln!(
         std::io::stdout(),
         "\
 authority-app: a local stand-in for Microsoft Entra ID
 
-  Anybody can have any token from it. NEVER TRUST its issuer or its certificate
+  Anyone can get any token from it. NEVER TRUST its issuer or its certificate
   authority in anything but a test or a demo.
 
   instance  {}
@@ -205,7 +204,7 @@ enum Readers {
     Everybody,
 }
 
-/// Writes a file whole: whoever reads it sees the old text or the new one.
+/// Replaces a file in one step: a reader sees the old text or the new one.
 fn write(path: &Path, text: &str, readers: Readers) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?; // mode 0600
@@ -219,7 +218,7 @@ fn write(path: &Path, text: &str, readers: Readers) -> std::io::Result<()> {
     Ok(())
 }
 
-/// What is wrong with an argument that names a path.
+/// The error of an argument whose path cannot be used.
 fn unusable(argument: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> SettingsError {
     move |error| KeyProblem::new(argument, format!("{}: {error}", path.display())).into()
 }

@@ -1,4 +1,4 @@
-//! The settings of the binary.
+//! The settings of the program.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer};
 
 use entra_stand_in::{Authority, Builder, DataFolder, Directory, Registrations};
 
-/// The settings of the binary; `settings.toml` explains each.
+/// The settings of the program; `settings.toml` explains each.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -29,7 +29,7 @@ pub struct Settings {
     http_client: Option<HttpClientSettings>,
 }
 
-/// Section `[server]`: no certificate is named here, since the stand-in issues its own.
+/// Section `[server]`. It names no certificate, since the stand-in issues its own.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ServerSection {
@@ -79,7 +79,7 @@ struct TokenEndpointSection {
 impl Check for Settings {}
 
 impl Settings {
-    /// Loads the settings: the defaults or `file`, then the variables.
+    /// Loads the defaults or `file`, and then the variables over them.
     ///
     /// # Errors
     /// Names the key, and the file or variable it came from.
@@ -88,7 +88,9 @@ impl Settings {
         Sources { defaults, file, aliases: &[], environment }.load()
     }
 
-    /// The stand-in that these settings describe; `environment` may hold the client secrets of its directory.
+    /// A builder of the stand-in that these settings describe.
+    ///
+    /// `environment` may hold the client secrets of its directory.
     ///
     /// # Errors
     /// The directory cannot be used.
@@ -120,7 +122,7 @@ impl Settings {
         Ok(builder)
     }
 
-    /// The directory with its manifests, for the commands that look at both.
+    /// The directory with its manifests, for the commands that read both.
     ///
     /// # Errors
     /// The directory cannot be used.
@@ -131,7 +133,7 @@ impl Settings {
         })
     }
 
-    /// Where keys are kept.
+    /// The folder with the keys.
     ///
     /// # Errors
     /// The folder cannot be made.
@@ -146,7 +148,7 @@ impl Settings {
     }
 }
 
-/// An address; `off` and the empty text stand for none.
+/// Parses an address; `off` and the empty text mean none.
 fn address_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
     match String::deserialize(deserializer)?.as_str() {
         "" | "off" => Ok(None),

@@ -2,7 +2,6 @@
 
 mod arguments;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -67,6 +66,5 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
 }
 
 fn print(text: &str) -> anyhow::Result<()> {
-    // Not `println!`, which panics when the reader has gone.
-    Ok(writeln!(io::stdout().lock(), "{text}")?)
+    Ok(process::print(&format!("{text}\n"))?)
 }

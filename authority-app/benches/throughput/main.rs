@@ -1,4 +1,4 @@
-//! The stand-in's figures, all from one run on one machine: start, memory, and tokens a second beside the limit that
+//! The stand-in's figures, all from one run on one machine: start, memory, and tokens a second next to the limit that
 //! signing sets. `cargo bench -p authority-app` prints them.
 //!
 //! A harness of its own: what is measured is a process under load and a ratio, not the time of a function.

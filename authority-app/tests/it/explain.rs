@@ -48,18 +48,18 @@ async fn a_regular_token_passes_every_check_and_its_signature_is_not_shown() {
 #[tokio::test]
 async fn each_wrong_claim_fails_its_check_with_a_remedy() {
     let world = World::new().await;
-    let nobody = "00000000-0000-0000-0000-00000000000a";
+    let unknown = "00000000-0000-0000-0000-00000000000a";
     let now = Timestamp::now().as_second();
     let path = format!("https://evil.example/a/b/{TENANT}/v2.0");
     let cases: [(&[(&str, Value)], &str); 26] = [
-        (&[("tid", json!(nobody))], "FAIL  tenant    the directory has no tenant"),
+        (&[("tid", json!(unknown))], "FAIL  tenant    the directory has no tenant"),
         (&[("iss", json!("https://localhost/x/v2.0"))], "FAIL  issuer    `https://localhost/x/v2.0` is not"),
         (&[("aud", json!("api://unknown"))], "FAIL  audience  `api://unknown` is no app of the tenant"),
         (&[("aud", json!(format!("api://{RESOURCE}")))], "this is a v2.0 token"),
         (&[("ver", json!("1.0"))], "FAIL  version   1.0, and the resource asks for 2.0"),
-        (&[("azp", json!(nobody))], "FAIL  client    the tenant has no app"),
+        (&[("azp", json!(unknown))], "FAIL  client    the tenant has no app"),
         (&[("appid", json!(CLIENT))], "FAIL  client    `appid` is not a claim of a 2.0 token"),
-        (&[("oid", json!(nobody)), ("sub", json!(nobody))], "`oid` is not the object id of DemoClientApp"),
+        (&[("oid", json!(unknown)), ("sub", json!(unknown))], "`oid` is not the object id of DemoClientApp"),
         (&[("scp", json!("access_as_user"))], "FAIL  app-only  `scp` is there"),
         (&[("sub", json!("pairwise"))], "FAIL  app-only  `sub` is not `oid`"),
         (&[("idtyp", json!("user"))], "FAIL  app-only  `idtyp` is `user`"),
@@ -105,7 +105,7 @@ async fn consent_that_is_missing_is_named() {
     let world = World::new().await;
     let token = world.token(UNGRANTED, UNGRANTED_SECRET, &format!("api://{RESOURCE}")).await;
     let (text, fine) = explain(&registrations(), &token);
-    let expected = "DemoUngrantedClientApp asks for Resource.Read of DemoResourceApp, and nobody consented";
+    let expected = "DemoUngrantedClientApp asks for Resource.Read of DemoResourceApp without admin consent";
     assert!(!fine && text.contains(expected) && text.contains("tenants.grants"), "{text}");
 }
 

@@ -118,7 +118,7 @@ fn the_command_writes_either_format_and_names_the_apps_there_are() {
     let (code, out, _) = run(&["manifest", "DemoResourceApp", "--format", "aad-graph"], &[]);
     assert!(code == 0 && out.contains("\"accessTokenAcceptedVersion\": 2"), "{out}");
     assert_eq!(out, run(&["manifest", RESOURCE, "--format", "aad-graph"], &[]).1);
-    let (code, out, error) = run(&["manifest", "Nobody"], &[]);
+    let (code, out, error) = run(&["manifest", "Unknown"], &[]);
     assert_eq!((code, out.as_str()), (2, ""));
     assert!(error.contains("DemoResourceApp") && error.lines().count() == 1, "{error}");
 }

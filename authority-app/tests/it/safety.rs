@@ -17,7 +17,7 @@ use crate::world::{CLIENT, RESOURCE, TENANT, send, trusting, v1, v2};
 
 #[tokio::test]
 #[cfg(unix)]
-async fn no_log_holds_a_secret_an_assertion_or_a_token_wherever_a_client_puts_it() {
+async fn no_log_holds_a_secret_an_assertion_or_a_token_in_whatever_place_a_client_puts_it() {
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");
     let serving = Serving::start(

@@ -1,12 +1,8 @@
-//! App registrations' manifests: read, made ready to write, and declared by an API's roles.
+//! Reads the manifests of app registrations, and prepares them to be written.
 
 use entra_shared::ids::ClientId;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
-use uuid::Uuid;
-
-/// The member type of roles that apps get for themselves, and users do not.
-pub(crate) const APPLICATION: &str = "Application";
 
 /// Members that only the server writes: a POST or PATCH that holds one is refused.
 ///
@@ -68,7 +64,7 @@ pub(crate) struct AppRole {
     pub(crate) id: String,
     pub(crate) value: Option<String>,
     #[serde(default)]
-    is_enabled: Option<bool>,
+    pub(crate) is_enabled: Option<bool>,
     #[serde(default, deserialize_with = "null_as_default")]
     pub(crate) allowed_member_types: Vec<String>,
 }
@@ -202,59 +198,6 @@ pub fn remove_read_only(manifest: &mut Map<String, Value>) {
     }
     if let Some(keys) = manifest.get_mut("keyCredentials").and_then(Value::as_array_mut) {
         keys.retain(|credential| credential.get("key").is_some_and(Value::is_string));
-    }
-}
-
-/// An app role that an API's policies require.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DeclaredRole<'a> {
-    /// The role's id, which grants refer to.
-    pub id: Uuid,
-    /// The role's value, as the `roles` claim holds it.
-    pub value: &'a str,
-    /// What an administrator reads who grants the role.
-    pub description: &'a str,
-}
-
-/// An item of `appRoles`, without the member that only Entra writes (`origin`).
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct AppRoleItem<'a> {
-    allowed_member_types: [&'static str; 1],
-    description: &'a str,
-    display_name: &'a str,
-    id: Uuid,
-    is_enabled: bool,
-    value: &'a str,
-}
-
-/// The `appRoles` that the manifest of an API with these roles holds.
-#[must_use]
-pub fn app_roles(roles: &[DeclaredRole<'_>]) -> Value {
-    serde_json::json!(roles.iter().map(AppRoleItem::from).collect::<Vec<_>>())
-}
-
-impl<'a> From<&DeclaredRole<'a>> for AppRoleItem<'a> {
-    fn from(role: &DeclaredRole<'a>) -> Self {
-        Self {
-            allowed_member_types: [APPLICATION],
-            description: role.description,
-            display_name: role.value,
-            id: role.id,
-            is_enabled: true,
-            value: role.value,
-        }
-    }
-}
-
-impl From<&DeclaredRole<'_>> for AppRole {
-    fn from(role: &DeclaredRole<'_>) -> Self {
-        Self {
-            id: role.id.to_string(),
-            value: Some(role.value.to_owned()),
-            is_enabled: Some(true),
-            allowed_member_types: vec![APPLICATION.to_owned()],
-        }
     }
 }
 

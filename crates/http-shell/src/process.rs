@@ -1,7 +1,7 @@
 //! Starts and ends a program: its log, signals, exit codes, and the error that it ends with.
 
 use std::error::Error;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ const BLOCKING_WORK_TIMEOUT: Duration = Duration::from_millis(500);
 pub enum Mode {
     /// Serves until it is stopped. Writes one JSON object a line, for a log collector, or text at a terminal.
     Service,
-    /// Does one thing and ends. Writes text, for a person, wherever its standard error goes.
+    /// Does one thing and ends. Writes text, for a person, even if its standard error is no terminal.
     OneShot,
 }
 
@@ -77,6 +77,14 @@ pub fn report(error: &(dyn Error + 'static), is_unusable: fn(&(dyn Error + 'stat
     } else {
         ExitCode::from(FAILED)
     }
+}
+
+/// Writes a command's output to standard output.
+///
+/// # Errors
+/// Standard output is closed; `print!` would panic then.
+pub fn print(text: &str) -> io::Result<()> {
+    io::stdout().lock().write_all(text.as_bytes())
 }
 
 /// Writes to standard error what the program is waiting for.

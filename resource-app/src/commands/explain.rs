@@ -6,11 +6,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use http_shell::process::{self, UNUSABLE_SETTINGS};
+use http_shell::process::{self, UNUSABLE_SETTINGS, print};
 use resource_app::Settings;
 use resource_app::explain::Verdict;
 
-use super::print;
 use crate::arguments::Explain;
 
 /// The most that is read, in bytes: room for the largest header.

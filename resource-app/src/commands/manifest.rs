@@ -7,9 +7,8 @@ use entra_guard::authorization::Role;
 use entra_shared::one_line;
 use entra_shared::settings::SettingsError;
 use entra_tools::{DeclaredRole, app_role_drift, app_roles};
-use http_shell::process;
+use http_shell::process::{self, print};
 
-use super::print;
 use crate::arguments::Manifest;
 
 /// Prints the API's app roles, or how those of an exported manifest differ.

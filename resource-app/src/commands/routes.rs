@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
+use http_shell::process::print;
 use resource_app::Settings;
 
-use super::print;
 use crate::arguments::Routes;
 
 /// Prints all routes, each with what guards it.

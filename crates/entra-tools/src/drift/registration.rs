@@ -5,7 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Difference, Differences, Fix};
-use crate::manifest::{self, AppRole, DeclaredRole, InvalidManifest, Manifest};
+use crate::declared_role::DeclaredRole;
+use crate::manifest::{self, AppRole, InvalidManifest, Manifest};
 
 /// Compares an API's app roles with an exported manifest, or with the bare list of its `appRoles`.
 ///
@@ -154,6 +155,7 @@ mod tests {
     use uuid::uuid;
 
     use super::*;
+    use crate::declared_role::app_roles;
 
     const READ: DeclaredRole<'_> = DeclaredRole {
         id: uuid!("a5f1c2de-0b7c-4f58-9d3c-6b2e8f4d1c01"),
@@ -169,7 +171,7 @@ mod tests {
 
     /// The differences after a change to the exported roles.
     fn after(change: impl FnOnce(&mut Vec<Value>)) -> Vec<String> {
-        let mut roles = manifest::app_roles(&[READ, WRITE]);
+        let mut roles = app_roles(&[READ, WRITE]);
         change(roles.as_array_mut().unwrap());
         let drift = |text: &str| app_role_drift(&[READ, WRITE], text).unwrap();
         let bare = drift(&roles.to_string());

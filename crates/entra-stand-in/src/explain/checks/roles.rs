@@ -23,7 +23,7 @@ impl Facts<'_> {
         let missing = self.requested_without_consent(client, resource);
         if !missing.is_empty() {
             return problem(
-                format!("{} asks for {} of {}, and nobody consented", names.0, missing.join(", "), names.1),
+                format!("{} asks for {} of {} without admin consent", names.0, missing.join(", "), names.1),
                 "add a `tenants.grants` entry for each (in Entra: \"Grant admin consent\"), then get a new token",
             );
         }
