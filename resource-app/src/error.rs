@@ -104,13 +104,6 @@ request_errors! {
     /// A name that is empty, too long or not one line.
     InvalidName = UNPROCESSABLE_ENTITY, "invalid_name",
         "`name` must have 1 to 200 characters, none of them a control character";
-    /// Content that readers may give up at.
-    ContentTooDeep = UNPROCESSABLE_ENTITY, "content_too_deep", "`content` may be nested 64 levels deep";
-    /// Content that readers may understand differently (RFC 8259 section 4).
-    RepeatedMember = UNPROCESSABLE_ENTITY, "repeated_member", "an object in `content` has a member twice";
-    /// Content that would not come back as it was sent (RFC 8259 section 6).
-    NumberOutOfRange = UNPROCESSABLE_ENTITY, "number_out_of_range",
-        "integers in `content` must fit in 64 bits, other numbers in an IEEE 754 double";
     /// More than a resource may hold.
     ContentTooLarge = PAYLOAD_TOO_LARGE, "content_too_large", "`content` may have 64 KiB";
     /// A body that broke off.

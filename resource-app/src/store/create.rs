@@ -6,20 +6,19 @@ use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use super::idempotency::{self, IdempotencyKey, Seen};
-use super::row::Row;
 use super::time::now;
-use super::{Owner, Store, StoreError, Versioned};
+use super::{Owner, Store, StoreError, Versioned, row};
 
-/// What became of a request to create a resource.
+/// The outcome of a request to create a resource.
 #[derive(Debug)]
 pub(crate) enum Created {
-    /// It was created, now or by the same request before.
+    /// Created, now or by an earlier copy of the same request.
     Done(Box<Versioned>),
-    /// The key was used for another request.
+    /// The key belongs to a different request.
     KeyReused,
 }
 
-/// A request with a key: what it asks for, and how long that is remembered.
+/// An idempotency key and how long its answer is kept.
 #[derive(Clone, Copy)]
 struct Keyed<'k> {
     key: &'k IdempotencyKey,
@@ -27,7 +26,7 @@ struct Keyed<'k> {
 }
 
 impl Store {
-    /// Creates a resource; with a key that its owner used before, answers what was answered then.
+    /// Creates a resource, or repeats the earlier answer if the owner has used the key before.
     pub(crate) async fn create(
         &self,
         new: NewResource,
@@ -47,7 +46,7 @@ async fn create(
     owner: Owner,
     keyed: Option<Keyed<'_>>,
 ) -> Result<Created, StoreError> {
-    let fingerprint = idempotency::fingerprint(&new)?;
+    let fingerprint = idempotency::fingerprint(&new);
     if let Some(Keyed { key, .. }) = keyed {
         match idempotency::look_up(connection, owner, key, &fingerprint).await? {
             Some(Seen::Same(resource)) => return Ok(first_version(*resource)),
@@ -55,13 +54,13 @@ async fn create(
             None => (),
         }
     }
-    // Made by the one writer, so that ids come into the table in their order and no page skips one.
+    // The single writer creates ids, so rows appear in id order and no page skips one.
     let (id, now) = (Uuid::now_v7(), now());
     let NewResource { name, content } = new;
     let created_by = owner.client_id;
     let resource = Resource { id, name, content, created_by, created_at: now, updated_at: now };
     let versioned = Versioned { resource, version: 1 };
-    Row::new(owner.tenant, &versioned).insert(connection).await?;
+    row::insert(connection, owner.tenant, &versioned).await?;
     if let Some(Keyed { key, retention }) = keyed {
         let oldest = now.saturating_sub(retention).unwrap_or(Timestamp::MIN);
         idempotency::forget_before(connection, oldest).await?;

@@ -1,80 +1,67 @@
-//! Remembering the answers to POST requests that carry a key, so that a repeated request creates nothing.
+//! Remembers the answers to POST requests that carry a key, so that a repeated request creates nothing.
 //!
 //! <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>
 
 use entra_shared::resource::{NewResource, Resource};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::{Row as _, SqliteConnection};
 use uuid::Uuid;
 
 use super::time::text;
-use super::{Owner, StoreError, checksum};
+use super::{Owner, StoreError};
 
-/// A client's name for one request, however often it sends it: 1 to 255 visible ASCII characters.
+/// A client's name for one request and its repetitions: 1 to 255 visible ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// Reads the header's value; nothing where it is not in that form.
+    /// Parses the header's value; `None` if it is malformed.
     pub(crate) fn parse(value: &[u8]) -> Option<Self> {
-        let visible = (1..=255).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic);
-        visible.then(|| Self(value.iter().copied().map(char::from).collect()))
+        let is_visible = (1..=255).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic);
+        is_visible.then(|| Self(value.iter().copied().map(char::from).collect()))
     }
 }
 
-/// What was stored under a key.
+/// The request that a key was used for before.
 pub(super) enum Seen {
-    /// The same request: this was its answer.
+    /// The same request, with its answer.
     Same(Box<Resource>),
-    /// Another request.
+    /// A different request.
     Other,
 }
 
-/// What two requests have in common only if they ask for the same.
-pub(super) fn fingerprint(new: &NewResource) -> Result<Vec<u8>, StoreError> {
-    // JSON in its one compact form: white space and the order of members do not count.
-    let unwritable = |_| StoreError::Unreadable { what: "request", id: Uuid::nil() };
-    let body = serde_json::to_vec(new).map_err(unwritable)?;
-    Ok(Sha256::digest(body).to_vec())
+/// Hashes what a request asks for: SHA-256 of its name and its content, exactly as they were sent.
+pub(super) fn fingerprint(new: &NewResource) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    hash.update(new.name.len().to_le_bytes());
+    hash.update(&new.name);
+    hash.update(new.content.as_str());
+    hash.finalize().to_vec()
 }
 
-/// The columns of a key.
-#[derive(Debug, FromRow)]
-pub(super) struct KeyRow {
-    tenant: String,
-    client_id: String,
-    key: String,
-    fingerprint: Vec<u8>,
-    answer: String,
-    created_at: String,
-    checksum: Vec<u8>,
-}
-
+/// Looks up what this app used the key for.
+///
+/// # Errors
+/// The database fails, or the stored answer is unreadable: better no answer than a second resource.
 pub(super) async fn look_up(
     connection: &mut SqliteConnection,
     owner: Owner,
     key: &IdempotencyKey,
     fingerprint: &[u8],
 ) -> Result<Option<Seen>, StoreError> {
-    let row = sqlx::query("SELECT * FROM idempotency_keys WHERE tenant = ? AND client_id = ? AND key = ?")
-        .bind(owner.tenant.to_string())
-        .bind(owner.client_id.to_string())
-        .bind(&key.0)
-        .fetch_optional(connection)
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    // Rather no answer than a second resource.
-    let unreadable = |what| StoreError::Unreadable { what, id: Uuid::nil() };
-    let row = KeyRow::from_row(&row).map_err(|_| unreadable("key"))?;
-    if row.checksum() != row.checksum {
-        return Err(unreadable("checksum of a key"));
-    }
-    if row.fingerprint != fingerprint {
+    const QUERY: &str =
+        "SELECT fingerprint, answer FROM idempotency_keys WHERE tenant = ? AND client_id = ? AND key = ?";
+    let query = sqlx::query(QUERY).bind(owner.tenant.to_string()).bind(owner.client_id.to_string());
+    let Some(row) = query.bind(&key.0).fetch_optional(connection).await? else { return Ok(None) };
+    let unreadable = StoreError::Unreadable { what: "answer to a key", id: Uuid::nil() };
+    let (Ok(stored), Ok(answer)) = (row.try_get::<&[u8], _>("fingerprint"), row.try_get("answer")) else {
+        return Err(unreadable);
+    };
+    if stored != fingerprint {
         return Ok(Some(Seen::Other));
     }
-    let answer = serde_json::from_str(&row.answer).map_err(|_| unreadable("answer to a key"))?;
-    Ok(Some(Seen::Same(answer)))
+    serde_json::from_str(answer).map(|answer| Some(Seen::Same(answer))).map_err(|_| unreadable)
 }
 
 /// Remembers what a request asked for, by its fingerprint, and what was answered.
@@ -85,64 +72,22 @@ pub(super) async fn remember(
     (fingerprint, answer): (&[u8], &Resource),
 ) -> Result<(), StoreError> {
     let unwritable = |_| StoreError::Unreadable { what: "answer", id: answer.id };
-    let mut row = KeyRow {
-        tenant: owner.tenant.to_string(),
-        client_id: owner.client_id.to_string(),
-        key: key.0.clone(),
-        fingerprint: fingerprint.to_vec(),
-        answer: serde_json::to_string(answer).map_err(unwritable)?,
-        created_at: text(answer.created_at),
-        checksum: Vec::new(),
-    };
-    row.checksum = row.checksum();
-    Ok(row.insert(connection).await?)
+    sqlx::query(
+        "INSERT INTO idempotency_keys (tenant, client_id, key, fingerprint, answer, created_at)
+         VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(owner.tenant.to_string())
+    .bind(owner.client_id.to_string())
+    .bind(&key.0)
+    .bind(fingerprint)
+    .bind(serde_json::to_string(answer).map_err(unwritable)?)
+    .bind(text(answer.created_at))
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
-impl KeyRow {
-    fn checksum(&self) -> Vec<u8> {
-        checksum::of(&[
-            self.tenant.as_bytes(),
-            self.client_id.as_bytes(),
-            self.key.as_bytes(),
-            &self.fingerprint,
-            self.answer.as_bytes(),
-            self.created_at.as_bytes(),
-        ])
-    }
-
-    /// Gives a row from before there were checksums its own.
-    pub(super) async fn seal(self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-        sqlx::query(
-            "UPDATE idempotency_keys SET checksum = ? WHERE tenant = ? AND client_id = ? AND key = ?",
-        )
-        .bind(self.checksum())
-        .bind(self.tenant)
-        .bind(self.client_id)
-        .bind(self.key)
-        .execute(connection)
-        .await?;
-        Ok(())
-    }
-
-    async fn insert(self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-        sqlx::query(
-            "INSERT INTO idempotency_keys (tenant, client_id, key, fingerprint, answer, created_at, checksum)
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(self.tenant)
-        .bind(self.client_id)
-        .bind(self.key)
-        .bind(self.fingerprint)
-        .bind(self.answer)
-        .bind(self.created_at)
-        .bind(self.checksum)
-        .execute(connection)
-        .await?;
-        Ok(())
-    }
-}
-
-/// Forgets what was stored before `time`.
+/// Forgets the answers stored before `time`.
 pub(super) async fn forget_before(
     connection: &mut SqliteConnection,
     time: Timestamp,
@@ -169,10 +114,13 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_members_does_not_change_a_fingerprint() {
-        let of = |text: &str| fingerprint(&serde_json::from_str(text).unwrap()).unwrap();
-        let first = of(r#"{"name":"n","content":{"a":1,"b":2}}"#);
-        assert_eq!(first, of(r#"{ "content": { "b": 2, "a": 1 }, "name": "n" }"#));
-        assert_ne!(first, of(r#"{"name":"n","content":{"a":1,"b":3}}"#));
+    fn a_fingerprint_tells_names_and_contents_apart() {
+        let print = |text: &str| fingerprint(&serde_json::from_str(text).unwrap());
+        let first = print(r#"{"name":"n","content":{"a":1}}"#);
+        assert_eq!(first, print(r#" { "content":{"a":1}, "name": "\u006e" }"#));
+        for other in [r#"{"name":"n","content":{"a":2}}"#, r#"{"name":"m","content":{"a":1}}"#] {
+            assert_ne!(first, print(other));
+        }
+        assert_ne!(print(r#"{"name":"n1","content":2}"#), print(r#"{"name":"n","content":12}"#));
     }
 }

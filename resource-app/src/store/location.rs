@@ -1,16 +1,17 @@
-//! Where the database is.
+//! The path of the database.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-/// The URL of a SQLite file: `sqlite://data/resources.db` is below the working directory, `sqlite:///data/resources.db`
-/// below the root.
+/// The URL of a SQLite file.
+///
+/// `sqlite://data/resources.db` is relative to the working directory, `sqlite:///data/resources.db` is absolute.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Location(PathBuf);
 
-/// A text that is no such URL.
+/// The text is not the URL of a SQLite file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not the URL of a SQLite file like sqlite://data/resources.db")]
 pub struct InvalidLocation;
@@ -28,7 +29,7 @@ impl TryFrom<String> for Location {
 
     fn try_from(text: String) -> Result<Self, InvalidLocation> {
         let path = text.strip_prefix("sqlite://").ok_or(InvalidLocation)?;
-        // In memory nothing survives, and parameters could weaken how the file is written.
+        // A database in memory is lost at the end, and parameters could weaken durability.
         let plain = !path.is_empty() && !path.ends_with('/') && !path.contains(['?', '#', '%']);
         if plain && !path.contains(":memory:") { Ok(Self(path.into())) } else { Err(InvalidLocation) }
     }

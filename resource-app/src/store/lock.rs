@@ -1,23 +1,24 @@
 //! The lock that keeps a second process away from the database.
 //!
-//! SQLite itself lets several processes share a file, and each write of theirs is sound. But each process would have its own
-//! queue of writers, fair to nobody outside it, and its own idea of whether writing works.
+//! SQLite lets several processes share a file safely. But each process would have its own queue of writers, unfair to
+//! the other's, and its own idea of whether writing works.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A lock that is held. The operating system lets go of it when the process ends, however it ends: a file that is left
-/// behind locks nothing.
+/// A held lock.
+///
+/// The operating system releases it when the process ends, however it ends; a leftover lock file locks nothing.
 #[derive(Debug)]
 pub(super) struct Lock(File);
 
 impl Lock {
-    /// Takes the lock of a database.
+    /// Locks the file `<database>.lock`.
     ///
-    /// Of a file beside it, since closing any handle of the database itself would end SQLite's own locks.
+    /// Not the database itself: closing any handle of it would release SQLite's own locks.
     pub(super) fn take(database: &Path) -> io::Result<Self> {
-        // By whichever way the database is reached, it has one lock.
+        // One lock, whatever path leads to the database.
         let path = lock_path(&std::fs::canonicalize(database)?);
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false);
@@ -30,7 +31,7 @@ impl Lock {
         })
     }
 
-    /// Lets go of it.
+    /// Releases the lock.
     pub(super) fn release(&self) -> io::Result<()> {
         self.0.unlock()
     }

@@ -5,40 +5,45 @@ use std::sync::Arc;
 
 use entra_shared::settings::{KeyProblem, SettingsError};
 use jiff::SignedDuration;
-use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::pool::PoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool};
 
 use super::lock::Lock;
 use super::writer::Writer;
-use super::{Store, TURN_TIMEOUT, adoption};
-use crate::settings::{Settings, Tenant};
+use super::{Store, TURN_TIMEOUT};
+use crate::settings::Settings;
 
-/// How many requests can read at a time.
+/// Connections for reading.
 const READERS: u32 = 4;
 
-static MIGRATIONS: Migrator = sqlx::migrate!();
+/// The version of [`SCHEMA`], kept in the database's `user_version`.
+const SCHEMA_VERSION: i64 = 1;
+
+const SCHEMA: &str = include_str!("schema.sql");
 
 /// Why the database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Whoever wrote the settings: there can be no file at that place.
-    // Not transparent: the source must stay in the chain, where the exit code is decided by it.
+    /// The settings are at fault: the file cannot be created, opened or locked, or a newer version wrote it.
+    // Not transparent: the source must stay in the chain, which decides the exit code.
     #[error("the settings cannot be used")]
     Settings(#[from] SettingsError),
-    /// The file is not a database, or not this app's.
+    /// The file is not a database, or another program's.
     #[error("the database {path} cannot be brought up to date (`store.url`)")]
-    Migration {
+    Schema {
         /// The file.
         path: String,
-        /// What the database said.
-        source: MigrateError,
+        /// The database's error.
+        source: sqlx::Error,
     },
 }
 
 impl Store {
-    /// Opens the database, with whatever is missing of it created, and keeps other processes away from it.
+    /// Opens the database, creates missing folders, file and tables, and locks out other processes.
+    ///
+    /// # Errors
+    /// The file cannot be created, is locked by another process, or is not this app's database.
     pub(crate) async fn open(settings: &Settings) -> Result<Self, OpenError> {
         let path = settings.store.url.path();
         outlive_file_size_limits().map_err(|error| problem(path, &error.to_string()))?;
@@ -48,7 +53,7 @@ impl Store {
         let options = options(path);
         let writer =
             pool(1).connect_with(options.clone()).await.map_err(|error| problem(path, &error.to_string()))?;
-        bring_up_to_date(&writer, settings).await?;
+        create_tables(&writer, path).await?;
         let hours = i64::from(settings.store.idempotency_key_retention_hours.get());
         Ok(Self {
             writer: Writer::new(writer),
@@ -59,7 +64,7 @@ impl Store {
         })
     }
 
-    /// Closes the database once the transactions in flight have ended, and lets other processes open it.
+    /// Closes the database after the transactions in flight, and releases its lock.
     pub(crate) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
@@ -69,32 +74,36 @@ impl Store {
     }
 }
 
-/// Makes the tables what this version needs, and gives rows of earlier ones their tenant.
-async fn bring_up_to_date(writer: &SqlitePool, settings: &Settings) -> Result<(), OpenError> {
-    let path = settings.store.url.path();
-    MIGRATIONS.run(writer).await.map_err(|source| match source {
-        MigrateError::VersionMissing(version) => {
-            problem(path, &format!("a newer version of this program wrote it (migration {version})")).into()
+/// Creates the tables in a new database, in one transaction; refuses a database that a newer version wrote.
+async fn create_tables(writer: &SqlitePool, path: &Path) -> Result<(), OpenError> {
+    let created = async {
+        let mut transaction = writer.begin().await?;
+        let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *transaction).await?;
+        if version == 0 {
+            sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await?;
+            sqlx::query("PRAGMA user_version = 1").execute(&mut *transaction).await?;
+            transaction.commit().await?;
         }
-        source => OpenError::Migration { path: path.display().to_string(), source },
-    })?;
-    let tenant = match settings.azure_ad.tenant_id {
-        Tenant::One(tenant) => Some(tenant),
-        Tenant::Listed(_) => None,
+        Ok(version)
     };
-    let adopted = async { adoption::adopt(&mut *writer.acquire().await?, tenant).await };
-    adopted
-        .await
-        .map_err(|source| OpenError::Migration { path: path.display().to_string(), source: source.into() })
+    match created.await {
+        Ok(0 | SCHEMA_VERSION) => Ok(()),
+        Ok(version) => {
+            let text = format!("a newer version of this program wrote it (schema version {version})");
+            Err(problem(path, &text).into())
+        }
+        Err(source) => Err(OpenError::Schema { path: path.display().to_string(), source }),
+    }
 }
 
-/// Has a write beyond the file size limit of this process fail (`EFBIG`) in place of ending the process: the signal's
-/// default action goes with the first handler, which is never removed.
+/// Makes a write beyond the process's file size limit fail with `EFBIG` instead of ending the process.
+///
+/// tokio's first handler for a signal replaces the default action and is never removed.
 fn outlive_file_size_limits() -> std::io::Result<()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        /// `SIGXFSZ`, on all but a few architectures that nobody serves from.
+        /// `SIGXFSZ`, on all but a few architectures that no service runs on.
         const FILE_TOO_LARGE: i32 = 25;
         drop(signal(SignalKind::from_raw(FILE_TOO_LARGE))?);
     }
@@ -113,9 +122,9 @@ async fn create_folder(path: &Path) -> Result<(), SettingsError> {
     tokio::fs::create_dir_all(folder).await.map_err(|error| problem(folder, &error.to_string()))
 }
 
-/// Makes the file, where there is none, for this user alone: tokens guard its content, other users have none.
+/// Creates the file if it is missing, readable and writable by this user alone.
 ///
-/// SQLite gives the files it adds beside the database the mode of the database.
+/// SQLite gives its additional files (`-wal`, `-shm`) the same mode.
 async fn create_file(path: &Path) -> Result<(), SettingsError> {
     let mut options = tokio::fs::OpenOptions::new();
     options.write(true).create(true).truncate(false);
@@ -131,13 +140,13 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        // Finds some of what a disk has damaged before it is followed.
+        // Detects some damaged pages before they are followed.
         .pragma("cell_size_check", "ON")
         .busy_timeout(TURN_TIMEOUT)
 }
 
 fn pool(connections: u32) -> PoolOptions<Sqlite> {
-    // A connection to a file does not go stale, so it is neither tested nor replaced.
+    // Connections to a file do not go stale, so they are neither tested nor replaced.
     PoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(TURN_TIMEOUT)

@@ -10,23 +10,23 @@ use uuid::Uuid;
 
 use super::{ResourceKey, Store, StoreError, Versioned, row};
 
-/// How long it may take to find out whether the database works: less than whoever asks for readiness waits.
+/// Time limit of the readiness check, below the time that probes usually wait.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How much content a page has before it ends, in bytes: a page is held in memory until its reader has taken it.
+/// Content after which a page ends, in bytes: a page stays in memory until its reader has received it.
 const PAGE_BYTES: i64 = 1024 * 1024;
 
-/// A part of the list of resources, oldest first.
+/// A page of resources, oldest first.
 #[derive(Debug)]
 pub(crate) struct Page {
-    /// The resources; those that cannot be read are left out.
+    /// The readable resources.
     pub(crate) resources: Vec<Resource>,
-    /// The last one's id, readable or not, where there are more after it.
+    /// The id of the last row, readable or not, if more follow.
     pub(crate) next: Option<Uuid>,
 }
 
 impl Store {
-    /// Finds out whether the database can be read and written, within [`CHECK_TIMEOUT`].
+    /// Checks within [`CHECK_TIMEOUT`] that the database can be read and written.
     pub(crate) async fn check(&self) -> Result<(), StoreError> {
         let checked = async {
             sqlx::query("SELECT 1 FROM resources LIMIT 1").fetch_optional(&self.readers).await?;
@@ -36,15 +36,16 @@ impl Store {
         in_time.unwrap_or(Err(StoreError::Database(sqlx::Error::PoolTimedOut)))
     }
 
-    /// At most `limit` resources of a tenant, those after `after` in the order of their ids; fewer where their content
-    /// is large, but at least one.
+    /// Lists at most `limit` resources of a tenant with ids after `after`, in the order of their ids.
+    ///
+    /// Large contents shorten a page, but never below one resource.
     pub(crate) async fn list(
         &self,
         tenant: TenantId,
         limit: u8,
         after: Option<Uuid>,
     ) -> Result<Page, StoreError> {
-        // Sizes first, which SQLite has without reading the content.
+        // SQLite knows the sizes without reading the contents.
         const PAGE: &str = "
             WITH sized AS (
                 SELECT id, octet_length(content) AS size FROM resources WHERE tenant = ?1 AND id > ?2
@@ -65,7 +66,7 @@ impl Store {
         Ok(Page { resources, next: self.count(next(&rows))? })
     }
 
-    /// One resource, if it is there.
+    /// Finds one resource.
     pub(crate) async fn find(&self, key: ResourceKey) -> Result<Option<Versioned>, StoreError> {
         let row = sqlx::query("SELECT * FROM resources WHERE tenant = ? AND id = ?")
             .bind(key.tenant.to_string())
@@ -75,15 +76,15 @@ impl Store {
         self.count(row.as_ref().map(row::read).transpose())
     }
 
-    /// What a row holds; one that is damaged is logged, and takes nothing else of its page with it.
+    /// Reads a row of a page; an unreadable one is logged and left out.
     fn readable(&self, row: &SqliteRow) -> Option<Resource> {
         let read = self.count(row::read(row));
-        let logged = read.inspect_err(|error| tracing::error!(%error, "left out of a page"));
+        let logged = read.inspect_err(|error| tracing::error!(%error, "left an unreadable resource out of a page"));
         logged.ok().map(|versioned| versioned.resource)
     }
 }
 
-/// Where the next page begins, if there is one: after the last row whose id can be read.
+/// Returns the id after which the next page begins, if there is one.
 fn next(rows: &[SqliteRow]) -> Result<Option<Uuid>, StoreError> {
     let Some(first) = rows.first() else { return Ok(None) };
     let found: i64 = first.try_get("found")?;

@@ -1,15 +1,15 @@
-//! Times as the database keeps them.
+//! Times as the database stores them.
 
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 
-/// To the millisecond: more than anybody needs, and it reads well.
+/// Returns the current time in milliseconds, the precision that is stored.
 pub(super) fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
-/// With three decimals always, so that texts compare as the times do.
+/// Formats a time with exactly three decimals, so that texts sort like times.
 pub(super) fn text(time: Timestamp) -> String {
     DateTimePrinter::new().precision(Some(3)).timestamp_to_string(&time)
 }

@@ -1,4 +1,4 @@
-//! The connection that writes, and whether it can.
+//! The writing connection, and whether it works.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -10,23 +10,23 @@ use tokio::sync::Mutex;
 
 use super::StoreError;
 
-/// How much is written to find out: as much as the largest content.
+/// Bytes of a trial write: the size of the largest content.
 const TRIAL_BYTES: i64 = 64 * 1024;
 
-/// The connection that writes, for one transaction at a time. Clones share it.
+/// The writing connection, used by one transaction at a time. Clones share it.
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
     pool: SqlitePool,
-    /// Whether nothing has failed since a trial succeeded.
+    /// A trial write succeeded and nothing has failed since.
     is_sound: Arc<AtomicBool>,
     trial: Arc<Mutex<()>>,
 }
 
-/// A transaction that may write from its start: it never has to be repeated because another one wrote first.
+/// A transaction that holds the write lock from its start, so it never has to be repeated.
 ///
-/// Its connection serves the next transaction only if this one ended as it should. SQLite ends a transaction by itself
-/// where the disk is full or fails (<https://sqlite.org/lang_transaction.html>, section 3), and a request can be given up
-/// at any time; whoever comes next finds a connection that knows nothing of that.
+/// Its connection is reused only after a proper end. SQLite ends a transaction by itself if the disk is full or fails
+/// (<https://sqlite.org/lang_transaction.html>, section 3), and a request can be abandoned at any time. The next
+/// transaction then gets a fresh connection.
 #[derive(Debug)]
 pub(super) struct Turn {
     connection: PoolConnection<Sqlite>,
@@ -35,22 +35,22 @@ pub(super) struct Turn {
 }
 
 impl Writer {
-    /// A writer with the one connection of this pool.
+    /// Creates a writer from a pool of one connection.
     pub(super) fn new(pool: SqlitePool) -> Self {
         Self { pool, is_sound: Arc::default(), trial: Arc::default() }
     }
 
-    /// Waits for its turn, and begins a transaction.
+    /// Waits for the connection and begins a transaction.
     pub(super) async fn turn(&self) -> Result<Turn, StoreError> {
         let acquired = self.pool.acquire().await;
         let connection = acquired.inspect_err(|_| self.is_sound.store(false, Ordering::Relaxed))?;
         let mut turn = Turn { connection, ended: false, is_sound: Arc::clone(&self.is_sound) };
-        // Not by sqlx, which counts transactions on its own and is wrong about them once SQLite has ended one.
+        // Not `sqlx::begin`: its own count of transactions is wrong once SQLite has ended one.
         sqlx::query("BEGIN IMMEDIATE").execute(&mut *turn).await?;
         Ok(turn)
     }
 
-    /// Finds out whether writing works, unless it is known to: at the start, and after anything has failed.
+    /// Tests whether writing works, at the start and after a failure; otherwise it is known to.
     pub(super) async fn check(&self) -> Result<(), StoreError> {
         let _one_at_a_time = self.trial.lock().await;
         if self.is_sound.load(Ordering::Relaxed) {
@@ -61,7 +61,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes to the disk what needs room there, and takes it away again.
+    /// Writes [`TRIAL_BYTES`] to the disk and deletes them.
     async fn try_to_write(&self) -> Result<(), StoreError> {
         for statement in
             ["INSERT INTO trial_writes (content) VALUES (zeroblob(?))", "DELETE FROM trial_writes"]
@@ -73,14 +73,14 @@ impl Writer {
         Ok(())
     }
 
-    /// Closes the connection once the transaction in flight has ended.
+    /// Closes the connection after the transaction in flight.
     pub(super) async fn close(&self) {
         self.pool.close().await;
     }
 }
 
 impl Turn {
-    /// Commits, or takes everything back where something went wrong.
+    /// Commits, or rolls back after an error.
     pub(super) async fn end<T>(mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
         let statement = match outcome {
             Ok(_) => "COMMIT",
@@ -96,7 +96,7 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         if !self.ended {
-            // Closing takes back what was not committed; the pool then opens a connection in place of this one.
+            // Closing rolls back; the pool then opens a new connection.
             self.connection.close_on_drop();
             self.is_sound.store(false, Ordering::Relaxed);
         }

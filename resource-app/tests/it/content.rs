@@ -1,7 +1,6 @@
-//! What content and names may be, and that what is taken comes back as it was.
+//! What content and names may be, and that they come back unchanged.
 
 use reqwest::{Method, Response};
-use serde_json::Value;
 
 use crate::app::{App, assert_problem};
 
@@ -47,49 +46,23 @@ async fn a_member_of_any_name_is_a_member() {
 }
 
 #[tokio::test]
-async fn content_that_hides_its_depth_harms_nobody() {
+async fn content_is_stored_as_it_was_sent() {
     let app = App::start_for_development().await;
-    // Each text inside is shallow; what reads it as JSON goes deeper each time.
-    let hidden = |inner: &str| {
-        let quoted = Value::from(lists(90, inner)).to_string();
-        format!(r#"{{"$serde_json::private::RawValue":{quoted}}}"#)
-    };
-    let nested = hidden(&hidden("1"));
-    assert_problem(send(&app, with_content(&lists(90, &nested))).await, 422, "content_too_deep").await;
-    let response = send(&app, with_content(&nested)).await;
-    assert_eq!(response.status(), 201);
-    let path = response.headers()["location"].to_str().unwrap().to_owned();
-    assert!(text(&app, &path).await.contains(&nested));
-    assert!(text(&app, "/api/resources").await.contains(&nested));
-    let delete = app.request(Method::DELETE, &path).header("if-match", "*");
-    assert_eq!(delete.send().await.unwrap().status(), 204);
-}
-
-#[tokio::test]
-async fn content_that_readers_may_think_differently_of_is_refused() {
-    let app = App::start_for_development().await;
-    for (content, status, code) in [
-        (r#"{"a":1,"a":2}"#, 422, "repeated_member"),
-        (r#"[{"a":{"b":1,"\u0062":2}}]"#, 422, "repeated_member"),
-        ("1180591620717411303424", 422, "number_out_of_range"),
-        ("[-9223372036854775809]", 422, "number_out_of_range"),
-        ("1e400", 422, "number_out_of_range"),
-        (lists(65, "").as_str(), 422, "content_too_deep"),
-        (lists(10_000, "").as_str(), 422, "content_too_deep"),
-        (r#""\ud800""#, 400, "malformed_json"),
-        ("[1,]", 400, "malformed_json"),
-        ("01", 400, "malformed_json"),
-    ] {
-        let detail = assert_problem(send(&app, with_content(content)).await, status, code).await;
-        if code == "content_too_deep" {
-            assert!(detail.contains("64"), "{detail}");
-        }
+    let deep = lists(10_000, "");
+    for content in [r#"{"a":1,"a":2}"#, "1180591620717411303424", "1e400", r#"{ "b": 1, "a": [ ] }"#, &deep] {
+        let response = send(&app, with_content(content)).await;
+        assert_eq!(response.status(), 201, "{content}");
+        let path = response.headers()["location"].to_str().unwrap().to_owned();
+        let expected = format!(r#""content":{content},"#);
+        assert!(response.text().await.unwrap().contains(&expected));
+        assert!(text(&app, &path).await.contains(&expected));
+        assert!(text(&app, "/api/resources").await.contains(&expected));
+        let delete = app.request(Method::DELETE, &path).header("if-match", "*");
+        assert_eq!(delete.send().await.unwrap().status(), 204);
     }
-    for content in [lists(64, ""), "18446744073709551615".into(), r#""\u0000\u001b\u2028""#.into()] {
-        assert_eq!(send(&app, with_content(&content)).await.status(), 201, "{content}");
+    for content in ["[1,]", "01", "NaN"] {
+        assert_problem(send(&app, with_content(content)).await, 400, "malformed_json").await;
     }
-    let page = text(&app, "/api/resources").await;
-    assert!(page.contains(&lists(64, "")) && page.contains(r#""content":18446744073709551615,"#), "{page}");
 }
 
 #[tokio::test]

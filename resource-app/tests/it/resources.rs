@@ -197,13 +197,11 @@ async fn bodies_that_are_no_resource_are_refused() {
             .body(body)
             .send()
     };
-    let deep = format!("{{\"name\":\"n\",\"content\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
     let long_name = format!(r#"{{"name":"{}","content":1}}"#, "n".repeat(201));
     for (body, status, code) in [
         ("", 400, "malformed_json"),
         ("{", 400, "malformed_json"),
         (r#"{"name":"n","content":NaN}"#, 400, "malformed_json"),
-        (deep.as_str(), 422, "content_too_deep"),
         ("[]", 422, "invalid_resource"),
         (r#"["n",1]"#, 422, "invalid_resource"),
         ("null", 422, "invalid_resource"),
