@@ -1,19 +1,24 @@
 //! Logs to standard error: one JSON object a line for services, text at a terminal and for one-shot commands.
 //!
-//! A panic, and what a program says of itself beside its log, has the same form.
+//! Panics and the lines that a program writes past its filter have the same form and keep their place among the log's
+//! lines.
 //!
-//! [`crate::process::run`] starts logging and writes the last lines out, so that no program can forget either.
+//! **Invariant:** logging never waits for the reader of standard error. A thread writes the lines; lines that find its
+//! queue full are dropped and counted ([`dropped_lines`]).
+//!
+//! [`crate::process::run`] starts the log and flushes it at the end.
 
 mod form;
-mod lines;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, IsTerminal, Write};
 use std::panic::PanicHookInfo;
-use std::sync::OnceLock;
+use std::sync::mpsc;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tracing::Level;
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
@@ -21,37 +26,38 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 pub(crate) use form::{Event, Form};
 
-use lines::Lines;
-
-/// What is logged where `RUST_LOG` says nothing.
+/// The default filter, used unless `RUST_LOG` is set.
 ///
-/// The verifier of certificates logs each refusal as an error of its own; whoever asked reports it.
+/// The certificate verifier logs each refusal as an error of its own; the caller reports it too.
 pub const INFO: &str = "info,rustls_platform_verifier=off";
 
-/// The log of this process, as there is one standard error.
+/// How many lines wait for the writing thread at most; a line seldom has more than 500 bytes.
+const QUEUED_LINES: usize = 8192;
+
+/// The log of this process, which has one standard error.
 static LOG: OnceLock<Log> = OnceLock::new();
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Log {
-    lines: Lines,
+    lines: NonBlocking,
+    /// Ends the writing thread when dropped, after all queued lines.
+    thread: Mutex<Option<WorkerGuard>>,
     form: Form,
 }
 
-/// Starts logging for this process in this form, with the filter of `RUST_LOG`, or else with `default`.
+/// Starts the log of this process in this form, with the filter of `RUST_LOG`, or else `default`.
 ///
-/// Standard output is left to what a command was asked to print.
+/// Standard output is left to the results of commands.
 pub(crate) fn start(default: &str, form: Form) {
     let variable = std::env::var("RUST_LOG").unwrap_or_default();
     let wanted = variable.parse::<Targets>();
     let malformed = wanted.is_err();
     let filter =
         wanted.ok().filter(|_| !variable.is_empty()).or_else(|| default.parse().ok()).unwrap_or_default();
-    let log =
-        LOG.get_or_init(|| Log { lines: Lines::written_to(lines::standard_error(), form), form }).clone();
-    let lines = log.lines.clone();
-    log_panics(log);
-    // A log whose reader is gone must not end what the process is there for.
-    let layer = tracing_subscriber::fmt::layer().with_writer(lines).log_internal_errors(false);
+    let log = LOG.get_or_init(|| Log::new(standard_error(), form));
+    std::panic::set_hook(Box::new(|panic| log.write_panic(panic)));
+    // A failure to write the log must not disturb the program.
+    let layer = tracing_subscriber::fmt::layer().with_writer(log.lines.clone()).log_internal_errors(false);
     let layer = match form {
         Form::Text if io::stderr().is_terminal() => layer.boxed(),
         Form::Text => layer.with_ansi(false).boxed(),
@@ -60,55 +66,87 @@ pub(crate) fn start(default: &str, form: Form) {
     // A second call in one process is harmless: the first subscriber stays.
     let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
     if malformed {
-        tracing::warn!("RUST_LOG is malformed and counts as unset; it is like `info,shared=debug`");
+        tracing::warn!("RUST_LOG is malformed and counts as unset; it is like `info,http_shell=debug`");
     }
 }
 
-/// Writes a line beside the log, in its place among the log's lines: the text for a person, the event otherwise.
-///
-/// It is written whatever `RUST_LOG` says.
+/// Writes a line that bypasses the filter: the text for a person, the event otherwise.
 pub(crate) fn say(text: &str, event: Event<'_>) {
     match LOG.get() {
-        Some(log) => log.say(text, event),
-        // Not `eprintln!`, which panics when the reader has gone.
+        Some(log) => log.write(text, event),
+        // Not `eprintln!`, which panics if standard error is closed.
         None => drop(io::stderr().write_all(Form::Text.line(text, event).as_bytes())),
     }
 }
 
-/// Waits until all lines are written, or their reader has not read for so long.
-pub(crate) fn flush(patience: Duration) {
+/// Writes all queued lines, waiting at most this long for their reader; later lines are lost.
+pub(crate) fn flush(limit: Duration) {
     if let Some(log) = LOG.get() {
-        log.lines.flush(patience);
+        log.flush(limit);
     }
 }
 
+/// Returns how many lines were dropped because the reader of standard error was too slow.
+#[must_use]
+pub fn dropped_lines() -> u64 {
+    let dropped = LOG.get().map_or(0, |log| log.lines.error_counter().dropped_lines());
+    u64::try_from(dropped).unwrap_or(u64::MAX)
+}
+
 impl Log {
-    fn say(&self, text: &str, event: Event<'_>) {
-        self.lines.push(self.form.line(text, event).as_bytes());
+    fn new(sink: impl Write + Send + 'static, form: Form) -> Self {
+        let builder = NonBlockingBuilder::default().buffered_lines_limit(QUEUED_LINES).thread_name("log");
+        let (lines, thread) = builder.finish(sink);
+        Self { lines, thread: Mutex::new(Some(thread)), form }
     }
 
-    /// Says where a thread panicked, as the standard library would, or as an event with the same words.
-    fn say_panic(&self, panic: &PanicHookInfo<'_>) {
+    fn write(&self, text: &str, event: Event<'_>) {
+        // Queuing a line cannot fail.
+        let _ = self.lines.clone().write_all(self.form.line(text, event).as_bytes());
+    }
+
+    /// Writes where a thread panicked, with the standard library's words.
+    fn write_panic(&self, panic: &PanicHookInfo<'_>) {
         let message = panic.to_string();
         let backtrace = Backtrace::capture();
         let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
         let text = backtrace.as_ref().map_or_else(|| message.clone(), |trace| format!("{message}\n{trace}"));
         let field = backtrace.map(|trace| ("backtrace", trace.into()));
-        self.say(&text, Event { level: Level::ERROR, target: module_path!(), message: &message, field });
+        self.write(&text, Event { level: Level::ERROR, target: module_path!(), message: &message, field });
+    }
+
+    fn flush(&self, limit: Duration) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (flushed, wait) = mpsc::channel();
+        // On a thread of its own, since dropping the guard can wait longer than `limit`.
+        let flushing = std::thread::Builder::new().name("log flush".to_owned()).spawn(move || {
+            drop(thread);
+            let _ = flushed.send(());
+        });
+        if flushing.is_ok() {
+            let _ = wait.recv_timeout(limit);
+        }
     }
 }
 
-/// Has panics said in the log's form, without waiting for the log's reader.
-fn log_panics(log: Log) {
-    std::panic::set_hook(Box::new(move |panic| log.say_panic(panic)));
+/// Opens standard error without the standard library's lock, which a blocked write would hold.
+fn standard_error() -> Box<dyn Write + Send> {
+    #[cfg(unix)]
+    if let Ok(descriptor) = std::os::fd::AsFd::as_fd(&io::stderr()).try_clone_to_owned() {
+        return Box::new(std::fs::File::from(descriptor));
+    }
+    Box::new(io::stderr())
 }
 
 #[cfg(test)]
 mod tests {
     use std::process::{Command, ExitCode};
+    use std::sync::Arc;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::time::Instant;
 
     use serde_json::Value;
-    use tracing::Level;
+    use tracing_subscriber::fmt::MakeWriter;
 
     use super::*;
     use crate::process::Mode;
@@ -161,5 +199,66 @@ mod tests {
         let event = || Event { level: Level::ERROR, target: "x", message: "cause", field: None };
         assert_eq!(Form::Text.line("error: cause", event()), "error: cause\n");
         assert!(Form::Json.line("error: cause", event()).contains(r#""message":"cause""#));
+    }
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    /// A sink that reads nothing until its sender is dropped.
+    struct Stalled {
+        until: Receiver<()>,
+        read: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl Write for Stalled {
+        fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+            let _ = self.until.recv();
+            self.read.lock().unwrap().extend_from_slice(piece);
+            Ok(piece.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn log() -> (Log, Sender<()>, Arc<Mutex<Vec<u8>>>) {
+        let (go, until) = channel();
+        let read = Arc::default();
+        (Log::new(Stalled { until, read: Arc::clone(&read) }, Form::Text), go, read)
+    }
+
+    fn text(read: &Mutex<Vec<u8>>) -> String {
+        String::from_utf8(read.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn a_flush_writes_every_line_whole_and_in_order() {
+        let (log, go, read) = log();
+        let lines: Vec<String> = (0..QUEUED_LINES / 2).map(|number| format!("{number}\n")).collect();
+        for line in &lines {
+            log.lines.make_writer().write_all(line.as_bytes()).unwrap();
+        }
+        let event = Event { level: Level::ERROR, target: "x", message: "last", field: None };
+        log.write("last", event);
+        drop(go);
+        log.flush(SOON);
+        assert_eq!(text(&read), lines.concat() + "last\n");
+    }
+
+    #[test]
+    fn a_stalled_reader_delays_neither_the_program_nor_its_end_and_its_lost_lines_are_counted() {
+        let (log, go, read) = log();
+        let written = 3 * QUEUED_LINES;
+        for _ in 0..written {
+            log.lines.make_writer().write_all(b"x\n").unwrap();
+        }
+        let dropped = log.lines.error_counter().dropped_lines();
+        // One more may be with the writing thread.
+        assert!((written - QUEUED_LINES - 1..=written - QUEUED_LINES).contains(&dropped), "{dropped}");
+        let start = Instant::now();
+        log.flush(Duration::from_millis(10));
+        assert!(start.elapsed() < SOON);
+        assert_eq!(text(&read), "");
+        drop(go);
     }
 }

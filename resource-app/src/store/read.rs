@@ -79,7 +79,8 @@ impl Store {
     /// Reads a row of a page; an unreadable one is logged and left out.
     fn readable(&self, row: &SqliteRow) -> Option<Resource> {
         let read = self.count(row::read(row));
-        let logged = read.inspect_err(|error| tracing::error!(%error, "left an unreadable resource out of a page"));
+        let logged =
+            read.inspect_err(|error| tracing::error!(%error, "left an unreadable resource out of a page"));
         logged.ok().map(|versioned| versioned.resource)
     }
 }

@@ -1,31 +1,31 @@
-//! How a line looks that comes past the subscriber, and so past its filter.
+//! The form of lines that bypass the subscriber and its filter.
 
 use serde_json::{Value, json};
 use tracing::Level;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
-/// Whom the log is written for.
+/// The form of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// A person at a terminal.
+    /// Text for a person.
     Text,
-    /// A program that collects one JSON object a line.
+    /// One JSON object a line, for a log collector.
     Json,
 }
 
-/// What an event of the log says.
+/// An event of the log.
 #[derive(Debug)]
 pub(crate) struct Event<'e> {
     pub(crate) level: Level,
     pub(crate) target: &'static str,
     pub(crate) message: &'e str,
-    /// One more field, with its name.
+    /// One more field: its name and value.
     pub(crate) field: Option<(&'static str, Value)>,
 }
 
 impl Form {
-    /// This text, or the event, as a line.
+    /// Formats the text or the event as a line.
     pub(super) fn line(self, text: &str, event: Event<'_>) -> String {
         match self {
             Self::Text => format!("{text}\n"),
@@ -35,7 +35,7 @@ impl Form {
 }
 
 impl Event<'_> {
-    /// With the subscriber's names.
+    /// Formats the event with the member names that the subscriber uses.
     fn json(self) -> Value {
         let mut event = json!({
             "timestamp": now(),
@@ -50,8 +50,8 @@ impl Event<'_> {
     }
 }
 
-/// The time as the subscriber writes it.
-pub(super) fn now() -> String {
+/// Formats the current time as the subscriber does.
+fn now() -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
     let _ = SystemTime.format_time(&mut Writer::new(&mut text));
