@@ -1,6 +1,6 @@
-//! A token that is found well formed is so in every detail, and one changed in its form is not.
+//! Checks that a token that passes as well-formed is so in every detail, and that changing its form makes it fail.
 //!
-//! Bytes with a line feed are a header and a payload to be encoded; others are a token as it is sent.
+//! Input with a line feed is a header and a payload to encode; other input is an encoded token.
 #![no_main]
 
 use std::collections::HashSet;
@@ -34,8 +34,8 @@ fn is_well_formed(token: &str, key_id: &str) {
     assert!(token.len() <= 16 * 1024);
     let parts: Vec<&str> = token.split('.').collect();
     let [header, payload, signature] = parts[..] else { panic!("{} parts", parts.len()) };
-    let header = Members::of(&canonical(header));
-    let payload = Members::of(&canonical(payload));
+    let header = Members::parse(&canonical(header));
+    let payload = Members::parse(&canonical(payload));
     assert!(!canonical(signature).is_empty());
     assert_eq!(header.text("alg"), "RS256");
     assert_eq!(header.text("kid"), key_id);
@@ -49,13 +49,13 @@ fn is_well_formed(token: &str, key_id: &str) {
     }
 }
 
-/// The members of a JSON object, each once, with their values as they are written.
+/// The members of a JSON object without duplicates, with their raw values.
 ///
-/// No `serde_json::Value`, which takes some objects for something else than they are and reads no number that is too large.
+/// Not `serde_json::Value`, which misreads some objects and fails for numbers that are too large.
 struct Members(Vec<(String, Box<RawValue>)>);
 
 impl Members {
-    fn of(json: &[u8]) -> Self {
+    fn parse(json: &[u8]) -> Self {
         let members: Self = serde_json::from_slice(json).expect("a JSON object");
         let names: HashSet<_> = members.0.iter().map(|(name, _)| name).collect();
         assert_eq!(names.len(), members.0.len(), "a repeated member");
@@ -93,7 +93,7 @@ impl<'de> Visitor<'de> for Members {
     }
 }
 
-/// What the only encoding of these bytes says.
+/// Decodes a segment, and asserts that it is the canonical encoding.
 fn canonical(segment: &str) -> Vec<u8> {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(segment).expect("base64url");
     assert_eq!(BASE64_URL_SAFE_NO_PAD.encode(&bytes), segment);

@@ -1,4 +1,4 @@
-//! A value of `Authorization` holds a token if, and only if, it has the one form that is allowed.
+//! Checks that a value of `Authorization` yields a token if, and only if, it has the allowed form.
 #![no_main]
 
 use http::HeaderValue;
@@ -10,8 +10,8 @@ fuzz_target!(|bytes: &[u8]| {
     assert_eq!(bearer_token(value).as_deref().map(str::as_bytes), expected(bytes));
 });
 
-/// RFC 6750 section 2.1, written down a second time and in another way: `bearer`, spaces, the characters of a
-/// token, then nothing but `=`; white space around the whole.
+/// A second implementation of RFC 6750 section 2.1: `bearer`, spaces, the characters of a token, then `=` signs only;
+/// surrounding white space is allowed.
 fn expected(bytes: &[u8]) -> Option<&[u8]> {
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
     let start = bytes.iter().position(|byte| !is_blank(byte))?;

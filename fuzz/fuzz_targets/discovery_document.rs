@@ -1,4 +1,4 @@
-//! Keys are fetched from nowhere but the authority's own origin, on the word of the one issuer that was asked.
+//! Checks that keys are fetched only from the authority's own origin, and only for the expected issuer.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -22,7 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Some(url) = key_set_url(&SOURCE, bytes) else { return };
     assert_eq!(url.origin().ascii_serialization(), "https://login.example");
     assert!(url.username().is_empty() && url.password().is_none(), "{url}");
-    // Members that are not needed are passed over unread, here as there: as a whole, it may be no JSON.
+    // Both skip unneeded members without reading them, so that the whole need not be valid JSON.
     let Object(document): Object<Document> = serde_json::from_slice(bytes).expect("an object");
     assert_eq!(document.issuer, "https://login.example/8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20/v2.0");
 });

@@ -1,4 +1,4 @@
-//! Only RSA keys of a sound size that are published under one name are admitted, whatever stands beside them.
+//! Checks that only RSA keys of a sound size and with a unique key id are admitted, whatever else the set contains.
 #![no_main]
 
 use base64::Engine;
@@ -14,7 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(set) = KeySet::parse(bytes) else { return };
     let Object(document): Object<Document> = serde_json::from_slice(bytes).expect("a list of keys");
     assert!((1..=document.keys.len()).contains(&set.len()));
-    // A key of which a member cannot be read is not admitted, and one that is no object has no name.
+    // A key with an unreadable member is not admitted, and a key that is no object has no id.
     let keys: Vec<Key> = document
         .keys
         .iter()
@@ -32,16 +32,16 @@ fuzz_target!(|bytes: &[u8]| {
     assert_eq!(found, set.len());
 });
 
-/// The members that decide. The others are passed over unread, in the set and here: what they hold need not be JSON
-/// that could be kept, such as half of a surrogate pair, or lists within lists without end.
+/// The members that decide. Both the set and this skip other members without reading them, so that those may hold half of
+/// a surrogate pair, or endlessly nested lists.
 #[derive(Deserialize)]
 struct Document<'d> {
     #[serde(borrow)]
     keys: Vec<&'d RawValue>,
 }
 
-/// Read by type and not as values: a value of `serde_json` takes some objects for something else than they are. A member
-/// of another type is an error here and in the set.
+/// Deserialized by type, since `serde_json::Value` misreads some objects. A member of another type is an error here and in
+/// the set.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Key {

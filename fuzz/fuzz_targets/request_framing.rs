@@ -1,12 +1,12 @@
-//! Which requests are let through does not depend on how their bytes were cut up on the way.
+//! Checks that which requests are accepted does not depend on how their bytes are split.
 //!
-//! The first byte says how often to cut, and the second where first.
+//! The first byte is the number of splits, and the second one the position of the first split.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use http_shell::server::fuzzing::passed_on;
 
-/// Below the limit of a head, in bytes. A head that reaches it is refused by where the pieces end, not by what they say.
+/// Less than the limit of a head, in bytes. A head that reaches the limit is refused depending on where pieces end.
 const MAX_BYTES: usize = 60 * 1024;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -20,7 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
     let (whole, reason) = passed_on(&[bytes]);
     let (cut, reason_when_cut) = passed_on(&pieces);
     assert_eq!(reason, reason_when_cut);
-    // Of a head that is refused, the beginning may have been passed on.
+    // The beginning of a refused head may have been forwarded.
     assert!(bytes.starts_with(&cut) && cut.starts_with(&whole));
     assert_eq!(cut.len() == bytes.len(), reason.is_none());
 });

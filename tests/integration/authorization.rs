@@ -1,4 +1,4 @@
-//! Which caller may do what, by role and by what the settings demand beside the roles.
+//! What callers may do, by their roles and by the settings' further demands.
 
 use entra_shared::secret::AccessToken;
 use reqwest::{Method, Response, StatusCode, header};
@@ -42,7 +42,7 @@ async fn every_route_answers_every_kind_of_caller_as_its_policy_says() {
             let response = request.json(&json!({ "name": "x", "content": 1 })).send().await.unwrap();
             let case = format!("{claims} {} {}", route.method, route.path);
             if passes.contains(&route.policy) {
-                // There is no such resource, so whoever may look for it is told so.
+                // There is no such resource, which a caller who may look for it is told.
                 let expected = match (&route.method, path.as_str()) {
                     (_, ABSENT) => StatusCode::NOT_FOUND,
                     (&Method::POST, _) => StatusCode::CREATED,
@@ -78,7 +78,7 @@ async fn a_caller_without_the_role_is_not_asked_for_a_body() {
 }
 
 #[tokio::test]
-async fn a_role_counts_only_where_and_as_entra_writes_it() {
+async fn a_role_counts_only_in_the_claim_and_form_that_entra_uses() {
     let world = World::start().await;
     let api = start(&world, "", &[]).await;
     let read = "Resource.Read";
@@ -123,7 +123,7 @@ async fn a_role_counts_only_where_and_as_entra_writes_it() {
     for (case, claims, status) in cases {
         let token = world.token(claims).await;
         assert_eq!(api.read(&token).await.status().as_u16(), status, "{case}");
-        // What was decided about one request decides nothing about the next.
+        // The decision about one request does not carry over to the next.
         assert_ne!(api.write(&token).await.status().as_u16(), 201, "{case}");
     }
 }
@@ -166,7 +166,7 @@ async fn change(api: &GuardedApi, method: &Method, path: &str, of: (&AccessToken
 }
 
 #[tokio::test]
-async fn only_its_creator_changes_a_resource_where_the_settings_say_so() {
+async fn only_its_creator_changes_a_resource_if_the_settings_demand_that() {
     let world = World::start().await;
     let (creator, other) = (token_of(&world, CLIENT).await, token_of(&world, READ_ONLY_CLIENT).await);
     let writer = json!({ "azp": READ_ONLY_CLIENT, "roles": ["Resource.Write"] });
@@ -176,7 +176,7 @@ async fn only_its_creator_changes_a_resource_where_the_settings_say_so() {
     let path = created.headers()[header::LOCATION].to_str().unwrap().to_owned();
     let etag = created.headers()[header::ETAG].to_str().unwrap().to_owned();
     for method in [Method::PUT, Method::DELETE] {
-        // The right version or a wrong one: it is not theirs. And nothing that is absent is anybody's.
+        // The resource is not theirs, whatever the version. An absent resource belongs to no one.
         for if_match in [etag.as_str(), "\"999\"", "*"] {
             for token in [&other, &writer] {
                 let refused = outcome(change(&api, &method, &path, (token, if_match)).await).await;

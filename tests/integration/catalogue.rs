@@ -1,5 +1,5 @@
-//! The stand-in's catalogue of tokens against the resource-app: each bad one refused as it should be, each odd but
-//! valid one accepted.
+//! Runs the stand-in's catalogue of tokens against the resource-app: it refuses each bad token as expected, and accepts
+//! each odd but valid one.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use tests::connection::{Answer, Connection};
 use tests::world::base64url;
 use tokio_util::sync::CancellationToken;
 
-/// The resource-app as the API of a tenant of its own.
+/// A resource-app as the API of a tenant that only this test uses.
 struct Api {
     tenant: Tenant,
     application: Application,
@@ -44,7 +44,7 @@ impl Api {
             ("SERVER__LISTEN", "127.0.0.1:0".into()),
             ("METRICS__LISTEN", "127.0.0.1:0".into()),
             ("STORE__URL", format!("sqlite://{}", folder.path().join("resources.db").display())),
-            // However long it takes under load: unknown keys are known to be unknown.
+            // Long enough under load; unknown keys are remembered as unknown.
             ("KEYS__UNKNOWN_KEY_FETCHES", "1000".into()),
             ("KEYS__UNKNOWN_KEY_WAIT_MILLISECONDS", "10000".into()),
         ];
@@ -60,7 +60,7 @@ impl Api {
             async || http.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success());
         let deadline = Instant::now() + Duration::from_secs(10);
         while !is_ready().await {
-            assert!(Instant::now() < deadline, "the keys are not at hand");
+            assert!(Instant::now() < deadline, "the keys are not there");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Self { tenant, application: api, client, http, url, authority, _folder: folder, _stop: stop }
@@ -71,7 +71,7 @@ impl Api {
     }
 }
 
-/// What is wrong with the answer to a bad token, if anything is.
+/// The mistake in the response to a bad token, if there is one.
 fn fault(answer: &Answer, expected: Expected) -> Option<String> {
     let challenges: Vec<_> = answer.headers.iter().filter(|(name, _)| name == "www-authenticate").collect();
     let is_problem = answer.header("content-type") == Some("application/problem+json")

@@ -1,7 +1,7 @@
-//! The wall clock is set to another time while the resource-app runs.
+//! The wall clock is set while the resource-app runs.
 //!
-//! Tokens are judged by it. What is kept is judged by the monotonic clock, beside which the wall clock can only make the
-//! keys older: they are used before their time and not after it.
+//! Tokens are judged by the wall clock. The age of cached keys follows the monotonic clock; the wall clock can only make
+//! the keys count as older, never as newer.
 #![cfg(target_os = "linux")]
 
 use std::time::Duration;
@@ -18,7 +18,7 @@ use tokio::process::Command;
 
 use crate::command::{run, skipped};
 
-/// How long the keys may take to be fetched again.
+/// How long a new fetch of the keys may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const ACCEPTED: (u16, &str) = (200, "");
@@ -38,13 +38,13 @@ async fn tokens_are_judged_by_the_wall_clock_whatever_it_is_set_to_and_the_progr
 
     let day = SignedDuration::from_hours(24);
     let cases = [
-        // The day before, and long before there could be a token, the keys are as new as they were.
+        // A day earlier, and long before any token, the keys are still fresh.
         (now - day, NOT_YET_VALID, ACCEPTED),
         ("1970-01-01T00:00:10Z".parse().unwrap(), NOT_YET_VALID, ACCEPTED),
         // A day later they are fetched again at once.
         (now + day, EXPIRED, ACCEPTED),
-        // Past what 32 bits hold of seconds, and 64 of nanoseconds: nobody knows of a certificate that is good then, so
-        // that no keys come, and old ones are not believed.
+        // Past what 32 bits hold of seconds, and 64 bits of nanoseconds. No certificate is valid then, so that no keys
+        // can be fetched, and the old ones have expired.
         ("2038-01-19T03:14:08Z".parse().unwrap(), EXPIRED, NO_KEYS),
         ("2262-04-11T23:47:17Z".parse().unwrap(), EXPIRED, NO_KEYS),
     ];
@@ -53,13 +53,13 @@ async fn tokens_are_judged_by_the_wall_clock_whatever_it_is_set_to_and_the_progr
         let of_then = json!({ "iat": at - 10, "nbf": at - 10, "exp": at + 3600 });
         let of_then = world.token(of_then).await;
         clock.set(&time.strftime("%F %T").to_string());
-        // It was accepted before, so that it is known.
+        // This token was accepted before, so that it is cached.
         assert_eq!(api.read(&of_today).await, expected(today), "{time}");
         api.wait_until_read(&of_then, then, time).await;
         if then == ACCEPTED {
             assert_eq!(api.write(&of_then, time).await, time.as_second(), "{time}");
         }
-        // What was accepted then is no more than today's.
+        // A token that was accepted then counts no more than one of today.
         assert_eq!(api.read(&of_today).await, expected(today), "{time}");
     }
 
@@ -78,7 +78,7 @@ fn expected((status, code): (u16, &str)) -> (u16, String) {
     (status, code.to_owned())
 }
 
-/// The resources of a running program.
+/// A client of the running resource-app.
 struct Api {
     url: String,
     http: reqwest::Client,
@@ -89,12 +89,12 @@ impl Api {
         outcome(authorized(self.http.get(&self.url), token).send().await.unwrap()).await
     }
 
-    /// Reads until this comes of it.
+    /// Repeats a read until its outcome is `last`.
     async fn wait_until_read(&self, token: &AccessToken, last: (u16, &str), time: Timestamp) {
         let mut read = self.read(token).await;
         let becomes = async {
             while read != expected(last) {
-                // Keys that have just been found too old, or are not yet, and nothing else.
+                // The keys have expired, or not yet; nothing else may happen in between.
                 assert!(read == expected(NO_KEYS) || read == expected(ACCEPTED), "{time}: {read:?}");
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 read = self.read(token).await;
@@ -104,7 +104,7 @@ impl Api {
         assert!(in_time.is_ok(), "{time}: {read:?} in place of {last:?}");
     }
 
-    /// Creates a resource under a key of the time, and returns when that was by the program, in seconds since 1970.
+    /// Creates a resource, and returns its creation time in seconds since 1970; the idempotency key is `time`.
     async fn write(&self, token: &AccessToken, time: Timestamp) -> i64 {
         let key = time.as_second().to_string();
         let request = authorized(self.http.post(&self.url), token).header("Idempotency-Key", key);
@@ -119,14 +119,14 @@ fn authorized(request: RequestBuilder, token: &AccessToken) -> RequestBuilder {
     request.header(header::AUTHORIZATION, token.authorization())
 }
 
-/// A wall clock for a program, set by a file.
+/// A wall clock for a program, which a file sets.
 struct WallClock {
     library: String,
     folder: TempDir,
 }
 
 impl WallClock {
-    /// A clock that shows the time; `None` where this machine has no libfaketime.
+    /// A clock with the real time; `None` if libfaketime is missing.
     async fn ready() -> Option<Self> {
         let said =
             run(Command::new("faketime").args(["-m", "-f", "+0", "sh", "-c", "echo $LD_PRELOAD"])).await;
@@ -139,25 +139,25 @@ impl WallClock {
         Some(clock)
     }
 
-    /// A place in which the program goes by this clock.
+    /// Makes the program of this place use the clock.
     fn on(&self, place: Place) -> Place {
         let file = self.folder.path().join("clock").display().to_string();
         place
             .with("LD_PRELOAD", &self.library)
             .with("FAKETIME_TIMESTAMP_FILE", &file)
             .with("FAKETIME_NO_CACHE", "1")
-            // The monotonic clock stays as it is; older versions have it by the other name.
+            // Leaves the monotonic clock alone; older versions of libfaketime use the other name.
             .with("FAKETIME_DONT_FAKE_MONOTONIC", "1")
             .with("DONT_FAKE_MONOTONIC", "1")
             .with("NO_FAKE_STAT", "1")
             .with("TZ", "UTC0")
     }
 
-    /// Stops it at a time, or lets it go on from the time that it is.
+    /// Stops the clock at a time, or lets it run on.
     fn set(&self, time: &str) {
         let new = self.folder.path().join("new");
         std::fs::write(&new, time).unwrap();
-        // The program looks at any moment.
+        // Replaced in one step, since the program may read it at any time.
         std::fs::rename(new, self.folder.path().join("clock")).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! Programs of this machine that the tests cannot do without, and what happens where they are missing.
+//! Runs programs that the tests need from the machine, and skips tests if one is missing.
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-/// How long libraries may take to install, or a script to run.
+/// How long an installation or a script may take.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// What a program says; where it fails or takes too long, why, and all that it said.
+/// Runs a program and returns its output; an error holds the reason and all output.
 pub(crate) async fn run(command: &mut Command) -> Result<String, String> {
     let output = command.stdin(Stdio::null()).kill_on_drop(true).output();
     let output = tokio::time::timeout(PATIENCE, output).await;
@@ -25,10 +25,10 @@ pub(crate) async fn run(command: &mut Command) -> Result<String, String> {
     }
 }
 
-/// What this machine's programs cannot do without, and no library takes for a place to go to.
+/// Variables that programs need, and that no library takes an endpoint from.
 const KEPT: [&str; 5] = ["PATH", "HOME", "TMPDIR", "SystemRoot", "TEMP"];
 
-/// A program with an environment in which nothing but what the test says tells the libraries where to go.
+/// A program in an environment without variables that could send libraries to an endpoint.
 pub(crate) fn undirected(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     let kept = KEPT.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
@@ -36,28 +36,28 @@ pub(crate) fn undirected(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Runs a script, which has to succeed.
+/// Runs a script that must succeed.
 pub(crate) async fn run_script(command: &mut Command) -> String {
     run(command).await.unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
-/// Whether a folder has what these requirements ask for; [`installed`] says so.
+/// Whether [`installed`] marked the folder with these requirements.
 pub(crate) fn is_installed(folder: &Path, requirements: &str) -> bool {
     std::fs::read_to_string(folder.join(MARKER)).is_ok_and(|installed| installed == requirements)
 }
 
-/// Keeps what was installed into a folder, for the next run of the tests.
+/// Marks a folder as having these requirements installed, for the next run of the tests.
 pub(crate) fn installed(folder: &Path, requirements: &str) {
     std::fs::write(folder.join(MARKER), requirements).unwrap();
 }
 
 const MARKER: &str = "installed.txt";
 
-/// Says that nothing is tested here, and why; in CI that is a failure.
+/// Reports a skipped test with its reason; fails in CI.
 pub(crate) fn skipped<T>(reason: &str) -> Option<T> {
     let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
     assert!(!in_ci, "CI has to run these tests: {reason}");
-    // Not `eprintln!`, which the test harness keeps to itself where a test passes.
+    // Not `eprintln!`, which the test harness captures and hides if the test passes.
     let mut stderr = std::io::stderr();
     writeln!(stderr, "SKIPPED: {reason}").unwrap();
     None

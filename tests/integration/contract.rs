@@ -1,5 +1,5 @@
-//! What the API's description says and what the API answers, compared by schemathesis: requests that the description
-//! allows, forbids and leaves open, and sequences of them.
+//! Compares the API with its description, by schemathesis: with requests that the description allows, forbids and leaves
+//! open, and with sequences of them.
 
 use entra_shared::secret::AccessToken;
 use serde_json::json;
@@ -12,7 +12,7 @@ use crate::python::Python;
 const REQUIREMENTS: &str = include_str!("contract/requirements.txt");
 const CONFIG: &str = include_str!("contract/schemathesis.toml");
 
-/// The most requests for each operation that are made up, in each phase that makes some up.
+/// The most requests that are generated for each operation, in each phase that generates some.
 const EXAMPLES: &str = "15";
 
 #[tokio::test]
@@ -48,10 +48,10 @@ async fn the_api_answers_as_its_description_says_with_either_role_and_without_a_
     );
 }
 
-/// Compares them with a token of this role, or none; `expected` has to be among the answers, or little was compared.
+/// Compares them with a token of this role, or none. The responses must contain `expected`, or little was compared.
 async fn is_as_described(python: &Python, world: &World, role: Option<&str>, expected: &[&str]) {
     let api = Place::new(world, "").start().await;
-    // Something to list.
+    // So that there is something to list.
     assert_eq!(api.write(&world.token(json!({})).await).await.status(), 201);
     let token = match role {
         Some(role) => Some(world.token(json!({ "roles": [role] })).await),
@@ -63,12 +63,12 @@ async fn is_as_described(python: &Python, world: &World, role: Option<&str>, exp
     for answer in expected {
         assert!(answers.iter().any(|given| given == answer), "{role:?}: no {answer} in {answers:#?}");
     }
-    // Readiness was asked for before there were keys.
+    // Readiness was requested before the keys were there.
     let failures = |answer: &&String| answer.contains(" 5") && *answer != "GET /health/ready 503";
     assert_eq!(answers.iter().find(failures), None, "{role:?}");
 }
 
-/// Compares the two in all phases by all checks, of which none may fail.
+/// Compares the two in all phases with all checks; none may fail.
 async fn compare(python: &Python, api: &GuardedApi, token: Option<&AccessToken>) -> String {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("schemathesis.toml");
@@ -80,12 +80,12 @@ async fn compare(python: &Python, api: &GuardedApi, token: Option<&AccessToken>)
     if let Some(token) = token {
         command.args(["--header", &format!("Authorization: {}", token.authorization().to_str().unwrap())]);
     }
-    // It keeps things beside itself.
+    // schemathesis writes files into its working folder.
     let said = run(command.current_dir(folder.path()).env("HOME", folder.path())).await;
     said.unwrap_or_else(|said| panic!("{said}"))
 }
 
-/// The method, route and status of all that was answered, by the app's own account.
+/// The method, route and status of all responses, from the app's metrics.
 fn answers(metrics: &str) -> Vec<String> {
     let label = |line: &str, name: &str| {
         let (_, value) = line.split_once(&format!("{name}=\""))?;

@@ -1,4 +1,4 @@
-//! What the client-app proves itself with, against a stand-in that takes nothing but what Entra documents.
+//! The client-app's credentials, against a stand-in that accepts only what Entra documents.
 
 mod federated;
 mod files;
@@ -21,7 +21,7 @@ use tests::program;
 
 type Variables = Vec<(&'static str, String)>;
 
-/// A tenant with an API, and a folder for files.
+/// A tenant with an API, and a folder for credential files.
 struct Stage {
     authority: Authority,
     tenant: Tenant,
@@ -30,12 +30,12 @@ struct Stage {
 }
 
 impl Stage {
-    /// Refuses assertions that only libraries' habits excuse.
+    /// A stand-in that refuses assertions that Entra accepts but does not document.
     async fn strict() -> Self {
-        Self::of(Authority::builder().strict(true)).await
+        Self::with(Authority::builder().strict(true)).await
     }
 
-    async fn of(builder: entra_stand_in::Builder) -> Self {
+    async fn with(builder: entra_stand_in::Builder) -> Self {
         let authority = builder.spawn().await.unwrap();
         let tenant = authority.tenant().await.unwrap();
         let api = tenant.application("api").unwrap().role("Api.Read").unwrap();
@@ -52,13 +52,13 @@ impl Stage {
         self.folder.path().join(name)
     }
 
-    /// Writes a file, and gives its path as a setting has it.
+    /// Writes a file, and returns its path as a setting.
     fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         std::fs::write(self.path(name), content).unwrap();
         self.path(name).display().to_string()
     }
 
-    /// What a client is set to, but for its credential.
+    /// A client's variables, without its credential.
     fn variables(&self, client: &Client, more: &[(&'static str, &str)]) -> Variables {
         let regular = [
             ("AZURE_AD__INSTANCE", self.authority.instance().to_string()),
@@ -88,7 +88,7 @@ fn claim(token: &Token, name: &str) -> Value {
     claims[name].clone()
 }
 
-/// An RSA key, made once, with a certificate of its own.
+/// An RSA key and its self-signed certificate, generated once.
 fn signer() -> &'static (KeyPair, Certificate) {
     static SIGNER: OnceLock<(KeyPair, Certificate)> = OnceLock::new();
     SIGNER.get_or_init(|| {
@@ -104,13 +104,13 @@ fn signer_pem() -> String {
     format!("{}{}", key.serialize_pem(), certificate.pem())
 }
 
-/// The bytes of the one block of a PEM text.
+/// The bytes of a PEM text with one block.
 fn der_of(pem: &str) -> Vec<u8> {
     let body: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
     BASE64_STANDARD.decode(body).unwrap()
 }
 
-/// The files that openssl wrote for the client-app's own tests.
+/// The path of a certificate file that openssl wrote.
 fn fixture(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/entra-token/tests/certificates");
     folder.join(name).display().to_string()

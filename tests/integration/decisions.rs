@@ -1,4 +1,4 @@
-//! The one record that each request under `/api` leaves in the log.
+//! Each request under `/api` leaves one decision record in the log.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -13,20 +13,20 @@ use tests::world::{CLIENT, RESOURCE, TENANT, base64url, now};
 
 const CANARY: &str = "canary-4711";
 
-/// The records of a log.
+/// The decision records in a log.
 fn records(log: &str) -> Vec<Value> {
     let events = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     events.filter(|event| event["target"] == "decision").collect()
 }
 
-/// Ends the program; the records that it left.
+/// Ends the program, and returns its decision records.
 fn records_of(server: Server) -> (Vec<Value>, String) {
     let (code, log) = server.terminate();
     assert_eq!(code, Some(0), "{log}");
     (records(&log), log)
 }
 
-/// The members of a record that a case is about.
+/// The members of a record that a case compares.
 fn members(record: &Value, names: &[&str]) -> Value {
     names
         .iter()
@@ -62,7 +62,7 @@ async fn every_request_leaves_one_record_that_says_who_and_why() {
     let reader = world.token(json!({ "roles": ["Resource.Read"] })).await;
     let writer = world.token(json!({ "roles": ["Resource.Write"] })).await;
     let unlisted = world.token(json!({ "azp": TENANT, "roles": ["Resource.Read"] })).await;
-    let nobody = world.token(json!({ "roles": null, "azp": TENANT, "uti": "x\n\u{1b}[31m" })).await;
+    let no_roles = world.token(json!({ "roles": null, "azp": TENANT, "uti": "x\n\u{1b}[31m" })).await;
     let audience = world.token(json!({ "aud": CANARY, "uti": CANARY, "roles": [CANARY] })).await;
     let expired = json!({ "iat": now() - 7200, "nbf": now() - 7200, "exp": now() - 3600, "uti": CANARY });
     let expired = world.token(expired).await;
@@ -85,7 +85,7 @@ async fn every_request_leaves_one_record_that_says_who_and_why() {
         case("unlisted", get(), Some(&unlisted), {
             json!({ "reason": "client_not_allowed", "policy": "ReadPolicy", "status": 403, "client": null })
         }),
-        case("both", get(), Some(&nobody), {
+        case("both", get(), Some(&no_roles), {
             let reasons = "role_missing client_not_allowed";
             json!({ "reason": "role_missing", "reasons": reasons, "uti": "not_plain", "status": 403 })
         }),
@@ -180,17 +180,17 @@ async fn a_flood_is_summed_up_and_an_app_that_is_denied_is_on_record_with_how_of
         assert!((1..=FLOOD / 2).contains(&written), "{reason}: {written}");
     }
     assert_eq!(count("role_missing", Some(RESOURCE)), (1, 0));
-    // Grants are at debug.
+    // Grants are logged at level debug.
     assert_eq!(count("granted", Some(CLIENT)), (0, 0));
 }
 
-/// A token with this header and the payload of a good one, signed by nobody.
+/// A token with this header and the payload of a good one, without a valid signature.
 fn forged(good: &AccessToken, header: &Value) -> String {
     let payload = good.expose().split('.').nth(1).unwrap();
     format!("{}.{payload}.{}", base64url(&header.to_string()), no_signature())
 }
 
-/// As long as a signature of RS256, and none.
+/// Bytes as long as an RS256 signature.
 fn no_signature() -> String {
     "A".repeat(342)
 }
@@ -288,7 +288,7 @@ async fn a_request_whose_client_went_away_is_on_record() {
         authorization.to_str().unwrap()
     )
     .unwrap();
-    // A second request on another connection is answered after the first one was read.
+    // Once another connection's request is answered, the first one has been read.
     let health = format!("{}/health/live", server.url());
     for _ in 0..10 {
         assert_eq!(tests::program::direct().get(&health).send().await.unwrap().status(), 200);

@@ -7,14 +7,14 @@ use tests::World;
 use tests::program;
 
 #[test]
-fn the_walkthrough_ends_with_0_when_every_step_went_as_expected() {
+fn the_walkthrough_exits_with_0_if_every_step_went_as_expected() {
     let output = program::run::<&str>("demo", &["--once"], &[]);
     let lines = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{lines}{}", String::from_utf8_lossy(&output.stderr));
     assert!(lines.ends_with("17 steps as expected, 0 otherwise, 0 skipped\n"), "{lines}");
 }
 
-/// A settings file for services that run, with only what every tenant has.
+/// A settings file for running services, with only what every tenant has.
 fn settings(folder: &Path, world: &World) -> String {
     let path = folder.join("mine.toml");
     let text = format!(
@@ -47,7 +47,7 @@ async fn steps_that_the_services_cannot_do_are_skipped_with_the_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_step_that_goes_otherwise_makes_it_1() {
+async fn an_unexpected_step_exits_with_1() {
     let world = World::start().await;
     let folder = tempfile::tempdir().unwrap();
     let path = settings(folder.path(), &world);
@@ -59,7 +59,7 @@ async fn a_step_that_goes_otherwise_makes_it_1() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn settings_that_cannot_be_used_make_it_2() {
+async fn unusable_settings_exit_with_2() {
     let world = World::start().await;
     let folder = tempfile::tempdir().unwrap();
     let path = settings(folder.path(), &world);

@@ -12,13 +12,13 @@ use tests::world::{OTHER_RESOURCE, TENANT};
 
 const READ_ONLY_CLIENT: &str = "5a7d1f92-e3c8-4b06-a4f1-7c0d92b8e635";
 
-/// What the program ended with, and what it printed.
+/// The program's exit code and output.
 struct Run {
     code: i32,
     text: String,
 }
 
-/// Runs it in the world with `DemoClientApp`'s secret, but for these variables; an empty one is left out.
+/// Runs `doctor` with `DemoClientApp`'s secret and these variables on top; an empty variable is removed.
 async fn doctor(world: &World, arguments: &[&str], more: &[(&'static str, &str)]) -> Run {
     let regular = [
         ("AZURE_AD__INSTANCE", world.system.authority().instance().to_string()),
@@ -49,7 +49,7 @@ async fn run(arguments: &[&str], mut variables: Vec<(&'static str, String)>) -> 
 }
 
 impl Run {
-    /// The line of a check, and what stands below it.
+    /// The line of a check, and the line below it.
     fn check(&self, name: &str) -> (&str, &str) {
         let mut lines =
             self.text.lines().skip_while(|line| !line.get(8..).is_some_and(|l| l.starts_with(name)));
@@ -64,7 +64,7 @@ impl Run {
     }
 }
 
-/// The report without what differs from run to run: ports, times and ids.
+/// The report with ports and times masked, since they differ from run to run.
 fn golden(text: &str) -> String {
     let words = text.split_inclusive([' ', '\n']).map(|word| {
         let bare = word.trim_end_matches([' ', '\n', ',', ';', '/']);
@@ -81,7 +81,7 @@ fn golden(text: &str) -> String {
         }
     });
     let text: String = words.collect();
-    // A second is all that a date tells, and a busy machine takes its time.
+    // A date has a resolution of a second, and a busy machine is slow.
     let (before, rest) = text.split_once("this machine is ").unwrap();
     let (_, after) = rest.split_once(" localhost").unwrap();
     format!("{before}this machine is 0 s behind localhost{after}")
@@ -108,7 +108,7 @@ async fn a_good_run_passes_every_check() {
 }
 
 #[tokio::test]
-async fn a_credential_that_is_refused_or_cannot_be_read_is_told_with_its_remedy() {
+async fn a_credential_that_is_refused_or_unreadable_is_reported_with_its_remedy() {
     let world = World::start().await;
     let run = doctor(&world, &[], &[("AZURE_CLIENT_SECRET", "canary")]).await;
     let (line, remedy) = run.check("token ");
@@ -138,7 +138,7 @@ async fn a_role_that_is_missing_is_named_with_the_routes_that_demand_it() {
     assert!(line.contains("Resource.Read; missing: Resource.Write, for POST /api/resources"), "{line}");
     assert!(remedy.starts_with("Grant Resource.Write to this client"), "{remedy}");
     assert_eq!((run.code, run.marked("FAIL")), (1, vec!["roles"]));
-    // It may be meant to read alone.
+    // The client may be meant to read only.
     assert_eq!(doctor(&world, &["--needs", "Resource.Read"], &client).await.code, 0);
     assert_eq!(
         doctor(&world, &["--needs", "Resource.Read", "--needs", "Resource.Write"], &client).await.code,
@@ -162,11 +162,11 @@ async fn a_token_for_another_api_names_the_setting() {
 }
 
 #[tokio::test]
-async fn whoever_does_not_answer_is_told_apart() {
+async fn each_peer_that_does_not_answer_is_named() {
     let world = World::start().await;
-    // A port that was free a moment ago, on a loopback address that nothing else listens on.
-    let nobody = "http://127.66.6.6:9";
-    let run = doctor(&world, &[], &[("RESOURCE__BASE_URL", nobody)]).await;
+    // Nothing listens on this loopback address.
+    let unused = "http://127.66.6.6:9";
+    let run = doctor(&world, &[], &[("RESOURCE__BASE_URL", unused)]).await;
     assert_eq!((run.code, run.marked("FAIL")), (1, vec!["resource"]));
     assert!(run.check("resource").1.starts_with("Start the resource"), "{}", run.text);
     assert_eq!(run.marked("-"), ["credential expiry", "audience", "acceptance", "roles"]);

@@ -16,12 +16,12 @@ use tests::guarded_api::outcome;
 use tests::program::Server;
 use tokio::task::JoinSet;
 
-/// The resource-app as a process of its own, with this folder for its data.
+/// Starts the resource-app as a process with this data folder.
 pub(crate) async fn resource_app(system: &System, folder: &Path) -> Server {
     resource_app_with(system, folder, &[]).await
 }
 
-/// The same, with these variables as well.
+/// Like [`resource_app`], with these variables on top.
 pub(crate) async fn resource_app_with(
     system: &System,
     folder: &Path,
@@ -41,24 +41,24 @@ pub(crate) async fn resource_app_with(
     server
 }
 
-/// The writers that are at work when the process ends.
+/// How many writers are active when the process ends.
 pub(crate) const WRITERS: usize = 16;
 
-/// What became of the requests of all writers.
+/// The requests of all writers, and their outcomes.
 #[derive(Default)]
 pub(crate) struct Requests {
-    /// The bodies that were sent, by their names.
+    /// The request bodies by name.
     pub(crate) sent: BTreeMap<String, Value>,
-    /// What was answered to them.
+    /// The acknowledged responses.
     pub(crate) acknowledged: BTreeMap<String, Value>,
 }
 
-/// A body that tells by its name what its content must be.
+/// A body whose name determines its content.
 fn body(name: &str) -> Value {
     json!({ "name": name, "content": { "of": name, "filler": name.repeat(50) } })
 }
 
-/// Talks to a server that may end at any time.
+/// A client of a server that may end at any time.
 #[derive(Clone)]
 pub(crate) struct Writer {
     http: HttpClient,
@@ -78,7 +78,7 @@ impl Writer {
         Self { http: world.http.clone(), url, token: token.clone(), requests: Arc::clone(requests) }
     }
 
-    /// Creates a resource, under a key that is its name.
+    /// Creates a resource, with its name as the idempotency key.
     async fn create(&self, name: &str) -> reqwest::Result<Value> {
         let request = self.http.post(&self.url).header(header::AUTHORIZATION, self.token.authorization());
         let response = request.header("idempotency-key", name).json(&body(name)).send().await?;
@@ -86,7 +86,7 @@ impl Writer {
         response.json().await
     }
 
-    /// Creates one resource after the other, until the server is gone.
+    /// Creates resources one after another until the server is gone.
     async fn create_until_the_end(self, prefix: String) {
         for number in 0.. {
             let name = format!("{prefix}-{number}");
@@ -96,7 +96,7 @@ impl Writer {
         }
     }
 
-    /// Starts all writers, whose names begin like this.
+    /// Starts all writers, with this prefix of their resources' names.
     pub(crate) fn start_all(&self, prefix: &str) -> JoinSet<()> {
         (0..WRITERS).map(|number| self.clone().create_until_the_end(format!("{prefix}-{number}"))).collect()
     }
@@ -142,7 +142,7 @@ async fn acknowledged_writes_survive_a_kill_in_the_middle_of_others() {
     let writer = Writer::new(&world, &server, &token, &requests);
     let stored = writer.list().await;
     let Requests { sent, acknowledged } = std::mem::take(&mut *requests.lock().unwrap());
-    // Every writer was cut off once in each round.
+    // Each round interrupts every writer once.
     assert_eq!(sent.len() - acknowledged.len(), 3 * WRITERS);
     let ids: Vec<_> = stored.iter().map(|resource| resource["id"].as_str().unwrap()).collect();
     assert!(ids.is_sorted_by(|one, next| one < next), "in the order of their creation, and each once");
@@ -156,7 +156,7 @@ async fn acknowledged_writes_survive_a_kill_in_the_middle_of_others() {
         assert_eq!(by_name.get(name.as_str()), Some(&resource), "{name} was acknowledged");
     }
 
-    // Whoever was cut off, or forgot the answer, sends the same again: there is one of each.
+    // Repeating every request creates nothing twice.
     for name in sent.keys() {
         let again = writer.create(name).await.unwrap();
         match by_name.get(name.as_str()) {

@@ -1,4 +1,4 @@
-//! `resource-app explain` against the stand-in: the tokens that it issues, and what a person may do to them.
+//! `resource-app explain` with tokens of the stand-in, intact and altered.
 
 use std::process::Output;
 
@@ -7,12 +7,12 @@ use tests::World;
 use tests::program;
 use tests::world::{OTHER_RESOURCE, now};
 
-/// Explains a token as the app of this world would judge it.
+/// Explains a token with the settings of this world's resource-app.
 async fn explain(world: &World, token: &str, arguments: &[&str]) -> Output {
     explain_with(world, token, arguments, &[]).await
 }
 
-/// The same, with these settings.
+/// Like [`explain`], with these settings.
 async fn explain_with(
     world: &World,
     token: &str,
@@ -60,7 +60,7 @@ async fn an_accepted_token_comes_with_what_each_policy_says() {
 }
 
 #[tokio::test]
-async fn what_is_only_reported_is_told_with_its_remedy() {
+async fn a_report_only_requirement_is_shown_with_its_remedy() {
     let world = World::start().await;
     let token = world.token(json!({ "roles": ["Resource.Write"], "azpacr": "1" })).await;
     let settings = [
@@ -103,7 +103,7 @@ async fn a_token_without_roles_needs_admin_consent() {
 async fn a_refused_token_comes_with_every_fault_and_its_remedy() {
     let world = World::start().await;
     let past = json!({ "iat": now() - 7200, "nbf": now() - 7200, "exp": now() - 3600 });
-    // Two characters, after which there are no bits left over that must be zero.
+    // Two characters leave no trailing bits that would have to be zero.
     let cut = |token: &str| token[..token.len() - 2].to_owned();
     let cases = [
         (world.token(past).await.expose().to_owned(), "token_expired", "expired 1 h "),

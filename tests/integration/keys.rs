@@ -12,7 +12,7 @@ use tests::World;
 #[cfg(unix)]
 use tests::guarded_api::Place;
 
-/// A system whose resource-app has these variables, and waits for keys as long as a machine under load may take.
+/// A system whose resource-app has these variables, and waits for keys long enough on a machine under load.
 async fn world(variables: &[(&str, &str)]) -> World {
     let wait = ("KEYS__UNKNOWN_KEY_WAIT_MILLISECONDS", "10000");
     let variables = variables.iter().chain([&wait]);
@@ -33,7 +33,7 @@ async fn tokens_of_the_new_and_of_the_old_key_are_accepted_after_a_rollover() {
 }
 
 #[tokio::test]
-async fn an_announced_key_costs_no_fetch_more_than_its_first_token() {
+async fn an_announced_key_needs_no_further_fetch_for_its_first_token() {
     let world = world(&[]).await;
     let tenant = world.system.authority().first_tenant();
     let old = tenant.keys().signing();
@@ -60,19 +60,19 @@ async fn when_all_keys_are_replaced_at_once_the_first_new_token_is_accepted_afte
     let tenant = world.system.authority().first_tenant();
     let old = world.token(json!({})).await;
     tenant.journal().clear();
-    // More often than unknown keys may cause fetches at once: those that bring a new key are not counted.
+    // More often than unknown keys may cause fetches in a row: a fetch that finds a new key is not counted.
     for round in 1..=5 {
         tenant.keys().emergency().unwrap();
         let new = world.token(json!({})).await;
         assert_eq!(world.get("/api/resources", &new).await.status(), StatusCode::OK, "{round}");
         tenant.journal().expect_key_set_fetches(round);
     }
-    // For as long as a removed key may be used.
+    // For the grace period of a removed key.
     assert_eq!(world.get("/api/resources", &old).await.status(), StatusCode::OK);
 }
 
 #[tokio::test]
-async fn without_grace_a_removed_key_ends_with_the_fetch_that_lacks_it() {
+async fn without_a_grace_period_a_removed_key_expires_with_the_fetch_that_lacks_it() {
     let world = world(&[("KEYS__REMOVED_KEY_GRACE_SECONDS", "0")]).await;
     let old = world.token(json!({})).await;
     world.system.authority().first_tenant().keys().emergency().unwrap();
@@ -105,26 +105,26 @@ async fn a_flood_of_unknown_keys_leaves_known_ones_alone() {
     let good = world.token(json!({})).await;
     let parts: Vec<&str> = good.expose().split('.').collect();
     for number in 0..50 {
-        // Header members in Entra's order, with a key id that nobody has.
+        // Header members in Entra's order, with a key id that does not exist.
         let header = format!(r#"{{"typ":"JWT","alg":"RS256","kid":"unknown-{number}"}}"#);
         let forged = format!("Bearer {}.{}.{}", tests::world::base64url(&header), parts[1], parts[2]);
         let request = world.request(Method::GET, "/api/resources").header(header::AUTHORIZATION, forged);
         let response = request.send().await.unwrap();
         match response.status() {
             StatusCode::UNAUTHORIZED => {}
-            // Half a minute after the last fetch.
+            // 30 seconds after the last fetch.
             StatusCode::SERVICE_UNAVAILABLE => assert!(response.headers().contains_key(header::RETRY_AFTER)),
             status => panic!("{status}"),
         }
     }
     assert_eq!(world.get("/api/resources", &good).await.status(), StatusCode::OK);
-    // The first fetch, and those that unknown keys may cause at once.
+    // The first fetch, and those that unknown keys may cause in a row.
     world.system.authority().first_tenant().journal().expect_key_set_fetches(1..=3);
 }
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_went_missing_and_a_fetch_that_failed_are_a_line_of_the_log_each() {
+async fn a_removed_key_and_a_failed_fetch_are_logged_once_each() {
     let world = World::start().await;
     let server = Place::new(&world, "").with("KEYS__UNKNOWN_KEY_WAIT_MILLISECONDS", "10000").serve().await;
     let tenant = world.system.authority().first_tenant();
@@ -135,7 +135,7 @@ async fn a_key_that_went_missing_and_a_fetch_that_failed_are_a_line_of_the_log_e
             let request = tests::program::direct().get(format!("{}/api/resources", server.url()));
             request.header(header::AUTHORIZATION, token.authorization()).send()
         };
-        // Where the fetch failed, the next one is a quarter of a second later.
+        // After a failed fetch, the next one comes a quarter of a second later.
         let answered = async {
             while get().await.unwrap().status() == StatusCode::SERVICE_UNAVAILABLE {
                 tokio::time::sleep(Duration::from_millis(50)).await;

@@ -1,4 +1,4 @@
-//! The integration suite: one binary, HTTP in, HTTP out, exit codes and logs.
+//! The integration suite, as one binary: HTTP requests and responses, exit codes and logs.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod authorization;

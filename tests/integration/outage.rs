@@ -1,4 +1,4 @@
-//! The authority comes and goes; the resource-app heals by itself.
+//! The authority goes down and comes back; the resource-app recovers by itself.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -57,7 +57,7 @@ async fn a_resource_app_that_started_first_works_once_the_authority_is_up() {
         door.leads_to(Some(authority.address()));
         authority
     };
-    // Up once before, for its certificate authority and a token; then down while the resource-app starts.
+    // The authority runs first, for its certificate authority and a token, and is down while the resource-app starts.
     let authority = start().await;
     let ca_file = folder.path().join("ca.pem");
     std::fs::write(&ca_file, authority.ca_certificate_pem()).unwrap();
@@ -88,14 +88,14 @@ async fn a_resource_app_that_started_first_works_once_the_authority_is_up() {
     let _authority = start().await;
     let back = Instant::now();
     resource.wait_until_ready().await;
-    // 5 seconds, and what a machine under load adds; to the second it is tested on a paused clock.
+    // 5 seconds, and more on a machine under load. A test with a paused clock checks the exact time.
     assert!(back.elapsed() < Duration::from_secs(15), "{:?}", back.elapsed());
     assert_eq!(get("/api/resources").await.status(), StatusCode::OK);
 }
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_storm_of_requests_that_nobody_can_judge_is_not_logged_line_by_line() {
+async fn a_flood_of_requests_without_keys_is_not_logged_line_by_line() {
     const STORM: usize = 300;
     let folder = tempfile::tempdir().unwrap();
     // Nothing listens on port 1.
@@ -125,14 +125,14 @@ async fn a_storm_of_requests_that_nobody_can_judge_is_not_logged_line_by_line() 
     assert!((1..=STORM / 2).contains(&lines), "{lines} lines");
 }
 
-/// An address that is the authority's for as long as this lives, whether or not there is an authority behind it.
+/// An address that stays the authority's while this exists, with or without an authority behind it.
 struct FrontDoor {
     address: SocketAddr,
     authority: Arc<Mutex<Option<SocketAddr>>>,
 }
 
 impl FrontDoor {
-    /// Passes connections on to the authority; drops them where there is none.
+    /// Forwards connections to the authority; drops them if there is none.
     async fn open() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();

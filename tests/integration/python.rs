@@ -1,4 +1,4 @@
-//! Python environments with packages of exact versions, made once in the build folder.
+//! Python environments with packages of exact versions, created once in the build folder.
 
 use std::path::{Path, PathBuf};
 
@@ -6,14 +6,14 @@ use tokio::process::Command;
 
 use crate::command::{installed, is_installed, run, skipped};
 
-/// An environment.
+/// A Python environment.
 #[derive(Debug, Clone)]
 pub(crate) struct Python {
     folder: PathBuf,
 }
 
 impl Python {
-    /// The environment of this name, made if need be; `None` where this machine has no Python to make it with.
+    /// The environment of this name, created if necessary; `None` if Python is missing.
     pub(crate) async fn ready(name: &str, requirements: &str) -> Option<Self> {
         let program = if cfg!(windows) { "python" } else { "python3" };
         let check = run(Command::new(program).args(["-c", "import ensurepip, venv"])).await;
@@ -30,14 +30,14 @@ impl Python {
         std::fs::write(&file, requirements).unwrap();
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
         if let Err(reason) = run(Command::new(python.program("python")).args(pip).arg(file)).await {
-            // As on a machine without a network.
+            // There may be no network.
             return skipped(&format!("{name} could not be installed: {reason}"));
         }
         installed(&python.folder, requirements);
         Some(python)
     }
 
-    /// One of its programs.
+    /// The path of one of its programs.
     pub(crate) fn program(&self, name: &str) -> PathBuf {
         let folder = self.folder.join(if cfg!(windows) { "Scripts" } else { "bin" });
         folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))

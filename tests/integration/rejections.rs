@@ -1,4 +1,4 @@
-//! Tokens and headers that must be refused, each with its status and challenge.
+//! Tokens and headers that the resource-app must refuse, each with its status and challenge.
 
 use reqwest::{Method, Response, StatusCode, header};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use tests::world::{CLIENT, OTHER_RESOURCE, RESOURCE, TENANT, now};
 const ANOTHER_TENANT: &str = "14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41";
 const ANOTHER_OBJECT: &str = "99f268b3-61d1-4536-bfd5-85f426e2146f";
 
-/// Every answer to a request that is not let in: nothing stores it, and one challenge says what is missing.
+/// Checks a refusal: it must not be cached, and has exactly one challenge. Returns status, challenge and problem code.
 async fn refused(response: Response, case: &str) -> (StatusCode, String, String) {
     let status = response.status();
     assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json", "{case}");
@@ -143,7 +143,7 @@ async fn a_header_that_is_no_bearer_token_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_beside_the_header_counts_for_nothing() {
+async fn a_token_outside_the_header_is_ignored() {
     let world = World::start().await;
     let token = world.token(json!({})).await;
     let query = format!("/api/resources?access_token={}", token.expose());
@@ -161,7 +161,7 @@ async fn a_token_beside_the_header_counts_for_nothing() {
 }
 
 #[tokio::test]
-async fn a_refusal_says_nothing_of_the_token_it_refuses() {
+async fn a_refusal_reveals_nothing_about_the_token() {
     let world = World::start().await;
     let canary = "canary-4711";
     let token = world.token(json!({ "aud": canary, "azp_name": canary, "roles": [canary] })).await;

@@ -1,4 +1,4 @@
-//! Replicas of the resource-app are restarted one after the other while callers go on calling.
+//! Replicas of the resource-app are restarted one after another while callers keep calling.
 #![cfg(unix)]
 
 use std::collections::BTreeMap;
@@ -17,24 +17,24 @@ use tokio_util::sync::CancellationToken;
 
 const CALLERS: usize = 8;
 
-/// How many calls each process is picked for before the next thing happens; none of them may fail.
+/// How many calls each replica serves before the next step; none of them may fail.
 const CALLS: usize = 100;
 
-/// How long it may take until it was picked for so many.
+/// How long those calls may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long a caller rests between two calls.
+/// How long a caller waits between two calls.
 const PAUSE: Duration = Duration::from_millis(4);
 
-/// How often the balancer asks who is ready: many times within the delay of a shutdown.
+/// How often the balancer probes readiness: many times within the shutdown delay.
 const PROBE_PERIOD: Duration = Duration::from_millis(25);
 
-// The programs are waited for in the thread of the test.
+// Waiting for the programs blocks the test's own thread.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_call_fails_while_replicas_are_restarted_one_after_the_other() {
     let world = World::start().await;
     let token = world.token(json!({ "roles": [] })).await;
-    // Each has a store of its own: one process has the file at a time.
+    // Each replica has its own store, since only one process can open the file.
     let place = || Place::new(&world, "").with("SERVER__SHUTDOWN_DELAY_SECONDS", "2");
     let (balancer, stop, mut tasks) = (Balancer::new(), CancellationToken::new(), JoinSet::new());
     let mut replicas = Vec::new();
@@ -66,7 +66,7 @@ async fn no_call_fails_while_replicas_are_restarted_one_after_the_other() {
     assert_eq!(*balancer.failures.lock().unwrap(), [""; 0]);
 }
 
-/// Calls whoever is ready, each in turn, as a load balancer does that asks for readiness. Clones share it.
+/// Spreads calls over the ready replicas, like a load balancer with readiness probes. Clones share the state.
 #[derive(Clone)]
 struct Balancer {
     http: reqwest::Client,
@@ -93,7 +93,7 @@ impl Balancer {
         self.replicas.lock().unwrap().remove(url);
     }
 
-    /// Asks each replica again and again whether it is ready.
+    /// Probes the readiness of each replica in a loop.
     async fn probe(self) {
         loop {
             let urls: Vec<String> = self.replicas.lock().unwrap().keys().cloned().collect();
@@ -108,7 +108,7 @@ impl Balancer {
         }
     }
 
-    /// Makes one call after the other.
+    /// Makes calls in a loop.
     async fn call(self, token: AccessToken) {
         loop {
             if let Err(failure) = self.call_once(&token).await {
@@ -128,7 +128,7 @@ impl Balancer {
         if status == StatusCode::OK { Ok(()) } else { Err(format!("{status}: {body}")) }
     }
 
-    /// The one of those that are ready that was called the least.
+    /// The ready replica with the fewest calls.
     fn next(&self) -> Option<String> {
         let mut replicas = self.replicas.lock().unwrap();
         let ready = replicas.iter_mut().filter(|(_, replica)| replica.ready);

@@ -1,4 +1,4 @@
-//! Requests as they go over the wire, byte by byte, where HTTP and RFC 6750 leave room for tricks and mistakes.
+//! Raw requests that exploit what HTTP and RFC 6750 leave open, or that make common mistakes.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use tests::world::now;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// What is expected of a request that is no good: 401 without an error.
+/// A request without a credential: 401 without an error code.
 const NO_CREDENTIAL: (u16, &str) = (401, "");
-/// Not in the form of a credential.
+/// A malformed credential.
 const INVALID_REQUEST: (u16, &str) = (400, "invalid_request");
-/// No token for this API.
+/// A well-formed credential that is no token for this API.
 const INVALID_TOKEN: (u16, &str) = (401, "invalid_token");
-/// As good as any.
+/// An accepted request.
 const GOOD: (u16, &str) = (200, "");
 
-/// What a case is called, the lines that it sends, and what is expected.
+/// A case's name, the header lines that it sends, and the expected outcome.
 type Case = (&'static str, Vec<Vec<u8>>, (u16, &'static str));
 
-/// A request for the resources with these lines in its header.
+/// A GET request with these header lines.
 fn get(target: &str, lines: &[&[u8]]) -> Vec<u8> {
     let mut request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n").into_bytes();
     for line in lines {
@@ -35,7 +35,7 @@ fn get(target: &str, lines: &[&[u8]]) -> Vec<u8> {
     request
 }
 
-/// Asserts that an answer is the expected one, and one that nobody stores and that says nothing of the token.
+/// Asserts that the response is the expected one, must not be cached, and reveals nothing about the token.
 fn assert_answer(answer: &Answer, (status, error): (u16, &str), case: &str, token: &str) {
     assert_eq!(answer.status, status, "{case}: {}", String::from_utf8_lossy(&answer.body));
     assert_eq!(answer.header("cache-control"), Some("no-store"), "{case}");
@@ -54,7 +54,7 @@ fn assert_answer(answer: &Answer, (status, error): (u16, &str), case: &str, toke
 }
 
 #[tokio::test]
-async fn a_credential_is_read_to_the_letter_and_a_bad_one_spoils_no_connection() {
+async fn a_credential_is_read_strictly_and_a_bad_one_breaks_no_connection() {
     let world = World::start().await;
     let api = Place::new(&world, "").start().await;
     let token = world.token(json!({})).await;
@@ -136,12 +136,12 @@ async fn a_credential_is_read_to_the_letter_and_a_bad_one_spoils_no_connection()
 }
 
 #[tokio::test]
-async fn a_token_has_16_kib_and_what_is_larger_is_refused_by_its_size() {
+async fn a_token_of_up_to_16_kib_is_read_and_a_larger_one_is_refused_by_its_size() {
     let world = World::start().await;
     let api = Place::new(&world, "").start().await;
     let bare = world.token(json!({ "padding": "" })).await.expose().len();
     let of_length = async |length: usize| {
-        // Three bytes of a claim are four characters of a token.
+        // Base64 turns three bytes of a claim into four characters of a token.
         let token = world.token(json!({ "padding": "x".repeat((length - bare) / 4 * 3) })).await;
         assert!((length - 8..=length).contains(&token.expose().len()), "{length}: {}", token.expose().len());
         token
@@ -174,7 +174,7 @@ fn code(answer: &Answer) -> String {
 }
 
 #[tokio::test]
-async fn a_thousand_requests_at_once_are_answered_each_by_its_own_token() {
+async fn a_thousand_concurrent_requests_are_each_judged_by_their_own_token() {
     let world = World::start().await;
     let api = Place::new(&world, "").start().await;
     let token = world.token(json!({})).await;
@@ -225,7 +225,7 @@ async fn a_method_is_what_the_request_line_says() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_recognised_ends_to_the_second() {
+async fn a_cached_token_expires_to_the_second() {
     let world = World::start().await;
     let api = Place::new(&world, "").with("AZURE_AD__CLOCK_SKEW_SECONDS", "0").start().await;
     let end = now() + 3;
@@ -236,7 +236,7 @@ async fn a_token_that_is_recognised_ends_to_the_second() {
         let answer = api.read(&token).await;
         let (status, after) = (answer.status(), now());
         accepted += u32::from(status.is_success());
-        // In between, either is right.
+        // At the boundary, either outcome is right.
         if after < end {
             assert_eq!(status, StatusCode::OK, "{} s before its end", end - after);
         } else if before >= end {
@@ -246,7 +246,7 @@ async fn a_token_that_is_recognised_ends_to_the_second() {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    // It was recognised each time but the first, where a machine under load had the time for several.
+    // The cache served every request but the first; a machine under load may manage only one.
     let hits = format!("verified_token_lookups_total{{outcome=\"hit\"}} {}\n", accepted.saturating_sub(1));
     let metrics = api.metrics().await;
     assert!(accepted == 0 || metrics.contains(&hits), "{hits}\n{metrics}");

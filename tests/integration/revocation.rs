@@ -1,4 +1,4 @@
-//! What an administrator takes back: gone from the next token, and still in those that were issued.
+//! A revoked role or a disabled app affects the next token, but not tokens that were issued before.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use tests::World;
 use tests::guarded_api::{GuardedApi, Place, outcome};
 use tests::world::now;
 
-/// How long tokens last here: the shortest time that can be set.
+/// The tokens' lifetime here: the shortest that a policy can set.
 const LIFETIME: Duration = Duration::from_mins(10);
 
-/// An API in a tenant of the test's own, with a client that may read it. The API grants no time beyond a token's expiry.
+/// An API without clock skew in its own tenant, with a client that may read it.
 ///
 /// The tenant's clock is so far behind that its tokens have expired when they are issued.
 async fn guarded() -> (World, Tenant, GuardedApi, Application, Client) {
@@ -31,7 +31,7 @@ async fn guarded() -> (World, Tenant, GuardedApi, Application, Client) {
     (world, tenant, place.start().await, api, client)
 }
 
-/// When it expires, by what it says.
+/// A token's claim `exp`.
 fn expiry(token: &AccessToken) -> i64 {
     let authorization = token.authorization();
     let payload = authorization.to_str().unwrap().split('.').nth(1).unwrap();
@@ -44,7 +44,7 @@ async fn read(api: &GuardedApi, token: &AccessToken) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn a_role_that_was_taken_back_counts_until_the_token_expires_and_no_longer() {
+async fn a_revoked_role_counts_until_the_token_expires_and_no_longer() {
     let (_world, tenant, resource, api, client) = guarded().await;
     tenant.clock().advance(Duration::from_secs(5));
     let before = client.token(&api).await.unwrap();
@@ -70,7 +70,7 @@ async fn a_role_that_was_taken_back_counts_until_the_token_expires_and_no_longer
 }
 
 #[tokio::test]
-async fn an_app_that_was_switched_off_keeps_the_tokens_that_it_has() {
+async fn a_disabled_app_keeps_the_tokens_that_it_has() {
     let (_world, tenant, resource, api, client) = guarded().await;
     tenant.clock().reset();
     let before = client.token(&api).await.unwrap();

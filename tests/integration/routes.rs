@@ -1,11 +1,11 @@
-//! Every route of the API, as its own `OpenAPI` document lists them, with and without the right token.
+//! Every route in the API's `OpenAPI` document, with and without the right token.
 
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use tests::World;
 use tests::guarded_api::Place;
 
-/// Method, path with an id filled in, and the path as documented.
+/// The method, the path with an id filled in, and the documented path of each operation.
 async fn documented(world: &World) -> Vec<(Method, String, String)> {
     let document: Value =
         world.request(Method::GET, "/openapi.json").send().await.unwrap().json().await.unwrap();
@@ -84,7 +84,7 @@ async fn no_trick_with_method_or_path_gets_past_the_guard() {
         let status = world.request(method.clone(), "/api/resources").send().await.unwrap().status();
         assert!(!status.is_success(), "{method}: {status}");
     }
-    // As they are written: an HTTP library would put some of them in order before it sends them.
+    // Sent raw, since an HTTP library would normalise some of them.
     let api = Place::new(&world, "").start().await;
     let mut connection = api.connection().await;
     for target in [

@@ -1,4 +1,4 @@
-//! The operating system gives the resource-app less than its callers would have it use.
+//! The resource-app under limits of the operating system: too few open files, little memory.
 #![cfg(target_os = "linux")]
 
 use std::time::Duration;
@@ -14,16 +14,16 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// The most open files.
+/// The limit of open files.
 const FILES: usize = 128;
 
-/// How many more connections there are than are served.
+/// How many connections exceed the limit.
 const MORE: usize = 100;
 
-/// How long anything may take that should happen at once, or some pauses of a second later.
+/// How long anything may take that should happen at once, or after some pauses of a second.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// After so long without an answer a connection counts as one that waits.
+/// How long a connection goes unanswered until it counts as waiting.
 const WAITS: Duration = Duration::from_secs(3);
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn more_connections_than_open_files_wait_and_the_rest_of_the_program_has_i
     let server = Place::new(&world, "").serve_limited(&format!("ulimit -n {FILES}")).await;
     let token = world.token(json!({})).await;
     let answers = connections_wait_and_are_served_once_others_are_closed(&server, &token).await;
-    // Of those that come together some make room for others before they were heard.
+    // Of connections that come together, some are closed in favour of others before they are read.
     assert!(answers > 0);
     let log = end(server);
     assert!(log.contains("the limit on open files leaves room for fewer"), "{log}");
@@ -44,7 +44,7 @@ async fn without_another_open_file_connections_wait_and_the_program_rests() {
     let world = World::start().await;
     let server = Place::new(&world, "").serve().await;
     let token = world.token(json!({})).await;
-    // It counted on more when it started. What it has open keeps its number, whatever the limit is.
+    // The program read a higher limit at its start. Open files keep their numbers, whatever the limit is.
     let open = std::fs::read_dir(format!("/proc/{}/fd", server.id())).unwrap().count();
     server.limit(&format!("--nofile={}:", open + FILES / 2));
     let answers = connections_wait_and_are_served_once_others_are_closed(&server, &token).await;
@@ -54,7 +54,7 @@ async fn without_another_open_file_connections_wait_and_the_program_rests() {
     assert!((1..30).contains(&times), "{log}");
 }
 
-/// Opens connections until one is not served, and more; returns how many of these were served in the end.
+/// Opens connections until one waits, and some more; returns how many of these were served in the end.
 async fn connections_wait_and_are_served_once_others_are_closed(
     server: &Server,
     token: &AccessToken,
@@ -97,8 +97,8 @@ async fn connections_wait_and_are_served_once_others_are_closed(
 #[tokio::test]
 async fn what_callers_make_it_hold_fits_in_64_mib() {
     let world = World::start().await;
-    // What memory it has besides depends on the number of threads. An address space that is limited (`ulimit -v`) would
-    // mostly limit what the allocator sets aside and never uses.
+    // The rest of its memory depends on the number of threads. A limited address space (`ulimit -v`) would mostly limit
+    // what the allocator reserves and never uses.
     let place = Place::new(&world, "").with("TOKIO_WORKER_THREADS", "2");
     let server = place.serve_limited(&format!("ulimit -n {FILES} && ulimit -d {}", 64 * 1024)).await;
     let authorization = world.token(json!({})).await.authorization().as_bytes().to_owned();
@@ -112,7 +112,7 @@ async fn what_callers_make_it_hold_fits_in_64_mib() {
         for _ in 0..number {
             let mut connection =
                 TcpStream::connect(server.url().trim_start_matches("http://")).await.unwrap();
-            // It may have had to make room.
+            // The server may have closed the connection in favour of another.
             let _ = timeout(PATIENCE, connection.write_all(&half)).await.unwrap();
             connections.push(connection);
         }
@@ -123,26 +123,26 @@ async fn what_callers_make_it_hold_fits_in_64_mib() {
     end(server);
 }
 
-/// Sees that a new connection is served.
+/// Asserts that a new connection is served.
 async fn serves(server: &Server, authorization: &[u8]) {
     let mut connection = Connection::open(server.url()).await;
     let answer = timeout(PATIENCE, connection.get("/api/resources", Some(authorization))).await.unwrap();
     assert_eq!(answer.status, 200);
 }
 
-/// Ends it in good order, and returns its log.
+/// Ends the program with SIGTERM, and returns its log.
 fn end(server: Server) -> String {
     let (code, log) = server.terminate();
     assert_eq!(code, Some(0), "{log}");
     log
 }
 
-/// How long it has kept processors busy.
+/// The processor time that the program has used.
 fn processor_time(server: &Server) -> Duration {
     let status = std::fs::read_to_string(format!("/proc/{}/stat", server.id())).unwrap();
-    // The name may have spaces in it; then come the third field and those after it (proc(5)).
+    // The name may contain spaces; the third field comes after it (proc(5)).
     let (_, fields) = status.rsplit_once(") ").unwrap();
     let ticks = fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap());
-    // Linux shows them as hundredths of a second on every common architecture.
+    // Linux counts hundredths of a second on every common architecture.
     Duration::from_millis(10 * ticks.sum::<u64>())
 }

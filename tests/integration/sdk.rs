@@ -1,7 +1,7 @@
-//! Microsoft's own libraries, unmodified, against the stand-in, and verifiers of others for the tokens that they get.
+//! Microsoft's own libraries, unmodified, acquire tokens from the stand-in, which other libraries verify.
 //!
-//! Each test installs what it needs, by exact version, into a folder of its own. Where there is no Python or no Node.js,
-//! the tests say so and pass; with `CI=true` they fail.
+//! Each test installs exact versions into a folder of its own. Without Python or Node.js the tests report that and pass;
+//! with `CI=true` they fail.
 
 mod issuer;
 mod node;
@@ -11,7 +11,7 @@ mod stage;
 use node::Node;
 use stage::Stage;
 
-/// Where a workload may run. Each is a process of its own: MSAL Node keeps the first place that it finds, and the tokens.
+/// The environments of a workload. Each needs its own process, since MSAL Node caches the first one and its tokens.
 const PLACES: [&str; 2] = ["virtual machine", "App Service"];
 
 #[tokio::test]
@@ -118,7 +118,7 @@ async fn node_says(script: &str, cases: &[String]) {
     says(&node.run(script, &[], stage.folder()).await, cases);
 }
 
-/// Sees that a script said `ok` to each of the cases, in their order.
+/// Asserts that a script printed `ok` for each case, in order.
 fn says(said: &str, cases: &[String]) {
     let expected: Vec<String> = cases.iter().map(|case| format!("ok {case}")).collect();
     assert_eq!(said.lines().collect::<Vec<_>>(), expected);

@@ -1,4 +1,4 @@
-//! No secret and no token in any output, however much is logged.
+//! No output shows a secret or a token, whatever the log level.
 
 use demo::system::System;
 use serde_json::json;
@@ -7,7 +7,7 @@ use tests::program::{self, Server};
 
 use crate::shutdown::entra_stand_in;
 
-/// Everything the client-app writes in one run, logging as much as it can.
+/// Runs the client-app with everything logged; returns its exit code, standard output and standard error.
 fn client_app(system: &System, arguments: &[&str], secret: &str) -> (Option<i32>, String, String) {
     let output = program::run("client-app", arguments, &client_variables(system, secret));
     let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -26,7 +26,7 @@ fn client_variables(system: &System, secret: &str) -> Vec<(&'static str, String)
     ]
 }
 
-/// A token's signature: the part that makes it worth stealing, and that stands in no other text.
+/// A token's signature, which makes the token usable and appears in no other text.
 fn signature(token: &str) -> &str {
     token.trim().rsplit('.').next().unwrap()
 }

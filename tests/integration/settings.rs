@@ -1,10 +1,10 @@
-//! Settings that must be refused: one line, exit code 2, the key and its source named, no value shown.
+//! Invalid settings end a program with exit code 2 and one line that names the key and its source, but no value.
 
 use tests::program;
 
 const SECRET: (&str, &str) = ("AZURE_CLIENT_SECRET", "canary");
 
-/// Starts the program with one wrong variable beside the good ones.
+/// Starts the program with one invalid variable, and asserts that it is refused.
 fn refused(name: &str, variable: (&str, &str), expected: &[&str]) {
     let good = [SECRET, ("SERVER__LISTEN", "127.0.0.1:0"), ("METRICS__LISTEN", "127.0.0.1:0")];
     let variables: Vec<(&str, &str)> =

@@ -1,4 +1,4 @@
-//! The programs end when they are told to, with exit code 0.
+//! The programs end on a signal, with exit code 0.
 
 use std::io::{self, Write};
 use std::net::TcpStream;
@@ -17,7 +17,7 @@ use crate::durability::{Requests, WRITERS, Writer, resource_app, resource_app_wi
 /// How long anything may take that should happen at once.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long the end may take after a second signal, on a machine under load.
+/// How long a program may take to end after a second signal, on a machine under load.
 const AT_ONCE: Duration = Duration::from_secs(3);
 
 #[cfg(unix)]
@@ -53,13 +53,13 @@ async fn a_log_whose_reader_is_gone_stops_neither_requests_nor_the_end() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_log_that_nobody_empties_stops_neither_requests_nor_either_signal() {
+async fn a_log_that_is_not_read_stops_neither_requests_nor_either_signal() {
     for second_signal in [None, Some("TERM"), Some("INT")] {
         let folder = tempfile::tempdir().unwrap();
         let server =
             Server::start_and_let_the_log_fill("resource-app", &["serve"], &logging_all(folder.path()));
         let http = program::direct();
-        // Several lines each: more than a pipe holds.
+        // Several lines for each request, which is more than a pipe holds.
         for _ in 0..400 {
             let answer = http.get(format!("{}/health/live", server.url())).send().await.unwrap();
             assert_eq!(answer.status(), StatusCode::OK);
@@ -68,7 +68,7 @@ async fn a_log_that_nobody_empties_stops_neither_requests_nor_either_signal() {
             assert_eq!(server.terminate().0, Some(0));
             continue;
         };
-        // Half a request keeps it from ending by itself.
+        // Half a request keeps the program from ending by itself.
         let mut half = connect(&server);
         half.write_all(b"GET / HTTP/1.1\r\n").unwrap();
         server.signal("TERM");
@@ -83,7 +83,7 @@ async fn a_log_that_nobody_empties_stops_neither_requests_nor_either_signal() {
 async fn a_second_signal_ends_it_at_once_and_costs_nothing_that_was_acknowledged() {
     let world = World::start().await;
     let token = world.token(json!({})).await;
-    // By themselves they would write for this long after the first signal.
+    // How long the writers would go on after the first signal.
     let delay = [("SERVER__SHUTDOWN_DELAY_SECONDS", "30"), ("SERVER__DRAIN_TIMEOUT_SECONDS", "60")];
     for second_signal in ["TERM", "INT"] {
         let folder = tempfile::tempdir().unwrap();
@@ -127,13 +127,13 @@ async fn half_sent_requests_do_not_keep_it_beyond_its_time_after_the_signal() {
     let signalled = Instant::now();
     let (code, log) = server.terminate();
     assert_eq!(code, Some(0), "{log}");
-    // Each of them may take 9 s otherwise.
+    // Otherwise, each of them may take 9 seconds.
     assert!(signalled.elapsed() < Duration::from_secs(6), "{:?}", signalled.elapsed());
     assert!(log.contains("still open at the end of the drain time"), "{log}");
     drop(half_sent);
 }
 
-/// Variables for a resource-app that needs nothing else and logs all it can.
+/// Variables for a self-sufficient resource-app that logs everything.
 fn logging_all(folder: &Path) -> [(&'static str, String); 4] {
     [
         ("SERVER__LISTEN", "127.0.0.1:0".into()),
@@ -172,7 +172,7 @@ async fn wait_until_it_is_not_ready(server: &Server) {
     tokio::time::timeout(PATIENCE, not_ready).await.unwrap();
 }
 
-/// The stand-in as a process of its own, with this folder for its keys.
+/// Starts the stand-in as a process with this folder for its keys.
 pub(crate) fn entra_stand_in(folder: &Path) -> Server {
     let data = folder.join("authority").display().to_string();
     let ca_out = folder.join("ca.pem").display().to_string();

@@ -1,4 +1,4 @@
-//! An API that apps of several tenants call, and tokens of tenants that may and that may not.
+//! An API for several tenants: tokens of listed tenants and of others.
 
 use demo::system::Options;
 use entra_shared::secret::AccessToken;
@@ -15,14 +15,14 @@ async fn world(endpoint: &str) -> World {
     let variables = [
         ("AZURE_AD__TENANT_ID", endpoint.to_owned()),
         ("AZURE_AD__ACCEPTED_TENANTS", format!("{TENANT},{LISTED}")),
-        // For the fetch after a rollover on a machine under load.
+        // Long enough for the fetch after a rollover on a machine under load.
         ("KEYS__UNKNOWN_KEY_WAIT_MILLISECONDS", "10000".to_owned()),
     ];
     let resource_variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     World::start_with(Options { resource_variables, ..Options::default() }).await
 }
 
-/// A token that says it is of `tenant` and issued under `issuing_tenant`, signed with a key of all tenants.
+/// A token with the tenant id `tenant` and the issuer of `issuing_tenant`, signed with a key that tenants share.
 async fn token(world: &World, version: &str, tenant: &str, issuing_tenant: &str) -> AccessToken {
     let instance = world.system.authority().instance();
     let issuer = match version {
@@ -69,7 +69,7 @@ async fn tokens_of_listed_tenants_are_accepted_and_of_no_other() {
     }
 }
 
-/// An API of both tenants, and for each a token of the app with the same id and with both roles.
+/// An API for two tenants, and a token of the same app with both roles from each.
 async fn two_tenants(settings: &str) -> (World, GuardedApi, [AccessToken; 2]) {
     let world = world("organizations").await;
     let place = Place::new(&world, settings)
@@ -85,13 +85,13 @@ async fn list(api: &GuardedApi, token: &AccessToken) -> Value {
 }
 
 #[tokio::test]
-async fn a_resource_is_there_for_its_own_tenant_alone() {
+async fn a_resource_is_visible_to_its_own_tenant_only() {
     let (_world, api, [ours, theirs]) = two_tenants("").await;
     let created = api.write(&ours).await;
     assert_eq!(created.status(), StatusCode::CREATED);
     let path = created.headers()[header::LOCATION].to_str().unwrap().to_owned();
     let created: Value = created.json().await.unwrap();
-    // The list first: it tells which ids there are.
+    // The list first, since it tells which ids there are.
     assert_eq!(list(&api, &theirs).await, json!([]));
     let absent = (404, "resource_not_found".to_owned());
     for method in [Method::GET, Method::PUT, Method::DELETE] {
@@ -108,7 +108,7 @@ async fn a_resource_is_there_for_its_own_tenant_alone() {
 }
 
 #[tokio::test]
-async fn a_key_replays_nothing_of_another_tenant() {
+async fn an_idempotency_key_replays_nothing_of_another_tenant() {
     let (_world, api, [ours, theirs]) = two_tenants("").await;
     let post = async |token: &AccessToken, name: &str| {
         let request = api.request(Method::POST, "/api/resources", token).header("idempotency-key", "k");

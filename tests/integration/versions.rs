@@ -1,4 +1,4 @@
-//! v1.0 and v2.0, of the endpoint and of the token: each is chosen by somebody else.
+//! The versions 1.0 and 2.0 of endpoints and tokens: the client chooses one, the resource's registration the other.
 
 use std::path::Path;
 
@@ -28,7 +28,7 @@ async fn acquire(world: &World, endpoint: Version) -> AccessToken {
     retriever.token().await.unwrap().access_token().clone()
 }
 
-/// The seeded directory, but for the version of the tokens that the resource's registration asks for.
+/// The seeded directory with another token version in the resource's registration.
 fn directory_with_token_version(folder: &Path, version: &Value) -> Directory {
     let seeded = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/entra-stand-in/directory");
     std::fs::create_dir(folder.join("applications")).unwrap();

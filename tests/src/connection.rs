@@ -1,41 +1,41 @@
-//! One connection, over which requests go byte by byte as they are written.
+//! A raw HTTP connection that sends requests byte for byte as a test writes them.
 
 use std::io;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-/// A connection that is kept, and that changes nothing of what is sent over it.
+/// A kept-alive connection that sends bytes unchanged.
 #[derive(Debug)]
 pub struct Connection(BufReader<TcpStream>);
 
-/// An answer.
+/// An HTTP response.
 #[derive(Debug)]
 pub struct Answer {
     /// The status.
     pub status: u16,
-    /// The names and values of the headers, the names in lower case.
+    /// The headers' names, in lower case, and values.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
 }
 
 impl Connection {
-    /// Opens one to the host of a URL without TLS.
+    /// Connects to the host of an `http` URL.
     pub async fn open(url: &str) -> Self {
         let address = url.strip_prefix("http://").unwrap().split('/').next().unwrap();
         Self(BufReader::new(TcpStream::connect(address).await.unwrap()))
     }
 
-    /// Sends `GET` for this target, with this value of `Authorization`.
+    /// Sends a `GET` request with this value of `Authorization`.
     pub async fn get(&mut self, target: &str, authorization: Option<&[u8]>) -> Answer {
         self.try_get(target, authorization).await.unwrap()
     }
 
-    /// The same, of a server that may close the connection instead.
+    /// Like [`Self::get`], for a server that may close the connection instead.
     ///
     /// # Errors
-    /// It was closed before there was an answer, or in the middle of it.
+    /// The connection was closed before the response was complete.
     pub async fn try_get(&mut self, target: &str, authorization: Option<&[u8]>) -> io::Result<Answer> {
         let mut request = format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n").into_bytes();
         if let Some(authorization) = authorization {
@@ -45,7 +45,7 @@ impl Connection {
         self.try_send(&request).await
     }
 
-    /// Sends these bytes, and returns the answer to them.
+    /// Sends these bytes and reads one response.
     pub async fn send(&mut self, request: &[u8]) -> Answer {
         self.try_send(request).await.unwrap()
     }
@@ -83,7 +83,7 @@ impl Answer {
         self.headers.iter().find(|(of, _)| of == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether the connection ends with it.
+    /// Whether the server closes the connection after this response.
     #[must_use]
     pub fn closes(&self) -> bool {
         self.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))

@@ -1,4 +1,4 @@
-//! A resource-app with settings of its own, beside a running system whose authority it trusts.
+//! A resource-app with its own settings, next to a running system whose authority it trusts.
 
 use std::path::PathBuf;
 
@@ -13,17 +13,17 @@ use crate::World;
 use crate::connection::Connection;
 use crate::program::{self, Server};
 
-/// The settings that a resource-app has by default.
+/// The default settings of the resource-app.
 const DEFAULTS: &str = include_str!("../../resource-app/settings.toml");
 
-/// What a resource-app needs to run beside a system.
+/// A folder and variables for a resource-app that runs next to a system.
 #[derive(Debug)]
 pub struct Place {
     folder: TempDir,
     variables: Vec<(&'static str, String)>,
 }
 
-/// The resource-app in this process; ends when it is dropped.
+/// A resource-app in this process; it stops when this is dropped.
 #[derive(Debug)]
 pub struct GuardedApi {
     url: String,
@@ -34,7 +34,7 @@ pub struct GuardedApi {
 }
 
 impl Place {
-    /// A folder and variables for a resource-app that accepts this system's tokens; `more` is added to its settings.
+    /// Prepares a resource-app that accepts this system's tokens; `more` is appended to its settings.
     #[must_use]
     pub fn new(world: &World, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -56,7 +56,7 @@ impl Place {
         self
     }
 
-    /// Starts the program there, and waits until it has the keys.
+    /// Starts the program, and waits until it has fetched the keys.
     pub async fn serve(&self) -> Server {
         let file = self.settings_file().display().to_string();
         let server = Server::start("resource-app", &["--settings", &file, "serve"], &self.variables);
@@ -64,7 +64,7 @@ impl Place {
         server
     }
 
-    /// The same, after a shell has set limits for it, such as `ulimit -n 256`.
+    /// Like [`Self::serve`], under limits that a shell sets, such as `ulimit -n 256`.
     #[cfg(unix)]
     pub async fn serve_limited(&self, limits: &str) -> Server {
         let file = self.settings_file().display().to_string();
@@ -74,7 +74,7 @@ impl Place {
         server
     }
 
-    /// Starts the app there in this process, and waits until it has the keys.
+    /// Starts the app in this process, and waits until it has fetched the keys.
     pub async fn start(self) -> GuardedApi {
         let variables = self.variables.iter().map(|(name, value)| (*name, value.clone()));
         let settings = Settings::load(Some(&self.settings_file()), variables.collect()).unwrap();
@@ -119,23 +119,23 @@ impl GuardedApi {
         &self.url
     }
 
-    /// A connection to it, over which requests go as they are written.
+    /// A raw connection to the app.
     pub async fn connection(&self) -> Connection {
         Connection::open(&self.url).await
     }
 
-    /// What a path answers to whoever has no token.
+    /// The body of a path that needs no token.
     pub async fn open(&self, path: &str) -> String {
         self.http.get(format!("{}{path}", self.url)).send().await.unwrap().text().await.unwrap()
     }
 
-    /// The text that Prometheus reads.
+    /// The metrics in Prometheus's text format.
     pub async fn metrics(&self) -> String {
         self.http.get(&self.metrics).send().await.unwrap().text().await.unwrap()
     }
 }
 
-/// The status and the code of an answer; no code where it is no problem.
+/// A response's status and problem code; the code is empty if the body is no problem.
 pub async fn outcome(response: Response) -> (u16, String) {
     let status = response.status().as_u16();
     let body: Value = response.json().await.unwrap_or_default();

@@ -1,11 +1,11 @@
-//! What the integration suite stands on: a running system, tokens of every kind, and the programs as processes.
+//! Fixtures of the integration suite: a running system, tokens of every kind, and the programs as processes.
 //!
 //! # Layout
 //!
 //! - [`World`]: the three services in one process, a client that trusts them, and a token for every case.
-//! - [`guarded_api`]: a resource-app with settings of its own, beside them.
-//! - [`connection`]: one connection to them, over which requests go as they are written.
-//! - [`program`]: the programs as a person starts them, with their exit codes and logs.
+//! - [`guarded_api`]: a resource-app with its own settings, next to them.
+//! - [`connection`]: a raw HTTP connection to them.
+//! - [`program`]: the programs as processes, with their exit codes and logs.
 //!
 //! Dependency rule: nothing depends on this crate.
 #![expect(

@@ -1,4 +1,4 @@
-//! The programs as a person starts them: built by cargo, with their exit codes and logs.
+//! Runs the programs as processes: built by cargo, with their exit codes and logs.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
@@ -11,18 +11,16 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// How long a program may take to say that it listens, or to end.
+/// How long a program may take to start listening, or to end.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A program of this workspace, built if need be.
-///
-/// cargo builds it, rather than the test assuming that somebody has.
+/// The path of a program of this workspace, which cargo builds first if necessary.
 #[must_use]
 pub fn path(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        // With the tests, since what they need decides how the rest is built: so nothing is built a second time.
+        // Built along with the tests, whose features are part of the build: nothing is built twice.
         let output = Command::new(cargo)
             .args(["build", "--quiet", "--workspace", "--bins", "--tests", "--message-format=json"])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -41,17 +39,17 @@ pub fn path(name: &str) -> PathBuf {
     folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
-/// A command for the program in an environment of these variables alone.
+/// A command for the program, with these environment variables alone.
 #[must_use]
 pub fn command<V: AsRef<OsStr>>(name: &str, variables: &[(&str, V)]) -> Command {
     in_environment(Command::new(path(name)), variables)
 }
 
 fn in_environment<V: AsRef<OsStr>>(mut command: Command, variables: &[(&str, V)]) -> Command {
-    // Defaults that are relative paths must not end up in the source tree.
+    // Default paths are relative, and must not end up in the source tree.
     command.current_dir(std::env::temp_dir());
     command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // A home folder, for what the stand-in keeps; the rest is nothing to the programs.
+    // The stand-in keeps its keys in the home folder.
     command.envs(
         ["HOME", "PATH", "SystemRoot", "XDG_CACHE_HOME"]
             .iter()
@@ -61,7 +59,7 @@ fn in_environment<V: AsRef<OsStr>>(mut command: Command, variables: &[(&str, V)]
     command
 }
 
-/// Runs the program to its end, within half a minute.
+/// Runs the program to its end, within 30 seconds.
 #[must_use]
 pub fn run<V: AsRef<OsStr>>(name: &str, arguments: &[&str], variables: &[(&str, V)]) -> Output {
     let mut child = command(name, variables).args(arguments).spawn().expect("the program starts");
@@ -93,7 +91,7 @@ fn wait(child: &mut Child) -> std::process::ExitStatus {
     }
 }
 
-/// A server program that runs; killed when it is dropped.
+/// A running server program; killed when it is dropped.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
@@ -103,13 +101,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the program and waits until its log says where it listens.
+    /// Starts the program and waits until its log names the address that it listens on.
     #[must_use]
     pub fn start<V: AsRef<OsStr>>(name: &str, arguments: &[&str], variables: &[(&str, V)]) -> Self {
         Self::start_reading(name, arguments, variables, Reader::ToTheEnd)
     }
 
-    /// The same, after a shell has set limits for it, such as `ulimit -n 256`.
+    /// Like [`Self::start`], under limits that a shell sets, such as `ulimit -n 256`.
     #[cfg(unix)]
     #[must_use]
     pub fn start_limited<V: AsRef<OsStr>>(
@@ -123,7 +121,7 @@ impl Server {
         Self::spawn(in_environment(shell, variables).args(arguments), Reader::ToTheEnd)
     }
 
-    /// The same, and then closes the pipe that the log is written to.
+    /// Like [`Self::start`], and then closes the pipe that the log is written to.
     #[must_use]
     pub fn start_and_stop_reading<V: AsRef<OsStr>>(
         name: &str,
@@ -135,7 +133,7 @@ impl Server {
         server
     }
 
-    /// The same, but leaves that pipe open, so that it fills.
+    /// Like [`Self::start`], but stops reading the log's pipe, so that it fills.
     #[must_use]
     pub fn start_and_let_the_log_fill<V: AsRef<OsStr>>(
         name: &str,
@@ -168,26 +166,26 @@ impl Server {
         Self { child, follower: Some(follower), url, log }
     }
 
-    /// Where it answers, without a trailing slash.
+    /// The base URL, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The id of its process.
+    /// The process id.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Limits what it may use from now on, by an option of `prlimit` such as `--fsize=4096:unlimited`.
+    /// Limits the running process by an option of `prlimit`, such as `--fsize=4096:unlimited`.
     #[cfg(target_os = "linux")]
     pub fn limit(&self, option: &str) {
         let process = self.id().to_string();
         assert!(Command::new("prlimit").args(["--pid", &process, option]).status().unwrap().success());
     }
 
-    /// Waits until it says that it is ready, within half a minute.
+    /// Waits until the program reports that it is ready, within 30 seconds.
     pub async fn wait_until_ready(&self) {
         let url = format!("{}/health/ready", self.url);
         let http = direct();
@@ -200,13 +198,13 @@ impl Server {
         assert!(in_time.is_ok(), "{url} does not become ready: {}", self.log.lock().unwrap());
     }
 
-    /// Ends it with no chance to tidy up: `SIGKILL`.
+    /// Kills the process with `SIGKILL`.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Asks it to end with `SIGTERM`; waits for its exit code and for the last line of its log.
+    /// Sends `SIGTERM`, and waits for the exit code and the last line of the log.
     #[cfg(unix)]
     #[must_use]
     pub fn terminate(self) -> (Option<i32>, String) {
@@ -214,15 +212,15 @@ impl Server {
         self.end()
     }
 
-    /// Sends it a signal.
+    /// Sends a signal.
     #[cfg(unix)]
     pub fn signal(&self, name: &str) {
-        // The standard library sends no signal but SIGKILL.
+        // The standard library can only send SIGKILL.
         let arguments = [format!("-{name}"), self.child.id().to_string()];
         assert!(Command::new("kill").args(arguments).status().unwrap().success());
     }
 
-    /// Waits for its exit code and for the last line of its log.
+    /// Waits for the exit code and the last line of the log.
     #[must_use]
     pub fn end(mut self) -> (Option<i32>, String) {
         let code = wait(&mut self.child).code();
@@ -240,22 +238,22 @@ impl Drop for Server {
     }
 }
 
-/// A client that goes through no proxy, whatever the variables say.
+/// An HTTP client that ignores proxy variables.
 #[must_use]
 pub fn direct() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
-/// How long a log is read.
+/// How long the log is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reader {
     ToTheEnd,
     UntilItServes,
-    /// Until it serves, and then the pipe stays open with nobody to empty it.
+    /// Until the program serves; then the pipe stays open, but is no longer read.
     LetItFill,
 }
 
-/// Keeps the log and reports the URL of the line that says "serving".
+/// Collects the log, and reports the URL in the line "serving".
 fn follow(
     stderr: Option<impl Read + Send + 'static>,
     log: Arc<Mutex<String>>,

@@ -45,7 +45,7 @@ impl World {
         self.http.request(method, self.system.resource_url().join(path).unwrap())
     }
 
-    /// Asks the resource-app for a path with this token.
+    /// Sends a GET request to the resource-app with this token.
     pub async fn get(&self, path: &str, token: &AccessToken) -> Response {
         let request = self.request(Method::GET, path).header(header::AUTHORIZATION, token.authorization());
         request.send().await.expect("the resource-app answers")
@@ -58,14 +58,14 @@ impl World {
         request.json(body).send().await.expect("the resource-app answers")
     }
 
-    /// A token of `DemoClientApp` for `DemoResourceApp`, signed as every other, with these claims changed.
+    /// A validly signed token of `DemoClientApp` for `DemoResourceApp` with these claims changed.
     ///
     /// A claim that is `null` is left out.
     pub async fn token(&self, claims: Value) -> AccessToken {
         self.token_for(RESOURCE, claims).await
     }
 
-    /// The same for the API with this client id.
+    /// Like [`Self::token`], for the API with this client id.
     pub async fn token_for(&self, resource: &str, claims: Value) -> AccessToken {
         let body = json!({
             "tenant": TENANT,
@@ -80,7 +80,7 @@ impl World {
         AccessToken::parse(answer["access_token"].as_str().unwrap()).unwrap()
     }
 
-    /// Rolls the stand-in's keys over.
+    /// Rolls over the stand-in's signing keys.
     pub async fn roll_keys(&self) {
         let url = self
             .system
@@ -93,7 +93,7 @@ impl World {
     }
 }
 
-/// A client that trusts the stand-in of this system.
+/// An HTTP client that trusts this system's stand-in.
 #[must_use]
 pub fn trusting(system: &System) -> HttpClient {
     let seconds = |n: u64| n.try_into().unwrap();
@@ -105,13 +105,13 @@ pub fn trusting(system: &System) -> HttpClient {
     HttpClient::new(&settings).unwrap()
 }
 
-/// Seconds since 1970, for claims that are times.
+/// The time in seconds since 1970, as claims hold it.
 #[must_use]
 pub fn now() -> i64 {
     Timestamp::now().as_second()
 }
 
-/// base64url without padding, as the parts of a token are written (RFC 7515 section 2).
+/// Encodes in base64url without padding, as the parts of a token are (RFC 7515 section 2).
 #[must_use]
 pub fn base64url(text: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(text)

@@ -1,4 +1,4 @@
-//! Tokens of another identity provider.
+//! Tokens of another identity provider as credentials.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use super::{Stage, claim, client_app, retriever, signer, token};
 const AUDIENCE: &str = "api://AzureADTokenExchange";
 const SUBJECT: &str = "system:serviceaccount:demo:client";
 
-/// An identity provider on this machine, whose only key is the signer's.
+/// An identity provider on this machine; its only key is the signer's.
 struct Issuer {
     url: String,
     _shutdown: DropGuard,
@@ -45,7 +45,7 @@ impl Issuer {
         Self { url, _shutdown: shutdown.drop_guard() }
     }
 
-    /// A token that lasts so many seconds from now.
+    /// A token that is valid for so many seconds from now.
     fn token(&self, life: i64) -> String {
         let header = Header { kid: Some("one".to_owned()), ..Header::new(Algorithm::RS256) };
         let claims = json!({
@@ -79,7 +79,7 @@ async fn a_token_in_a_file_gets_a_token_and_its_successor_is_picked_up() {
 async fn an_assertion_that_is_called_a_malformed_request_gives_its_turn_to_the_secret_and_is_read_again() {
     let (stage, issuer) = (Stage::strict().await, Issuer::start().await);
     let untrusted = stage.client();
-    // No federated credential at all, and then one that other text than a JWT is sent for.
+    // First no federated credential at all, and then an assertion that is no JWT.
     for (text, expected) in [(issuer.token(3600), 70021), ("canary.canary.canary".to_owned(), 50027)] {
         stage.tenant.journal().clear();
         let files = [stage.file("token", text), stage.file("secret", untrusted.secret().expose())];
@@ -102,7 +102,7 @@ async fn an_assertion_that_is_called_a_malformed_request_gives_its_turn_to_the_s
 }
 
 #[tokio::test]
-async fn an_unknown_subject_is_explained_and_the_token_stands_in_no_output() {
+async fn an_unknown_subject_is_explained_and_no_output_shows_the_token() {
     let (stage, issuer) = (Stage::strict().await, Issuer::start().await);
     let client = stage.client().with_federated(&issuer.url, "canary-subject", AUDIENCE).unwrap();
     let text = issuer.token(3600);

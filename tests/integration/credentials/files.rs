@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{Stage, claim, client_app, fixture, retriever, signer, signer_pem, token};
 
 #[tokio::test]
-async fn a_certificate_gets_a_token_where_only_the_documented_assertion_counts() {
+async fn a_certificate_gets_a_token_from_an_authority_that_accepts_only_documented_assertions() {
     let stage = Stage::strict().await;
     let client = stage.client().with_certificate(signer().1.der()).unwrap();
     let file = stage.file("client.pem", signer_pem());
@@ -22,8 +22,8 @@ async fn a_certificate_gets_a_token_where_only_the_documented_assertion_counts()
 }
 
 #[tokio::test]
-async fn every_way_to_sign_is_taken_by_the_stand_in() {
-    let stage = Stage::of(Authority::builder()).await;
+async fn the_stand_in_accepts_every_way_to_sign() {
+    let stage = Stage::with(Authority::builder()).await;
     let client = stage.client().with_certificate(signer().1.der()).unwrap();
     let file = stage.file("client.pem", signer_pem());
     for (name, value) in [
@@ -91,7 +91,7 @@ async fn a_replaced_file_is_used_for_the_next_token_without_a_restart() {
     stage.file("client.pem", "half written");
     assert!(certificate.token().await.unwrap_err().to_string().contains("AADSTS700027"));
     stage.file("client.pem", signer_pem());
-    // The refusal stands for a second after two in a row, and no longer than until its cause has gone.
+    // After two refusals in a row the second one is cached for a second, but not once its cause is gone.
     assert!(certificate.token().await.is_ok());
 }
 
@@ -130,7 +130,7 @@ async fn an_unusable_file_ends_the_program_at_its_start_with_file_and_remedy() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_private_key_that_every_user_can_read_is_worth_a_warning() {
+async fn a_private_key_that_every_user_can_read_causes_a_warning() {
     use std::os::unix::fs::PermissionsExt;
     let stage = Stage::strict().await;
     let client = stage.client().with_certificate(signer().1.der()).unwrap();

@@ -1,4 +1,4 @@
-//! Several credentials, of which some are no longer taken.
+//! Several credentials, some of which the authority no longer accepts.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use jiff::{Timestamp, ToSpan};
 
 use super::{Stage, Variables, client_app, signer};
 
-/// A settings file that lists credentials, each a kind and a file.
+/// Settings that list credentials, each with its kind and file.
 pub(super) fn settings_with(stage: &Stage, client: &Client, list: &[(&str, &str)]) -> (String, Variables) {
     let mut settings = include_str!("../../../client-app/settings.toml").to_owned();
     for (kind, file) in list {
@@ -17,7 +17,7 @@ pub(super) fn settings_with(stage: &Stage, client: &Client, list: &[(&str, &str)
     (stage.file("settings.toml", settings), stage.variables(client, &[]))
 }
 
-/// Two secrets in files.
+/// A settings file that lists two secrets in files.
 fn listed(stage: &Stage, client: &Client, first: &str, second: &str) -> (String, Variables) {
     let files = [stage.file("first", first), stage.file("second", second)];
     settings_with(stage, client, &[("secret", &files[0]), ("secret", &files[1])])
@@ -37,8 +37,8 @@ fn expired_secret(client: &Client) -> String {
 }
 
 #[tokio::test]
-async fn an_expired_secret_gives_its_turn_to_the_next_and_is_then_passed_over() {
-    let stage = Stage::of(Authority::builder()).await;
+async fn after_an_expired_secret_is_refused_the_next_one_is_used() {
+    let stage = Stage::with(Authority::builder()).await;
     let client = stage.client();
     let settings = listed(&stage, &client, &expired_secret(&client), client.secret().expose());
     let first = retriever(&settings);
@@ -51,13 +51,13 @@ async fn an_expired_secret_gives_its_turn_to_the_next_and_is_then_passed_over() 
 
 #[tokio::test]
 async fn when_all_are_refused_the_first_ones_error_is_the_answer() {
-    let stage = Stage::of(Authority::builder()).await;
+    let stage = Stage::with(Authority::builder()).await;
     let client = stage.client();
     let retriever = retriever(&listed(&stage, &client, &expired_secret(&client), "wrong"));
     let error = retriever.token().await.unwrap_err();
     assert!(error.to_string().contains("AADSTS7000222"), "{error}");
     stage.tenant.journal().entries().expect(Endpoint::Token, 2);
-    // Whoever mends one of them need not restart the program.
+    // A corrected secret is used without a restart.
     stage.file("second", client.secret().expose());
     assert!(retriever.token().await.is_ok());
     stage.tenant.journal().entries().expect(Endpoint::Token, 3);
@@ -65,14 +65,14 @@ async fn when_all_are_refused_the_first_ones_error_is_the_answer() {
 
 #[tokio::test]
 async fn a_fault_of_the_registration_is_not_blamed_on_the_credential() {
-    let stage = Stage::of(Authority::builder()).await;
+    let stage = Stage::with(Authority::builder()).await;
     let client = stage.client();
     let settings = listed(&stage, &client, client.secret().expose(), client.secret().expose());
     client.set_enabled(false).unwrap();
     let error = retriever(&settings).token().await.unwrap_err();
     assert!(error.to_string().contains("AADSTS7000112"), "{error}");
     stage.tenant.journal().entries().expect(Endpoint::Token, 1);
-    // The same OAuth error as for a wrong secret, and yet no other secret would fare better.
+    // The OAuth error is that of a wrong secret, but no other secret would do better.
     client.set_enabled(true).unwrap();
     client.public().unwrap();
     let error = retriever(&settings).token().await.unwrap_err();
@@ -82,7 +82,7 @@ async fn a_fault_of_the_registration_is_not_blamed_on_the_credential() {
 
 #[tokio::test]
 async fn the_log_names_the_credential_that_is_refused_and_the_one_in_its_place() {
-    let stage = Stage::of(Authority::builder()).await;
+    let stage = Stage::with(Authority::builder()).await;
     let client = stage.client();
     let expired = expired_secret(&client);
     let (file, variables) = listed(&stage, &client, &expired, client.secret().expose());
@@ -98,9 +98,9 @@ async fn the_log_names_the_credential_that_is_refused_and_the_one_in_its_place()
 }
 
 #[tokio::test]
-async fn an_expired_certificate_in_a_list_is_passed_over_and_alone_ends_the_program() {
+async fn an_expired_certificate_is_skipped_in_a_list_and_fatal_alone() {
     use rcgen::{CertificateParams, date_time_ymd};
-    let stage = Stage::of(Authority::builder()).await;
+    let stage = Stage::with(Authority::builder()).await;
     let client = stage.client();
     let (key, _) = signer();
     let mut params = CertificateParams::default();
@@ -119,8 +119,8 @@ async fn an_expired_certificate_in_a_list_is_passed_over_and_alone_ends_the_prog
 }
 
 #[tokio::test]
-async fn a_credential_that_expires_within_30_days_is_told_at_the_start() {
-    let stage = Stage::of(Authority::builder()).await;
+async fn a_credential_that_expires_within_30_days_is_logged_at_the_start() {
+    let stage = Stage::with(Authority::builder()).await;
     let client = stage.client();
     let day =
         |days: i64| (Timestamp::now().checked_add((24 * days).hours()).unwrap()).strftime("%F").to_string();

@@ -1,4 +1,4 @@
-//! Tokens for the machine's identity, in both shapes.
+//! Tokens of managed identities, from IMDS and from App Service.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use tests::world::{RESOURCE, TENANT};
 
 use super::{Variables, claim, client_app, token};
 
-/// The system-assigned identity of the seeded directory, and the other.
+/// The seeded directory's system-assigned identity, and its user-assigned one.
 const SYSTEM: &str = "7e21c9d4-50b8-4a3f-9d16-c84f0e5b7a29";
 const USER: &str = "2b95f6e0-c7d3-4168-a8b4-06e1d97c35fa";
 const USER_OBJECT: &str = "81fa3c6d-e470-4b92-95c8-d2b60e17f439";
@@ -40,7 +40,7 @@ fn app_service(authority: &Authority, header: &str, more: &[(&'static str, &str)
 }
 
 #[tokio::test]
-async fn each_shape_gives_a_token_of_the_identity_that_is_named() {
+async fn each_endpoint_issues_a_token_of_the_named_identity() {
     let authority = machine().await;
     for (id, expected) in [
         (None, SYSTEM),
@@ -61,7 +61,7 @@ async fn each_shape_gives_a_token_of_the_identity_that_is_named() {
 }
 
 #[tokio::test]
-async fn a_passing_failure_is_asked_about_again_and_a_refusal_is_not() {
+async fn a_transient_failure_is_retried_and_a_refusal_is_not() {
     let authority = machine().await;
     let tenant = authority.first_tenant();
     tenant.faults().on(Endpoint::ManagedIdentity, [Fault::status(500)]);
@@ -86,7 +86,7 @@ async fn a_passing_failure_is_asked_about_again_and_a_refusal_is_not() {
 }
 
 #[tokio::test]
-async fn neither_the_header_nor_the_token_stands_in_any_output() {
+async fn no_output_shows_the_header_or_the_token() {
     let authority = machine().await;
     let (code, shown, log) =
         client_app(&["token"], app_service(&authority, DEVELOPMENT_IDENTITY_HEADER, &[])).await;
@@ -100,8 +100,8 @@ async fn neither_the_header_nor_the_token_stands_in_any_output() {
 }
 
 #[tokio::test]
-async fn where_nothing_answers_the_error_comes_within_seconds_and_says_what_that_means() {
-    // Reserved for documentation (RFC 5737): no answer comes from there, if only because there is no way to it.
+async fn without_an_endpoint_the_error_comes_within_seconds_and_is_explained() {
+    // Reserved for documentation (RFC 5737), so that nothing answers there.
     let start = Instant::now();
     let error =
         token(regular(&[("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://192.0.2.1")])).await.unwrap_err();

@@ -4,7 +4,7 @@ use tests::program::{Server, direct};
 
 use super::{Stage, client_app, fixture, signer, signer_pem};
 
-/// What of a private key would show if any of it did: each line of its PEM.
+/// The lines of a private key's PEM, none of which may appear in any output.
 fn lines_of_key(pem: &str) -> impl Iterator<Item = &str> {
     let key = pem.split("PRIVATE KEY-----").nth(1).unwrap();
     key.lines().filter(|line| line.len() >= 32 && !line.contains("-----"))
@@ -18,7 +18,7 @@ async fn a_certificate_shows_neither_its_key_nor_its_password_nor_its_assertions
     let pfx = fixture("modern.pfx");
     let cases = [
         (0, vec![("AZURE_CLIENT_CERTIFICATE_PATH", file.as_str())]),
-        // A certificate that is not registered, behind a password.
+        // An unregistered certificate with a password.
         (
             1,
             vec![
@@ -53,7 +53,7 @@ async fn the_service_shows_no_credential_however_much_it_logs() {
     let stage = Stage::strict().await;
     let client = stage.client().with_certificate(signer().1.der()).unwrap();
     let file = stage.file("client.pem", signer_pem());
-    // Nothing answers for the resource: the token has been acquired by then.
+    // The resource does not answer, which happens after the token was acquired.
     let variables = stage.variables(
         &client,
         &[

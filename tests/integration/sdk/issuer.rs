@@ -12,7 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 const KID: &str = "issuer-key";
 
-/// The provider; it serves until it is dropped.
+/// The identity provider; it serves until it is dropped.
 pub(super) struct Issuer {
     url: String,
     key: EncodingKey,
@@ -41,7 +41,7 @@ impl Issuer {
         &self.url
     }
 
-    /// A token that says who somebody is.
+    /// A token with this subject.
     pub(super) fn token(&self, subject: &str, audience: &str) -> String {
         let header = Header { kid: Some(KID.to_owned()), ..Header::new(Algorithm::RS256) };
         let claims = json!({

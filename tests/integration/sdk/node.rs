@@ -1,4 +1,4 @@
-//! A folder with the Node.js libraries, made once in the build folder.
+//! A folder with the Node.js libraries, created once in the build folder.
 
 #[cfg(unix)]
 use std::os::unix::fs::symlink as link;
@@ -15,7 +15,7 @@ use crate::command::{installed, is_installed, run, run_script, skipped, undirect
 const PACKAGE: &str = include_str!("node/package.json");
 const LOCK: &str = include_str!("node/package-lock.json");
 
-/// The scripts, and what they share.
+/// The scripts, and the module that they share.
 const SCRIPTS: [(&str, &str); 4] = [
     ("verified.mjs", include_str!("node/verified.mjs")),
     ("with_azure_identity.mjs", include_str!("node/with_azure_identity.mjs")),
@@ -33,7 +33,7 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// The folder, filled if need be; `None` where this machine has no Node.js, or too old a one, or no npm.
+    /// The folder, filled if necessary; `None` if Node.js is missing or too old, or npm is missing.
     pub(super) async fn ready() -> Option<Self> {
         static READY: OnceCell<Option<Node>> = OnceCell::const_new();
         READY.get_or_init(Self::make).await.clone()
@@ -53,7 +53,7 @@ impl Node {
             return Some(node);
         }
         std::fs::create_dir_all(&node.folder).unwrap();
-        // Whatever was there before.
+        // Remove an earlier installation.
         std::fs::remove_dir_all(&node.folder).unwrap();
         std::fs::create_dir(&node.folder).unwrap();
         std::fs::write(node.folder.join("package.json"), PACKAGE).unwrap();
@@ -62,7 +62,7 @@ impl Node {
         let mut npm = Command::new(program);
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
         if let Err(reason) = run(npm.current_dir(&node.folder)).await {
-            // As on a machine without npm or without a network.
+            // npm or the network may be missing.
             return skipped(&format!("the libraries could not be installed with {program}: {reason}"));
         }
         installed(&node.folder, LOCK);
@@ -79,7 +79,7 @@ impl Node {
         folder
     }
 
-    /// Runs a script of such a folder that trusts its `ca.pem`, and gives back what it said.
+    /// Runs a script in a folder, with the folder's `ca.pem` trusted, and returns its output.
     pub(super) async fn run(&self, script: &str, arguments: &[&str], folder: &Path) -> String {
         let mut command = undirected("node");
         command.arg(folder.join(script)).arg(folder.join("config.json")).args(arguments);

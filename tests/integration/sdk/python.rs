@@ -9,13 +9,13 @@ use crate::python::Python;
 
 const REQUIREMENTS: &str = include_str!("python/requirements.txt");
 
-/// The environment, made if need be; `None` where this machine has no Python to make it with.
+/// The environment, created if necessary; `None` if Python is missing.
 pub(super) async fn ready() -> Option<Python> {
     static READY: OnceCell<Option<Python>> = OnceCell::const_new();
     READY.get_or_init(|| Python::ready("python-sdks", REQUIREMENTS)).await.clone()
 }
 
-/// Runs a script that trusts `ca.pem` of the folder, and gives back what it said.
+/// Runs a script with the folder's `ca.pem` trusted, and returns its output.
 pub(super) async fn run(python: &Python, script: &str, arguments: &[&str], folder: &Path) -> String {
     let ca = folder.join("ca.pem");
     let mut command = undirected(python.program("python"));
@@ -24,7 +24,7 @@ pub(super) async fn run(python: &Python, script: &str, arguments: &[&str], folde
         .arg(folder.join("config.json"))
         .args(arguments)
         .env("PYTHONDONTWRITEBYTECODE", "1")
-        // requests reads the one, urllib and aiohttp the other.
+        // requests reads the first variable, urllib and aiohttp the second.
         .envs([("REQUESTS_CA_BUNDLE", &ca), ("SSL_CERT_FILE", &ca)]);
     run_script(&mut command).await
 }

@@ -1,4 +1,4 @@
-//! A stand-in and an identity provider, and a folder with all that a script needs to know of them.
+//! A stand-in and an identity provider, and a folder with what a script needs to use them.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ const SECRET: &str = "development-only-demo-client-secret";
 const SUBJECT: &str = "system:serviceaccount:demo:client-app";
 const AUDIENCE: &str = "api://AzureADTokenExchange";
 
-/// Both, until it is dropped.
+/// A running stand-in and identity provider; both stop when this is dropped.
 pub(super) struct Stage {
     folder: TempDir,
     authority: Authority,
@@ -70,8 +70,9 @@ impl Stage {
         self.folder.path()
     }
 
-    /// Sees that managed identities were issued so many tokens since this was last asked, for a library that keeps tokens
-    /// says `ok` without a request.
+    /// Asserts how many tokens managed identities were issued since the last call.
+    ///
+    /// A library with a cached token prints `ok` without a request.
     pub(super) fn expect_issued_to_identities(&self, expected: usize) {
         let entries = self.authority.journal().entries();
         let issued = entries.iter().filter(|entry| {
@@ -82,7 +83,7 @@ impl Stage {
     }
 }
 
-/// The built-in directory, in which `DemoClientApp` has a certificate and a federated credential as well.
+/// The built-in directory, with a certificate and a federated credential added to `DemoClientApp`.
 fn directory(certificate: &[u8], issuer: &str) -> Directory {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/entra-stand-in/directory");
     let folder: TempDir = tempfile::tempdir().unwrap();
