@@ -1,4 +1,4 @@
-//! Forged tokens over HTTP: the stand-in's catalogue of bad tokens, those altered further, and good ones altered.
+//! Sends forged tokens over HTTP: the stand-in's catalogue of bad tokens, and altered bad and good tokens.
 
 mod forge;
 
@@ -16,39 +16,39 @@ use crate::system::{CLIENT, Place, RESOURCE, Server, System};
 use crate::tokens;
 use forge::Forge;
 
-/// Connections that send.
+/// The number of connections.
 const CONNECTIONS: u64 = 16;
 
-/// Good tokens that are altered.
+/// The number of good tokens to alter.
 const GOOD: usize = 64;
 
-/// How many verified tokens the resource-app may remember; forged ones are never among them.
+/// The size of the resource-app's token cache, which never holds a forged token.
 const REMEMBERED: usize = 10_000;
 
-/// Forged tokens that are sent before anything is counted.
+/// The number of forged tokens that are sent before counting.
 const WARM_UP: u64 = 20_000;
 
-/// How much more memory the server may hold than before, in MiB: what an allocator keeps, and nothing that grows.
+/// How much the server's memory may grow, in MiB: what an allocator keeps, and nothing that grows without bound.
 const FLAT_MIB: f64 = 16.0;
 
-/// Guarded by a role, since some tokens of the catalogue only lack the role.
+/// The path that is called. A role guards it, since some tokens of the catalogue lack only the role.
 const PATH: &str = "/api/resources";
 
-/// What is sent.
+/// The arguments of the attack.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct Arguments {
-    /// How many forged tokens.
+    /// The number of forged tokens.
     #[arg(long, default_value_t = 1_000_000)]
     tokens: u64,
-    /// When to stop, however many were sent.
+    /// When to stop, even if fewer tokens were sent.
     #[arg(long, default_value_t = 10)]
     minutes: u64,
-    /// Begins the sequence of alterations; the same number makes the same ones.
+    /// The seed of the alterations; the same seed makes the same ones.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
 
-/// What became of the forged tokens.
+/// The responses to the forged tokens.
 #[derive(Debug, Default)]
 struct Counts {
     started: AtomicU64,
@@ -72,7 +72,7 @@ pub(crate) fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<Limits
     let server = system.resource_app(REMEMBERED, true)?;
     prove_good(&server, &good)?;
     let forge = Forge::new(good.clone(), catalogue);
-    // What the first requests allocate once is not the attack's.
+    // One-time allocations of the first requests do not count.
     let warm_up = Counts::default();
     send(&server, &forge, &warm_up, &Arguments { tokens: WARM_UP, seed: !arguments.seed, ..*arguments })?;
     let before = server.process.resident_mib()?;
@@ -83,13 +83,13 @@ pub(crate) fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<Limits
     counts.print(seconds);
     let after = server.process.resident_mib()?;
     println!("memory           {before:.1} MiB before, {highest:.1} at most, {after:.1} after");
-    // Those that were verified before the attack, and as many that the server has never seen.
+    // Tokens that were verified before the attack, and as many that the server has never seen.
     let good_again =
         prove_good(&server, &good).and_then(|()| prove_good(&server, &tokens::mint(system.admin, GOOD)?));
     if let Err(error) = &good_again {
         println!("good tokens      {error:#}");
     }
-    // The log is a pipe that is read as it is written; its last lines may still be under way.
+    // The log is read through a pipe; its last lines may not have arrived.
     std::thread::sleep(Duration::from_millis(500));
     let log = server.log.lines();
     println!("log              {} lines, {} errors\n", log.count, log.errors);
@@ -111,14 +111,14 @@ fn judge(counts: &Counts, arguments: &Arguments) -> Limits {
         0,
     );
     limits.at_most_count("forged tokens that were accepted", of(&counts.accepted), 0);
-    // To made-up keys alone, once no more fetches are allowed for them: the rest is judged.
+    // Only tokens with unknown keys get this, once the budget of fetches is spent.
     limits.at_most_count("answers of 503, to half of all", of(&counts.unavailable), counts.total() / 2);
     limits.at_most_count("answers of another 5xx", of(&counts.server_error), 0);
     limits.at_most_count("requests without an answer", of(&counts.no_answer), 0);
     limits
 }
 
-/// The stand-in's catalogue: of each bad token its name and itself.
+/// The bad tokens of the stand-in's catalogue, with their names.
 fn catalogue(admin: SocketAddr) -> anyhow::Result<Vec<Vec<u8>>> {
     let path = format!("/bad-tokens?client_id={CLIENT}&resource={RESOURCE}");
     let mut connection = Connection::new(admin);
@@ -128,7 +128,7 @@ fn catalogue(admin: SocketAddr) -> anyhow::Result<Vec<Vec<u8>>> {
     rows.iter().map(|row| token(row).context("a row without a token")).collect()
 }
 
-/// An API that accepts nothing would pass every attack.
+/// Asserts that good tokens are accepted, since an API that accepts nothing would pass every attack.
 fn prove_good(server: &Server, good: &[String]) -> anyhow::Result<()> {
     let mut connection = server.connection();
     for token in good {
@@ -140,7 +140,7 @@ fn prove_good(server: &Server, good: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Sends forged tokens until all are sent or the time is up, and says how much memory the server held at most.
+/// Sends forged tokens until all are sent or the time is up, and returns the server's peak memory.
 fn send(server: &Server, forge: &Forge, counts: &Counts, arguments: &Arguments) -> anyhow::Result<f64> {
     let (begin, address) = (Instant::now(), server.address);
     let end = begin + Duration::from_mins(arguments.minutes);
@@ -186,7 +186,7 @@ impl Counts {
             Some(401) => &self.unauthorized,
             Some(403) => &self.forbidden,
             Some(413 | 431) => &self.too_large,
-            // Of made-up keys, once no more fetches are allowed for them.
+            // For unknown keys, once the budget of fetches is spent.
             Some(503) => &self.unavailable,
             Some(500..) => &self.server_error,
             Some(_) => &self.other,

@@ -1,5 +1,5 @@
-//! A flood of tokens that name unknown keys, or that nobody signed, otherwise good, at a rate that does not wait for
-//! answers.
+//! Floods the resource-app with tokens that are good but for an unknown key or an invalid signature, without waiting for
+//! responses.
 
 mod stream;
 
@@ -19,22 +19,22 @@ use crate::tokens;
 use crate::valid::{Outcome, PATH, REMEMBERED, Traffic};
 use stream::Answers;
 
-/// How the flood is sent.
+/// The arguments of the flood.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// What is wrong with the tokens.
     #[arg(long, value_enum, default_value_t = Kind::UnknownKey)]
     kind: Kind,
-    /// Requests a second with such a token.
+    /// Requests per second with such a token.
     #[arg(long, default_value_t = 10_000)]
     rate: u32,
-    /// Valid requests a second beside them.
+    /// Valid requests per second at the same time.
     #[arg(long, default_value_t = 200)]
     valid_rate: u32,
     /// How long the flood lasts.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// How long the valid requests are sent alone before it.
+    /// How long valid requests are sent alone before the flood.
     #[arg(long, default_value_t = 20)]
     alone_seconds: u64,
 }
@@ -42,13 +42,13 @@ pub(crate) struct Arguments {
 /// What is wrong with the tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Kind {
-    /// Each names another key that nobody has: cheap to refuse, unless each causes a fetch.
+    /// Each names another unknown key: cheap to refuse, unless each causes a fetch.
     UnknownKey,
-    /// Each names the right key, with a signature at random: each has to be verified.
+    /// Each names the right key and has a random signature, which must be verified.
     BadSignature,
 }
 
-/// How many times longer the slowest hundredth of valid requests may take beside the flood.
+/// How many times higher the 99th percentile of valid requests may be during the flood.
 const SLOWER: f64 = 2.0;
 
 pub(crate) fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<Limits> {
@@ -102,7 +102,7 @@ fn judge(
     limits.at_most_count("valid requests that failed", alone.failed + during.failed, 0);
     limits.at_least("valid requests that were answered", count(during.count()), 1.0);
     limits.at_most_count("key fetches", fetches, kind.fetches());
-    // Verifying is what costs: half of the core at this rate, which the valid requests have to wait for.
+    // Verification takes half of the core at this rate, and valid requests have to wait for it.
     let slower = during.slower_than(alone);
     match kind {
         Kind::UnknownKey => limits.at_most("p99 of valid requests, of that alone", slower, SLOWER),
@@ -113,7 +113,7 @@ fn judge(
 }
 
 impl Kind {
-    /// How often the keys may be fetched meanwhile: twice out of the bucket, and not at all for a key that is known.
+    /// How often the keys may be fetched during the flood: twice from the budget, and never for a known key.
     fn fetches(self) -> u64 {
         match self {
             Self::UnknownKey => 2,
@@ -127,7 +127,7 @@ fn count(count: usize) -> f64 {
     count as f64
 }
 
-/// Sends the flood: good claims, each under another header or with another signature.
+/// Sends tokens with good claims, each with another header or another signature.
 fn flood(address: SocketAddr, good: &str, arguments: &Arguments) -> anyhow::Result<Answers> {
     let [header, payload, signature] = tokens::parts(good)?;
     let (kind, mut number) = (arguments.kind, 0_u64);
@@ -146,7 +146,7 @@ fn flood(address: SocketAddr, good: &str, arguments: &Arguments) -> anyhow::Resu
     Ok(stream::send(address, arguments.rate, end, next)?)
 }
 
-/// As long as a signature by an RSA key of 2048 bits, and less than any modulus of that length.
+/// Random bytes as long as a signature by an RSA key of 2048 bits, and less than any such modulus.
 fn random_signature(number: u64) -> String {
     let mut sequence = Sequence(number);
     let mut bytes: Vec<u8> = (0..32).flat_map(|_| sequence.next().to_be_bytes()).collect();

@@ -1,6 +1,6 @@
-//! A kept-alive connection that sends bytes as they are and reads of an answer what is needed.
+//! A kept-alive connection that sends raw bytes and parses the necessary parts of a response.
 //!
-//! A client library would refuse to send most of what an attacker sends.
+//! A client library would refuse to send most of an attacker's requests.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -12,7 +12,7 @@ const TIMEOUT: Duration = Duration::from_secs(40);
 /// The end of a header.
 const END: &[u8] = b"\r\n\r\n";
 
-/// A connection to one address, made anew when the peer has closed it.
+/// A connection to one address, which reconnects after the peer has closed it.
 #[derive(Debug)]
 pub(crate) struct Connection {
     address: SocketAddr,
@@ -20,7 +20,7 @@ pub(crate) struct Connection {
     buffer: Vec<u8>,
 }
 
-/// What a peer answered.
+/// A response.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Answer<'b> {
     pub(crate) status: u16,
@@ -32,13 +32,13 @@ impl Connection {
         Self { address, stream: None, buffer: Vec::new() }
     }
 
-    /// Sends the bytes of a request and reads its answer.
+    /// Sends the bytes of a request and reads its response.
     pub(crate) fn exchange(&mut self, request: &[u8]) -> io::Result<Answer<'_>> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
             None => connect(self.address)?,
         };
-        // A peer that refuses early may answer before it has read all.
+        // A peer that refuses early may respond before it has read everything.
         let written = stream.write_all(request);
         let head =
             read_head(&mut stream, &mut self.buffer).map_err(|error| written.err().unwrap_or(error))?;
@@ -52,13 +52,13 @@ impl Connection {
         Ok(Answer { status: head.status, body: self.buffer.get(head.length..end).unwrap_or_default() })
     }
 
-    /// Asks for a path, with a token where there is one.
+    /// Sends a GET request, with a token if there is one.
     pub(crate) fn get(&mut self, path: &str, token: Option<&str>) -> io::Result<Answer<'_>> {
         let request = get(path, token.map(str::as_bytes));
         self.exchange(&request)
     }
 
-    /// Posts JSON, with a token where there is one.
+    /// Posts JSON, with a token if there is one.
     pub(crate) fn post(&mut self, path: &str, token: Option<&str>, json: &str) -> io::Result<Answer<'_>> {
         let authorization =
             token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
@@ -70,7 +70,7 @@ impl Connection {
     }
 }
 
-/// The bytes of a request for a path; the token may be no text at all.
+/// The bytes of a GET request; the token may be arbitrary bytes.
 pub(crate) fn get(path: &str, token: Option<&[u8]>) -> Vec<u8> {
     let start = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n");
     match token {
@@ -94,7 +94,7 @@ fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Reads until the header is whole; what is already of the body stays behind it in the buffer.
+/// Reads until the header is complete; the start of the body stays in the buffer.
 fn read_head(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<Head> {
     buffer.clear();
     let length = loop {

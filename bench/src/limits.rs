@@ -1,42 +1,42 @@
-//! What is promised of the resource-app, and whether it held.
+//! Checks figures against the promised limits of the resource-app.
 
-/// The promises of one run; each is printed with its figure as it is looked at.
+/// The limits of one run; each is printed with its figure when it is checked.
 #[derive(Debug, Default)]
 pub(crate) struct Limits {
     broken: Vec<String>,
 }
 
 impl Limits {
-    /// At most so much of something.
+    /// Checks a figure against a maximum.
     pub(crate) fn at_most(&mut self, what: &str, figure: f64, limit: f64) {
         self.look(what, figure, ("<=", limit), figure <= limit);
     }
 
-    /// At least so much of something.
+    /// Checks a figure against a minimum.
     pub(crate) fn at_least(&mut self, what: &str, figure: f64, limit: f64) {
         self.look(what, figure, (">=", limit), figure >= limit);
     }
 
-    /// At most so many of something.
+    /// Checks a count against a maximum.
     pub(crate) fn at_most_count(&mut self, what: &str, count: u64, limit: u64) {
         #[expect(clippy::cast_precision_loss, reason = "there are never 2^52 of anything here")]
         self.at_most(what, count as f64, limit as f64);
     }
 
-    /// Something that is so or is not.
+    /// Checks a condition.
     pub(crate) fn holds(&mut self, what: &str, holds: bool) {
         self.note(what, holds);
         println!("{what:58} {:>33}", word(holds));
     }
 
-    /// Something that was looked at and printed elsewhere.
+    /// Records a check that was printed elsewhere.
     pub(crate) fn note(&mut self, what: &str, holds: bool) {
         if !holds {
             self.broken.push(what.to_owned());
         }
     }
 
-    /// What did not hold.
+    /// The broken limits.
     pub(crate) fn broken(&self) -> &[String] {
         &self.broken
     }

@@ -1,21 +1,21 @@
-//! The log of a server: counted, and looked through for panics.
+//! Reads the log of a server, counts its lines, and detects panics.
 
 use std::io::{BufRead, BufReader};
 use std::process::ChildStderr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What was read of a log so far. Clones share it.
+/// The log as read so far. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Log {
     read: Arc<Mutex<ReadLines>>,
 }
 
-/// The lines of a log, without their text.
+/// Counts of a log's lines.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ReadLines {
     pub(crate) count: u64,
     pub(crate) panics: u64,
-    /// Lines at the level of errors.
+    /// The lines at level ERROR.
     pub(crate) errors: u64,
     last: String,
 }
@@ -42,7 +42,7 @@ impl Log {
         self.read.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The last line, for whoever reports that a server did not start.
+    /// The last line, which tells why a server did not start.
     pub(crate) fn last_line(&self) -> String {
         self.lines().last
     }

@@ -1,15 +1,15 @@
-//! The load command: measures the resource-app beside references on the same machine, and attacks it.
+//! The load command: compares the resource-app with references on the same machine, and attacks it.
 //!
 //! # Layout
 //!
 //! - [`speed`]: interleaved rounds of windows, medians, and the ratios with their limits.
-//! - [`attack`], [`flood`], [`slowloris`]: what a hostile peer does, beside valid traffic.
-//! - [`limits`]: what is promised; a run in which something does not hold ends with 1.
-//! - [`system`] starts the programs, [`process`] keeps them on their core and says what they cost; [`tokens`] mints.
-//! - [`reference`]: what the resource-app is compared with.
+//! - [`attack`], [`flood`], [`slowloris`]: hostile peers, during valid traffic.
+//! - [`limits`]: the promised limits; a run that breaks one ends with 1.
+//! - [`system`] starts the programs, [`process`] pins them to a core and measures them, [`tokens`] mints tokens.
+//! - [`reference`]: the services that the resource-app is compared with.
 //!
-//! Each request of the speed rounds is sent by wrk; the other modes need what wrk cannot do (bytes that are no HTTP, a
-//! rate that does not wait for answers, half a request) and send by themselves through [`http`].
+//! wrk sends the requests of the speed rounds. The other modes need what wrk cannot do (bytes that are no HTTP, a fixed
+//! rate, half a request) and send through [`http`].
 
 mod attack;
 mod flood;
@@ -42,16 +42,16 @@ Examples, each from the top of the source tree:
   cargo run --release --manifest-path bench/Cargo.toml -- attack --tokens 1000000
       Forged tokens over HTTP: none may be accepted, nothing may panic, the memory stays flat.
   cargo run --release --manifest-path bench/Cargo.toml -- flood
-      10,000 requests a second that name unknown keys, beside 200 valid ones.
+      10,000 requests per second with unknown keys, and 200 valid ones.
   cargo run --release --manifest-path bench/Cargo.toml -- flood --kind bad-signature
-      The same with a known key and signatures at random, each of which has to be verified.
+      The same with a known key and random signatures, each of which must be verified.
   cargo run --release --manifest-path bench/Cargo.toml -- slowloris
-      1,000 connections of each slow kind beside valid requests, and the end of the server with 1,000 open.
+      1,000 connections of each slow kind during valid requests, and the server's end with 1,000 of them open.
 
-It takes Linux, two cores, taskset, and wrk for the speed table (Debian: apt-get install util-linux wrk). The figures
-are of a quiet machine; ratios of one run bear noise better than times.
+It needs Linux, two cores, taskset, and wrk for the speed table (Debian: apt-get install util-linux wrk). Run it on a
+quiet machine; ratios within one run tolerate noise better than times.
 
-Exit codes: 0 every limit holds; 1 one does not, or it could not measure; 2 unusable arguments.";
+Exit codes: 0 every limit holds; 1 a limit is broken, or the measurement failed; 2 unusable arguments.";
 
 /// Measures the resource-app against references, in release builds on two cores, and attacks it.
 #[derive(Debug, Parser)]
@@ -69,9 +69,9 @@ struct Cli {
 enum Command {
     /// Send forged tokens.
     Attack(attack::Arguments),
-    /// Send tokens that name unknown keys, or that nobody signed, at a rate.
+    /// Send tokens with unknown keys or invalid signatures at a fixed rate.
     Flood(flood::Arguments),
-    /// Send requests slowly or by half, and read no answers.
+    /// Send requests slowly or by half, or read no responses.
     Slowloris(slowloris::Arguments),
     /// Serve one of the references; the other modes start it.
     Reference(reference::Arguments),

@@ -1,4 +1,4 @@
-//! A program under measurement: on which cores it runs, and what it costs.
+//! Runs a program on chosen cores, and measures its processor time and memory.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-/// How long a program may take to end once it was asked to.
+/// How long a program may take to end after a signal.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A program that runs; killed when it is dropped.
+/// A running program; killed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) child: Child,
 }
 
-/// A command on these cores, in an environment of these variables alone.
+/// A command on these cores, with these environment variables alone.
 pub(crate) fn pinned<V: AsRef<OsStr>>(cores: &str, program: &Path, variables: &[(&str, V)]) -> Command {
     let mut command = Command::new("taskset");
     command.arg("--cpu-list").arg(cores).arg(program).env_clear().stdin(Stdio::null()).stdout(Stdio::null());
@@ -29,7 +29,7 @@ pub(crate) fn pinned<V: AsRef<OsStr>>(cores: &str, program: &Path, variables: &[
     command
 }
 
-/// Keeps this process, and what it starts without saying otherwise, on these cores.
+/// Pins this process, and by default its children, to these cores.
 pub(crate) fn pin_self(cores: &str) -> anyhow::Result<()> {
     let id = std::process::id().to_string();
     let status = Command::new("taskset")
@@ -48,7 +48,7 @@ impl Process {
         Ok(Self { child })
     }
 
-    /// The processor time of all its threads, user and system, to the nanosecond.
+    /// The processor time of all threads, user and system, to the nanosecond.
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
         let folder = format!("/proc/{}/task", self.child.id());
         let mut nanoseconds = 0;
@@ -61,7 +61,7 @@ impl Process {
         Ok(Duration::from_nanos(nanoseconds))
     }
 
-    /// The memory that it holds at the moment, in MiB.
+    /// The resident memory, in MiB.
     pub(crate) fn resident_mib(&self) -> anyhow::Result<f64> {
         let text = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let row =
@@ -70,20 +70,20 @@ impl Process {
         Ok(kib.parse::<f64>().context("an unknown form of VmRSS")? / 1024.0)
     }
 
-    /// How many files and connections it has open.
+    /// The number of open files and connections.
     pub(crate) fn open_files(&self) -> anyhow::Result<usize> {
         let folder = format!("/proc/{}/fd", self.child.id());
         Ok(fs::read_dir(&folder).with_context(|| format!("{folder}: the program has ended"))?.count())
     }
 
-    /// Asks it to end with `SIGTERM`.
+    /// Sends `SIGTERM`.
     pub(crate) fn ask_to_end(&self) -> anyhow::Result<()> {
-        // The standard library sends no signal but SIGKILL.
+        // The standard library can only send SIGKILL.
         let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
         if status.success() { Ok(()) } else { bail!("the program has ended") }
     }
 
-    /// Waits until it has ended, and says how and when it did.
+    /// Waits for the end, and returns the exit status and the time.
     pub(crate) fn wait(&mut self) -> anyhow::Result<(ExitStatus, Instant)> {
         let begin = Instant::now();
         while begin.elapsed() < PATIENCE {

@@ -1,7 +1,7 @@
-//! The references: what a competent engineer serves without this project.
+//! The references: services as a competent engineer writes them without this project.
 //!
-//! Each serves the routes of the resource-app that are measured, reads the same database, and does nothing else: no log,
-//! no metrics, no limits. Their sources of keys are fetched once and never in a measured window.
+//! Each serves the measured routes of the resource-app from the same database, and does nothing else: no log, no metrics,
+//! no limits. They fetch their keys once, and never in a measured window.
 
 mod handwritten;
 mod library;
@@ -27,18 +27,18 @@ use handwritten::Verifier;
 use parsed::ParsedKeys;
 use store::Store;
 
-/// What a reference is told.
+/// The arguments of a reference.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Which one.
+    /// Which reference to serve.
     kind: Reference,
     /// The address to listen on.
     #[arg(long)]
     listen: SocketAddr,
-    /// The one issuer of good tokens.
+    /// The issuer of valid tokens.
     #[arg(long)]
     issuer: String,
-    /// Their audience.
+    /// The audience of valid tokens.
     #[arg(long)]
     audience: String,
     /// The URL of the key set.
@@ -52,7 +52,7 @@ pub(crate) struct Arguments {
     database: PathBuf,
 }
 
-/// What handlers share.
+/// The state of the handlers.
 #[derive(Clone, FromRef)]
 struct AppState {
     store: Store,
@@ -62,7 +62,7 @@ struct AppState {
     sample: Arc<EntraClaims>,
 }
 
-/// The claims that the resource-app acts on.
+/// The claims that the resource-app uses.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct EntraClaims {
     azp: String,
@@ -81,7 +81,7 @@ struct EntraClaims {
 
 /// Serves until it is killed.
 pub(crate) fn serve(arguments: &Arguments) -> anyhow::Result<()> {
-    // The provider that the resource-app has; axum-jwt-auth brings another one beside it.
+    // The resource-app's provider; axum-jwt-auth brings in another one too.
     let _ = jsonwebtoken_10::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -124,7 +124,7 @@ async fn live() -> Json<Health> {
     Json(Health { status: "live" })
 }
 
-/// What the other references answer about the caller, without one: the same work but for the token.
+/// The response of the plain reference, which has no caller: the same work without a token.
 async fn caller(State(sample): State<Arc<EntraClaims>>) -> Response {
     Json(&*sample).into_response()
 }
@@ -145,7 +145,7 @@ impl EntraClaims {
         }
     }
 
-    /// Whether an app calls for itself, with no user behind it.
+    /// Whether the token is app-only, without a user.
     fn is_app_only(&self) -> bool {
         match self.idtyp.as_deref() {
             Some(kind) => kind == "app",
@@ -153,7 +153,7 @@ impl EntraClaims {
         }
     }
 
-    /// Whether a role was granted to such an app.
+    /// Whether the token is app-only and has the role.
     fn has(&self, role: &str) -> bool {
         self.is_app_only() && self.roles.iter().any(|granted| granted == role)
     }

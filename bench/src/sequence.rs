@@ -1,6 +1,6 @@
-//! Numbers that are random enough to spread what is tried, and the same for the same seed (splitmix64).
+//! Pseudo-random numbers from a seed (splitmix64).
 
-/// A sequence of such numbers.
+/// A reproducible sequence of numbers.
 #[derive(Debug)]
 pub(crate) struct Sequence(pub(crate) u64);
 
@@ -19,7 +19,7 @@ impl Sequence {
         usize::try_from(self.next() % limit).unwrap_or_default()
     }
 
-    /// One of a list.
+    /// A random item of a list.
     pub(crate) fn pick<'l, T>(&mut self, list: &'l [T]) -> Option<&'l T> {
         list.get(self.below(list.len()))
     }

@@ -1,4 +1,4 @@
-//! Slow peers: what they hold open, and whether they keep the server from ending.
+//! Slow peers: how long they keep connections open, and whether they delay the server's end.
 
 mod in_flight;
 mod slow;
@@ -15,31 +15,31 @@ use crate::valid::{Outcome, PATH, REMEMBERED, Traffic};
 use in_flight::InFlight;
 use slow::{Kind, Slow};
 
-/// How long the server gets to close them all.
+/// How long the server may take to close all slow connections.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// How often the connections are looked at.
+/// How often the connections are checked.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// How long the server may take beyond its drain limit, in seconds: to notice, and to close the database.
+/// How long the server may exceed its drain limit, in seconds: to notice it, and to close the database.
 const TO_CLOSE: f64 = 0.5;
 
-/// How long the server is ending before what was in flight goes on.
+/// How long requests in flight pause after the server's end began.
 const MEANWHILE: Duration = Duration::from_millis(500);
 
-/// How the slow ones are sent.
+/// The arguments of the slow peers.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Connections of each kind; of those that do not read, 32 at most.
+    /// Connections of each kind; at most 32 of those that do not read.
     #[arg(long, default_value_t = 1000)]
     connections: usize,
-    /// Good requests in flight when the server is asked to end.
+    /// Good requests in flight when the server gets a signal to end.
     #[arg(long, default_value_t = 200)]
     in_flight: usize,
-    /// Valid requests a second beside them.
+    /// Valid requests per second at the same time.
     #[arg(long, default_value_t = 200)]
     valid_rate: u32,
-    /// How long the valid requests are sent alone before it.
+    /// How long valid requests are sent alone beforehand.
     #[arg(long, default_value_t = 15)]
     alone_seconds: u64,
 }
@@ -62,7 +62,7 @@ pub(crate) fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<Limits
     Ok(limits)
 }
 
-/// Opens connections of one kind beside valid requests, and waits until the server has closed them.
+/// Opens connections of one kind during valid requests, and waits until the server has closed them.
 fn hold(
     kind: Kind,
     server: &Server,
@@ -76,7 +76,7 @@ fn hold(
     let slow = kind.open(server.address, good, arguments.connections)?;
     let (count, opened) = (slow.len(), begin.elapsed());
     let holding = server.process.resident_mib()?;
-    // Beside what is open anyway, the server has the connections of valid requests.
+    // The connections of valid requests are open too.
     let most_files = files + usize::try_from(crate::valid::CONNECTIONS)?;
     let longest = match kind {
         Kind::NotReading => wait_until_released(server, most_files, files + count)?,
@@ -93,7 +93,7 @@ fn hold(
     Ok(())
 }
 
-/// How long the one was open that the server closed last.
+/// The lifetime of the connection that the server closed last.
 fn wait_until_closed(mut open: Vec<Slow>) -> anyhow::Result<Duration> {
     let (begin, mut longest) = (Instant::now(), Duration::ZERO);
     while !open.is_empty() {
@@ -110,13 +110,13 @@ fn wait_until_closed(mut open: Vec<Slow>) -> anyhow::Result<Duration> {
     Ok(longest)
 }
 
-/// The same of connections that nobody reads: that they are closed shows at the server alone, by what it has open.
+/// Like the above, for connections that are not read: only the server's count of open files shows that they are closed.
 fn wait_until_released(server: &Server, most_files: usize, all_open: usize) -> anyhow::Result<Duration> {
     let begin = Instant::now();
     let wait = |done: &dyn Fn(usize) -> bool| -> anyhow::Result<Duration> {
         while !done(server.process.open_files()?) {
             if begin.elapsed() > PATIENCE {
-                bail!("connections that nobody reads are not as they should be after {PATIENCE:?}");
+                bail!("unread connections are not all open, or not all closed, after {PATIENCE:?}");
             }
             std::thread::sleep(LOOK);
         }
@@ -126,7 +126,7 @@ fn wait_until_released(server: &Server, most_files: usize, all_open: usize) -> a
     wait(&|files| files <= most_files)
 }
 
-/// Asks the server to end while slow connections of all kinds are open and good requests are in flight.
+/// Ends the server while slow connections of all kinds are open and good requests are in flight.
 fn end(server: &mut Server, good: &str, arguments: &Arguments, limits: &mut Limits) -> anyhow::Result<()> {
     let share = arguments.connections / Kind::ALL.len();
     let slow: Vec<Vec<Slow>> = Kind::ALL
@@ -134,7 +134,7 @@ fn end(server: &mut Server, good: &str, arguments: &Arguments, limits: &mut Limi
         .map(|kind| kind.open(server.address, good, share))
         .collect::<anyhow::Result<_>>()?;
     let in_flight = InFlight::send(server.address, good, arguments.in_flight)?;
-    // The last of them has been read by then.
+    // By then the server has read the last of them.
     std::thread::sleep(MEANWHILE);
     let begin = Instant::now();
     server.process.ask_to_end()?;

@@ -1,14 +1,13 @@
-//! The speed table.
+//! Measures the table of speeds.
 //!
-//! A round is one window of every case in turn, so that whatever else the machine does meets all cases alike; each round
-//! begins with another case and goes the other way, so that none is always measured behind the same one. A ratio is taken
-//! within a round; the median of the rounds' ratios is what counts.
+//! A round measures one window of every case in turn, so that other load on the machine affects all cases alike. Each
+//! round starts with another case and reverses the order, so that no case always follows the same one. A ratio compares
+//! two cases of one round; the result is the median of the rounds' ratios.
 //!
-//! Every case is asked over as many connections, with requests of the same form: open routes are sent a token as well, so
-//! that a ratio shows what is done with it and not that a longer header takes longer to read. `GET /api/caller` is the
-//! bare guarded route, `GET /health/live` the bare open one; `GET /api/resources/{id}` reads the same row of the same
-//! SQLite file behind every server. The plain server has both as well, open and with the same answer: the open routes of
-//! equal work.
+//! Every case uses the same number of connections and the same form of requests. Open routes get a token too, so that a
+//! ratio shows the cost of checking it rather than of reading a longer header. `GET /api/caller` is the bare guarded
+//! route, `GET /health/live` the bare open one; `GET /api/resources/{id}` reads the same row of the same SQLite file on
+//! every server. The plain server serves these too, open and with the same responses: open routes of equal work.
 
 mod case;
 mod report;
@@ -27,46 +26,46 @@ use crate::tokens;
 use case::{CASES, Case, Route, TokenSet, Who};
 use window::{Window, Wrk};
 
-/// How many tokens the resource-app with a memory may remember: more than there are in the largest set.
+/// The size of the resource-app's token cache: more than the tokens of the largest set.
 pub(crate) const REMEMBERED: usize = 65_536;
 
-/// How much memory that many tokens may take, in MiB.
+/// The memory that so many cached tokens may take, in MiB.
 const MOST_MIB: f64 = 90.0;
 
-/// The tokens of the largest set.
+/// The number of tokens in the largest set.
 const MOST_TOKENS: usize = 50_000;
 
-/// How the speed is measured.
+/// The arguments of the speed measurement.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// How often every case is measured.
+    /// The number of rounds.
     #[arg(long, default_value_t = 7)]
     rounds: usize,
-    /// How long a case is measured in each round.
+    /// The length of a window.
     #[arg(long, default_value_t = 2, value_name = "SECONDS")]
     window: u64,
-    /// Connections that are kept alive.
+    /// The number of kept-alive connections.
     #[arg(long, default_value_t = 32)]
     connections: usize,
     /// Only the cases whose name contains one of these texts.
     #[arg(long, value_name = "TEXT", value_delimiter = ',')]
     only: Vec<String>,
-    /// Write every window there.
+    /// Write the figures of every window to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
-/// The servers under measurement, all at once on the one core: those that are not asked cost nothing.
+/// The servers under measurement. All run on the same core; an idle server costs nothing.
 struct Servers {
     app: Server,
-    app_without_memory: Server,
+    app_without_cache: Server,
     plain: Server,
     handwritten: Server,
     library: Server,
     parsed: Server,
 }
 
-/// Files of tokens.
+/// The files with tokens.
 struct TokenFiles {
     folder: PathBuf,
 }
@@ -87,12 +86,12 @@ pub(crate) fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<Limits
     let idle = servers.resident_mib()?;
     let wrk = Wrk::new(system.folder(), arguments.connections, Duration::from_secs(arguments.window))?;
     let measure = |case: &Case| -> anyhow::Result<Window> {
-        let path = case.route.path(resources.of(case.who));
-        wrk.run(servers.of(case.who), &path, &files.of(case.tokens))
+        let path = case.route.path(resources.id(case.who));
+        wrk.run(servers.server(case.who), &path, &files.path(case.tokens))
     };
-    // Once round unmeasured, for as long as it takes to send each token once: caches are warm from then on.
+    // One round unmeasured, long enough to send each token once, which warms the caches.
     for case in &cases {
-        warm_up(&servers, case, &files, resources.of(case.who))?;
+        warm_up(&servers, case, &files, resources.id(case.who))?;
     }
     let mut rounds = Vec::with_capacity(arguments.rounds);
     for round in 0..arguments.rounds {
@@ -111,7 +110,7 @@ pub(crate) fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<Limits
     report::print_memory(&idle, &after);
     println!();
     if cases.iter().any(|case| case.who == Who::App && case.tokens == TokenSet::FiftyThousand) {
-        // Of the first server, the one that remembers tokens.
+        // The first server is the one with the token cache.
         let grown = after.first().zip(idle.first()).map_or(f64::NAN, |((_, after), (_, idle))| after - idle);
         limits.at_most("memory that 50,000 tokens take, MiB", grown, MOST_MIB);
     }
@@ -121,7 +120,7 @@ pub(crate) fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<Limits
     Ok(limits)
 }
 
-/// In which order a round measures so many cases.
+/// The order in which a round measures the cases.
 fn order(round: usize, count: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..count).collect();
     if round % 2 == 1 {
@@ -135,11 +134,11 @@ fn is_wanted(case: &Case, only: &[String]) -> bool {
     only.is_empty() || only.iter().any(|text| case.name.contains(text.as_str()))
 }
 
-/// Sends each token of a case once, and sees that the answer is the one that the case is about.
+/// Sends each token of a case once, and asserts the expected status.
 fn warm_up(servers: &Servers, case: &Case, files: &TokenFiles, resource: &str) -> anyhow::Result<()> {
-    let mut connection = servers.of(case.who).connection();
+    let mut connection = servers.server(case.who).connection();
     let path = case.route.path(resource);
-    let tokens = std::fs::read_to_string(files.of(case.tokens))?;
+    let tokens = std::fs::read_to_string(files.path(case.tokens))?;
     for token in tokens.lines() {
         let status = connection.get(&path, Some(token))?.status;
         let accepted = status == 200;
@@ -150,24 +149,24 @@ fn warm_up(servers: &Servers, case: &Case, files: &TokenFiles, resource: &str) -
     Ok(())
 }
 
-/// The resource that is read, of each database.
+/// The id of the resource that is read from each database.
 struct Resources {
-    of_app: String,
-    of_app_without_memory: String,
+    app: String,
+    app_without_cache: String,
 }
 
 impl Resources {
     fn create(servers: &Servers, token: &str) -> anyhow::Result<Self> {
         Ok(Self {
-            of_app: create_resource(&servers.app, token)?,
-            of_app_without_memory: create_resource(&servers.app_without_memory, token)?,
+            app: create_resource(&servers.app, token)?,
+            app_without_cache: create_resource(&servers.app_without_cache, token)?,
         })
     }
 
-    fn of(&self, who: Who) -> &str {
+    fn id(&self, who: Who) -> &str {
         match who {
-            Who::AppWithoutMemory => &self.of_app_without_memory,
-            Who::App | Who::Plain | Who::Handwritten | Who::AxumJwtAuth | Who::ParsedKey => &self.of_app,
+            Who::AppWithoutCache => &self.app_without_cache,
+            Who::App | Who::Plain | Who::Handwritten | Who::AxumJwtAuth | Who::ParsedKey => &self.app,
         }
     }
 }
@@ -185,7 +184,7 @@ impl Servers {
     fn start(system: &System) -> anyhow::Result<Self> {
         Ok(Self {
             app: system.resource_app(REMEMBERED, false)?,
-            app_without_memory: system.resource_app(0, false)?,
+            app_without_cache: system.resource_app(0, false)?,
             plain: system.reference(Reference::Open)?,
             handwritten: system.reference(Reference::Handwritten)?,
             library: system.reference(Reference::AxumJwtAuth)?,
@@ -193,10 +192,10 @@ impl Servers {
         })
     }
 
-    fn of(&self, who: Who) -> &Server {
+    fn server(&self, who: Who) -> &Server {
         match who {
             Who::App => &self.app,
-            Who::AppWithoutMemory => &self.app_without_memory,
+            Who::AppWithoutCache => &self.app_without_cache,
             Who::Plain => &self.plain,
             Who::Handwritten => &self.handwritten,
             Who::AxumJwtAuth => &self.library,
@@ -206,8 +205,8 @@ impl Servers {
 
     fn resident_mib(&self) -> anyhow::Result<Vec<(&'static str, f64)>> {
         let all =
-            [Who::App, Who::AppWithoutMemory, Who::Plain, Who::Handwritten, Who::AxumJwtAuth, Who::ParsedKey];
-        all.into_iter().map(|who| Ok((who.name(), self.of(who).process.resident_mib()?))).collect()
+            [Who::App, Who::AppWithoutCache, Who::Plain, Who::Handwritten, Who::AxumJwtAuth, Who::ParsedKey];
+        all.into_iter().map(|who| Ok((who.name(), self.server(who).process.resident_mib()?))).collect()
     }
 }
 
@@ -215,12 +214,12 @@ impl TokenFiles {
     fn write(system: &System, good: &[String]) -> anyhow::Result<Self> {
         let folder = system.folder().to_owned();
         for set in TokenSet::ALL {
-            tokens::write(&folder, set.name(), &set.of(good, system.admin)?)?;
+            tokens::write(&folder, set.name(), &set.tokens(good, system.admin)?)?;
         }
         Ok(Self { folder })
     }
 
-    fn of(&self, set: TokenSet) -> PathBuf {
+    fn path(&self, set: TokenSet) -> PathBuf {
         self.folder.join(set.name())
     }
 }

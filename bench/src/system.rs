@@ -1,4 +1,4 @@
-//! The programs that are measured: built in release, on loopback, plain http.
+//! Starts the measured programs: release builds, on loopback, plain http.
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -22,27 +22,27 @@ pub(crate) const RESOURCE: &str = "b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4";
 /// `DemoClientApp`, granted both roles.
 pub(crate) const CLIENT: &str = "3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813";
 
-/// How long the resource-app gives requests in flight to finish once it is to end.
+/// How long the resource-app lets requests in flight finish when it ends.
 pub(crate) const DRAIN: Duration = Duration::from_secs(10);
 
-/// How long a program may take to be ready; the stand-in makes its keys first.
+/// How long a program may take to be ready; the stand-in generates its keys first.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Which cores the two sides run on.
+/// The cores of the two sides.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Place {
     /// The core of the servers under measurement, as `taskset` takes it.
     #[arg(long, global = true, default_value = "0", value_name = "CORE")]
     server_core: String,
-    /// The core of what asks them.
+    /// The core of the load generator.
     #[arg(long, global = true, default_value = "1", value_name = "CORE")]
     pub(crate) load_core: String,
-    /// A folder with `authority-app` and `resource-app`, in place of those of this tree, which cargo builds.
+    /// A folder with `authority-app` and `resource-app`, instead of programs that cargo builds from this tree.
     #[arg(long, global = true, value_name = "FOLDER")]
     programs: Option<PathBuf>,
 }
 
-/// The stand-in, and what it takes to start servers that trust it.
+/// The stand-in, and what servers need to trust it.
 #[derive(Debug)]
 pub(crate) struct System {
     place: Place,
@@ -62,16 +62,16 @@ pub(crate) struct Server {
     pub(crate) log: Log,
 }
 
-/// What is compared with the resource-app.
+/// A server to compare with the resource-app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Reference {
-    /// Plain routes that ask for no token.
+    /// Plain routes without tokens.
     Open,
-    /// An extractor written by hand on jsonwebtoken.
+    /// A handwritten extractor on jsonwebtoken.
     Handwritten,
     /// The extractor of axum-jwt-auth.
     AxumJwtAuth,
-    /// Nothing but a verification with a key that is kept parsed.
+    /// Nothing but a verification with a parsed key.
     ParsedKey,
 }
 
@@ -99,12 +99,12 @@ impl System {
         Ok(Self { place: place.clone(), programs, folder, _authority: authority, instance, admin })
     }
 
-    /// A folder that goes when this is dropped.
+    /// A folder that is deleted when this is dropped.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Starts a resource-app that remembers so many verified tokens.
+    /// Starts a resource-app with a token cache of this size.
     pub(crate) fn resource_app(&self, remembered_tokens: usize, read_log: bool) -> anyhow::Result<Server> {
         let (address, metrics) = (free_address()?, free_address()?);
         let mut database = OsString::from("sqlite://");
@@ -125,7 +125,7 @@ impl System {
         Server::start(command, address, Some(metrics), read_log)
     }
 
-    /// Starts a reference. The database that it reads is that of the resource-app that remembers tokens, which made it.
+    /// Starts a reference, which reads the database of the resource-app with the token cache.
     pub(crate) fn reference(&self, reference: Reference) -> anyhow::Result<Server> {
         let address = free_address()?;
         let program = std::env::current_exe()?;
@@ -138,7 +138,7 @@ impl System {
         Server::start(command, address, None, false)
     }
 
-    /// How often the stand-in was asked for its keys.
+    /// The number of key requests to the stand-in.
     pub(crate) fn key_fetches(&self) -> anyhow::Result<u64> {
         let mut admin = Connection::new(self.admin);
         let answer: Value = serde_json::from_slice(admin.get("/journal?endpoint=keys", None)?.body)?;
@@ -149,7 +149,7 @@ impl System {
         self.folder.path().join("ca.pem")
     }
 
-    /// Of the resource-app that remembers so many tokens: no two of them may have one open.
+    /// The database of the resource-app with this cache size; only one process may have it open.
     fn database(&self, remembered_tokens: usize) -> PathBuf {
         self.folder.path().join(format!("resources-{remembered_tokens}.db"))
     }
@@ -162,24 +162,24 @@ impl Server {
         metrics: Option<SocketAddr>,
         read_log: bool,
     ) -> anyhow::Result<Self> {
-        // The log is written either way; reading it costs the other core.
+        // The log is written in any case; reading it costs the other core.
         command.stderr(if read_log { Stdio::piped() } else { Stdio::null() });
         let mut process = Process::start(command)?;
         let log = Log::follow(process.child.stderr.take());
         if let Err(error) = wait_until_ready(&mut process, address, "/health/ready") {
-            // A reference says on standard error what is wrong with it.
+            // A reference writes its errors to standard error.
             return Err(error.context(log.last_line()));
         }
         Ok(Self { process, address, metrics, log })
     }
 
-    /// A connection to it.
+    /// A connection to the server.
     pub(crate) fn connection(&self) -> Connection {
         Connection::new(self.address)
     }
 }
 
-/// Builds both programs as they are shipped, and says where they are.
+/// Builds both programs in release mode, and returns their folder.
 fn build() -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

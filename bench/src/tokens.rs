@@ -1,4 +1,4 @@
-//! Tokens to ask with: minted by the stand-in, and what is wrong in one way or another made of them.
+//! Mints tokens at the stand-in, and makes invalid ones from them.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -12,15 +12,15 @@ use serde_json::{Value, json};
 use crate::http::Connection;
 use crate::system::{CLIENT, RESOURCE};
 
-/// How many connections ask the stand-in for tokens; signing keeps both cores busy.
+/// The connections to the stand-in for minting; signing keeps both cores busy.
 const MINTS: usize = 4;
 
-/// Mints so many tokens, each good and like no other.
+/// Mints so many distinct good tokens.
 pub(crate) fn mint(admin: SocketAddr, count: usize) -> anyhow::Result<Vec<String>> {
     mint_with(admin, count, &json!({}))
 }
 
-/// The same with these claims changed.
+/// Like the above, with these claims changed.
 pub(crate) fn mint_with(admin: SocketAddr, count: usize, claims: &Value) -> anyhow::Result<Vec<String>> {
     let share = |number: usize| count / MINTS + usize::from(number < count % MINTS);
     std::thread::scope(|scope| {
@@ -50,7 +50,7 @@ fn mint_some(admin: SocketAddr, count: usize, claims: &Value) -> anyhow::Result<
     Ok(tokens)
 }
 
-/// A good token's claims with their last byte cut off: base64url, and no JSON.
+/// A good token's claims without their last byte: valid base64url, but no JSON.
 pub(crate) fn malformed(good: &str) -> anyhow::Result<String> {
     let [header, payload, signature] = parts(good)?;
     let mut claims = BASE64_URL_SAFE_NO_PAD.decode(payload)?;
@@ -58,7 +58,7 @@ pub(crate) fn malformed(good: &str) -> anyhow::Result<String> {
     Ok(format!("{header}.{}.{signature}", BASE64_URL_SAFE_NO_PAD.encode(claims)))
 }
 
-/// A good token that names a key which nobody has.
+/// A good token with an unknown key id.
 pub(crate) fn unknown_key(good: &str, number: usize) -> anyhow::Result<String> {
     with_header(good, |header| {
         header["kid"] = json!(format!("unknown-{number:019}"));

@@ -1,4 +1,4 @@
-//! Valid traffic beside an attack: at a steady rate, with the time of each answer.
+//! Sends valid requests at a steady rate during an attack, and times each response.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,32 +10,32 @@ use anyhow::anyhow;
 
 use crate::http::{Connection, get};
 
-/// Connections that share the rate; each sends its next request when it is due, and not when an answer has come.
+/// The number of connections that share the rate. Each sends requests on schedule, without waiting for responses.
 pub(crate) const CONNECTIONS: u32 = 8;
 
-/// How many verified tokens the resource-app may remember while it is attacked; its valid traffic has one.
+/// The size of the resource-app's token cache during an attack; valid traffic uses one token.
 pub(crate) const REMEMBERED: usize = 10_000;
 
-/// What valid traffic asks for.
+/// The path that valid requests read.
 pub(crate) const PATH: &str = "/api/caller";
 
-/// Valid requests that go on until they are stopped.
+/// Valid requests that are sent until they are stopped.
 #[derive(Debug)]
 pub(crate) struct Traffic {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<Outcome>>,
 }
 
-/// How the valid requests fared.
+/// The outcome of the valid requests.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    /// From when each request was due to its answer, shortest first.
+    /// The times from each request's scheduled start to its response, shortest first.
     latencies: Vec<Duration>,
     pub(crate) failed: u64,
 }
 
 impl Traffic {
-    /// Asks for a path so many times a second.
+    /// Starts reading a path at this rate.
     pub(crate) fn start(address: SocketAddr, path: &str, token: &str, rate: u32) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let interval = Duration::from_secs(CONNECTIONS.into()) / rate.max(1);
@@ -49,7 +49,7 @@ impl Traffic {
         Self { threads: threads.collect(), stop }
     }
 
-    /// Asks for so long, with nothing beside it, and says how it fared.
+    /// Sends valid requests alone for a while, and returns their outcome.
     pub(crate) fn alone(
         address: SocketAddr,
         token: &str,
@@ -63,7 +63,7 @@ impl Traffic {
         Ok(alone)
     }
 
-    /// Lets the requests in flight finish, and says how all fared.
+    /// Lets the requests in flight finish, and returns the outcome of all.
     pub(crate) fn stop(self) -> anyhow::Result<Outcome> {
         self.stop.store(true, Ordering::Relaxed);
         let mut all = Outcome::default();
@@ -101,7 +101,7 @@ impl Outcome {
         self.latencies.len()
     }
 
-    /// The time within which this part of the answers came, in microseconds.
+    /// A quantile of the response times, in microseconds.
     pub(crate) fn percentile(&self, part: f64) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "there are never 2^52 answers")]
         let place = self.latencies.len() as f64 * part;
@@ -110,7 +110,7 @@ impl Outcome {
         latency.map_or(f64::NAN, |latency| latency.as_secs_f64() * 1e6)
     }
 
-    /// How much longer than alone the slowest hundredth took.
+    /// The ratio of the 99th percentile to that of valid requests alone.
     pub(crate) fn slower_than(&self, alone: &Self) -> f64 {
         self.percentile(0.99) / alone.percentile(0.99)
     }

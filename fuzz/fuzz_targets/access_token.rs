@@ -8,8 +8,8 @@ use std::fmt;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use libfuzzer_sys::fuzz_target;
 use entra_guard::authentication::fuzzing::key_id;
+use libfuzzer_sys::fuzz_target;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 

@@ -1,9 +1,9 @@
 //! Checks that a value of `Authorization` yields a token if, and only if, it has the allowed form.
 #![no_main]
 
+use entra_guard::authentication::fuzzing::bearer_token;
 use http::HeaderValue;
 use libfuzzer_sys::fuzz_target;
-use entra_guard::authentication::fuzzing::bearer_token;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(value) = HeaderValue::from_bytes(bytes) else { return };

@@ -3,14 +3,14 @@
 
 use std::sync::LazyLock;
 
-use libfuzzer_sys::fuzz_target;
 use entra_guard::authentication::fuzzing::key_set_url;
 use entra_guard::authentication::keys::KeySource;
-use serde::Deserialize;
 use entra_shared::azure_ad::{Authority, Instance};
 use entra_shared::http_client::HttpClient;
 use entra_shared::ids::TenantId;
 use entra_shared::json::Object;
+use libfuzzer_sys::fuzz_target;
+use serde::Deserialize;
 
 static SOURCE: LazyLock<KeySource> = LazyLock::new(|| {
     let instance = Instance::parse("https://login.example").expect("an instance");

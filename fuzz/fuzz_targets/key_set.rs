@@ -3,12 +3,12 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use libfuzzer_sys::fuzz_target;
 use entra_guard::authentication::keys::KeySet;
+use entra_shared::json::Object;
+use libfuzzer_sys::fuzz_target;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use entra_shared::json::Object;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(set) = KeySet::parse(bytes) else { return };

@@ -3,8 +3,8 @@
 //! The first byte is the number of splits, and the second one the position of the first split.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use http_shell::server::fuzzing::passed_on;
+use libfuzzer_sys::fuzz_target;
 
 /// Less than the limit of a head, in bytes. A head that reaches the limit is refused depending on where pieces end.
 const MAX_BYTES: usize = 60 * 1024;

@@ -1,14 +1,14 @@
-//! Makes forged tokens, cheaply and without end: what the number and the seed say, and never a good one.
+//! Generates an endless sequence of forged tokens from a seed; none of them is good.
 
 use std::collections::HashSet;
 
 use crate::sequence::Sequence;
 
-/// What an altered byte becomes: base64url, what has a meaning in tokens, and what has none.
+/// Replacements for altered bytes: base64url, characters with a meaning in tokens, and others.
 const ALPHABET: &[u8] =
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=~+/,;:!\"'%&<>{}[]\\\x80\xff";
 
-/// Headers of other ways to sign, in base64url: for each of them the claims of a good token stay as they are.
+/// Headers of other signature algorithms, in base64url, to put before a good token's claims.
 const HEADERS: [&str; 6] = [
     "eyJhbGciOiJub25lIn0",                                 // {"alg":"none"}
     "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9",                // {"alg":"HS256","typ":"JWT"}
@@ -18,7 +18,7 @@ const HEADERS: [&str; 6] = [
     "e30",                                                 // {}
 ];
 
-/// What forged tokens are made from.
+/// The source of forged tokens.
 #[derive(Debug)]
 pub(super) struct Forge {
     good: Vec<Vec<u8>>,
@@ -32,7 +32,7 @@ impl Forge {
         Self { good_ones: good.iter().cloned().collect(), good, catalogue }
     }
 
-    /// The forged token of this number: first the catalogue as it is, then alterations.
+    /// The forged token with this number: first those of the catalogue, then altered ones.
     pub(super) fn token(&self, seed: u64, number: u64) -> Vec<u8> {
         if let Some(token) = usize::try_from(number).ok().and_then(|number| self.catalogue.get(number)) {
             return token.clone();
@@ -41,14 +41,14 @@ impl Forge {
         loop {
             let token =
                 if sequence.below(4) == 0 { self.bad(&mut sequence) } else { self.altered(&mut sequence) };
-            // Some alterations of a good token give a good token, such as its own header in place of its header.
+            // Some alterations leave a token good, such as replacing its header by itself.
             if !self.good_ones.contains(&token) {
                 return token;
             }
         }
     }
 
-    /// A bad token with bytes replaced, at least two: one could undo what is wrong with it.
+    /// A bad token with at least two bytes replaced; a single one could make it good.
     fn bad(&self, sequence: &mut Sequence) -> Vec<u8> {
         let mut token = sequence.pick(&self.catalogue).cloned().unwrap_or_default();
         for _ in 0..2 + sequence.below(3) {
@@ -57,7 +57,7 @@ impl Forge {
         token
     }
 
-    /// A good token with one thing changed.
+    /// A good token with one change.
     fn altered(&self, sequence: &mut Sequence) -> Vec<u8> {
         let mut token = sequence.pick(&self.good).cloned().unwrap_or_default();
         let place = sequence.below(token.len());
@@ -72,7 +72,7 @@ impl Forge {
         token
     }
 
-    /// Parts of two good tokens, joined.
+    /// A token joined from parts of two good ones.
     fn crossed(&self, token: &[u8], sequence: &mut Sequence) -> Vec<u8> {
         let Some(other) = sequence.pick(&self.good) else { return Vec::new() };
         let (mine, others): (Vec<_>, Vec<_>) = (split(token).collect(), split(other).collect());

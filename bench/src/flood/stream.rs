@@ -1,21 +1,21 @@
-//! Requests at a rate that does not wait for answers: written one behind the other on connections that are read beside it.
+//! Sends requests at a fixed rate without waiting for responses: pipelined on connections that are read at the same time.
 //!
-//! One thread for all, so that sending costs little of the core that the valid requests are sent from as well.
+//! One thread does it all, so that sending takes little of the core that valid requests are sent from.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// Connections that take turns.
+/// The number of connections, which take turns.
 const CONNECTIONS: usize = 64;
 
-/// How often what is due is sent, and what has come is read.
+/// How often due requests are sent and responses are read.
 const TICK: Duration = Duration::from_millis(2);
 
-/// What each answer begins with; its status follows.
+/// The start of each response, before its status.
 const START: &[u8] = b"HTTP/1.1 ";
 
-/// How many answers had which status.
+/// Counts of responses by status.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     pub(super) sent: u64,
@@ -26,14 +26,14 @@ pub(super) struct Answers {
     pub(super) closed: u64,
 }
 
-/// A connection, with what is still to be written and what was read last.
+/// A connection with its unsent bytes and the last bytes that were read.
 struct Peer {
     stream: TcpStream,
     unsent: Vec<u8>,
     unread: Vec<u8>,
 }
 
-/// Sends the requests that `next` makes, so many a second, until `end`.
+/// Sends the requests of `next` at this rate until `end`.
 pub(super) fn send(
     address: SocketAddr,
     rate: u32,
@@ -47,7 +47,7 @@ pub(super) fn send(
     while Instant::now() < end {
         while due <= Instant::now() {
             turn = (turn + 1) % CONNECTIONS;
-            // A connection that the server does not keep up with gets no more: the request counts as not offered.
+            // A connection that the server cannot keep up with gets no more; the request counts as not offered.
             if let Some(peer) = peers.get_mut(turn).filter(|peer| peer.unsent.is_empty()) {
                 peer.unsent = next();
                 answers.sent += 1;
@@ -68,7 +68,7 @@ impl Peer {
         Ok(Self { stream, unsent: Vec::new(), unread: Vec::new() })
     }
 
-    /// Writes what is to be written, reads what there is, and connects anew where the server has closed.
+    /// Writes unsent bytes, reads available ones, and reconnects if the server has closed the connection.
     fn exchange(&mut self, address: SocketAddr, answers: &mut Answers) -> std::io::Result<()> {
         if self.write().and_then(|()| self.read(answers)).is_err() {
             answers.closed += 1;
@@ -104,7 +104,7 @@ impl Peer {
 }
 
 impl Answers {
-    /// Counts the answers that begin in these bytes, and leaves the end, where one may begin.
+    /// Counts the responses that start in these bytes, and keeps the end, where another may start.
     fn count(&mut self, bytes: &mut Vec<u8>) {
         let whole = START.len() + 3;
         for window in bytes.windows(whole).filter(|window| window.starts_with(START)) {
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_counts_once_wherever_the_bytes_are_cut() {
+    fn an_answer_counts_once_however_the_bytes_are_split() {
         let text = b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 2\r\n\r\n{}HTTP/1.1 503 x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n";
         for cut in 0..=text.len() {
             let (mut answers, mut bytes) = (Answers::default(), Vec::new());

@@ -1,4 +1,4 @@
-//! R: an extractor on jsonwebtoken with aws-lc-rs, as its documentation would have one write it, and strict.
+//! R: a strict extractor on jsonwebtoken with aws-lc-rs, written as its documentation suggests.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use uuid::Uuid;
 use super::store::Store;
 use super::{AppState, Arguments, EntraClaims};
 
-/// The keys by their names, and what a token must be.
+/// The keys by id, and the expected claims.
 pub(super) struct Verifier {
     keys: HashMap<String, DecodingKey>,
     validation: Validation,
 }
 
-/// Who calls.
+/// The caller.
 struct Caller(EntraClaims);
 
 impl Verifier {

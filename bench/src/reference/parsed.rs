@@ -1,6 +1,6 @@
-//! What a verification can cost: the key kept parsed, the signature and the usual claims checked, and nothing else.
+//! The minimum cost of a verification: with a parsed key, it checks the signature and the usual claims, and nothing else.
 //!
-//! No library offers it; it shows how much of a request the signature is on the machine at hand.
+//! No library offers this; it shows the share of the signature in a request on this machine.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use serde::Deserialize;
 
 use super::{AppState, Arguments, EntraClaims};
 
-/// The keys by their names, and what a token must be.
+/// The keys by id, and the expected claims.
 pub(super) struct ParsedKeys {
     keys: HashMap<String, ParsedPublicKey>,
     issuer: String,
@@ -48,7 +48,7 @@ struct Registered {
     nbf: i64,
 }
 
-/// Who calls.
+/// The caller.
 struct Caller(EntraClaims);
 
 impl ParsedKeys {

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::system::TENANT;
 
-/// How many requests can read at a time; the resource-app's number.
+/// The number of connections for reading, as in the resource-app.
 const READERS: u32 = 4;
 
 /// The database, read only.
@@ -54,7 +54,7 @@ impl Store {
         Self { readers: Arc::new(pool.idle_timeout(None).max_lifetime(None).connect_lazy_with(options)) }
     }
 
-    /// The answer for one resource.
+    /// Reads one resource as a response.
     pub(super) async fn answer(&self, id: Uuid) -> Response {
         let row: Result<Option<Row>, sqlx::Error> =
             sqlx::query_as("SELECT * FROM resources WHERE tenant = ? AND id = ?")
@@ -70,7 +70,7 @@ impl Store {
     }
 }
 
-/// Reads a resource for whoever asks.
+/// Reads a resource for any caller.
 pub(super) async fn read(State(store): State<Store>, UrlPath(id): UrlPath<Uuid>) -> Response {
     store.answer(id).await
 }

@@ -1,4 +1,4 @@
-//! Good requests that are under way when the server is asked to end.
+//! Good requests that are in flight when the server gets a signal to end.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use super::slow::head_of_post;
 
-/// What each of them creates, in two halves.
+/// The body of each request, in two halves.
 const BODY: [&str; 2] = ["{\"name\": \"in flight\", ", "\"content\": null}"];
 
-/// How long an answer may take.
+/// How long a response may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Good requests, each sent but for the second half of its body.
+/// Good requests, each sent without the second half of its body.
 #[derive(Debug)]
 pub(super) struct InFlight(Vec<TcpStream>);
 
@@ -30,7 +30,7 @@ impl InFlight {
         (0..count).map(send).collect::<std::io::Result<_>>().map(Self)
     }
 
-    /// Sends the rest, and says how many were not answered with 201.
+    /// Sends the rest, and returns how many responses were not 201.
     pub(super) fn finish(self) -> u64 {
         let mut failed = 0;
         for mut stream in self.0 {

@@ -1,4 +1,4 @@
-//! A connection that keeps a server waiting, in one of the ways there are.
+//! A connection that keeps a server waiting.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -6,34 +6,34 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-/// How a peer is slow.
+/// The way in which a peer is slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// It says nothing.
+    /// It sends nothing.
     Silent,
-    /// It sends a byte of its header a second.
+    /// It sends one byte of its header per second.
     Trickling,
     /// It stops in the middle of its header.
     HalfHead,
-    /// It stops in the middle of its body, behind a good token.
+    /// It stops in the middle of its body, after a good token.
     HalfBody,
-    /// It asks for more than its buffers hold, and reads nothing.
+    /// It requests more than its buffers hold, and reads nothing.
     NotReading,
 }
 
-/// How often one that trickles sends its next byte.
+/// How often a trickling peer sends a byte.
 const TRICKLE: Duration = Duration::from_secs(1);
 
-/// A file of more than a megabyte, which costs the server no more than writing it.
+/// A file of more than a megabyte, which costs the server nothing but writing it.
 const LONG_ANSWER: &[u8] = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// How often it is asked for: more than a kernel keeps for a peer.
+/// How often the file is requested: more than a kernel buffers for a peer.
 const LONG_ANSWERS: usize = 10;
 
-/// How many do not read, at most: what is not read stays in the kernel's memory.
+/// The most peers that do not read, since unread data stays in the kernel's memory.
 const MOST_NOT_READING: usize = 32;
 
-/// A slow connection, and since when it is.
+/// A slow connection with its start.
 #[derive(Debug)]
 pub(super) struct Slow {
     stream: TcpStream,
@@ -56,7 +56,7 @@ impl Kind {
         }
     }
 
-    /// Within how many seconds the server has to be rid of it.
+    /// Within how many seconds the server must close it.
     pub(super) fn limit(self) -> f64 {
         match self {
             Self::Silent | Self::Trickling | Self::HalfHead => 10.0,
@@ -64,13 +64,13 @@ impl Kind {
         }
     }
 
-    /// Opens so many, as far as the machine has the memory.
+    /// Opens connections of this kind, as many as fit in the machine's memory.
     pub(super) fn open(self, address: SocketAddr, token: &str, count: usize) -> anyhow::Result<Vec<Slow>> {
         let count = if self == Self::NotReading { count.min(MOST_NOT_READING) } else { count };
         (0..count).map(|_| Slow::open(self, address, token)).collect()
     }
 
-    /// What it sends at once.
+    /// The bytes that it sends at once.
     fn sent(self, token: &str) -> Vec<u8> {
         match self {
             Self::Silent | Self::Trickling => Vec::new(),
@@ -87,7 +87,7 @@ impl Slow {
             TcpStream::connect(address).context("a connection was refused; is `ulimit -n` high enough?")?;
         stream.set_nonblocking(true)?;
         match stream.write(&kind.sent(token)) {
-            // The server takes no more requests than it can answer.
+            // The server reads no more requests than it can answer.
             Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error.into()),
             Ok(_) | Err(_) => (),
         }
@@ -96,12 +96,12 @@ impl Slow {
         Ok(Self { stream, since: now, unsent: trickled.into_iter(), last_byte: now })
     }
 
-    /// Sends the next byte where it is due, and says how long the connection was open, if it is closed now.
+    /// Sends the next byte if it is due; returns the connection's lifetime once it is closed.
     pub(super) fn closed(&mut self) -> Option<Duration> {
         if self.last_byte.elapsed() >= TRICKLE {
             self.last_byte = Instant::now();
             if let Some(byte) = self.unsent.next() {
-                // What fails here is seen below.
+                // A failure shows below.
                 let _ = self.stream.write(&[byte]);
             }
         }
@@ -117,7 +117,7 @@ pub(super) fn head_of_post(token: &str, length: usize) -> String {
     )
 }
 
-/// Reads what there is, such as a 408, until the peer's end or until there is no more for now.
+/// Reads available data, such as a 408, until the peer closes or no more is available.
 fn is_closed(stream: &mut TcpStream) -> bool {
     let mut chunk = [0; 1024];
     loop {

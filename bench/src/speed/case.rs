@@ -1,4 +1,4 @@
-//! What is measured, and which ratio of it has which limit.
+//! The measured cases, and the limits of their ratios.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::system::CLIENT;
 use crate::tokens;
 
-/// A server that is asked for a path with tokens of a set.
+/// A server, the path to request, and the tokens to send.
 #[derive(Debug)]
 pub(super) struct Case {
     pub(super) name: &'static str,
@@ -21,7 +21,7 @@ pub(super) struct Case {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Who {
     App,
-    AppWithoutMemory,
+    AppWithoutCache,
     Plain,
     Handwritten,
     AxumJwtAuth,
@@ -50,22 +50,22 @@ pub(super) enum TokenSet {
     Expired,
 }
 
-/// A ratio of two cases, and what it is to be.
+/// A ratio of two cases, and its limit.
 #[derive(Debug)]
 pub(super) struct Limit {
     pub(super) case: &'static str,
     pub(super) against: &'static str,
     pub(super) of: Figure,
-    /// Absent where the ratio is only of interest.
+    /// Absent for a ratio that is only shown.
     pub(super) wanted: Option<f64>,
 }
 
-/// What is compared.
+/// The compared figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Figure {
-    /// Processor time a request: at most the limit.
+    /// Processor time per request: at most the limit.
     Cpu,
-    /// Requests a second: at least the limit.
+    /// Requests per second: at least the limit.
     Throughput,
 }
 
@@ -82,7 +82,7 @@ pub(super) const CASES: [Case; 27] = [
     case("R caller 1", Who::Handwritten, Route::Caller, TokenSet::One),
     case("axum-jwt-auth caller 50000", Who::AxumJwtAuth, Route::Caller, TokenSet::FiftyThousand),
     case("parsed key caller 50000", Who::ParsedKey, Route::Caller, TokenSet::FiftyThousand),
-    case("app caller never seen", Who::AppWithoutMemory, Route::Caller, TokenSet::FiftyThousand),
+    case("app caller never seen", Who::AppWithoutCache, Route::Caller, TokenSet::FiftyThousand),
     case("app caller 1", Who::App, Route::Caller, TokenSet::One),
     case("app caller 1000", Who::App, Route::Caller, TokenSet::Thousand),
     case("app caller 50000", Who::App, Route::Caller, TokenSet::FiftyThousand),
@@ -97,7 +97,7 @@ pub(super) const CASES: [Case; 27] = [
     case("R resource 1000", Who::Handwritten, Route::Resource, TokenSet::Thousand),
     case("R resource 50000", Who::Handwritten, Route::Resource, TokenSet::FiftyThousand),
     case("axum-jwt-auth resource 50000", Who::AxumJwtAuth, Route::Resource, TokenSet::FiftyThousand),
-    case("app resource never seen", Who::AppWithoutMemory, Route::Resource, TokenSet::FiftyThousand),
+    case("app resource never seen", Who::AppWithoutCache, Route::Resource, TokenSet::FiftyThousand),
     case("app resource 1", Who::App, Route::Resource, TokenSet::One),
     case("app resource 1000", Who::App, Route::Resource, TokenSet::Thousand),
     case("app resource 50000", Who::App, Route::Resource, TokenSet::FiftyThousand),
@@ -121,7 +121,7 @@ pub(super) const LIMITS: [Limit; 32] = [
     cpu("app caller 1", "R caller 1", 0.21),
     throughput("app caller 1", "R caller 1", 4.7),
     cpu("app caller 1", "app open", 1.20),
-    // The plain server's is the open route of equal work here as well.
+    // The plain server's route is again the open route of equal work.
     cpu("app caller 1", "plain caller", 1.20),
     cpu("app caller 1000", "R caller 1000", 0.21),
     throughput("app caller 1000", "R caller 1000", 4.7),
@@ -135,7 +135,7 @@ pub(super) const LIMITS: [Limit; 32] = [
     cpu("app caller wrong audience", "app open", 1.6),
     cpu("app caller expired", "app open", 1.6),
     cpu("app caller bad signature", "app caller never seen", 1.0),
-    // The plain server's is the open route of equal work; the reads are most of it, so that what R costs is not.
+    // The plain server's route is the open route of equal work. Reading dominates here, unlike for R.
     cpu("app resource 1", "plain resource", 1.20),
     cpu("app resource 1000", "plain resource", 1.20),
     cpu("app resource 50000", "app resource 1", 1.15),
@@ -153,7 +153,7 @@ pub(super) const LIMITS: [Limit; 32] = [
 ];
 
 impl Case {
-    /// Whether the tokens are good ones, or nobody looks at them.
+    /// Whether the tokens are good, or not checked.
     pub(super) fn is_accepted(&self) -> bool {
         use TokenSet::{FiftyThousand, One, Thousand};
         self.route == Route::Live
@@ -166,7 +166,7 @@ impl Who {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::App => "resource-app, remembering tokens",
-            Self::AppWithoutMemory => "resource-app, remembering none",
+            Self::AppWithoutCache => "resource-app, remembering none",
             Self::Plain => "plain axum routes",
             Self::Handwritten => "R, by hand on jsonwebtoken",
             Self::AxumJwtAuth => "axum-jwt-auth",
@@ -203,7 +203,7 @@ impl TokenSet {
     }
 
     /// The tokens of the set, each different.
-    pub(super) fn of(self, good: &[String], admin: SocketAddr) -> anyhow::Result<Vec<String>> {
+    pub(super) fn tokens(self, good: &[String], admin: SocketAddr) -> anyhow::Result<Vec<String>> {
         let thousand = good.iter().take(1000);
         match self {
             Self::One => Ok(good.iter().take(1).cloned().collect()),

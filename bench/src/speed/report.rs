@@ -1,4 +1,4 @@
-//! The tables, and the JSON.
+//! Prints the tables, and writes the JSON.
 
 use serde_json::{Value, json};
 
@@ -36,7 +36,7 @@ pub(super) fn print(cases: &[&Case], rounds: &[Vec<Window>], limits: &mut Limits
     }
 }
 
-/// Prints what the servers hold before the load and after it.
+/// Prints the servers' memory before and after the load.
 pub(super) fn print_memory(idle: &[(&'static str, f64)], after: &[(&'static str, f64)]) {
     println!("\n{:34} {:>9} {:>9}", "memory (RSS), MiB", "idle", "after");
     for ((name, idle), (_, after)) in idle.iter().zip(after) {
@@ -63,7 +63,7 @@ pub(super) fn json(cases: &[&Case], rounds: &[Vec<Window>]) -> Value {
     })
 }
 
-/// One ratio a round; nothing where one of the two cases was not measured.
+/// The ratio of each round; nothing if one of the two cases was not measured.
 fn ratios(limit: &Limit, cases: &[&Case], rounds: &[Vec<Window>]) -> Option<Vec<f64>> {
     let place = |name: &str| cases.iter().position(|case| case.name == name);
     let (case, against) = (place(limit.case)?, place(limit.against)?);
@@ -74,7 +74,7 @@ fn ratios(limit: &Limit, cases: &[&Case], rounds: &[Vec<Window>]) -> Option<Vec<
     rounds.iter().map(|round| Some(figure(round.get(case)?) / figure(round.get(against)?))).collect()
 }
 
-/// A row of the table, and whether what it shows holds.
+/// A row of the table, and whether its limit holds.
 fn row(limit: &Limit, ratios: Vec<f64>) -> (String, bool) {
     let what = format!("{} / {}", limit.case, limit.against);
     let lowest = ratios.iter().copied().fold(f64::INFINITY, f64::min);

@@ -1,4 +1,4 @@
-//! One window: wrk asks one server, and the server's processor time is taken before and after.
+//! Measures one window: wrk sends requests to one server, whose processor time is read before and after.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,20 +9,20 @@ use serde::Serialize;
 
 use crate::system::Server;
 
-/// What wrk runs for each request.
+/// The script that wrk runs for each request.
 const SCRIPT: &str = include_str!("../wrk.lua");
 
 /// The figures of one window.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Window {
     pub(super) requests_per_second: f64,
-    /// Processor time of the server for a request, in microseconds.
+    /// The server's processor time per request, in microseconds.
     pub(super) cpu_us: f64,
     pub(super) p50_us: f64,
     pub(super) p99_us: f64,
-    /// How much of its core the server used, from 0 to 1.
+    /// The server's share of its core, from 0 to 1.
     pub(super) load: f64,
-    /// The part of the answers that were not 2xx.
+    /// The share of responses that were not 2xx.
     pub(super) refused: f64,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Wrk {
 }
 
 impl Wrk {
-    /// Whether there is a wrk at all: better said before 50,000 tokens are minted.
+    /// Checks that wrk is installed, before 50,000 tokens are minted.
     pub(super) fn check() -> anyhow::Result<()> {
         Command::new("wrk")
             .arg("--version")
@@ -50,7 +50,7 @@ impl Wrk {
         Ok(Self { script, connections: connections.to_string(), window: format!("{}s", window.as_secs()) })
     }
 
-    /// Asks the server for a path with the tokens of a file, over and over.
+    /// Requests a path with the tokens of a file, over and over.
     pub(super) fn run(&self, server: &Server, path: &str, tokens: &Path) -> anyhow::Result<Window> {
         let before = server.process.cpu()?;
         // One thread, on the core of this process.
