@@ -1,4 +1,4 @@
-//! What guard, token retriever and stand-in have in common: settings, ids, secrets, claims, the HTTP client.
+#![doc = include_str!("../README.md")]
 //!
 //! # Layout
 //!
@@ -7,7 +7,7 @@
 //! - What travels: [`json`], [`claims`] (access tokens), [`token_endpoint`], [`aadsts`] (Entra's error codes),
 //!   [`resource`] (the API's wire types), [`problem`] (RFC 9457), [`correlation`] (request ids and traces).
 //! - [`http_client`]: every request that leaves a service of this workspace; [`loopback`]: what names this machine.
-//! - [`flood`]: keeps repeated log lines from filling the disk.
+//! - [`log_limit`]: limits repeated log lines.
 //!
 //! Dependency rule: this crate depends on none of the others, knows neither axum nor jsonwebtoken,
 //! and every other crate but `http-shell` may depend on it.
@@ -21,6 +21,7 @@ pub mod flood;
 pub mod http_client;
 pub mod ids;
 pub mod json;
+pub mod log_limit;
 pub mod loopback;
 pub mod problem;
 pub mod resource;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use entra_shared::flood::{Admission, FloodLimit};
+use entra_shared::log_limit::LogLimit;
 
 /// How many lines of one kind of failure are written between two summaries.
 const LINES: u64 = 5;
@@ -25,15 +25,15 @@ pub(super) struct Cause {
 
 /// Writes failures down: a wrong secret fails every request alike, and one line for each would fill the disk.
 #[derive(Debug, Clone)]
-pub(crate) struct FailureLog(Arc<FloodLimit>);
+pub(crate) struct FailureLog(Arc<LogLimit<&'static str>>);
 
 impl FailureLog {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(FloodLimit::new(LINES)))
+        Self(Arc::new(LogLimit::new(LINES)))
     }
 
     pub(super) fn write(&self, Cause { code, what, error }: &Cause) {
-        if self.0.admit(code) == Admission::Write {
+        if self.0.allows(code) {
             tracing::warn!(code, error, "{what}");
         }
     }
@@ -47,7 +47,7 @@ impl FailureLog {
     }
 
     pub(crate) fn sum_up(&self) {
-        for (code, left_out) in self.0.left_out() {
+        for (code, left_out) in self.0.take_suppressed() {
             tracing::warn!(code, left_out, "more failures of the same kind");
         }
     }

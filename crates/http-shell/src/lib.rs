@@ -1,9 +1,9 @@
-//! What a service stands in: an HTTP server with limits, logging, metrics, and an orderly start and end.
+#![doc = include_str!("../README.md")]
 //!
 //! # Layout
 //!
 //! - [`server`]: HTTP/1.1 with TLS, limits on what a peer can hold open, and graceful shutdown.
-//! - [`telemetry`]: the log; [`metrics`](mod@metrics) and [`route_names`]: Prometheus metrics, and the routes' names in them.
+//! - [`telemetry`]: the log; [`metrics`](mod@metrics): Prometheus metrics; [`route_names`]: the names of routes in both.
 //! - [`process`]: signals and exit codes.
 //!
 //! Dependency rule: this crate knows nothing of Entra and depends on no other crate of this workspace.

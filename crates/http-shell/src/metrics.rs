@@ -44,7 +44,7 @@ impl MetricsSettings {
     pub async fn bind(&self) -> Result<Option<Server>, BindError> {
         let Some(address) = self.listen else { return Ok(None) };
         match Server::bind_address(address, None).await {
-            Ok(server) => Ok(Some(server.for_few())),
+            Ok(server) => Ok(Some(server.with_few_connections())),
             Err(server::BindError::Address { address, source }) => Err(BindError { address, source }),
             // Unreachable: there is no certificate that could be unusable.
             Err(other @ server::BindError::Settings(_)) => {

@@ -1,26 +1,26 @@
-//! What logs and metrics call the routes of a service by.
+//! The names of routes in logs and metrics.
 
 use std::collections::BTreeMap;
 
-/// The names of routes. Looked up by the path alone, so that what no router has seen yet has a name as well.
+/// The names of routes, looked up by path, so that requests refused before routing have a name too.
 #[derive(Debug, Default)]
 pub struct RouteNames(matchit::Router<Box<str>>);
 
 impl RouteNames {
-    /// The name of the route that a path belongs to.
+    /// Returns the name of the route that matches a path.
     #[must_use]
     pub fn find(&self, path: &str) -> Option<&str> {
         self.0.at(path).ok().map(|found| &**found.value)
     }
 }
 
-/// Templates of paths, as axum writes them, with their names.
+/// Collects pairs of a path template, as axum writes it, and its name.
 impl<'p> FromIterator<(&'p str, &'p str)> for RouteNames {
     fn from_iter<I: IntoIterator<Item = (&'p str, &'p str)>>(paths: I) -> Self {
         let mut names = matchit::Router::new();
-        // Of several methods a path stands there several times.
+        // A path with several methods occurs several times.
         for (path, name) in paths.into_iter().collect::<BTreeMap<_, _>>() {
-            // axum routes with the same crate, and would not have taken a path that cannot be taken here.
+            // axum routes with the same crate, so every path that it accepts is accepted here.
             let taken = names.insert(path, name.into());
             debug_assert!(taken.is_ok(), "{path}: {taken:?}");
         }

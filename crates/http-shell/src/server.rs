@@ -5,6 +5,7 @@
 
 mod chunked;
 mod connection;
+mod connection_limit;
 mod counts;
 mod deadline;
 mod ending;
@@ -16,10 +17,10 @@ mod head;
 mod held;
 mod limits;
 mod listener;
-mod listening;
+mod peer;
 mod progress;
 mod refusal;
-mod room;
+mod registered_waker;
 mod settings;
 mod stream;
 #[cfg(test)]
@@ -43,12 +44,13 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::InvalidSetting;
-use connection::{Peer, Terms, serve_connection};
+use connection::{Terms, serve_connection};
+use connection_limit::{ConnectionLimit, Permit};
 pub use counts::ConnectionCounts;
 use ending::Ending;
-use limits::{CONNECTIONS_BESIDE, Limits};
+use limits::{FEW_CONNECTIONS, Limits};
+use peer::Peer;
 use progress::Progress;
-use room::{Place, Room};
 pub use settings::ServerSettings;
 pub use tls::{ServerCertificate, TlsSettings};
 
@@ -87,7 +89,7 @@ impl Server {
         })
     }
 
-    /// Binds an address, for https where there is a certificate.
+    /// Binds an address; serves https if there is a certificate.
     ///
     /// # Errors
     /// The address is taken, or the certificate is unusable.
@@ -109,17 +111,19 @@ impl Server {
         })
     }
 
-    /// Changes how long everything may take after the shutdown began.
+    /// Limits the time from the shutdown to the end of the last request.
     #[must_use]
     pub fn with_drain_timeout(mut self, time: Duration) -> Self {
         self.drain_timeout = time;
         self
     }
 
-    /// Makes it a listener beside the service's own: for a few connections, which the service's leave room for.
+    /// Reserves a few connections for this server, which the other servers of the process leave free.
+    ///
+    /// For a listener that must answer while the service itself is full, such as that of its metrics.
     #[must_use]
-    pub fn for_few(mut self) -> Self {
-        self.limits.max_connections = CONNECTIONS_BESIDE;
+    pub fn with_few_connections(mut self) -> Self {
+        self.limits.max_connections = FEW_CONNECTIONS;
         self
     }
 
@@ -135,16 +139,16 @@ impl Server {
         settings::url(self.tls.is_some(), self.address)
     }
 
-    /// What becomes of its connections, in numbers.
+    /// Returns the counts of its connections.
     #[must_use]
     pub fn counts(&self) -> Arc<ConnectionCounts> {
         Arc::clone(&self.counts)
     }
 
-    /// Serves until `shutdown`, then lets what is under way finish within the drain time.
+    /// Serves until `shutdown`, then lets requests in flight finish within the drain time.
     ///
-    /// From then on each answer is the last of its connection. New connections are accepted until the delay is over,
-    /// which a caller needs to learn that this server is going: from its readiness, or from whoever orders its end.
+    /// After `shutdown` each answer is the last of its connection. New connections are accepted until the shutdown delay
+    /// is over, so that load balancers learn from the readiness check that this server is going.
     pub async fn serve<S, B>(self, service: S, shutdown: CancellationToken)
     where
         S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
@@ -156,7 +160,7 @@ impl Server {
         self.serve_http(TowerToHyperService::new(service), shutdown).await;
     }
 
-    /// The same for a service in the form of the HTTP library, which is called without a copy of it for each request.
+    /// Serves like [`Self::serve`], for a hyper service, which is not cloned for each request.
     pub async fn serve_http<S, B>(self, service: S, shutdown: CancellationToken)
     where
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
@@ -168,7 +172,7 @@ impl Server {
         let ending = Ending::default();
         let terms = Terms { tls: self.tls, limits: self.limits, ending: ending.clone() };
         let mut open = Connections {
-            room: Room::new(&self.limits, Arc::clone(&self.counts)),
+            limit: ConnectionLimit::new(&self.limits, Arc::clone(&self.counts)),
             terms,
             counts: self.counts,
             tasks: JoinSet::new(),
@@ -180,14 +184,14 @@ impl Server {
             sleep_until(begin + self.shutdown_delay).await;
             begin
         };
-        // Accepted, and waiting for a place.
+        // Accepted, and waiting for a permit.
         let mut waiting = None;
         let accepting = async {
             loop {
                 waiting = Some(listener::accept(&self.listener).await);
-                let place = open.room.place().await;
+                let permit = open.limit.acquire().await;
                 if let Some(stream) = waiting.take() {
-                    open.serve(stream, place, service.clone());
+                    open.serve(stream, permit, service.clone());
                 }
             }
         };
@@ -197,8 +201,8 @@ impl Server {
             () = accepting => Instant::now(),
         };
         for stream in waiting.into_iter().chain(listener::close(self.listener).await) {
-            let place = open.room.last_place();
-            open.serve(stream, place, service.clone());
+            let permit = open.limit.try_acquire();
+            open.serve(stream, permit, service.clone());
         }
         open.finish(begin + self.drain_timeout).await;
     }
@@ -206,14 +210,14 @@ impl Server {
 
 /// The open connections of a server.
 struct Connections {
-    room: Room,
+    limit: ConnectionLimit,
     terms: Terms,
     counts: Arc<ConnectionCounts>,
     tasks: JoinSet<()>,
 }
 
 impl Connections {
-    fn serve<S, B>(&mut self, stream: TcpStream, place: Place, service: S)
+    fn serve<S, B>(&mut self, stream: TcpStream, permit: Permit, service: S)
     where
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
             + Send
@@ -223,12 +227,12 @@ impl Connections {
         let terms = self.terms.clone();
         let first_head_by = Instant::now() + terms.limits.header_timeout;
         let counts = Arc::clone(&self.counts);
-        self.room.enter(|unfinished| {
+        self.limit.start(|unfinished| {
             let progress = Progress::default();
             let peer = Arc::new(Peer { first_head_by, unfinished, progress, counts });
             self.tasks.spawn(async move {
                 serve_connection(stream, peer, terms, service).await;
-                drop(place);
+                drop(permit);
             })
         });
         while self.tasks.try_join_next().is_some() {}
@@ -255,11 +259,11 @@ pub enum BindError {
     Address {
         /// The address.
         address: SocketAddr,
-        /// What the operating system said.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// Whoever wrote the settings: the certificate is unusable.
-    // Not transparent: the source must stay in the chain, where the exit code is decided by it.
+    /// The settings are at fault: the certificate is unusable.
+    // Not transparent: the source must stay in the chain, which decides the exit code.
     #[error("the settings cannot be used")]
     Settings(#[from] InvalidSetting),
 }

@@ -1,6 +1,6 @@
-//! The log of what failed in here.
+//! The log of failures inside the app.
 
-use entra_shared::flood::{Admission, FloodLimit};
+use entra_shared::log_limit::LogLimit;
 
 use super::RequestName;
 use crate::error::{Code, Failure};
@@ -9,29 +9,29 @@ use crate::metrics::Answer;
 /// How many failures with one code are written between two summaries.
 const LINES: u64 = 20;
 
-/// Writes down what failed. Anybody can ask for it again and again, so that only some of it is written one by one.
+/// Logs failures, of which callers can cause any number.
 #[derive(Debug)]
-pub(super) struct Failures(FloodLimit);
+pub(super) struct Failures(LogLimit<&'static str>);
 
 impl Default for Failures {
     fn default() -> Self {
-        Self(FloodLimit::new(LINES))
+        Self(LogLimit::new(LINES))
     }
 }
 
 impl Failures {
     pub(super) fn write(&self, Failure(error): &Failure, name: &RequestName<'_>, answer: Answer) {
         let code = answer.code.map_or("failed", |Code(code)| code);
-        if self.0.admit(code) == Admission::Count {
+        if !self.0.allows(code) {
             return;
         }
         let (status, method, route) = (answer.status.as_u16(), name.method(), name.route());
         tracing::error!(status, code, error, method, route, request_id = name.request_id(), "failed");
     }
 
-    /// Says how many were left out since the last time, where any were.
+    /// Logs how many lines were suppressed since the last call.
     pub(super) fn sum_up(&self) {
-        for (code, left_out) in self.0.left_out() {
+        for (code, left_out) in self.0.take_suppressed() {
             tracing::error!(code, left_out, "more requests failed");
         }
     }

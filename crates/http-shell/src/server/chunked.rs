@@ -1,17 +1,17 @@
-//! A body in chunks (RFC 9112 section 7.1), followed to its end.
+//! Finds the end of a chunked body (RFC 9112 section 7.1).
 
-/// How far a body in chunks has come.
+/// The position in a chunked body.
 ///
-/// Only its end matters here: the HTTP library reads the same bytes next and refuses what is malformed.
+/// Only its end matters here: hyper reads the same bytes next and refuses malformed ones.
 #[derive(Debug)]
 pub(super) enum Chunked {
     /// In the line with a chunk's size.
     Size {
         size: u64,
-        /// The digits are over; what follows them is an extension.
+        /// After the digits, in the extension.
         is_read: bool,
     },
-    /// In a chunk, with this many bytes of it and of its line end to come.
+    /// In a chunk; this many bytes of it and its line end remain.
     Data(u64),
     /// After the last chunk.
     Trailer { line_is_empty: bool },
@@ -30,7 +30,7 @@ impl Chunked {
         matches!(self, Self::Over)
     }
 
-    /// Follows the body and returns what comes after it.
+    /// Consumes bytes of the body and returns those after it.
     pub(super) fn follow<'b>(&mut self, mut bytes: &'b [u8]) -> &'b [u8] {
         while let [first, rest @ ..] = bytes {
             bytes = match self {
@@ -47,7 +47,7 @@ impl Chunked {
                     match (char::from(*first).to_digit(16), first) {
                         (_, b'\n') if *size == 0 => *self = Self::Trailer { line_is_empty: true },
                         (_, b'\n') => *self = Self::Data(size.saturating_add(2)),
-                        // The library refuses a size that is too large for it.
+                        // hyper refuses a size that is too large.
                         (Some(digit), _) if !*is_read => {
                             *size = size.saturating_mul(16).saturating_add(digit.into());
                         }

@@ -1,4 +1,4 @@
-//! One connection, and what its peer can hold open.
+//! Serves one connection within the limits.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -11,18 +11,17 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{sleep, timeout, timeout_at};
 
 use super::Tls;
-use super::counts::ConnectionCounts;
 use super::ending::Ending;
 use super::limits::Limits;
-use super::progress::{Progress, Reached};
+use super::peer::Peer;
+use super::progress::Reached;
 use super::refusal;
-use super::room::Unfinished;
 use super::stream::PeerStream;
 
-/// What holds for every connection of a server.
+/// The terms of every connection of a server.
 #[derive(Debug, Clone)]
 pub(super) struct Terms {
     pub(super) tls: Option<Tls>,
@@ -31,21 +30,11 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    /// Waits until a connection on which nothing has come is not waited for any longer.
+    /// Waits until a silent connection is to be closed.
     async fn no_beginning(&self) {
         self.ending.drained().await;
         sleep(self.limits.begin_timeout).await;
     }
-}
-
-/// What is known of a connection's peer.
-#[derive(Debug)]
-pub(super) struct Peer {
-    /// When its first head must have come, with the TLS handshake before it.
-    pub(super) first_head_by: Instant,
-    pub(super) unfinished: Unfinished,
-    pub(super) progress: Progress,
-    pub(super) counts: Arc<ConnectionCounts>,
 }
 
 pub(super) async fn serve_connection<I, S, B>(stream: I, peer: Arc<Peer>, terms: Terms, service: S)
@@ -91,26 +80,20 @@ where
         })
     });
     let io = TokioIo::new(PeerStream::new(stream, Arc::clone(&peer), limits));
-    // At most 100 header fields is its default; set, it would cost an allocation for each request. For the time of a
-    // head, and for peers that go away before they are answered, the stream does without one: the library reads as soon
-    // as it has answered, so that each wait for a head passes by the stream.
+    // hyper's default of at most 100 header fields stays: setting it costs an allocation for each request. The stream
+    // limits the time for a head and notices peers that go away, since hyper reads from it right after each answer.
     let mut connection = http1::Builder::new()
         .header_read_timeout(None)
         .max_header_size(limits.max_header_bytes)
         .max_buf_size(limits.max_header_bytes)
         .half_close(true)
         .serve_connection(io, service);
-    let ended = until_its_end(&mut connection, http1::Connection::graceful_shutdown, &peer, terms).await;
-    say_goodbye(connection.into_parts().io.into_inner(), ended, &peer, limits).await;
+    let ended = run(&mut connection, http1::Connection::graceful_shutdown, &peer, terms).await;
+    close(connection.into_parts().io.into_inner(), ended, &peer, limits).await;
 }
 
-/// Drives a connection, and ends it in good order once the server is to drain.
-async fn until_its_end<C>(
-    connection: &mut C,
-    finish: fn(Pin<&mut C>),
-    peer: &Peer,
-    terms: &Terms,
-) -> hyper::Result<()>
+/// Drives a connection, and shuts it down gracefully once the server drains.
+async fn run<C>(connection: &mut C, finish: fn(Pin<&mut C>), peer: &Peer, terms: &Terms) -> hyper::Result<()>
 where
     C: Future<Output = hyper::Result<()>> + Unpin,
 {
@@ -122,15 +105,15 @@ where
     {
         return ended;
     }
-    // The library would close a connection that is in a later head than its first, too.
+    // hyper's graceful shutdown would cut off a head that the peer is sending.
     if peer.progress.reached() != Reached::PartOfHead {
         finish(Pin::new(connection));
     }
     connection.await
 }
 
-/// Writes what is left to be said to the peer, and lets it finish where it may be sending on.
-async fn say_goodbye<I>(stream: PeerStream<I>, ended: hyper::Result<()>, peer: &Peer, limits: &Limits)
+/// Writes the remaining answer, and reads on for a while if the peer may still be sending.
+async fn close<I>(stream: PeerStream<I>, ended: hyper::Result<()>, peer: &Peer, limits: &Limits)
 where
     I: AsyncRead + AsyncWrite + Unpin,
 {
@@ -163,9 +146,9 @@ where
     }
 }
 
-/// Says that nothing more will be sent, and lets the peer finish sending, within a number of bytes.
+/// Shuts down the sending side and reads at most `left` bytes.
 ///
-/// A connection closed with bytes unread is reset, and the reset can overtake the answer that said why.
+/// Closing a connection with unread bytes resets it, and the reset can overtake the answer.
 async fn read_to_end(mut stream: impl AsyncRead + AsyncWrite + Unpin, mut left: usize) {
     let _ = stream.shutdown().await;
     let mut unread = vec![0; 8 * 1024];

@@ -1,8 +1,8 @@
-//! What becomes of a server's connections, in numbers.
+//! Counts of a server's connections.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What became of a server's connections since it was bound.
+/// Counts of a server's connections since it was bound.
 #[derive(Debug, Default)]
 pub struct ConnectionCounts {
     open: AtomicU64,
@@ -12,25 +12,25 @@ pub struct ConnectionCounts {
 }
 
 impl ConnectionCounts {
-    /// Connections that are open.
+    /// Returns the number of open connections.
     #[must_use]
     pub fn open(&self) -> u64 {
         self.open.load(Relaxed)
     }
 
-    /// Requests that were refused for their form, before any route saw them.
+    /// Returns the number of malformed requests, refused before any route saw them.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused.load(Relaxed)
     }
 
-    /// Connections that ended because the peer took too long.
+    /// Returns the number of connections closed because the peer took too long.
     #[must_use]
     pub fn timed_out(&self) -> u64 {
         self.timed_out.load(Relaxed)
     }
 
-    /// Connections without a request that had to make room for others.
+    /// Returns the number of connections without a request that were closed to make room for others.
     #[must_use]
     pub fn displaced(&self) -> u64 {
         self.displaced.load(Relaxed)

@@ -1,4 +1,4 @@
-//! The end of a server, as its connections learn of it.
+//! Tells the connections of a server that it is ending.
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use std::task::Poll;
 
 use tokio_util::sync::CancellationToken;
 
-use super::listening::Listening;
+use super::registered_waker::RegisteredWaker;
 
-/// How far a server has come on the way to its end. Clones share it.
+/// The stage of a server's shutdown. Clones share it.
 ///
-/// Every request asks, so that asking is a look at a number; the token wakes those who wait.
+/// Every request reads the stage, so it is an atomic number; the token wakes waiting tasks.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ending(Arc<Stage>);
 
@@ -25,7 +25,7 @@ const BEGUN: u8 = 1;
 const DRAINING: u8 = 2;
 
 impl Ending {
-    /// From here on each answer is the last of its connection.
+    /// Makes each further answer the last of its connection.
     pub(super) fn begin(&self) {
         self.0.reached.fetch_max(BEGUN, SeqCst);
     }
@@ -34,7 +34,7 @@ impl Ending {
         self.0.reached.load(SeqCst) >= BEGUN
     }
 
-    /// From here on there are no new connections, and old ones end where nothing is asked on them.
+    /// Ends idle connections; no new ones are accepted any more.
     pub(super) fn drain(&self) {
         self.0.reached.fetch_max(DRAINING, SeqCst);
         self.0.drain.cancel();
@@ -45,17 +45,17 @@ impl Ending {
         self.0.drain.cancelled().await;
     }
 
-    /// What comes of a future, unless the server drains before it ends.
+    /// Runs a future; returns `None` if the server drains before it completes.
     pub(super) async fn run_until_drained<F: Future + Unpin>(&self, future: &mut F) -> Option<F::Output> {
         let mut drained = pin!(self.0.drain.cancelled());
-        let mut listening = Listening::default();
+        let mut waker = RegisteredWaker::default();
         std::future::poll_fn(|context| {
-            // First, so that what has come by then is read.
+            // The future first, so that bytes that have arrived are read.
             if let Poll::Ready(output) = Pin::new(&mut *future).poll(context) {
                 return Poll::Ready(Some(output));
             }
-            // To listen takes a lock, which all connections share. Once is enough: the token keeps whom it is to wake.
-            if listening.is_for(context) && self.0.reached.load(SeqCst) < DRAINING {
+            // Polling the token takes a lock that all connections share; once for each waker is enough.
+            if waker.register(context) && self.0.reached.load(SeqCst) < DRAINING {
                 return Poll::Pending;
             }
             drained.as_mut().poll(context).map(|()| None)
@@ -98,7 +98,7 @@ mod tests {
         let (ended, ()) = tokio::join!(ending.run_until_drained(&mut ticks), drain);
         assert_eq!((ended, begin.elapsed().as_secs()), (None::<()>, 2));
         assert!(polls.load(SeqCst) > 100);
-        // Once it drains, whoever comes later learns so at once.
+        // Later callers learn at once that it drains.
         let mut never = Box::pin(pending::<()>());
         assert_eq!(timeout(Duration::ZERO, ending.run_until_drained(&mut never)).await, Ok(None));
     }

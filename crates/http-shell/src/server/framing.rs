@@ -1,35 +1,35 @@
-//! Where one request ends and the next begins, on the way from the peer to the HTTP library.
+//! Finds where one request ends and the next begins, before hyper reads the bytes.
 
 use super::chunked::Chunked;
 use super::head::{BodyLength, Head, Refusal};
 
-/// Follows the requests on one connection and says which the HTTP library must not see.
+/// Follows the requests on one connection and refuses ambiguous ones.
 ///
-/// It decides nothing else: should it ever lose its place, a request is refused, or read by the library's own rules.
+/// It decides nothing else: if it ever lost its position, a request would be refused, or read by hyper's own rules.
 #[derive(Debug)]
 pub(super) struct Framing {
-    place: Place,
+    state: State,
     max_header_bytes: usize,
-    /// How many heads have come to their end and were not refused.
+    /// Complete heads that were not refused.
     heads: u64,
 }
 
 #[derive(Debug)]
-enum Place {
+enum State {
     /// Before or in a head.
     Head(Head),
-    /// In a body, with this many bytes to come.
+    /// In a body; this many bytes remain.
     Body(u64),
     Chunked(Chunked),
-    /// Nothing that follows is a request: the HTTP library refuses a head of this size.
+    /// After a head of a size that hyper refuses; no request follows.
     TooLarge {
         by_request_line: bool,
     },
-    /// Nor here: a head was refused.
+    /// After a refused head; no request follows.
     Over,
 }
 
-/// A head that must not be seen, and how many of the bytes before it may.
+/// A refused head, and the number of bytes before it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refused {
     pub(super) after: usize,
@@ -38,24 +38,24 @@ pub(super) struct Refused {
 
 impl Framing {
     pub(super) fn new(max_header_bytes: usize) -> Self {
-        Self { place: Place::Head(Head::default()), max_header_bytes, heads: 0 }
+        Self { state: State::Head(Head::default()), max_header_bytes, heads: 0 }
     }
 
-    /// How many whole heads have come.
+    /// Returns the number of complete heads.
     pub(super) fn heads(&self) -> u64 {
         self.heads
     }
 
     /// Whether the peer has begun a head that it has not finished.
     pub(super) fn is_in_head(&self) -> bool {
-        matches!(&self.place, Place::Head(head) if head.bytes() > 0)
+        matches!(&self.state, State::Head(head) if head.bytes() > 0)
     }
 
-    /// Whether a head is as large as it is for its request line.
+    /// Whether the request line is most of a head that is too large.
     pub(super) fn is_large_by_request_line(&self) -> bool {
-        match &self.place {
-            Place::Head(head) => self.is_most(head.request_line_bytes()),
-            Place::TooLarge { by_request_line } => *by_request_line,
+        match &self.state {
+            State::Head(head) => self.is_most(head.request_line_bytes()),
+            State::TooLarge { by_request_line } => *by_request_line,
             _ => false,
         }
     }
@@ -66,36 +66,39 @@ impl Framing {
 
     /// Whether the peer has begun a body that it has not finished.
     pub(super) fn is_in_body(&self) -> bool {
-        matches!(self.place, Place::Body(_) | Place::Chunked(_))
+        matches!(self.state, State::Body(_) | State::Chunked(_))
     }
 
-    /// Whether more may come that no request will be read from.
+    /// Whether bytes may follow that belong to no further request.
     pub(super) fn has_unread(&self) -> bool {
-        self.is_in_body() || matches!(self.place, Place::TooLarge { .. } | Place::Over)
+        self.is_in_body() || matches!(self.state, State::TooLarge { .. } | State::Over)
     }
 
-    /// Follows what has come from the peer.
+    /// Follows received bytes.
+    ///
+    /// # Errors
+    /// A head is refused.
     pub(super) fn follow(&mut self, bytes: &[u8]) -> Result<(), Refused> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            rest = match &mut self.place {
-                Place::TooLarge { .. } | Place::Over => return Ok(()),
-                Place::Body(length) => {
+            rest = match &mut self.state {
+                State::TooLarge { .. } | State::Over => return Ok(()),
+                State::Body(length) => {
                     let passed = usize::try_from(*length).unwrap_or(usize::MAX).min(rest.len());
                     *length -= passed as u64;
                     if *length == 0 {
-                        self.place = Place::Head(Head::default());
+                        self.state = State::Head(Head::default());
                     }
                     rest.get(passed..).unwrap_or_default()
                 }
-                Place::Chunked(chunked) => {
+                State::Chunked(chunked) => {
                     let rest = chunked.follow(rest);
                     if chunked.is_over() {
-                        self.place = Place::Head(Head::default());
+                        self.state = State::Head(Head::default());
                     }
                     rest
                 }
-                Place::Head(_) => {
+                State::Head(_) => {
                     self.head(rest).map_err(|reason| Refused { after: bytes.len() - rest.len(), reason })?
                 }
             };
@@ -103,10 +106,10 @@ impl Framing {
         Ok(())
     }
 
-    /// Reads a head or more of one, and returns what follows it.
+    /// Consumes bytes of a head and returns those after it.
     fn head<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], Refusal> {
-        let Place::Head(head) = &mut self.place else { return Ok(bytes) };
-        // Empty lines before a request are passed over (RFC 9112 section 2.2).
+        let State::Head(head) = &mut self.state else { return Ok(bytes) };
+        // Empty lines before a request are ignored (RFC 9112 section 2.2).
         if head.bytes() == 0
             && let [b'\r' | b'\n', rest @ ..] = bytes
         {
@@ -115,16 +118,16 @@ impl Framing {
         let rest = head.follow(bytes);
         if head.bytes() > self.max_header_bytes {
             let request_line = head.request_line_bytes();
-            self.place = Place::TooLarge { by_request_line: self.is_most(request_line) };
+            self.state = State::TooLarge { by_request_line: self.is_most(request_line) };
             return Ok(&[]);
         }
         let (Some(rest), body) = (rest, head.body()) else { return Ok(&[]) };
         self.heads += u64::from(body.is_ok());
-        self.place = match body {
-            Ok(BodyLength::Bytes(0)) => Place::Head(Head::default()),
-            Ok(BodyLength::Bytes(length)) => Place::Body(length),
-            Ok(BodyLength::Chunked) => Place::Chunked(Chunked::default()),
-            Err(_) => Place::Over,
+        self.state = match body {
+            Ok(BodyLength::Bytes(0)) => State::Head(Head::default()),
+            Ok(BodyLength::Bytes(length)) => State::Body(length),
+            Ok(BodyLength::Chunked) => State::Chunked(Chunked::default()),
+            Err(_) => State::Over,
         };
         body.map(|_| rest)
     }
@@ -141,7 +144,7 @@ mod tests {
         GET / HTTP/1.0\r\n\r\n";
     const BAD: &str = "GET / HTTP/1.1\r\nX: y\r\n\r\n";
 
-    /// What gets through of `text` when it comes in pieces of this size.
+    /// Returns what passes of `text` when it comes in pieces of this size.
     fn through(text: &str, piece: usize) -> (String, Option<Refusal>) {
         let mut framing = Framing::new(1024);
         let mut passed = Vec::new();

@@ -1,9 +1,9 @@
-//! What `fuzz/` reaches that is otherwise private. It is compiled for cargo-fuzz alone.
+//! Opens private functions to `fuzz/`; compiled for cargo-fuzz only.
 
 use super::framing::Framing;
 use super::limits::Limits;
 
-/// What the HTTP library would see of these bytes, and why no more if it would not see all.
+/// Returns the bytes that hyper would see, and the reason if it would not see all.
 #[must_use]
 pub fn passed_on(pieces: &[&[u8]]) -> (Vec<u8>, Option<String>) {
     let mut framing = Framing::new(Limits::default().max_header_bytes);

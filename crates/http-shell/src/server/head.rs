@@ -1,7 +1,8 @@
-//! What is strict about a request's head beyond the HTTP library's own parser.
+//! Checks a request's head more strictly than hyper's parser.
 //!
-//! Two servers in a row that disagree where a request ends can be made to disagree about whose request it is ("request
-//! smuggling"). The parser takes the permissive reading of RFC 9112 in these places; here the request is refused.
+//! If a proxy and this server disagree where a request ends, an attacker can smuggle a request into another client's
+//! connection ("request smuggling"). Where RFC 9112 allows a lenient reading, hyper takes it; this module refuses the
+//! request.
 
 use std::net::Ipv6Addr;
 
@@ -16,7 +17,7 @@ pub(super) enum BodyLength {
     Chunked,
 }
 
-/// Why a request is refused before it reaches the HTTP library. The peer is at fault.
+/// Why a request is refused before it reaches hyper; the peer is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
     #[error("a line ends without a carriage return")]
@@ -31,10 +32,9 @@ pub(super) enum Refusal {
     TwoLengths,
 }
 
-/// A head, of which some may have come.
+/// A head that is being received.
 ///
-/// A line is judged when its end comes, so that of what a peer sends in pieces only a line is ever kept, and only so
-/// much of it as can decide anything.
+/// Each line is checked at its end, so only the current line is kept, and of a long line only the parts that matter.
 #[derive(Debug, Default)]
 pub(super) struct Head {
     bytes: usize,
@@ -43,19 +43,19 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// How many of its bytes have come.
+    /// Returns the number of received bytes.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// How many of them are its request line's.
+    /// Returns how many of them belong to the request line.
     pub(super) fn request_line_bytes(&self) -> usize {
         self.fields.request_line_bytes.unwrap_or(self.bytes)
     }
 
-    /// Follows the head and returns what comes after it; `None` while its end has not come.
+    /// Consumes bytes of the head and returns those after it; `None` before its end.
     ///
-    /// Whatever else is wrong with a head is left to the HTTP library, which reads it next.
+    /// Other errors are left to hyper, which reads the head next.
     pub(super) fn follow<'b>(&mut self, bytes: &'b [u8]) -> Option<&'b [u8]> {
         let mut rest = bytes;
         let mut is_over = false;
@@ -81,16 +81,19 @@ impl Head {
         is_over.then_some(rest)
     }
 
-    /// How the end of the body is found.
+    /// Returns how the end of the body is found.
+    ///
+    /// # Errors
+    /// The head is ambiguous or malformed.
     pub(super) fn body(&self) -> Result<BodyLength, Refusal> {
         self.fields.body()
     }
 }
 
-/// The longest line that is read; a field that decides where a request ends and does not fit is malformed.
+/// The longest line that is read, in bytes; a longer field that decides about the framing is malformed.
 const LONGEST_READ: usize = 1024;
 
-/// How much is kept of a longer line's end, which tells the version of a request.
+/// Bytes kept of a longer line's end, which holds the HTTP version of a request line.
 const END_KEPT: usize = 16;
 
 /// A line that came in pieces.
@@ -115,7 +118,7 @@ impl Line {
     }
 }
 
-/// What has been seen of a head's fields.
+/// The fields that decide about the framing.
 #[derive(Debug, Default)]
 struct Fields {
     request_line_bytes: Option<usize>,
@@ -126,7 +129,7 @@ struct Fields {
     encodings: Seen<()>,
 }
 
-/// The field of one name: what its first value says, if it is well-formed, and how many there are.
+/// The fields of one name: the first value, if it is well-formed, and their number.
 #[derive(Debug, Default)]
 struct Seen<T> {
     first: Option<T>,
@@ -134,7 +137,7 @@ struct Seen<T> {
 }
 
 impl Fields {
-    /// Sees a line with its end, and says whether it is the last.
+    /// Reads a line with its end; returns whether it is the last.
     fn see(&mut self, line: &[u8], length: usize) -> bool {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         let line = line.strip_suffix(b"\r").unwrap_or_else(|| {
@@ -154,7 +157,7 @@ impl Fields {
         false
     }
 
-    /// Sees a field; what its name begins with tells which of the few it may be.
+    /// Reads a field; the first letter rules out most names.
     fn see_field(&mut self, line: &[u8], is_read: bool) {
         match line {
             [b'h' | b'H', ..] => {
@@ -181,7 +184,7 @@ impl Fields {
             return Err(Refusal::BareLineFeed);
         }
         match self.hosts {
-            // HTTP/1.0 knows no Host.
+            // HTTP/1.0 has no Host.
             Seen { count: 0, .. } if self.is_http_10 => (),
             Seen { count: 1, first: Some(()) } => (),
             _ => return Err(Refusal::Host),
@@ -206,7 +209,7 @@ impl<T> Seen<T> {
     }
 }
 
-/// The value of the field on this line, if that is its name; without the white space around it.
+/// Returns the trimmed value of the field on this line if it has this name.
 fn value<'h>(line: &'h [u8], name: &str) -> Option<&'h [u8]> {
     let (found, rest) = line.split_at_checked(name.len())?;
     let mut value = rest.strip_prefix(b":")?;
@@ -220,12 +223,12 @@ fn value<'h>(line: &'h [u8], name: &str) -> Option<&'h [u8]> {
 }
 
 fn number(digits: &[u8]) -> Option<u64> {
-    // The standard library would take a sign as well.
+    // The standard library would accept a sign.
     let digits = Some(digits).filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// Whether it is a host with or without a port (RFC 9110 section 7.2), and not empty.
+/// Whether this is a host, not empty, with or without a port (RFC 9110 section 7.2).
 fn is_host(value: &[u8]) -> bool {
     if let Some(rest) = value.strip_prefix(b"[") {
         let mut parts = rest.splitn(2, |&byte| byte == b']');
@@ -240,7 +243,7 @@ fn is_host(value: &[u8]) -> bool {
         && parts.next().is_none_or(is_port)
 }
 
-/// Whether it is the digits of a number of 16 bits, or nothing.
+/// Whether this is empty or a decimal number of 16 bits.
 fn is_port(port: &[u8]) -> bool {
     let add = |number: u16, byte: &u8| {
         let digit = byte.is_ascii_digit().then(|| u16::from(byte - b'0'))?;
@@ -249,7 +252,7 @@ fn is_port(port: &[u8]) -> bool {
     port.iter().try_fold(0, add).is_some()
 }
 
-/// What RFC 3986 section 3.2.2 allows in a name.
+/// Whether RFC 3986 section 3.2.2 allows the byte in a host name.
 fn is_name_byte(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z')
         || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&'..=b',' | b';' | b'=')

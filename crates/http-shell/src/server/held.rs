@@ -1,4 +1,4 @@
-//! An answer that is held back until it is known whose it is.
+//! Holds back bytes that look like the HTTP library's own answer.
 
 use std::io;
 use std::pin::Pin;
@@ -6,13 +6,13 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::AsyncWrite;
 
-/// How often the HTTP library flushes its last answer before it shuts the connection down: once for each.
+/// How often hyper flushes its last answer before it shuts the connection down.
 const LAST_FLUSHES: u8 = 2;
 
-/// Bytes that look like the HTTP library's own answer to a head that it refused.
+/// Bytes that look like hyper's own answer to a head that it refused.
 ///
-/// That answer is the last of its connection, and followed by its end in the same turn. Anything else that looks the
-/// same, such as a piece of a body, is sent with the next turn, which is asked for.
+/// hyper shuts the connection down in the same poll as that answer. Other bytes that look the same, such as a piece of
+/// a body, are released with the next poll.
 #[derive(Debug)]
 pub(super) struct Held {
     bytes: Vec<u8>,
@@ -25,14 +25,14 @@ impl Held {
         Self { bytes: bytes.to_vec(), written: 0, flushes: 0 }
     }
 
-    /// Counts a flush.
+    /// Counts a flush; returns whether the answer may still be the last.
     pub(super) fn may_be_last(&mut self, context: &mut Context<'_>) -> bool {
         self.flushes = self.flushes.saturating_add(1);
         context.waker().wake_by_ref();
         self.flushes <= LAST_FLUSHES
     }
 
-    /// Writes what is left of it.
+    /// Writes the remaining bytes.
     pub(super) fn poll_write(
         &mut self,
         mut io: Pin<&mut impl AsyncWrite>,
@@ -48,7 +48,7 @@ impl Held {
         Poll::Ready(Ok(()))
     }
 
-    /// What of it has not been written.
+    /// Returns the bytes that have not been written.
     pub(super) fn unwritten(&self) -> &[u8] {
         self.bytes.get(self.written..).unwrap_or_default()
     }

@@ -1,46 +1,46 @@
-//! What a peer can hold open, and for how long.
+//! The limits on what a peer can hold open, and for how long.
 
 use std::time::Duration;
 
-/// The most connections of a listener beside the service's own, such as that of its metrics.
-pub(super) const CONNECTIONS_BESIDE: u64 = 16;
+/// The most connections of a small listener, such as that of the metrics.
+pub(super) const FEW_CONNECTIONS: u64 = 16;
 
-/// The limits of every connection. The programs run with the default; a test shortens what it waits for.
+/// The limits of every connection. Programs use the defaults; tests shorten them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// How long a peer may take to send a request's header; the first time the TLS handshake is part of it.
+    /// Time to send a request's header; for the first one, it includes the TLS handshake.
     ///
-    /// It also ends a kept-alive connection on which no next request comes.
+    /// It is also the keep-alive timeout.
     pub(super) header_timeout: Duration,
-    /// How long a peer may take to send a request's body, once the server waits for it.
+    /// Time to send a request's body once the server waits for it.
     pub(super) body_timeout: Duration,
-    /// How long a peer may take to make room for the answers that wait to be sent.
+    /// Time to read the answers that wait to be sent.
     pub(super) write_timeout: Duration,
-    /// How long a peer that was refused before it had sent everything is still listened to.
+    /// How long the server reads on from a peer that was refused while it was still sending.
     pub(super) linger: Duration,
-    /// How many bytes it is listened to for.
+    /// How many bytes the server reads from such a peer.
     pub(super) linger_bytes: usize,
-    /// How long, after the last connection was accepted, one on which nothing came yet may begin its request.
+    /// Time to begin a request on a silent connection after the server has stopped accepting.
     pub(super) begin_timeout: Duration,
-    /// The largest request header, in bytes, its request line included.
+    /// The largest request header in bytes, including the request line.
     pub(super) max_header_bytes: usize,
-    /// The most connections at a time.
+    /// The most simultaneous connections.
     pub(super) max_connections: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            // A little under 10 s, so that a peer that sends nothing is gone within them.
+            // A little under 10 s, so that a silent peer is gone within 10 s.
             header_timeout: Duration::from_secs(9),
             body_timeout: Duration::from_secs(20),
             write_timeout: Duration::from_secs(20),
             linger: Duration::from_secs(2),
-            // Twice the largest body that any of the services takes. Whoever was a little over it and reads only when
-            // all is sent learns why; whoever sends more than that is not about to read.
+            // Twice the largest body of the services here: a client a little over the limit that reads only after
+            // sending everything learns the reason.
             linger_bytes: 1024 * 1024,
             begin_timeout: Duration::from_secs(2),
-            // Room for a token of 16 KiB beside the usual fields.
+            // Room for a token of 16 KiB and the usual fields.
             max_header_bytes: 64 * 1024,
             max_connections: 10_000,
         }

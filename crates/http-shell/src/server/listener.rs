@@ -1,4 +1,4 @@
-//! From the operating system's queue of connections to ours.
+//! Accepts connections, and empties the operating system's queue at the end.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 
-/// How long to wait before accepting again after running out of file descriptors.
+/// Wait before accepting again after an error such as a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a connection that a peer has begun may take to be complete: a round trip.
+/// Time for connections that peers have begun to be established: a round trip.
 const ROUND_TRIP: Duration = Duration::from_millis(100);
 
-/// The most connections that wait in the operating system's queue. A peer that finds it full tries again after a second,
-/// or is reset.
+/// The most connections that wait in the operating system's queue.
+///
+/// A peer that finds it full tries again after a second or is reset.
 pub(super) const BACKLOG: i32 = 1024;
 
 pub(super) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
@@ -22,10 +23,10 @@ pub(super) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(listener)
 }
 
-/// Makes room in the queue for more than the 128 connections that tokio asks for: listening again changes nothing else.
+/// Extends the queue beyond the 128 connections that tokio asks for; listening again changes nothing else.
 #[cfg(target_os = "linux")]
 fn queue(listener: &TcpListener) {
-    // Where the system refuses, it stays at those.
+    // If the system refuses, the queue stays as it is.
     let _ = socket2::SockRef::from(listener).listen(BACKLOG);
 }
 
@@ -45,9 +46,10 @@ pub(super) async fn accept(listener: &TcpListener) -> TcpStream {
     }
 }
 
-/// Closes the listener and returns the connections that nobody has accepted yet.
+/// Closes the listener and returns the connections still in its queue.
 ///
-/// Closing it alone would reset them: they are established for their peers, who may have sent a request already.
+/// Dropping the listener would reset them, although they are established for their peers, which may have sent a
+/// request.
 pub(super) async fn close(listener: TcpListener) -> Vec<TcpStream> {
     let Ok(listener) = listener.into_std() else { return Vec::new() };
     begin_no_more(&listener);
@@ -57,9 +59,9 @@ pub(super) async fn close(listener: TcpListener) -> Vec<TcpStream> {
     streams
 }
 
-/// Takes what is in the queue now.
+/// Accepts the connections in the queue.
 ///
-/// Not as tokio does, which looks only after the system has told it that there is something.
+/// Not through tokio, which tries only after the system has reported readiness.
 fn queued(listener: &std::net::TcpListener) -> Vec<TcpStream> {
     let accept = || loop {
         match listener.accept() {
@@ -75,32 +77,32 @@ fn queued(listener: &std::net::TcpListener) -> Vec<TcpStream> {
         .collect()
 }
 
-/// Lets connections be completed that peers have begun, and none be begun.
+/// Lets peers complete the connections they have begun, but begin no new ones.
 ///
-/// Otherwise one would come between the last look at the queue and the listener's end, and be reset. The packet that
-/// begins one (`SYN`, RFC 9293 section 3.1) is dropped; it is sent again when nobody listens any more, and refused. A
-/// client may try elsewhere what was refused, whatever it is.
+/// A connection begun after the last look at the queue would be reset. So the packet that begins one (`SYN`, RFC 9293
+/// section 3.1) is dropped. The peer sends it again after the listener is closed and is refused, and a client may
+/// safely try a refused request elsewhere.
 #[cfg(target_os = "linux")]
 fn begin_no_more(listener: &std::net::TcpListener) {
     use socket2::{SockFilter, SockRef};
     const NO_SYN: [SockFilter; 4] = [
-        // ldb [13]: the flags of the TCP header, where a filter of such a socket begins.
+        // ldb [13]: load the flags of the TCP header, where the filter's data begins.
         SockFilter::new(0x30, 0, 0, 13),
-        // jset #2, 0, 1: with SYN among them the next instruction, otherwise the one after it.
+        // jset #2, 0, 1: skip an instruction unless SYN is set.
         SockFilter::new(0x45, 0, 1, 2),
-        // ret #0: nothing of the packet.
+        // ret #0: drop the packet.
         SockFilter::new(0x06, 0, 0, 0),
-        // ret #-1: all of it.
+        // ret #-1: keep it.
         SockFilter::new(0x06, 0, 0, u32::MAX),
     ];
-    // Where the system knows no such filters, that moment remains.
+    // Without such filters, a connection begun at this moment may be reset.
     let _ = SockRef::from(listener).attach_filter(&NO_SYN);
 }
 
 #[cfg(not(target_os = "linux"))]
 fn begin_no_more(_: &std::net::TcpListener) {}
 
-/// Answers are small; waiting to fill a packet only adds latency.
+/// Disables Nagle's algorithm, which only delays small answers.
 fn without_delay(stream: TcpStream) -> TcpStream {
     let _ = stream.set_nodelay(true);
     stream
@@ -121,7 +123,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let mut queued = Vec::new();
         for _ in 0..300 {
-            // The first that the queue had no room for would try again a second later, and then ever later.
+            // A connection that finds the queue full is tried again only after a second.
             let connection = tokio::time::timeout(Duration::from_millis(900), TcpStream::connect(address));
             queued.push(connection.await.unwrap().unwrap());
         }

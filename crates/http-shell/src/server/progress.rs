@@ -1,22 +1,22 @@
-//! What the parts of one connection tell each other.
+//! How far the requests on a connection have come.
 
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-/// How far a connection has come.
+/// The progress of a connection, set by its stream and read by its driver.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     reached: AtomicU8,
 }
 
-/// Where the peer is.
+/// How far the peer has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Reached {
     /// It has sent nothing yet.
     Nothing,
-    /// It is in the middle of a request's head.
+    /// It is sending a request's head.
     PartOfHead,
-    /// It has sent a head, and is not in the next one.
+    /// It has sent a head and has not begun the next one.
     Head,
 }
 

@@ -1,14 +1,14 @@
-//! The answer to a request that no route sees, since its head cannot be read or must not be.
+//! The answers to requests whose head is malformed or too large; no route sees these.
 
 use http::StatusCode;
 use serde_json::json;
 
 use super::head::Refusal;
 
-/// What the HTTP library says of a head that it refuses, after the status; there is no body.
+/// The rest of hyper's answer to a refused head, after the status; it has no body.
 const NO_BODY: &[u8] = b"\r\nconnection: close\r\ncontent-length: 0\r\n";
 
-/// Whether these bytes are the library's own answer to a head that it refused, or look the same.
+/// Whether these bytes look like hyper's own answer to a head that it refused.
 pub(super) fn is_library_answer(bytes: &[u8]) -> bool {
     bytes.starts_with(b"HTTP/1.1 4")
         && bytes
@@ -18,16 +18,16 @@ pub(super) fn is_library_answer(bytes: &[u8]) -> bool {
             .is_some_and(|fields| fields.starts_with(NO_BODY))
 }
 
-/// Why a head was refused, as far as it is known here.
+/// Why a head was refused, as far as the stream knows.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Grounds {
-    /// It must not be seen by the library.
+    /// The stream's own refusal.
     pub(super) refusal: Option<Refusal>,
-    /// If it is too large, it is so for its request line.
+    /// Most of a head that is too large is its request line.
     pub(super) by_request_line: bool,
 }
 
-/// A problem as RFC 9457 has it, of a request that is refused before any route sees it.
+/// A problem (RFC 9457) about a malformed request.
 #[derive(Debug)]
 pub(super) struct Problem {
     pub(super) status: StatusCode,
@@ -35,7 +35,7 @@ pub(super) struct Problem {
     detail: String,
 }
 
-/// The problem that takes the place of the library's answer.
+/// Returns the problem that replaces hyper's answer.
 pub(super) fn problem(answer: &[u8], grounds: Grounds) -> Problem {
     let is_too_large = answer.get(9..12).is_some_and(|status| status != b"400");
     let (status, code, detail) = match grounds.refusal {
@@ -63,7 +63,7 @@ fn code(refusal: Refusal) -> &'static str {
     }
 }
 
-/// The problem as the last bytes of a connection, with the date of the answer that it takes the place of.
+/// Formats the problem as the last answer of a connection, with the date of the answer that it replaces.
 pub(super) fn answer(problem: &Problem, instead_of: &[u8]) -> Vec<u8> {
     let Problem { status, code, detail } = problem;
     let title = status.canonical_reason().unwrap_or("Error");

@@ -12,46 +12,46 @@ use super::TlsSettings;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServerSettings {
-    /// The address to listen on; loopback unless told otherwise.
+    /// The address to listen on.
     pub listen: SocketAddr,
-    /// How long after a signal to end it still accepts connections, while it says that it is not ready.
+    /// How long the server accepts connections after a shutdown signal, while it reports that it is not ready.
     ///
-    /// At most half of [`Self::drain_timeout_seconds`], of which it is a part.
+    /// Part of [`Self::drain_timeout_seconds`], and at most half of it.
     #[serde(default)]
     pub shutdown_delay_seconds: u64,
-    /// How long after a signal to end everything may take; what is not done by then is cut off.
+    /// How long the end may take after a shutdown signal; requests still in flight then are cut off.
     ///
-    /// Of 32 bits, so that a moment so much later can be told.
+    /// 32 bits, so that adding it to the current time cannot overflow.
     pub drain_timeout_seconds: NonZeroU32,
-    /// Serves https where it is set, http otherwise.
+    /// The certificate for https; without it the server speaks http.
     #[serde(default)]
     pub tls: Option<TlsSettings>,
 }
 
 impl ServerSettings {
-    /// How long after a signal to end everything may take.
+    /// How long the end may take after a shutdown signal.
     #[must_use]
     pub fn drain_timeout(&self) -> Duration {
         Duration::from_secs(self.drain_timeout_seconds.get().into())
     }
 
-    /// How long after a signal to end it still accepts connections.
+    /// How long the server accepts connections after a shutdown signal.
     #[must_use]
     pub fn shutdown_delay(&self) -> Duration {
         Duration::from_secs(self.shutdown_delay_seconds).min(self.drain_timeout() / 2)
     }
 
-    /// The base URL for a client on this machine, without a trailing slash; for a program that asks after itself.
+    /// The base URL for a client on this machine, without a trailing slash, such as a health check.
     #[must_use]
     pub fn local_url(&self) -> String {
         url(self.tls.is_some(), self.listen)
     }
 }
 
-/// A base URL for a client on this machine.
+/// Returns the base URL for a client on this machine.
 pub(super) fn url(tls: bool, address: SocketAddr) -> String {
     let scheme = if tls { "https" } else { "http" };
-    // By name where a certificate for the name will do; an address of one interface answers to itself alone.
+    // By name if possible, since certificates name hosts; another address answers only to itself.
     if address.ip().is_unspecified() || address.ip() == Ipv4Addr::LOCALHOST {
         format!("{scheme}://localhost:{}", address.port())
     } else {

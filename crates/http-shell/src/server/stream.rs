@@ -1,4 +1,4 @@
-//! The bytes between a peer and the HTTP library.
+//! The byte stream between a peer and hyper.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -7,21 +7,21 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::connection::Peer;
 use super::deadline::Deadline;
 use super::framing::Framing;
 use super::head::Refusal;
 use super::held::Held;
 use super::limits::Limits;
+use super::peer::Peer;
 use super::progress::Reached;
 use super::refusal::{Grounds, is_library_answer};
 
-/// What the HTTP library reads in place of a head that it must not see.
+/// What hyper reads in place of a refused head.
 ///
-/// It answers 400 and closes, as to any head that cannot be read, and does so in turn: after the requests before.
+/// hyper answers 400 and closes the connection, after the answers to earlier requests.
 const NO_HEAD: &[u8] = b"\0\r\n\r\n";
 
-/// A connection that ends when its peer keeps it waiting, and lets no ambiguous request through.
+/// A stream that ends when its peer is too slow, and passes no ambiguous request on.
 #[derive(Debug)]
 pub(super) struct PeerStream<I> {
     io: I,
@@ -32,17 +32,17 @@ pub(super) struct PeerStream<I> {
     write: Deadline,
     refused: Option<Refused>,
     held: Option<Held>,
-    /// The library has what it read last, has not asked for more, and has written nothing since.
+    /// hyper has read bytes and since then neither read nor written.
     is_answering: bool,
-    /// What came while the library was answering, and was followed.
+    /// A byte that came while hyper was answering; already seen by `framing`.
     early: Option<u8>,
 }
 
-/// A head that the library does not see.
+/// A head that hyper does not see.
 #[derive(Debug)]
 struct Refused {
     reason: Refusal,
-    /// What is left to be read of [`NO_HEAD`], and after it the end.
+    /// The unread rest of [`NO_HEAD`], followed by the end of the stream.
     left: &'static [u8],
 }
 
@@ -51,7 +51,7 @@ impl<I> PeerStream<I> {
         Self {
             io,
             framing: Framing::new(limits.max_header_bytes),
-            head: Deadline::after(limits.header_timeout).first_at(peer.first_head_by),
+            head: Deadline::after(limits.header_timeout).with_first_end(peer.first_head_by),
             body: Deadline::after(limits.body_timeout),
             write: Deadline::after(limits.write_timeout),
             refused: None,
@@ -62,23 +62,23 @@ impl<I> PeerStream<I> {
         }
     }
 
-    /// Whether the peer may be sending what nobody will read.
+    /// Whether the peer may be sending bytes that will not be read.
     pub(super) fn has_unread(&self) -> bool {
         self.framing.has_unread() || self.early.is_some()
     }
 
-    /// Why the library refused a head.
+    /// Returns why a head was refused.
     pub(super) fn grounds(&self) -> Grounds {
         let refusal = self.refused.as_ref().map(|refused| refused.reason);
         Grounds { refusal, by_request_line: self.framing.is_large_by_request_line() }
     }
 
-    /// What is underneath, and what the library wrote last if that was held back.
+    /// Returns the inner stream and the last answer, if that was held back.
     pub(super) fn into_parts(self) -> (I, Option<Held>) {
         (self.io, self.held)
     }
 
-    /// Counts a peer that took too long.
+    /// Counts the peer if its time is over.
     fn in_time<T>(&self, waited: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if waited.is_ready() {
             self.peer.counts.add_timed_out();
@@ -86,23 +86,23 @@ impl<I> PeerStream<I> {
         waited
     }
 
-    /// Stands between every write and the peer.
+    /// Applies the time limit to a pending write.
     fn written<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             return written;
         }
-        let waited = self.write.poll_missed(context);
+        let waited = self.write.poll_expired(context);
         self.in_time(waited)
     }
 
-    /// How the peer's slowness ends a wait for its bytes.
+    /// Applies the time limit to a pending read.
     fn unread(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let deadline = if self.framing.is_in_body() { &mut self.body } else { &mut self.head };
-        let waited = deadline.poll_missed(context);
+        let waited = deadline.poll_expired(context);
         self.in_time(waited)
     }
 
-    /// Follows what has come, and says how much of it the library may see.
+    /// Checks received bytes and returns how many of them hyper may see.
     fn follow(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let heads = self.framing.heads();
         let seen = match self.framing.follow(bytes) {
@@ -113,10 +113,10 @@ impl<I> PeerStream<I> {
             }
         };
         if !self.framing.is_in_body() {
-            self.body.met();
+            self.body.clear();
         }
         if self.framing.heads() > heads {
-            self.head.met();
+            self.head.clear();
             if heads == 0 && !self.peer.unfinished.finish() {
                 return Err(io::ErrorKind::ConnectionAborted.into());
             }
@@ -133,7 +133,7 @@ impl<I> PeerStream<I> {
 }
 
 impl<I: AsyncWrite + Unpin> PeerStream<I> {
-    /// Writes what was held back, once it turned out not to be the last.
+    /// Writes the held bytes, once they turned out not to be the last answer.
     fn poll_release(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Some(held) = &mut self.held {
             let written = held.poll_write(Pin::new(&mut self.io), context);
@@ -145,13 +145,10 @@ impl<I: AsyncWrite + Unpin> PeerStream<I> {
 }
 
 impl<I: AsyncRead + Unpin> PeerStream<I> {
-    /// Ends the connection of a peer that goes away before it is answered, so that nothing more is done for it.
+    /// Ends the connection of a peer that goes away before its answer, so that its request is abandoned.
     ///
-    /// Only once its request has come whole: in a body the library reads on by itself, and a byte taken from it here would
-    /// be a piece of its own there.
-    ///
-    /// The library would watch for that itself, into a buffer that it makes for each request, those that it answers at
-    /// once among them.
+    /// Only after the whole request: hyper itself reads the body, and a byte taken here would split a read there. hyper
+    /// could also watch for a closed connection, but would allocate a buffer for each request.
     fn watch(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         let has_more = self.framing.is_in_body() || self.early.is_some() || self.refused.is_some();
         if !self.is_answering || has_more {
@@ -239,15 +236,15 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PeerStream<I> {
         self.watch(context)?;
         let flushed = Pin::new(&mut self.io).poll_flush(context);
         if flushed.is_ready() {
-            // All that waited to be sent has been taken.
-            self.write.met();
+            // Everything has been sent.
+            self.write.clear();
         }
         self.written(context, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.held.is_some() {
-            // It was the last; whoever has the connection next writes it, or what takes its place.
+            // It is the last answer; `connection::close` writes it or its replacement.
             return Poll::Ready(Ok(()));
         }
         let shut = Pin::new(&mut self.io).poll_shutdown(context);

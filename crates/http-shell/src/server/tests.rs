@@ -1,4 +1,4 @@
-//! What a peer can send, byte by byte, and what comes back.
+//! Tests of what a peer can send, byte by byte, and what comes back.
 
 mod form;
 mod limits;
@@ -20,10 +20,11 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::{Peer, Terms, serve_connection};
+use super::connection::{Terms, serve_connection};
+use super::connection_limit::ConnectionLimit;
 use super::ending::Ending;
+use super::peer::Peer;
 use super::progress::Progress;
-use super::room::Room;
 use super::{ConnectionCounts, Limits, Server, Tls};
 
 /// How long anything may take that should happen at once.
@@ -66,7 +67,7 @@ fn serve_paused(limits: Limits, tls: Option<Tls>) -> Paused {
     let (begin, counts, mut end) = (Instant::now(), Arc::<ConnectionCounts>::default(), None);
     let ending = Ending::default();
     let terms = Terms { tls, limits, ending: ending.clone() };
-    Room::new(&limits, Arc::clone(&counts)).enter(|unfinished| {
+    ConnectionLimit::new(&limits, Arc::clone(&counts)).start(|unfinished| {
         let (counts, first_head_by) = (Arc::clone(&counts), begin + limits.header_timeout);
         let peer = Peer { first_head_by, unfinished, progress: Progress::default(), counts };
         let serving = serve_connection(io, Arc::new(peer), terms, service_fn(answer));

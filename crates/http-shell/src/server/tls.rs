@@ -1,4 +1,4 @@
-//! The certificate a server proves itself with.
+//! The server's certificate.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ const PRIVATE_KEY_FILE: &str = "server.tls.private_key_file";
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsSettings {
-    /// A PEM file: the server's certificate, then those between it and the authority.
+    /// A PEM file: the server's certificate, then the intermediate certificates.
     pub certificate_file: PathBuf,
     /// A PEM file with the certificate's private key.
     pub private_key_file: PathBuf,
@@ -33,7 +33,7 @@ pub struct ServerCertificate {
 }
 
 impl ServerCertificate {
-    /// A chain, the server's own certificate first, with that certificate's key.
+    /// Creates it from a chain, the server's own certificate first, and that certificate's key.
     #[must_use]
     pub fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Self {
         Self { chain, key }

@@ -127,7 +127,7 @@ async fn a_refusal_says_why_by_a_code_and_is_counted() {
 async fn what_only_looks_like_a_refusal_arrives_as_it_was_sent() {
     let text = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
     let (mut peer, io) = tokio::io::duplex(4096);
-    Room::new(&Limits::default(), Arc::default()).enter(|unfinished| {
+    ConnectionLimit::new(&Limits::default(), Arc::default()).start(|unfinished| {
         let (first_head_by, counts) = (Instant::now() + PATIENCE, Arc::default());
         let peer = Peer { first_head_by, unfinished, progress: Progress::default(), counts };
         tokio::spawn(async move {

@@ -20,7 +20,7 @@ async fn trickle(connection: &mut Paused, byte: u8) -> Duration {
 }
 
 #[tokio::test]
-async fn peers_that_do_not_finish_a_head_are_gone_in_time_and_nobody_else_notices() {
+async fn peers_that_do_not_finish_a_head_are_gone_in_time_and_others_do_not_notice() {
     let server = spawn(Limits { header_timeout: SHORT, ..Limits::default() }).await;
     let begin = std::time::Instant::now();
     let mut silent = Vec::new();
@@ -169,7 +169,7 @@ async fn peers_that_ask_and_do_not_read_are_cut_off() {
 }
 
 #[tokio::test]
-async fn where_there_is_no_room_the_oldest_connection_without_a_request_makes_some() {
+async fn without_a_permit_the_oldest_connection_without_a_request_makes_room() {
     let server = spawn(Limits { max_connections: 3, ..Limits::default() }).await;
     let mut kept = server.connect().await;
     ask(&mut kept).await;
@@ -222,12 +222,12 @@ async fn connections_are_counted_while_they_are_open() {
 }
 
 #[tokio::test]
-async fn a_listener_beside_the_services_own_takes_none_of_its_room() {
+async fn a_listener_with_few_connections_takes_none_of_the_services() {
     let server = Server::bind_address((Ipv4Addr::LOCALHOST, 0).into(), None).await.unwrap();
-    assert!(Room::new(&server.limits, Arc::default()).is_shared());
-    let few = server.for_few();
+    assert!(ConnectionLimit::new(&server.limits, Arc::default()).is_shared());
+    let few = server.with_few_connections();
     assert_eq!(few.limits.max_connections, 16);
-    assert!(!Room::new(&few.limits, Arc::default()).is_shared());
+    assert!(!ConnectionLimit::new(&few.limits, Arc::default()).is_shared());
 }
 
 /// One request on a connection that stays open.

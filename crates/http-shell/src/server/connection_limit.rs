@@ -1,4 +1,4 @@
-//! How many connections there may be, and which has to go where there are too many.
+//! Limits the number of connections, and makes room by closing the oldest one without a request.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -7,14 +7,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 
 use super::counts::ConnectionCounts;
-use super::limits::{CONNECTIONS_BESIDE, Limits};
+use super::limits::{FEW_CONNECTIONS, Limits};
 use super::listener::BACKLOG;
 
-/// File descriptors that connections leave to the rest of the process: its database, its own requests, the connections
-/// of a listener or two beside the service's own, and at the end those that still wait in the queue, without a place.
-const RESERVED_DESCRIPTORS: u64 = 128 + 2 * CONNECTIONS_BESIDE + BACKLOG.unsigned_abs() as u64;
+/// File descriptors reserved for everything but connections.
+///
+/// That is the database, the process's own requests, the connections of two small listeners, and at the end the
+/// connections still queued in the operating system.
+const RESERVED_DESCRIPTORS: u64 = 128 + 2 * FEW_CONNECTIONS + BACKLOG.unsigned_abs() as u64;
 
-/// What the servers of this process share, since its limit on descriptors is one for all of them.
+/// Shared by the servers of this process, as its limit on descriptors is.
 static PROCESS: LazyLock<Process> = LazyLock::new(Process::new);
 
 struct Process {
@@ -23,13 +25,13 @@ struct Process {
 }
 
 impl Process {
-    /// As many connections as the operating system gives descriptors for, less what the rest of the process needs.
+    /// Allows as many connections as the operating system gives descriptors for, less the reserved ones.
     ///
-    /// A process that runs out of them can neither accept nor read its database, so it must not come to that.
+    /// A process without descriptors can neither accept a connection nor open its database.
     fn new() -> Self {
         let most = Limits::default().max_connections;
         let wanted = most.saturating_add(RESERVED_DESCRIPTORS);
-        // Up to the hard limit a process may raise its own; where there are no such limits, the wish is granted.
+        // A process may raise its limit up to the hard limit; some systems have no limits.
         let given = rlimit::increase_nofile_limit(wanted).unwrap_or(wanted).min(wanted);
         let connections = given.saturating_sub(RESERVED_DESCRIPTORS).max(given / 2).min(most);
         if connections < most {
@@ -43,55 +45,55 @@ impl Process {
     }
 }
 
-/// The room for a server's connections. Clones share it.
+/// The limit on a server's connections. Clones share it.
 #[derive(Debug, Clone)]
-pub(super) struct Room {
+pub(super) struct ConnectionLimit {
     own: Arc<Semaphore>,
-    /// What all servers of the process share; nothing where the server has a share of its own.
+    /// The process's permits; `None` for a server with reserved connections.
     shared: Option<Arc<Semaphore>>,
     unfinished: Arc<Queue>,
     counts: Arc<ConnectionCounts>,
 }
 
-/// A connection's place, which it gives back when it is dropped.
+/// A connection's permit, released when it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Permit {
     _permits: [Option<OwnedSemaphorePermit>; 2],
     counts: Arc<ConnectionCounts>,
 }
 
-impl Room {
+impl ConnectionLimit {
     pub(super) fn new(limits: &Limits, counts: Arc<ConnectionCounts>) -> Self {
         let own = Arc::new(semaphore(limits.max_connections.min(PROCESS.connections)));
-        // So few are set aside, so that a service which has no more room can still be watched.
-        let is_few = limits.max_connections <= CONNECTIONS_BESIDE;
+        // A few connections are reserved, so that a full service can still be monitored.
+        let is_few = limits.max_connections <= FEW_CONNECTIONS;
         let shared = (!is_few).then(|| Arc::clone(&PROCESS.permits));
         Self { own, shared, unfinished: Arc::default(), counts }
     }
 
-    /// Waits for a place. Where there is none, the oldest connection that has not sent a request makes room.
-    pub(super) async fn place(&self) -> Place {
+    /// Waits for a permit; if there is none, closes the oldest connection that has not sent a request.
+    pub(super) async fn acquire(&self) -> Permit {
         let own = self.permit(&self.own).await;
         let shared = match &self.shared {
             Some(shared) => self.permit(shared).await,
             None => None,
         };
-        Place::new([own, shared], &self.counts)
+        Permit::new([own, shared], &self.counts)
     }
 
-    /// A place for a connection that is there already and of which there are no more to come.
-    pub(super) fn last_place(&self) -> Place {
+    /// Takes what permits there are, for the last connections that were accepted before the end.
+    pub(super) fn try_acquire(&self) -> Permit {
         let permit = |permits: &Arc<Semaphore>| Arc::clone(permits).try_acquire_owned().ok();
         let permits = [permit(&self.own), self.shared.as_ref().and_then(permit)];
-        Place::new(permits, &self.counts)
+        Permit::new(permits, &self.counts)
     }
 
-    /// Starts a connection, which is the first to make room until it has sent a request.
-    pub(super) fn enter(&self, start: impl FnOnce(Unfinished) -> AbortHandle) {
+    /// Starts a connection that may be closed to make room until it has sent a request.
+    pub(super) fn start(&self, start: impl FnOnce(Unfinished) -> AbortHandle) {
         let mut queue = self.unfinished.lock();
         let number = queue.next;
         queue.next += 1;
-        // Under the lock, so that the connection cannot be finished before it is known.
+        // Under the lock, so that the connection cannot finish before it is in the queue.
         let connection = start(Unfinished { queue: Arc::clone(&self.unfinished), number });
         queue.waiting.insert(number, connection);
     }
@@ -110,25 +112,25 @@ impl Room {
             self.counts.add_displaced();
             connection.abort();
         }
-        // Never closed.
+        // The semaphore is never closed.
         Arc::clone(permits).acquire_owned().await.ok()
     }
 }
 
-impl Place {
+impl Permit {
     fn new(permits: [Option<OwnedSemaphorePermit>; 2], counts: &Arc<ConnectionCounts>) -> Self {
         counts.add_open();
         Self { _permits: permits, counts: Arc::clone(counts) }
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.counts.remove_open();
     }
 }
 
-/// The connections that have not sent a request, by age.
+/// The connections that have not sent a request, oldest first.
 #[derive(Debug, Default)]
 struct Queue(Mutex<Waiting>);
 
@@ -144,7 +146,7 @@ impl Queue {
     }
 }
 
-/// That a connection has not sent a request yet.
+/// Marks a connection that has not sent a request yet.
 #[derive(Debug)]
 pub(super) struct Unfinished {
     queue: Arc<Queue>,
@@ -152,7 +154,7 @@ pub(super) struct Unfinished {
 }
 
 impl Unfinished {
-    /// A request has come. Says whether it may be served: not on a connection that is making room.
+    /// Removes the mark; returns `false` if the connection is being closed to make room.
     pub(super) fn finish(&self) -> bool {
         self.queue.lock().waiting.remove(&self.number).is_some()
     }

@@ -1,0 +1,19 @@
+//! The peer of a connection, as the connection and its stream share it.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::connection_limit::Unfinished;
+use super::counts::ConnectionCounts;
+use super::progress::Progress;
+
+/// The peer of a connection.
+#[derive(Debug)]
+pub(super) struct Peer {
+    /// When the peer's first head, and the TLS handshake before it, must be complete.
+    pub(super) first_head_by: Instant,
+    pub(super) unfinished: Unfinished,
+    pub(super) progress: Progress,
+    pub(super) counts: Arc<ConnectionCounts>,
+}
