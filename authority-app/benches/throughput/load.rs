@@ -1,9 +1,9 @@
-//! The load: token requests over https, from as little of the processor as a client can do with.
+//! Sends token requests over https with little processor time.
 //!
-//! What it uses the stand-in lacks, since both share the machine. So the request is written once and sent as it is, and
-//! of an answer only what tells its end and its outcome is read. One thread serves all connections, each with a request
-//! under way. It looks for answers now and then rather than wait for each, as waking it would take a core from the
-//! stand-in; there are so many connections that the stand-in never runs out of requests meanwhile.
+//! Client and stand-in share the machine, so the client's time reduces the result. The client therefore formats the request
+//! once, and parses only the end and the status of a response. One thread polls all connections, each with one request in
+//! flight, since waking up for each response would take a core from the stand-in. There are enough connections that the
+//! stand-in never waits for requests.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -17,23 +17,23 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use url::{Url, form_urlencoded};
 
-/// How long the thread sleeps before it looks for answers again.
+/// How long the thread sleeps between polls.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Connections to a stand-in, each kept alive.
+/// Kept-alive connections to a stand-in.
 pub(crate) struct Load {
     connections: Vec<Connection>,
     request: Vec<u8>,
 }
 
-/// One connection and what it has received of the next answer.
+/// One connection, and the received part of the next response.
 struct Connection {
     stream: StreamOwned<ClientConnection, TcpStream>,
     received: Vec<u8>,
 }
 
 impl Load {
-    /// Connects; only who has a certificate of this authority is the stand-in.
+    /// Connects; the server needs a certificate of this authority.
     pub(crate) fn connect(
         base: &str,
         ca_file: &Path,
@@ -64,7 +64,7 @@ impl Load {
         Self { connections: (0..connections).map(connect).collect(), request: request.into_bytes() }
     }
 
-    /// Asks for tokens as fast as they come, for so long or up to so many; returns how many came a second.
+    /// Requests tokens as fast as possible, for a time or up to a number; returns tokens per second.
     pub(crate) fn tokens_a_second(&mut self, time: Duration, most: usize) -> f64 {
         let begin = Instant::now();
         for connection in &mut self.connections {
@@ -96,7 +96,7 @@ impl Connection {
         self.stream.flush()
     }
 
-    /// Whether the answer has come whole; it has to be a token.
+    /// Whether the response is complete; it must be a token.
     fn has_token(&mut self) -> bool {
         self.receive();
         let Some(place) = find(&self.received, b"\r\n\r\n") else { return false };
@@ -113,7 +113,7 @@ impl Connection {
         true
     }
 
-    /// Takes what has come, if anything has.
+    /// Reads available bytes.
     fn receive(&mut self) {
         let mut buffer = [0; 8192];
         match self.stream.read(&mut buffer) {

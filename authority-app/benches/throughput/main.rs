@@ -1,7 +1,7 @@
-//! The stand-in's figures, all from one run on one machine: start, memory, and tokens a second next to the limit that
-//! signing sets. `cargo bench -p authority-app` prints them.
+//! Measures the stand-in: its start, its memory, and tokens per second compared with bare signing.
 //!
-//! A harness of its own: what is measured is a process under load and a ratio, not the time of a function.
+//! `cargo bench -p authority-app` prints the figures. The harness is its own, since it measures a process under load and a
+//! ratio rather than the time of a function.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -30,22 +30,22 @@ const FORM: [(&str, &str); 4] = [
     ("scope", "api://b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4/.default"),
 ];
 
-/// How often it is started; the median counts.
+/// The number of starts; the median counts.
 const STARTS: usize = 9;
 
-/// How often signatures and tokens are counted by turns; the median of the ratios counts.
+/// The number of rounds, each of which counts signatures and then tokens; the median of the ratios counts.
 const ROUNDS: usize = 41;
 
-/// How long signatures are counted in a round, and then tokens: so short that both meet the machine in the same state.
+/// The time for signatures, and for tokens, in a round: short, so that both find the machine in the same state.
 const TURN: Duration = Duration::from_millis(250);
 
-/// The most tokens that are asked for in a round.
+/// The most tokens in a round.
 const MOST_TOKENS: usize = 12_500;
 
-/// Clock ticks a second in Linux's account of processor time.
+/// Clock ticks per second in Linux's processor times.
 const TICKS: f64 = 100.0;
 
-/// Kept-alive connections that ask for tokens.
+/// The number of kept-alive connections.
 const CONNECTIONS: usize = 32;
 
 fn main() {
@@ -113,20 +113,20 @@ fn main() {
     );
 }
 
-/// Signatures and tokens a second, one right after the other.
+/// Signatures and tokens per second, measured in turn.
 struct Round {
     signatures: f64,
     tokens: f64,
     processor: Processor,
 }
 
-/// Processor time in seconds. Unlike the rates, it hardly depends on what else the machine does.
+/// Processor time in seconds. Unlike the rates, it hardly depends on other load on the machine.
 struct Processor {
-    /// For the signatures.
+    /// Of the signatures.
     signing: f64,
-    /// For the tokens, in the stand-in.
+    /// Of the tokens, in the stand-in.
     stand_in: f64,
-    /// For the tokens, in this process.
+    /// Of the tokens, in this process.
     load: f64,
 }
 
@@ -148,7 +148,7 @@ impl Round {
     }
 }
 
-/// The program, serving until it is dropped.
+/// The running program, which is killed when this is dropped.
 struct StandIn {
     child: Child,
     base: String,
@@ -167,7 +167,7 @@ impl StandIn {
         Self { child, base: base.unwrap() }
     }
 
-    /// A row of Linux's account of the process, in MB.
+    /// A row of `/proc/PID/status`, in MB.
     fn memory(&self, row: &str) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         let kilobytes = status
@@ -184,7 +184,7 @@ impl Drop for StandIn {
     }
 }
 
-/// The processor time that a process has used, in seconds.
+/// The processor time of a process, in seconds.
 fn processor(process: &str) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     // The name, in parentheses, comes second; user and system time are 14th and 15th.
@@ -198,7 +198,7 @@ fn client(ca_file: &Path) -> Client {
     Client::builder().tls_certs_only([ca]).no_proxy().timeout(Duration::from_secs(10)).build().unwrap()
 }
 
-/// Signs what a token's header and claims amount to, on so many threads.
+/// Signs messages as long as a token's header and claims, on several threads.
 fn signatures_a_second(pair: &RsaKeyPair, threads: usize) -> f64 {
     let begin = Instant::now();
     let count = || {

@@ -1,4 +1,4 @@
-//! Explaining codes and tokens, from the library and as a command.
+//! Explains codes and tokens, through the library and the command.
 
 use std::io::Write;
 use std::process::{Output, Stdio};
@@ -19,7 +19,7 @@ fn registrations() -> Registrations {
     Registrations::seeded(&Environment::default()).unwrap()
 }
 
-/// The explanation's text and whether all is fine, now.
+/// The explanation's text, and whether it finds no fault.
 fn explain(registrations: &Registrations, token: &str) -> (String, bool) {
     let explanation = registrations.explain(token, Timestamp::now()).unwrap();
     (explanation.to_string(), explanation.is_fine())
@@ -93,7 +93,7 @@ async fn each_wrong_claim_fails_its_check_with_a_remedy() {
 }
 
 #[tokio::test]
-async fn a_host_is_told_and_not_taken_for_granted() {
+async fn an_issuer_of_another_host_is_pointed_out() {
     let world = World::new().await;
     let elsewhere = mint(&world, &[("iss", json!(format!("https://elsewhere.example/{TENANT}/v2.0")))]);
     let (text, _) = explain(&registrations(), &elsewhere);
@@ -101,7 +101,7 @@ async fn a_host_is_told_and_not_taken_for_granted() {
 }
 
 #[tokio::test]
-async fn consent_that_is_missing_is_named() {
+async fn a_missing_consent_is_named() {
     let world = World::new().await;
     let token = world.token(UNGRANTED, UNGRANTED_SECRET, &format!("api://{RESOURCE}")).await;
     let (text, fine) = explain(&registrations(), &token);
@@ -110,7 +110,7 @@ async fn consent_that_is_missing_is_named() {
 }
 
 #[tokio::test]
-async fn times_are_those_of_the_moment_that_is_named() {
+async fn times_are_compared_with_the_given_time() {
     let token = mint(&World::new().await, &[]);
     let at =
         |hours: i64| registrations().explain(&token, Timestamp::now() + hours.hours()).unwrap().is_fine();
@@ -118,7 +118,7 @@ async fn times_are_those_of_the_moment_that_is_named() {
 }
 
 #[tokio::test]
-async fn a_directory_of_ones_own_is_what_a_token_is_compared_with() {
+async fn a_token_is_compared_with_the_directory_in_the_settings() {
     let token = mint(&World::new().await, &[]);
     let folder = edited_folder(&[(
         "directory.toml",
@@ -130,7 +130,7 @@ async fn a_directory_of_ones_own_is_what_a_token_is_compared_with() {
 }
 
 #[test]
-fn whatever_is_pasted_neither_breaks_the_terminal_nor_is_repeated_in_an_error() {
+fn pasted_text_neither_breaks_the_terminal_nor_appears_in_an_error() {
     let part = |value: Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
     let long = "x".repeat(10_000);
     let claims = json!({ "a\u{1b}[31m\u{9b}": "\u{1b}]0;x\u{7}\u{9d}\n", "tid": long, "exp": i64::MIN, "nbf": i64::MAX });
@@ -144,7 +144,7 @@ fn whatever_is_pasted_neither_breaks_the_terminal_nor_is_repeated_in_an_error() 
     }
 }
 
-/// Runs `explain` with this on standard input; the exit code, and what came out.
+/// The exit code, output and errors of `explain` with this standard input.
 fn command(argument: &str, input: &str) -> (i32, String, String) {
     let mut command = program(&["explain", argument], &[]);
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

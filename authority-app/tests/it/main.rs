@@ -1,4 +1,4 @@
-//! The program from outside: its arguments, what it writes, how it ends.
+//! The program from outside: its arguments, output and exit codes.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -1,4 +1,4 @@
-//! Manifests in both formats: read, written back, compared, and made in a real tenant.
+//! Manifests in both formats: read, written back, compared with exports, and turned into a script.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -44,7 +44,7 @@ fn aad_graph_folder() -> tempfile::TempDir {
 }
 
 #[test]
-fn the_older_format_spells_the_same_in_its_own_names() {
+fn the_older_format_has_the_same_members_under_its_own_names() {
     let old = manifest("DemoResourceApp", ManifestFormat::AadGraph, true);
     assert_eq!((&old["name"], &old["accessTokenAcceptedVersion"]), (&json!("DemoResourceApp"), &json!(2)));
     assert_eq!(old["oauth2AllowImplicitFlow"], false);
@@ -73,7 +73,7 @@ async fn a_directory_in_the_older_format_issues_the_same_tokens() {
 }
 
 #[test]
-fn a_manifest_in_the_older_format_is_corrected_in_its_own_words() {
+fn an_error_in_the_older_format_uses_its_own_names() {
     for (from, to, expected) in [
         (
             "\"accessTokenAcceptedVersion\": 2",
@@ -93,7 +93,7 @@ fn a_manifest_in_the_older_format_is_corrected_in_its_own_words() {
 }
 
 #[test]
-fn what_a_tenant_exports_and_what_is_written_whole_is_the_same() {
+fn a_manifest_that_is_written_whole_equals_the_tenants_export() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../crates/entra-stand-in/directory/applications/DemoClientApp.json");
     let file: Value = serde_json::from_str(&std::fs::read_to_string(folder).unwrap()).unwrap();
@@ -102,7 +102,7 @@ fn what_a_tenant_exports_and_what_is_written_whole_is_the_same() {
 }
 
 #[test]
-fn what_only_the_server_writes_is_left_out() {
+fn members_that_only_the_server_writes_are_left_out() {
     for format in [ManifestFormat::Graph, ManifestFormat::AadGraph] {
         let new = manifest(&format!("api://{RESOURCE}"), format, false);
         for member in ["appId", "id", "createdDateTime", "publisherDomain", "passwordCredentials"] {
@@ -114,7 +114,7 @@ fn what_only_the_server_writes_is_left_out() {
 }
 
 #[test]
-fn the_command_writes_either_format_and_names_the_apps_there_are() {
+fn the_command_writes_either_format_and_lists_the_apps_for_an_unknown_name() {
     let (code, out, _) = run(&["manifest", "DemoResourceApp", "--format", "aad-graph"], &[]);
     assert!(code == 0 && out.contains("\"accessTokenAcceptedVersion\": 2"), "{out}");
     assert_eq!(out, run(&["manifest", RESOURCE, "--format", "aad-graph"], &[]).1);
@@ -124,7 +124,7 @@ fn the_command_writes_either_format_and_names_the_apps_there_are() {
 }
 
 #[test]
-fn an_export_without_drift_says_nothing_in_either_format() {
+fn an_export_without_drift_prints_nothing_in_either_format() {
     let registrations = seeded();
     for app in ["DemoResourceApp", "DemoClientApp", "OtherResourceApp"] {
         for format in [ManifestFormat::Graph, ManifestFormat::AadGraph] {
@@ -236,7 +236,7 @@ fn each_difference_is_a_line_with_both_sides_and_the_remedy() {
 }
 
 #[test]
-fn who_may_be_a_client_is_compared() {
+fn public_clients_audiences_and_federated_credentials_are_compared() {
     let credential =
         json!([{ "name": "x", "issuer": "https://a.example", "subject": "b", "audiences": ["c"] }]);
     for (member, value, expected) in [
@@ -264,7 +264,7 @@ fn who_may_be_a_client_is_compared() {
 }
 
 #[test]
-fn a_service_principals_export_shows_a_grant_that_is_missing() {
+fn an_exported_service_principal_shows_a_missing_grant() {
     let read = "c125abc9-00a9-469d-a02c-5cfffc6d2d9c";
     let own: Vec<Value> =
         [read, "F8D39977-e31e-460b-b92c-9cef51d14f98", "7b40d9c2-3e68-4f1a-95d7-c06e8a2b5f13"]
@@ -309,7 +309,7 @@ fn a_service_principals_export_shows_a_grant_that_is_missing() {
 }
 
 #[test]
-fn drift_ends_with_0_1_or_2() {
+fn drift_exits_with_0_1_or_2() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("export.json").display().to_string();
     let drift = |text: &str| {
@@ -328,7 +328,7 @@ fn drift_ends_with_0_1_or_2() {
     assert_eq!(run(&["drift", "/nowhere.json"], &[]).0, 2);
 }
 
-/// An Azure CLI that writes down what it is asked for and answers with an id.
+/// Writes a fake Azure CLI that records its arguments and prints an id.
 #[cfg(unix)]
 fn pretend_az(folder: &Path) {
     use std::os::unix::fs::PermissionsExt;
@@ -337,7 +337,7 @@ fn pretend_az(folder: &Path) {
     std::fs::set_permissions(folder.join("az"), std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Runs a script in an empty folder; the calls of `az` that it made, each with its arguments.
+/// Runs a script in an empty folder; returns the arguments of its `az` calls, and the files that it left.
 #[cfg(unix)]
 fn run_script(script: &str, variables: &[(&str, &str)]) -> (Vec<Vec<String>>, Vec<String>) {
     let (tools, empty) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -360,7 +360,7 @@ const IDENTITIES: [(&str, &str); 2] = [("identity1_demovm", "mi-1"), ("identity2
 
 #[test]
 #[cfg(unix)]
-fn the_script_makes_apps_roles_credentials_and_grants_with_the_ids_it_is_given() {
+fn the_script_creates_apps_roles_credentials_and_grants_with_the_new_ids() {
     let (code, script, _) = run(&["az"], &[("DEMO_CLIENT_SECRET", "canary-of-a-secret")]);
     assert_eq!(code, 0);
     assert!(!script.contains("canary") && !script.contains("development-only"), "{script}");
@@ -386,7 +386,7 @@ fn the_script_makes_apps_roles_credentials_and_grants_with_the_ids_it_is_given()
 
 #[test]
 #[cfg(unix)]
-fn the_script_makes_federated_credentials_and_disables_granted_roles_once_they_are_granted() {
+fn the_script_creates_federated_credentials_and_disables_roles_after_granting_them() {
     let credentials = r#""keyCredentials": [], "isFallbackPublicClient": true, "federatedIdentityCredentials":
         [{"id": "x", "name": "kubernetes", "issuer": "https://it's.example", "subject": "a", "audiences": ["b"]}]"#;
     let folder = edited_folder(&[

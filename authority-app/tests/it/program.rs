@@ -1,4 +1,4 @@
-//! The program: what it writes, how it ends, and what it never says.
+//! The program's files, log and exit codes.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -23,7 +23,7 @@ fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String) {
     (status.code().unwrap(), String::from_utf8(stderr).unwrap())
 }
 
-/// A program that serves until it is dropped.
+/// A serving program, which is killed when this is dropped.
 pub(crate) struct Serving {
     child: Child,
     pub(crate) banner: String,
@@ -50,12 +50,12 @@ impl Serving {
         self.banner[start..].split_whitespace().next().unwrap().to_owned()
     }
 
-    /// The address that it listens on.
+    /// The address of its listener.
     fn address(&self) -> String {
         format!("127.0.0.1:{}", self.base().rsplit(':').next().unwrap().trim_end_matches('/'))
     }
 
-    /// Ends it as an operator does, and returns its exit code and log.
+    /// Ends the program with a signal, and returns its exit code and log.
     pub(crate) fn end(mut self) -> (i32, String) {
         let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(killed.success());
@@ -74,7 +74,7 @@ impl Drop for Serving {
 
 #[tokio::test]
 #[cfg(unix)]
-async fn the_log_says_what_the_answer_does_not() {
+async fn the_log_holds_details_that_the_answer_does_not() {
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");
     let serving =
@@ -95,7 +95,7 @@ async fn the_log_says_what_the_answer_does_not() {
     assert!(log.contains("\"not_consented\":\"Resource.Read\""), "{log}");
 }
 
-/// What `hash-secret` prints for an input, and how it ends.
+/// The exit code and output of `hash-secret` for an input.
 fn hash_secret(input: &str) -> (i32, String) {
     let mut child = program(&["hash-secret"], &[])
         .stdin(Stdio::piped())

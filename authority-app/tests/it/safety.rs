@@ -1,4 +1,4 @@
-//! What the program never says, and where it never listens, whatever it is sent.
+//! The program logs no secret, and refuses to listen on addresses that others reach.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::world::{CLIENT, RESOURCE, TENANT, send, trusting, v1, v2};
 
 #[tokio::test]
 #[cfg(unix)]
-async fn no_log_holds_a_secret_an_assertion_or_a_token_in_whatever_place_a_client_puts_it() {
+async fn no_log_holds_a_secret_an_assertion_or_a_token_even_if_a_client_misplaces_it() {
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");
     let serving = Serving::start(

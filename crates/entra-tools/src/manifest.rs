@@ -129,13 +129,20 @@ pub(crate) struct FederatedCredential {
 
 /// A document that is no manifest. The text names the member, never its value.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidManifest {
     /// The text is no JSON.
     #[error("it is not JSON")]
     Json(#[source] serde_json::Error),
-    /// A member is missing or has the wrong type.
-    #[error("`{0}`: missing, or not of the type that Microsoft Graph documents")]
-    Member(String),
+    /// The document is no JSON object.
+    #[error("it is not a JSON object")]
+    NotAnObject,
+    /// A required member is missing.
+    #[error("{0}")]
+    MissingMember(serde_json::Error),
+    /// The member at this path has the wrong type, or lacks a member.
+    #[error("`{0}`: not as Microsoft Graph documents it")]
+    InvalidMember(String),
     /// The document is neither a manifest nor a list of app roles.
     #[error("it has no `appRoles`; export the manifest of the API's app registration")]
     NoAppRoles,
@@ -150,8 +157,15 @@ impl Manifest {
     /// # Errors
     /// Names the member that is missing or has the wrong type.
     pub fn from_document(document: Value) -> Result<Self, InvalidManifest> {
+        if !document.is_object() {
+            return Err(InvalidManifest::NotAnObject);
+        }
         let read: Result<Self, _> = serde_path_to_error::deserialize(&document);
-        let read = read.map_err(|error| InvalidManifest::Member(error.path().to_string()))?;
+        let read = read.map_err(|error| match error.path().to_string() {
+            // An object as a whole is only refused for want of a member, so that the text quotes no value.
+            path if path == "." => InvalidManifest::MissingMember(error.into_inner()),
+            path => InvalidManifest::InvalidMember(path),
+        })?;
         Ok(Self { document, ..read })
     }
 
@@ -217,4 +231,55 @@ fn null_as_default<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ID: &str = "3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813";
+
+    #[test]
+    fn an_invalid_manifest_is_explained_without_its_values() {
+        for (document, expected) in [
+            (json!("canary"), "it is not a JSON object"),
+            (json!([]), "it is not a JSON object"),
+            (json!({ "displayName": "canary" }), "missing field `appId`"),
+            (
+                json!({ "appId": ID, "displayName": 7042 }),
+                "`displayName`: not as Microsoft Graph documents it",
+            ),
+            (
+                json!({ "appId": ID, "displayName": "a", "requiredResourceAccess": [null] }),
+                "`requiredResourceAccess[0]`: not as Microsoft Graph documents it",
+            ),
+        ] {
+            let error = Manifest::from_document(document).unwrap_err();
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn null_members_count_as_absent() {
+        let document = json!({ "appId": ID, "displayName": "a", "appRoles": null, "api": null });
+        let manifest = Manifest::from_document(document).unwrap();
+        assert!(manifest.app_roles.is_empty());
+        assert_eq!(manifest.token_version(), 1);
+    }
+
+    #[test]
+    fn members_that_only_the_server_writes_are_removed() {
+        let mut manifest = json!({
+            "id": "x", "appId": ID, "displayName": "a", "passwordCredentials": [{}],
+            "appRoles": [{ "value": "Orders.Read", "origin": "Application" }],
+            "keyCredentials": [{ "key": "AQAB", "hasExtendedValue": true }, { "displayName": "without its key" }],
+        });
+        remove_read_only(manifest.as_object_mut().unwrap());
+        let expected = json!({
+            "displayName": "a", "appRoles": [{ "value": "Orders.Read" }], "keyCredentials": [{ "key": "AQAB" }],
+        });
+        assert_eq!(manifest, expected);
+    }
 }
