@@ -149,7 +149,7 @@ pub(crate) fn hash_secret() -> anyhow::Result<ExitCode> {
 
 impl SettingsFile {
     fn registrations(&self) -> Result<Registrations, SettingsError> {
-        let environment = Environment::of_process();
+        let environment = Environment::from_process();
         self.load(&environment)?.registrations(&environment)
     }
 

@@ -118,7 +118,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(arguments: Serve) -> anyhow::Result<()> {
-    let environment = Environment::of_process();
+    let environment = Environment::from_process();
     let settings = arguments.settings.load(&environment)?;
     let builder = settings.builder(&environment)?;
     // Written before anything listens, so that these files exist once the stand-in is healthy.
@@ -152,7 +152,7 @@ async fn serve(arguments: Serve) -> anyhow::Result<()> {
 ///
 /// Any answer will do. An endpoint's answer would use up a fault that a test scripted, and appear in its journal.
 async fn healthcheck(arguments: &Healthcheck) -> anyhow::Result<()> {
-    let settings = arguments.settings.load(&Environment::of_process())?;
+    let settings = arguments.settings.load(&Environment::from_process())?;
     let ca_file = settings.data_folder().map_err(SettingsError::from)?.ca_file();
     let http = http_client(&HttpClientSettings {
         connect_timeout_seconds: HEALTH_TIMEOUT,

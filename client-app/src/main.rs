@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let command = arguments.command.unwrap_or(Command::Serve);
-    let settings = Settings::load(arguments.settings.as_deref(), Environment::of_process())?;
+    let settings = Settings::load(arguments.settings.as_deref(), Environment::from_process())?;
     match command {
         Command::Serve => serve(settings).await,
         Command::Doctor { json, needs } => return doctor(&settings, &needs, json).await,

@@ -54,7 +54,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<Summary> {
     if arguments.settings.is_none() {
         return serving::run(arguments.once).await;
     }
-    walk(Settings::load(arguments.settings.as_deref(), Environment::of_process())?).await
+    walk(Settings::load(arguments.settings.as_deref(), Environment::from_process())?).await
 }
 
 async fn walk(settings: Settings) -> anyhow::Result<Summary> {

@@ -30,7 +30,7 @@ fn report(error: &anyhow::Error) -> ExitCode {
 }
 
 async fn run(command: Command, file: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let settings = || Settings::load(file, Environment::of_process());
+    let settings = || Settings::load(file, Environment::from_process());
     match command {
         Command::Serve => serve(settings()?).await.map(|()| ExitCode::SUCCESS),
         Command::Healthcheck => healthcheck(&settings()?).await.map(|()| ExitCode::SUCCESS),

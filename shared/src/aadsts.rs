@@ -1,19 +1,19 @@
-//! Entra's error codes ("AADSTS…"): what each means and what mends it.
+//! Entra's error codes ("AADSTS…"), with causes and remedies.
 //!
-//! One catalogue for both sides: the stand-in answers with these codes, and clients explain them.
-//! Programs branch on the OAuth `error`; the code is for whoever reads the message.
+//! The stand-in answers with these codes, and clients explain them. Programs branch on the OAuth `error` instead; the
+//! codes are for people.
 //! <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
 
 use std::fmt;
 
-/// A code with what is known of it.
+/// A code with its cause and remedy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Aadsts {
     /// The number after `AADSTS`.
     pub code: u32,
     /// What went wrong, in a sentence.
     pub cause: &'static str,
-    /// The step that mends it, in a sentence.
+    /// The step that fixes it, in a sentence.
     pub remedy: &'static str,
 }
 
@@ -23,7 +23,7 @@ impl fmt::Display for Aadsts {
     }
 }
 
-/// What is known of a code.
+/// Looks up a code.
 #[must_use]
 pub fn lookup(code: u32) -> Option<&'static Aadsts> {
     CATALOGUE.iter().find(|entry| entry.code == code)
@@ -31,7 +31,7 @@ pub fn lookup(code: u32) -> Option<&'static Aadsts> {
 
 macro_rules! catalogue {
     ($($code:literal: $cause:literal, $remedy:literal;)*) => {
-        /// Every code that an app-only flow meets, in ascending order.
+        /// The codes that app-only flows can cause, in ascending order.
         pub const CATALOGUE: &[Aadsts] =
             &[$(Aadsts { code: $code, cause: $cause, remedy: $remedy }),*];
     };

@@ -1,4 +1,4 @@
-//! Where Entra ID is, and how its URLs and issuers are formed.
+//! Entra ID's instances and authorities, with their URLs and issuers.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::ids::{Domain, TenantId};
 
-/// The names under which Azure's own tooling injects the settings of an app registration.
+/// The environment variables that Azure's tooling sets for an app registration, each with its settings key.
 ///
 /// <https://learn.microsoft.com/azure/developer/go/azure-sdk-authentication#environment-variables>
 pub const AZURE_VARIABLES: &[(&str, &str)] = &[
@@ -16,18 +16,17 @@ pub const AZURE_VARIABLES: &[(&str, &str)] = &[
     ("AZURE_AUTHORITY_HOST", "azure_ad.instance"),
 ];
 
-/// What stands in the place of a tenant's id where an issuer is published for all tenants.
+/// The placeholder for the tenant id in an issuer that is published for all tenants.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-the-issuer>
 pub const TENANT_PLACEHOLDER: &str = "{tenantid}";
 
-/// The tenant of all personal accounts, the same everywhere.
+/// The tenant id of all personal Microsoft accounts.
 pub const PERSONAL_ACCOUNTS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 
-/// The two generations of Entra's endpoints and of its access tokens.
+/// The versions of Entra's endpoints and of its access tokens, which are independent of each other.
 ///
-/// They are independent of each other: the *endpoint* a client asks does not decide the *token's* version;
-/// the resource's `requestedAccessTokenVersion` does.
+/// The resource's `requestedAccessTokenVersion` decides a token's version, not the endpoint that the client calls.
 /// <https://learn.microsoft.com/entra/identity-platform/access-tokens#token-formats>
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "&'static str")]
@@ -38,13 +37,13 @@ pub enum Version {
     V2,
 }
 
-/// A text that is no version.
+/// The text is not a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not \"1.0\" or \"2.0\"")]
 pub struct InvalidVersion;
 
 impl Version {
-    /// The text of the `ver` claim.
+    /// Returns the value of the `ver` claim.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -76,24 +75,24 @@ impl fmt::Display for Version {
 
 /// A base URL of Entra ID, such as `https://login.microsoftonline.com` or the stand-in's.
 ///
-/// Always https, without credentials, query or fragment: client secrets are sent here.
+/// Always https, without credentials, query or fragment, since clients send their secrets here.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Instance(Url);
 
-/// A text that is no instance of Entra ID.
+/// The text is not an instance of Entra ID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidInstance {
     /// Not https, or more than a host, a port and a path.
     #[error("not an https URL like https://login.microsoftonline.com")]
     NotAnHttpsUrl,
-    /// The URL of an authority, copied whole.
+    /// The URL of an authority: it includes a tenant.
     #[error("names a tenant in its path; keep what stands before it, and set `azure_ad.tenant_id`")]
     NamesTenant,
 }
 
 impl Instance {
-    /// Reads the URL.
+    /// Parses the URL.
     ///
     /// # Errors
     /// The text is not an https URL made of a host, an optional port and an optional path.
@@ -114,19 +113,19 @@ impl Instance {
         Ok(Self(url))
     }
 
-    /// The URL.
+    /// Returns the URL.
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.0
     }
 
-    /// The instance without a trailing slash, ready for a path to follow.
+    /// Returns the URL without a trailing slash.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str().trim_end_matches('/')
     }
 
-    /// The `iss` of the tenant's access tokens of this version.
+    /// Returns the `iss` claim of the tenant's access tokens of this version.
     ///
     /// Entra's public and US Government clouds issue v1.0 tokens under `sts.windows.net`, and the one in China under
     /// `sts.chinacloudapi.cn`; an external tenant (`ciamlogin.com`) has a host of its own in v2.0 issuers; every other
@@ -136,13 +135,13 @@ impl Instance {
         self.issuer_naming(&tenant.to_string(), version)
     }
 
-    /// The issuer that is published for all tenants, with [`TENANT_PLACEHOLDER`] where one is named.
+    /// Returns the issuer that is published for all tenants, with [`TENANT_PLACEHOLDER`] for the tenant id.
     #[must_use]
     pub fn issuer_template(&self, version: Version) -> String {
         self.issuer_naming(TENANT_PLACEHOLDER, version)
     }
 
-    /// Where the `OpenID` Connect discovery document is of whatever a URL names by `segment`.
+    /// Returns the URL of the `OpenID` Connect discovery document of a tenant, or of `common` and the like.
     ///
     /// <https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc#fetch-the-openid-configuration-document>
     #[must_use]
@@ -202,14 +201,14 @@ impl fmt::Debug for Instance {
     }
 }
 
-/// Whether a segment of a path names a tenant, as authorities are written in the portal and in other libraries.
+/// Whether a segment of a path names a tenant, as in an authority's URL.
 fn is_tenant(segment: &str) -> bool {
     matches!(segment, "common" | "organizations" | "consumers")
         || TenantId::parse(segment).is_ok()
         || Domain::parse(segment).is_ok()
 }
 
-/// One tenant at one instance: what tokens are asked of, and what they must have been issued by.
+/// A tenant at an instance: issues tokens to clients, and is the issuer that resources trust.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authority {
     instance: Instance,
@@ -218,26 +217,26 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// The authority for `tenant`; URLs name the tenant by `domain` where there is one.
+    /// Creates the authority of `tenant`; URLs name it by `domain` if there is one.
     #[must_use]
     pub fn new(instance: Instance, tenant: TenantId, domain: Option<&Domain>) -> Self {
         let segment = domain.map_or_else(|| tenant.to_string(), Domain::to_string);
         Self { instance, tenant, segment }
     }
 
-    /// The instance.
+    /// Returns the instance.
     #[must_use]
     pub fn instance(&self) -> &Instance {
         &self.instance
     }
 
-    /// The tenant.
+    /// Returns the tenant.
     #[must_use]
     pub fn tenant(&self) -> TenantId {
         self.tenant
     }
 
-    /// Where tokens are asked for.
+    /// Returns the URL of the token endpoint.
     ///
     /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#get-a-token>
     #[must_use]
@@ -248,7 +247,7 @@ impl Authority {
         })
     }
 
-    /// Where the `OpenID` Connect discovery document is.
+    /// Returns the URL of the `OpenID` Connect discovery document.
     ///
     /// <https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc#fetch-the-openid-configuration-document>
     #[must_use]
@@ -256,7 +255,7 @@ impl Authority {
         self.instance.discovery_document(&self.segment, version)
     }
 
-    /// The `iss` of this tenant's access tokens of this version; it names the tenant by its id.
+    /// Returns the `iss` claim of this tenant's access tokens of this version, which contains the tenant id.
     #[must_use]
     pub fn issuer(&self, version: Version) -> String {
         self.instance.issuer(self.tenant, version)
@@ -324,7 +323,7 @@ mod tests {
             ("https://login.microsoftonline.us", "https://sts.windows.net/", None),
             ("https://login.partner.microsoftonline.cn", "https://sts.chinacloudapi.cn/", None),
             ("https://localhost:5000", "https://localhost:5000/", None),
-            // Nothing but the very hosts counts as a cloud of Entra's.
+            // Only the exact hosts are Entra's clouds.
             ("https://login.microsoftonline.com.evil", "https://login.microsoftonline.com.evil/", None),
             ("https://evilciamlogin.com", "https://evilciamlogin.com/", None),
             ("https://contoso.ciamlogin.com", "https://contoso.ciamlogin.com/", Some("ciamlogin.com")),

@@ -7,13 +7,13 @@ use crate::ids::{ClientId, ObjectId, TenantId};
 
 /// The claims of an access token, as the stand-in mints them.
 ///
-/// What a resource reads of them is its own business, and less: Entra changes the opaque ones without notice.
-/// Members stand in the order in which Entra writes them; claims not named here are tolerated and dropped.
+/// A resource reads fewer: Entra changes the opaque ones without notice. Members are in Entra's order; unknown claims are
+/// dropped.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
-    /// Audience: the resource's client id (v2.0), or what the client asked for (v1.0). Always a string.
+    /// Audience: the resource's client id (v2.0) or the resource that the client asked for (v1.0). Always a string.
     pub aud: String,
     /// Issuer: see [`crate::azure_ad::Authority::issuer`].
     pub iss: String,
@@ -23,30 +23,30 @@ pub struct Claims {
     pub nbf: i64,
     /// Expires, in seconds since 1970.
     pub exp: i64,
-    /// Opaque to everybody but Entra.
+    /// Opaque; for Entra only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aio: Option<String>,
     /// The client's application id (v1.0).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub appid: Option<ClientId>,
-    /// How the client proved who it is (v1.0).
+    /// How the client authenticated (v1.0); see [`ClientAuthentication`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub appidacr: Option<String>,
     /// The client's application id (v2.0).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub azp: Option<ClientId>,
-    /// How the client proved who it is (v2.0).
+    /// How the client authenticated (v2.0); see [`ClientAuthentication`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub azpacr: Option<String>,
     /// The identity provider, equal to `iss` (v1.0).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idp: Option<String>,
-    /// `app` for an app-only token, where the resource asked for this optional claim.
+    /// `app` for an app-only token, if the resource configured this optional claim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idtyp: Option<String>,
     /// The object id of the client's service principal (or of the user).
     pub oid: ObjectId,
-    /// Opaque to everybody but Entra.
+    /// Opaque; for Entra only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rh: Option<String>,
     /// The app roles granted to the client on this resource; absent when there are none.
@@ -64,12 +64,12 @@ pub struct Claims {
     pub uti: Option<String>,
     /// The version of the token.
     pub ver: Version,
-    /// Opaque to everybody but Entra.
+    /// Opaque; for Entra only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub xms_ftd: Option<String>,
 }
 
-/// How a client proved who it is at the token endpoint: the `azpacr` and `appidacr` claims.
+/// How a client authenticated at the token endpoint: the `azpacr` and `appidacr` claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientAuthentication {
@@ -82,7 +82,7 @@ pub enum ClientAuthentication {
 }
 
 impl ClientAuthentication {
-    /// Reads the claim's text.
+    /// Parses the claim's value; `None` if it is unknown.
     #[must_use]
     pub fn from_class(class: &str) -> Option<Self> {
         match class {
@@ -93,7 +93,7 @@ impl ClientAuthentication {
         }
     }
 
-    /// The claim's text.
+    /// Returns the claim's value.
     #[must_use]
     pub fn class(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! What joins the logs of several services: the id of a request, and the trace it is part of.
+//! Request ids and trace contexts, which join the logs of several services.
 
 use std::fmt;
 
@@ -9,24 +9,24 @@ use uuid::fmt::Simple;
 /// The header with a request's id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The header with a request's place in a trace (W3C Trace Context section 3.2).
+/// The header with a request's trace and span (W3C Trace Context section 3.2).
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// The header with what tracing systems add to it (W3C Trace Context section 3.3); passed on as it came.
+/// The header with tracing systems' own data (W3C Trace Context section 3.3); passed on unchanged.
 pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// The longest request id that is taken over from a caller, in characters.
+/// The longest request id that is accepted from a caller, in characters.
 const MAX_REQUEST_ID: usize = 128;
 
-/// The longest `tracestate` that is passed on, in bytes: as much as the specification asks for.
+/// The longest `tracestate` that is passed on, in bytes: the minimum that the specification requires.
 const MAX_TRACESTATE: usize = 512;
 
-/// An id that is a plain word, so that it can stand in a log and a header.
+/// A request id of letters, digits, `-`, `_` and `.`, safe in logs and headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(HeaderValue);
 
 impl RequestId {
-    /// A new id.
+    /// Creates a random id.
     #[must_use]
     pub fn new() -> Self {
         let mut text = Uuid::encode_buffer();
@@ -34,15 +34,15 @@ impl RequestId {
         Self(id.unwrap_or_else(|_| HeaderValue::from_static("unknown")))
     }
 
-    /// The id that a request came with, if it is a plain word; a new one otherwise.
+    /// Returns the id that a request came with, or a new one if that is missing or malformed.
     #[must_use]
-    pub fn of(headers: &HeaderMap) -> Self {
-        Self::named_in(headers).unwrap_or_default()
+    pub fn from_headers(headers: &HeaderMap) -> Self {
+        Self::find(headers).unwrap_or_default()
     }
 
-    /// The id that a request came with, if it is a plain word.
+    /// Returns the id that a request came with, unless it is malformed.
     #[must_use]
-    pub fn named_in(headers: &HeaderMap) -> Option<Self> {
+    pub fn find(headers: &HeaderMap) -> Option<Self> {
         let plain = |value: &&HeaderValue| {
             (1..=MAX_REQUEST_ID).contains(&value.len())
                 && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
@@ -50,13 +50,13 @@ impl RequestId {
         headers.get(REQUEST_ID).filter(plain).cloned().map(Self)
     }
 
-    /// The id as a text.
+    /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.to_str().unwrap_or_default()
     }
 
-    /// The id as it stands in a header.
+    /// Returns the id as a header value.
     #[must_use]
     pub fn header_value(&self) -> HeaderValue {
         self.0.clone()
@@ -81,7 +81,7 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// A trace, and the span of it that a request belongs to.
+/// The trace and span of a request (W3C Trace Context).
 ///
 /// <https://www.w3.org/TR/trace-context/>
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,15 +93,15 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
-    /// A new trace; nothing is said about whether it is recorded.
+    /// Begins a trace that is not sampled.
     #[must_use]
     pub fn new() -> Self {
         Self { trace: Uuid::new_v4(), span: Span::new(), is_sampled: false, state: None }
     }
 
-    /// A span of the trace that a request came with; of a new one where it came with none, or with a malformed one.
+    /// Creates a span of the trace that a request came with, or of a new trace if that is missing or malformed.
     #[must_use]
-    pub fn continued(headers: &HeaderMap) -> Self {
+    pub fn from_headers(headers: &HeaderMap) -> Self {
         let mut parents = headers.get_all(TRACEPARENT).iter();
         let (Some(parent), None) = (parents.next(), parents.next()) else { return Self::new() };
         let Some((trace, is_sampled)) = parent.to_str().ok().and_then(parse) else { return Self::new() };
@@ -109,19 +109,19 @@ impl TraceContext {
         Self { trace, span: Span::new(), is_sampled, state }
     }
 
-    /// Another span of the same trace.
+    /// Creates another span of the same trace.
     #[must_use]
     pub fn child(&self) -> Self {
         Self { span: Span::new(), ..self.clone() }
     }
 
-    /// The id of the trace, 32 hexadecimal digits.
+    /// Returns the trace id as 32 hexadecimal digits.
     #[must_use]
     pub fn trace_id(&self) -> String {
         self.trace.simple().to_string()
     }
 
-    /// Names the trace in the headers of a request that this span sends.
+    /// Adds the trace to the headers of a request that this span sends.
     pub fn propagate(&self, headers: &mut HeaderMap) {
         let (mut trace, mut span) = ([0; Simple::LENGTH], [0; Simple::LENGTH]);
         let trace: &str = self.trace.simple().encode_lower(&mut trace);
@@ -142,7 +142,7 @@ impl Default for TraceContext {
     }
 }
 
-/// The second half of a random UUID: its variant keeps it from being zero, which would mean that there is no span.
+/// A span id: the second half of a random UUID, which its variant bits keep from being zero, the invalid id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Span(Uuid);
 
@@ -151,22 +151,21 @@ impl Span {
         Self(Uuid::new_v4())
     }
 
-    /// Its 16 hexadecimal digits.
+    /// Formats the id as 16 hexadecimal digits.
     fn text(self, buffer: &mut [u8; Simple::LENGTH]) -> &str {
         let digits: &str = self.0.simple().encode_lower(buffer);
         digits.split_at(Simple::LENGTH / 2).1
     }
 }
 
-/// Of a `traceparent` the trace, and whether it is sampled. Of versions after 00 what they have in common with it is
-/// read.
+/// Parses the trace id and the sampled flag of a `traceparent`, of version 00 or a later, compatible one.
 fn parse(text: &str) -> Option<(Uuid, bool)> {
     let mut fields = text.split('-');
     let (version, trace) = (hex(fields.next()?, 2)?, hex(fields.next()?, 32)?);
     let (parent, flags) = (hex(fields.next()?, 16)?, hex(fields.next()?, 2)?);
     let more = fields.next().is_some();
     let sound = version != 0xff && (version != 0 || !more) && trace != 0 && parent != 0;
-    // Of the flags only `sampled` has a meaning; the others are not to be passed on.
+    // Version 00 defines only the sampled flag; others must not be passed on.
     sound.then_some((Uuid::from_u128(trace), flags & 1 == 1))
 }
 
@@ -189,7 +188,7 @@ mod tests {
             headers.append(TRACEPARENT, HeaderValue::from_str(parent).unwrap());
         }
         headers.insert(TRACESTATE, HeaderValue::from_static("vendor=1"));
-        TraceContext::continued(&headers)
+        TraceContext::from_headers(&headers)
     }
 
     #[test]
@@ -238,11 +237,11 @@ mod tests {
     }
 
     #[test]
-    fn a_callers_id_is_taken_over_only_if_it_is_a_plain_word() {
+    fn a_callers_id_is_accepted_only_if_it_is_well_formed() {
         let id_for = |value: &[u8]| {
             let mut headers = HeaderMap::new();
             headers.insert(REQUEST_ID, HeaderValue::from_bytes(value).unwrap());
-            RequestId::of(&headers).to_string()
+            RequestId::from_headers(&headers).to_string()
         };
         assert_eq!(id_for(b"01-ab_C.d"), "01-ab_C.d");
         for wrong in [&b""[..], b"a b", b"a;b", b"\x9b31m", b"a\"b", &[b'a'; MAX_REQUEST_ID + 1]] {

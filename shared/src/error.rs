@@ -1,8 +1,8 @@
-//! Errors with their causes.
+//! Formats errors with their sources.
 
 use std::error::Error;
 
-/// An error with all its sources, outermost first, in one line.
+/// Formats an error and its sources in one line, outermost first.
 #[must_use]
 pub fn one_line(error: &(dyn Error + 'static)) -> String {
     let mut line = String::new();

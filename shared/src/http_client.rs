@@ -1,4 +1,4 @@
-//! The one HTTP client: every request that leaves a service of this workspace goes through it.
+//! The HTTP client: time limits, proxies, and no redirects, which could leak a secret.
 
 mod body;
 mod client;
@@ -22,37 +22,38 @@ pub use clock::clock_offset;
 
 use crate::settings::KeyProblem;
 
-/// How long a connection is kept for the next request; shorter than a server of ours keeps it open, so that no
-/// request is sent on one that is being closed.
+/// How long an idle connection is kept.
+///
+/// Shorter than the servers of this workspace keep it (9 s), so that no request is sent on a connection being closed.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Section `[http_client]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpClientSettings {
-    /// How long a connection may take to come up.
+    /// Time limit for a connection, in seconds.
     pub connect_timeout_seconds: NonZeroU64,
-    /// How long a request may take, from the connection to the last byte of the answer.
+    /// Time limit for a request, from the connection to the last byte of the answer, in seconds.
     pub timeout_seconds: NonZeroU64,
-    /// A PEM file of certificate authorities to trust beside the system's, such as the stand-in's.
+    /// A PEM file of certificate authorities to trust in addition to the system's.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
 }
 
 /// Builds the client: rustls, time limits, no redirects.
 ///
-/// A redirect is never followed: on 307 and 308 a client would send the form with its secret to wherever the
-/// answer points. `HTTPS_PROXY`, `http_proxy`, `ALL_PROXY` and `NO_PROXY` are honoured, never for loopback.
+/// Redirects are never followed: on 307 and 308 a client would send its form, with the secret, to another server.
+/// `HTTPS_PROXY`, `http_proxy`, `ALL_PROXY` and `NO_PROXY` are honoured, but never for loopback addresses.
 ///
 /// # Errors
 /// The file of certificate authorities cannot be read, or a proxy's URL is malformed.
 pub fn http_client(settings: &HttpClientSettings) -> Result<Client, KeyProblem> {
-    built(with_settings(settings)?)
+    build(with_settings(settings)?)
 }
 
-/// The same client, which looks up names by this resolver, and connects to no other addresses than it says.
+/// Builds the same client with its own DNS resolver, so that it connects only to addresses of that resolver.
 ///
-/// The name of a proxy is looked up by it too; what a proxy is asked for is looked up by the proxy.
+/// The resolver also looks up proxies; a proxy looks up the target's name itself.
 ///
 /// # Errors
 /// As for [`http_client`].
@@ -60,7 +61,7 @@ pub fn http_client_resolving(
     settings: &HttpClientSettings,
     resolver: Arc<dyn Resolve>,
 ) -> Result<Client, KeyProblem> {
-    built(with_settings(settings)?.dns_resolver(resolver))
+    build(with_settings(settings)?.dns_resolver(resolver))
 }
 
 fn with_settings(settings: &HttpClientSettings) -> Result<ClientBuilder, KeyProblem> {
@@ -76,15 +77,15 @@ fn with_settings(settings: &HttpClientSettings) -> Result<ClientBuilder, KeyProb
     with_proxies(builder)
 }
 
-fn built(builder: ClientBuilder) -> Result<Client, KeyProblem> {
+fn build(builder: ClientBuilder) -> Result<Client, KeyProblem> {
     builder
         .build()
         .map_err(|error| KeyProblem::new("http_client", format!("no HTTP client could be made: {error}")))
 }
 
-/// Builds the client for the metadata endpoint of the machine itself: no proxy, no redirects, short time limits.
+/// Builds a client for the machine's own metadata endpoint: no proxy, no redirects, short time limits.
 ///
-/// Where there is no such endpoint, nothing answers at its address, and only the limit on connecting ends the wait.
+/// Without such an endpoint nothing answers at its address, so the connect timeout ends the wait.
 ///
 /// # Errors
 /// No HTTP client can be made.
@@ -94,16 +95,16 @@ pub fn metadata_client() -> Result<HttpClient, KeyProblem> {
         .connect_timeout(Duration::from_secs(2))
         .timeout(Duration::from_secs(10))
         .redirect(redirect::Policy::none());
-    built(builder).map(HttpClient::from_this_module)
+    build(builder).map(HttpClient::from_this_module)
 }
 
-/// Whether a request failed because the peer's certificate is not trusted: the CA is unknown, the name or time wrong.
+/// Whether a request failed because the peer's certificate is not trusted: unknown CA, wrong name or expired.
 #[must_use]
 pub fn is_untrusted(error: &reqwest::Error) -> bool {
     causes(error).any(|error| matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))))
 }
 
-/// Whether a request failed because the peer seems to speak http where https was spoken, or the other way round.
+/// Whether a request failed because the peer seems to speak http instead of https, or the other way round.
 #[must_use]
 pub fn is_other_scheme(error: &reqwest::Error) -> bool {
     causes(error).any(|error| {
@@ -112,29 +113,30 @@ pub fn is_other_scheme(error: &reqwest::Error) -> bool {
     })
 }
 
-/// An error and what caused it.
+/// Returns the error and its sources.
 fn causes<'e>(error: &'e reqwest::Error) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     let first: &'e (dyn Error + 'static) = error;
     std::iter::successors(Some(first), |error: &&'e (dyn Error + 'static)| {
         let error: &'e (dyn Error + 'static) = *error;
-        // An `io::Error` names the source of what it holds, and not what it holds.
+        // `io::Error::source` skips the error that it contains.
         let held = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         held.map_or_else(|| error.source(), |held| Some(held))
     })
 }
 
-/// The longest wait that is believed: an hour, as in Microsoft's own libraries.
+/// The longest accepted wait: an hour, as in Microsoft's own libraries.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
-/// How long an answer asks to wait: a number of seconds or a date (RFC 9110 section 10.2.3), in any of the three forms
-/// that a date can have (section 5.6.7). Anything else counts as absent.
+/// Parses `Retry-After`: seconds or a date (RFC 9110 section 10.2.3), limited to [`LONGEST_WAIT`].
+///
+/// A malformed value counts as absent.
 #[must_use]
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = if let Ok(seconds) = text.parse() {
         Duration::from_secs(seconds)
     } else {
-        // An error: the date has passed.
+        // The error means that the date has passed.
         httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::now()).unwrap_or_default()
     };
     Some(wait.min(LONGEST_WAIT))
@@ -153,7 +155,7 @@ fn certificates(path: &std::path::Path) -> Result<Vec<Certificate>, KeyProblem> 
 
 fn with_proxies(builder: ClientBuilder) -> Result<ClientBuilder, KeyProblem> {
     type Constructor = fn(String) -> reqwest::Result<Proxy>;
-    // Not HTTP_PROXY in upper case: CGI servers set it from a request's `Proxy` header.
+    // Not HTTP_PROXY in upper case, which CGI servers set from a request's `Proxy` header.
     const VARIABLES: [(&[&str], Constructor); 3] = [
         (&["HTTPS_PROXY", "https_proxy"], Proxy::https),
         (&["http_proxy"], Proxy::http),

@@ -1,4 +1,4 @@
-//! Identifiers, each a type of its own so that one cannot stand where another belongs.
+//! Identifiers, each of its own type so that they cannot be confused.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,9 +7,9 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-/// A text that is not the identifier it should be.
+/// The text is not a valid identifier.
 ///
-/// The text itself is left out: somebody may have pasted a secret in the wrong place.
+/// The error leaves the text out, since it may be a secret pasted in the wrong place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not {expected}")]
 pub struct InvalidId {
@@ -23,7 +23,7 @@ macro_rules! guid {
         pub struct $name(Uuid);
 
         impl $name {
-            /// Reads the hyphenated form, the only one Entra writes.
+            /// Parses the hyphenated form, the only one that Entra uses.
             ///
             /// # Errors
             /// The text is not 36 characters of hyphenated hexadecimal.
@@ -32,7 +32,7 @@ macro_rules! guid {
                 parse_guid(text).map(Self).ok_or(InvalidId { expected })
             }
 
-            /// The same identifier as a number.
+            /// Returns the identifier as a UUID.
             #[must_use]
             pub fn as_uuid(&self) -> Uuid {
                 self.0
@@ -92,7 +92,7 @@ guid! {
     ObjectId
 }
 
-/// Reads an identifier from a text, wherever that is, without a copy.
+/// Deserializes an identifier from a borrowed or owned string without a copy.
 struct Text<T>(fn(&str) -> Result<T, InvalidId>);
 
 impl<T> Visitor<'_> for Text<T> {
@@ -109,7 +109,7 @@ impl<T> Visitor<'_> for Text<T> {
 }
 
 fn parse_guid(text: &str) -> Option<Uuid> {
-    // `Uuid` reads braces, URNs and the form without hyphens too.
+    // `Uuid` also parses braces, URNs and the form without hyphens.
     (text.len() == uuid::fmt::Hyphenated::LENGTH).then(|| Uuid::try_parse(text).ok()).flatten()
 }
 
@@ -121,7 +121,7 @@ macro_rules! text {
         pub struct $name(String);
 
         impl $name {
-            /// Reads the text.
+            /// Parses the text.
             ///
             /// # Errors
             #[doc = concat!("The text is not ", $expected, ".")]
@@ -131,7 +131,7 @@ macro_rules! text {
                 if rule(&text) { Ok(Self(text)) } else { Err(InvalidId { expected: $expected }) }
             }
 
-            /// The text as it was read.
+            /// Returns the text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -175,18 +175,17 @@ macro_rules! text {
 }
 
 text! {
-    /// A tenant's verified domain name, accepted by Entra wherever a URL names the tenant.
+    /// A tenant's verified domain name, which can replace the tenant id in Entra's URLs.
     Domain, "a domain name like contoso.com", is_domain
 }
 text! {
-    /// The App ID URI a resource is known by: one of its registration's `identifierUris`, or its bare client id, which
-    /// Entra takes in the same place.
+    /// A resource's App ID URI: one of its registration's `identifierUris`, or its client id, which Entra also accepts.
     ///
     /// <https://learn.microsoft.com/entra/identity-platform/identifier-uri-restrictions>
     AppIdUri, "one App ID URI like api://00000000-0000-0000-0000-000000000000, or one client id", is_app_id_uri
 }
 text! {
-    /// The `value` of an app role, as it stands in the `roles` claim.
+    /// The `value` of an app role, as the `roles` claim contains it.
     ///
     /// <https://learn.microsoft.com/graph/api/resources/approle>
     AppRole, "an app role: 1 to 120 letters, digits or punctuation, without spaces", is_app_role
@@ -204,7 +203,7 @@ fn is_domain(text: &str) -> bool {
 
 fn is_app_id_uri(text: &str) -> bool {
     let Ok(url) = url::Url::parse(text) else { return parse_guid(text).is_some() };
-    // Two of them, separated by a comma or a space, are a mistake that Entra would tell late.
+    // A list of URIs is a mistake that Entra would report only when a token is requested.
     !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == ',')
         && matches!(url.scheme(), "api" | "https" | "http" | "urn" | "ms-appx")
         && url.query().is_none()
@@ -213,7 +212,7 @@ fn is_app_id_uri(text: &str) -> bool {
 }
 
 fn is_app_role(text: &str) -> bool {
-    // Graph's documented set; `.` may not come first.
+    // The characters that Graph documents; `.` may not come first.
     const PUNCTUATION: &[u8] = b":!#$%&'()*+,-./;<=>?@[]^_`{|}~";
     (1..=120).contains(&text.len())
         && !text.starts_with('.')

@@ -1,4 +1,4 @@
-//! JSON as protocols mean it.
+//! JSON objects, without the leniency of derived implementations.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,13 +6,12 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
-/// A value that is written as a JSON object, and as nothing else.
+/// A struct that deserializes only from a JSON object.
 ///
-/// What serde derives for a struct also reads a list of the members' values, in the order in which the struct happens
-/// to name them: `["Bearer", 3599, …]` for a token response.
+/// serde's derive also accepts an array of the members' values in order: `["Bearer", 3599, …]` for a token response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Object<T>(
-    /// What the object says.
+    /// The deserialized struct.
     pub T,
 );
 

@@ -1,13 +1,13 @@
-//! What names this machine, and nothing else.
+//! Recognises names and addresses of this machine.
 
 use std::net::IpAddr;
 
 use http::uri::Authority;
 use http::{HeaderMap, Uri, header};
 
-/// Whether a host, as a URL writes it, is this machine: `localhost` or a loopback address.
+/// Whether a URL's host is `localhost` or a loopback address.
 ///
-/// A name like `127.0.0.1.nip.io` is not: it means whatever DNS says.
+/// A name like `127.0.0.1.nip.io` is neither: DNS decides what it means.
 #[must_use]
 pub fn is_loopback_host(host: &str) -> bool {
     let name = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
@@ -15,11 +15,10 @@ pub fn is_loopback_host(host: &str) -> bool {
         || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Whether a request was sent to this machine by name: it has one `Host`, and that is loopback, and so is the host of its
-/// target where there is one (it counts in place of `Host`, RFC 9112 section 3.2.2).
+/// Whether a request names this machine: it has one `Host`, which is loopback, and so is an absolute target's host.
 ///
-/// A page of any web site can let its own name resolve to 127.0.0.1 and then use what is served here without
-/// authentication ("DNS rebinding"); the name in `Host` gives it away.
+/// (An absolute target overrides `Host`, RFC 9112 section 3.2.2.) Any web site can make its own name resolve to 127.0.0.1
+/// and then call unauthenticated services on this machine ("DNS rebinding"); the name in `Host` reveals that.
 #[must_use]
 pub fn has_loopback_host(uri: &Uri, headers: &HeaderMap) -> bool {
     if !uri.host().is_none_or(is_loopback_host) {

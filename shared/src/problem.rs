@@ -1,4 +1,4 @@
-//! Errors over HTTP: `application/problem+json` (RFC 9457).
+//! Problem details of HTTP errors: `application/problem+json` (RFC 9457).
 
 use std::borrow::Cow;
 
@@ -8,28 +8,28 @@ use serde::{Deserialize, Serialize};
 /// The media type of a [`Problem`].
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// Room for what most problems hold, in bytes.
+/// Capacity for most problems, in bytes.
 const BODY: usize = 512;
 
-/// Room for the header fields of an answer, with those that are set on its way out.
+/// Capacity for the header fields of an answer, including those that layers add.
 const FIELDS: usize = 12;
 
-/// A problem as an API answers it.
+/// The body of an error response.
 ///
-/// `code` is an extension member: a stable word for programs, where `title` and `detail` are for people.
+/// `code` is an extension member: a stable word for programs, while `title` and `detail` are for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
-    /// A URI for the kind of problem; `about:blank` says that `status` tells all.
+    /// A URI for the kind of problem; `about:blank` if the status says enough.
     #[serde(rename = "type", default = "about_blank")]
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub kind: Cow<'static, str>,
-    /// The status, repeated for whoever sees the body alone.
+    /// The HTTP status.
     pub status: u16,
-    /// A few words on the kind of problem, the same each time.
+    /// A short summary, the same for each problem of this kind.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub title: Cow<'static, str>,
-    /// What happened this time, and how to mend it.
+    /// What happened this time, and how to fix it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// A stable word for programs, in `snake_case`.
@@ -38,7 +38,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem of this status and code, titled by the status.
+    /// Creates a problem whose title is the status's reason phrase.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str) -> Self {
         Self {
@@ -50,14 +50,14 @@ impl Problem {
         }
     }
 
-    /// Says what happened; the text reaches the caller, so no source error and no secret belongs in it.
+    /// Adds what happened. The caller reads this text, so it must not contain internal errors or secrets.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
     }
 
-    /// The problem as an answer that nothing stores.
+    /// Converts it to a response with `Cache-Control: no-store`.
     #[must_use]
     pub fn into_response(self) -> Response<String> {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -1,4 +1,4 @@
-//! Values that must never be shown.
+//! Secrets, which no log or error shows.
 
 use std::fmt;
 
@@ -6,16 +6,16 @@ use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-/// Why a text cannot be the secret it should be; the text itself is never part of it.
+/// Why a text is not a valid secret; never contains the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSecret {
-    /// Nothing is there.
+    /// The text is empty.
     #[error("must not be empty")]
     Empty,
-    /// A text with characters that no header can hold.
+    /// A character is not allowed in a header.
     #[error("is not the value of a header")]
     NotAHeaderValue,
-    /// An access token with characters outside RFC 6750's `b64token`; it cannot go in a header.
+    /// A character of the access token is not allowed by RFC 6750 section 2.1 (`b64token`).
     #[error("is not a bearer token (RFC 6750 section 2.1)")]
     NotABearerToken,
 }
@@ -28,7 +28,7 @@ macro_rules! secret {
         pub struct $name(SecretString);
 
         impl $name {
-            /// Takes the text in.
+            /// Wraps the text.
             ///
             /// # Errors
             /// The text is empty or not of this secret's form.
@@ -42,7 +42,7 @@ macro_rules! secret {
                 Ok(Self(text.into()))
             }
 
-            /// Shows the text, to the one place that sends or compares it.
+            /// Exposes the text, to send or compare it.
             #[must_use]
             pub fn expose(&self) -> &str {
                 self.0.expose_secret()
@@ -70,7 +70,7 @@ secret! {
     ClientSecret, |_| Ok(())
 }
 secret! {
-    /// A signed statement that stands in for a client secret (RFC 7523): while it lasts, whoever has it is the client.
+    /// A signed client assertion (RFC 7523): until it expires, its holder can act as the client.
     ClientAssertion, |_| Ok(())
 }
 secret! {
@@ -78,13 +78,13 @@ secret! {
     CertificatePassword, |_| Ok(())
 }
 secret! {
-    /// What a workload in App Service proves itself with: the value of `IDENTITY_HEADER`.
+    /// The value of `IDENTITY_HEADER`, with which a workload in App Service authenticates.
     IdentityHeader, |text| {
         if HeaderValue::from_str(text).is_ok() { Ok(()) } else { Err(InvalidSecret::NotAHeaderValue) }
     }
 }
 secret! {
-    /// An access token as it travels: opaque to its client, unverified to its resource.
+    /// An access token: opaque to its client, unverified to its resource.
     AccessToken, |text| {
         let body = text.trim_end_matches('=');
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b);
@@ -93,10 +93,10 @@ secret! {
 }
 
 impl AccessToken {
-    /// The value of the `Authorization` header, marked sensitive so that no log shows it.
+    /// Returns the value of the `Authorization` header, marked sensitive so that no log shows it.
     #[must_use]
     pub fn authorization(&self) -> HeaderValue {
-        // Never the fallback: `parse` lets only characters in that a header value may hold.
+        // The fallback is unreachable: `parse` accepts only characters that a header may contain.
         let mut value = HeaderValue::try_from(format!("Bearer {}", self.expose()))
             .unwrap_or_else(|_| HeaderValue::from_static("Bearer"));
         value.set_sensitive(true);
@@ -105,10 +105,10 @@ impl AccessToken {
 }
 
 impl IdentityHeader {
-    /// The value of the `X-IDENTITY-HEADER` header, marked sensitive so that no log shows it.
+    /// Returns the value of the `X-IDENTITY-HEADER` header, marked sensitive so that no log shows it.
     #[must_use]
     pub fn value(&self) -> HeaderValue {
-        // Never the fallback: `parse` lets only header values in.
+        // The fallback is unreachable: `parse` accepts only header values.
         let mut value = HeaderValue::from_str(self.expose()).unwrap_or_else(|_| HeaderValue::from_static(""));
         value.set_sensitive(true);
         value

@@ -1,13 +1,12 @@
-//! Layered settings: an app's defaults or a file, then Azure's own variables, then the app's.
+//! Layered settings: an app's defaults or a file, then Azure's variables, then the app's variables.
 //!
-//! An app embeds its `settings.toml`, which names every section it has. `--settings FILE` replaces those defaults.
-//! Variables win over both: `AZURE_AD__TENANT_ID` sets `azure_ad.tenant_id` (`__` between levels). Below them
-//! stand the names that Azure's tooling injects, such as `AZURE_TENANT_ID`. A variable that is empty counts as unset,
-//! unless it is to say who is meant or where: an empty `AZURE_TENANT_ID` would fall to the stand-in's tenant, and is
-//! refused. Where the defaults hold a list, the variable separates its members by commas.
+//! An app embeds its `settings.toml`, which names every section. `--settings FILE` replaces these defaults. Variables
+//! override both: `AZURE_AD__TENANT_ID` sets `azure_ad.tenant_id` (`__` between levels), and overrides the variable that
+//! Azure's tooling sets, `AZURE_TENANT_ID`. A variable for a list separates its members by commas.
 //!
-//! Variables that name no section of the app are somebody else's and are passed over; one that names a section but
-//! no key of it is refused, since it is a misspelling.
+//! An empty variable counts as unset, but for identities such as a tenant id, where it is an error: the default would be
+//! another tenant. A variable that names a section but no key of it is an error too, since it is a misspelling. Other
+//! variables are ignored.
 
 #[cfg(feature = "settings")]
 mod environment;

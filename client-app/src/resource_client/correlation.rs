@@ -16,7 +16,7 @@ impl Correlation {
     /// Of a request that came in.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
-        Self { request_id: RequestId::of(headers), trace: TraceContext::continued(headers) }
+        Self { request_id: RequestId::from_headers(headers), trace: TraceContext::from_headers(headers) }
     }
 
     /// The request's id.

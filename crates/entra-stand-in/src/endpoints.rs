@@ -10,6 +10,7 @@ pub(crate) mod managed_identity;
 mod tenant;
 mod token;
 mod token_request;
+mod token_response;
 
 use std::ops::Deref;
 use std::sync::Arc;

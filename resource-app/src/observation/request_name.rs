@@ -18,7 +18,7 @@ impl<'r> RequestName<'r> {
         // The template, since a path holds what callers make up; and no query, since somebody may put a token there.
         let route = routes.find(request.uri().path());
         // The caller's id where it can be taken over, so that logs of several services can be joined.
-        Self { method: method_label(request.method()), route, id: RequestId::of(request.headers()) }
+        Self { method: method_label(request.method()), route, id: RequestId::from_headers(request.headers()) }
     }
 
     pub(crate) fn method(&self) -> &'static str {

@@ -1,33 +1,33 @@
-//! The body of an answer, within a limit.
+//! Reads the body of an answer within a limit.
 
 use bytes::Bytes;
 use reqwest::Response;
 
-/// Why an answer's body could not be had.
+/// Why the body of an answer could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
-    /// The peer: the body is larger than its reader allows.
+    /// The body is larger than the limit, in bytes.
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
-    /// The network or the peer: the body ended early or took too long.
+    /// The body ended early or took too long.
     #[error("the answer broke off")]
     BrokenOff(#[source] reqwest::Error),
 }
 
-/// Reads an answer's body, and stops where it grows beyond `limit` bytes.
+/// Reads a body of at most `limit` bytes.
 ///
 /// # Errors
-/// The body is too large, or does not come to its end.
+/// The body is too large or incomplete.
 pub async fn read_body(response: Response, limit: usize) -> Result<Vec<u8>, BodyError> {
     read_bytes(response, limit).await.map(Vec::from)
 }
 
-/// Does the same for whoever keeps the body no longer than it takes to read it: a short one stays where it came in.
+/// Reads a body like [`read_body`], but without copying a short one: it shares the connection's buffer.
 ///
 /// # Errors
 /// As for [`read_body`].
 pub async fn read_bytes(mut response: Response, limit: usize) -> Result<Bytes, BodyError> {
-    // Chunk by chunk: a declared length may be missing or a lie.
+    // By chunks, since a declared length may be missing or wrong.
     let Some(first) = next_chunk(&mut response, 0, limit).await? else { return Ok(Bytes::new()) };
     let Some(second) = next_chunk(&mut response, first.len(), limit).await? else { return Ok(first) };
     let mut body = [first, second].concat();
@@ -37,7 +37,7 @@ pub async fn read_bytes(mut response: Response, limit: usize) -> Result<Bytes, B
     Ok(body.into())
 }
 
-/// The next chunk of a body of which so many bytes were read.
+/// Reads the next chunk, after `read` bytes.
 async fn next_chunk(response: &mut Response, read: usize, limit: usize) -> Result<Option<Bytes>, BodyError> {
     let chunk = response.chunk().await.map_err(|error| BodyError::BrokenOff(error.without_url()))?;
     match chunk {

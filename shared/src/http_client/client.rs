@@ -1,4 +1,4 @@
-//! The client as a type, for whoever sends a secret with it.
+//! The HTTP client as a type that guarantees its settings.
 
 use std::num::NonZeroU64;
 use std::ops::Deref;
@@ -7,14 +7,13 @@ use std::sync::Arc;
 use reqwest::{Certificate, Client, Request, RequestBuilder, Response};
 
 use super::clock::Clocks;
-use super::{HttpClientSettings, built, http_client, with_settings};
+use super::{HttpClientSettings, build, http_client, with_settings};
 use crate::settings::KeyProblem;
 
-/// An HTTP client that follows no redirect: only this module makes one.
+/// An HTTP client that follows no redirects, so it is safe to send secrets with.
 ///
-/// What takes it can send a secret without sending it on to wherever an answer points. It is used like the
-/// [`reqwest::Client`] that it holds; clones share connections. What is sent through [`send`](Self::send) and
-/// [`execute`](Self::execute) has the peer's clock looked at.
+/// It derefs to [`reqwest::Client`]; clones share connections. [`send`](Self::send) and [`execute`](Self::execute) also
+/// warn about a peer whose clock is off.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
     client: Client,
@@ -22,7 +21,7 @@ pub struct HttpClient {
 }
 
 impl HttpClient {
-    /// The client of the settings, with what [`http_client`] says of it.
+    /// Builds a client; see [`http_client`].
     ///
     /// # Errors
     /// The file of certificate authorities cannot be read, or a proxy's URL is malformed.
@@ -30,11 +29,12 @@ impl HttpClient {
         http_client(settings).map(Self::from_this_module)
     }
 
-    /// A client with the default time limits that trusts the certificate authorities of this PEM text beside the
-    /// system's. An empty text names none.
+    /// Builds a client with default time limits that trusts the certificate authorities of a PEM text and the system's.
+    ///
+    /// An empty text adds none.
     ///
     /// # Errors
-    /// The text is no PEM, or a proxy's URL is malformed.
+    /// The text is not PEM, or a proxy's URL is malformed.
     pub fn trusting(ca_pem: impl AsRef<[u8]>) -> Result<Self, KeyProblem> {
         let pem = ca_pem.as_ref().trim_ascii();
         let certificates = Certificate::from_pem_bundle(pem).unwrap_or_default();
@@ -42,32 +42,32 @@ impl HttpClient {
             return Err(KeyProblem::new("http_client", "the certificate authorities are not PEM"));
         }
         let builder = with_settings(&HttpClientSettings::default())?;
-        built(builder.tls_certs_merge(certificates)).map(Self::from_this_module)
+        build(builder.tls_certs_merge(certificates)).map(Self::from_this_module)
     }
 
-    /// Only for clients that were built without redirects.
+    /// Wraps a client, which must not follow redirects.
     pub(super) fn from_this_module(client: Client) -> Self {
         Self { client, clocks: Arc::default() }
     }
 
-    /// Sends a request of this client, and warns where the peer's clock is far from this machine's.
+    /// Sends a request built with this client, and warns if the peer's clock differs from this machine's.
     ///
     /// # Errors
-    /// No answer came.
+    /// There was no answer.
     pub async fn send(&self, request: RequestBuilder) -> reqwest::Result<Response> {
-        Ok(self.looked_at(request.send().await?))
+        Ok(self.check_clock(request.send().await?))
     }
 
-    /// The same for a request that is built.
+    /// Sends a finished request; see [`Self::send`].
     ///
     /// # Errors
-    /// No answer came.
+    /// There was no answer.
     pub async fn execute(&self, request: Request) -> reqwest::Result<Response> {
-        Ok(self.looked_at(self.client.execute(request).await?))
+        Ok(self.check_clock(self.client.execute(request).await?))
     }
 
-    fn looked_at(&self, response: Response) -> Response {
-        self.clocks.look(response.url(), response.headers());
+    fn check_clock(&self, response: Response) -> Response {
+        self.clocks.check(response.url(), response.headers());
         response
     }
 }
@@ -81,7 +81,7 @@ impl Deref for HttpClient {
 }
 
 impl Default for HttpClientSettings {
-    /// Five seconds for a connection, thirty for a request, and the system's certificate authorities.
+    /// 5 seconds for a connection, 30 for a request, and the system's certificate authorities.
     fn default() -> Self {
         let seconds = |n| NonZeroU64::new(n).unwrap_or(NonZeroU64::MIN);
         Self { connect_timeout_seconds: seconds(5), timeout_seconds: seconds(30), ca_file: None }

@@ -1,4 +1,4 @@
-//! How far a peer's clock is from this machine's.
+//! Compares a peer's clock with this machine's.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,19 +8,18 @@ use http::{HeaderMap, header};
 use jiff::SignedDuration;
 use url::{Position, Url};
 
-/// How far apart two clocks may be: as much as Entra and most libraries allow when they look at a token's times.
+/// The tolerated difference, as Entra and most libraries allow when they validate a token's times.
 const TOLERATED: SignedDuration = SignedDuration::from_mins(5);
 
-/// How long a warning of one peer's clock stands before there is another.
+/// Time between two warnings about a peer.
 const BETWEEN_WARNINGS: Duration = Duration::from_hours(1);
 
-/// The most peers that are remembered; a service has a few.
+/// The most peers that are remembered; a service calls a few.
 const MOST_PEERS: usize = 100;
 
-/// The peer's clock less this machine's, as its answer's `Date` says (RFC 9110 section 6.6.1).
+/// Returns the peer's clock minus this machine's, by the answer's `Date` (RFC 9110 section 6.6.1).
 ///
-/// `None` where the answer has no such header, or one in none of the three forms that a date can have (section 5.6.7).
-/// It is exact to a second and the time that the answer was on its way.
+/// Exact to a second plus the time of transmission; `None` if the header is missing or malformed.
 #[must_use]
 pub fn clock_offset(headers: &HeaderMap) -> Option<SignedDuration> {
     offset(headers, SystemTime::now())
@@ -31,16 +30,16 @@ fn offset(headers: &HeaderMap, now: SystemTime) -> Option<SignedDuration> {
     SignedDuration::system_until(now, httpdate::parse_http_date(text).ok()?).ok()
 }
 
-/// The peers of whose clock there was a warning, and when.
+/// The times of the last warning about each peer.
 #[derive(Debug, Default)]
 pub(super) struct Clocks(Mutex<HashMap<String, Instant>>);
 
 impl Clocks {
-    /// Warns, once an hour for each peer at most, where the clock of whoever answered is far from this machine's.
-    pub(super) fn look(&self, peer: &Url, headers: &HeaderMap) {
+    /// Warns if the peer's clock is off, at most once an hour for each peer.
+    pub(super) fn check(&self, peer: &Url, headers: &HeaderMap) {
         let Some(offset) = clock_offset(headers).filter(|offset| offset.abs() > TOLERATED) else { return };
         let peer = &peer[Position::BeforeHost..Position::AfterPort];
-        if self.is_news(peer, Instant::now()) {
+        if self.is_due(peer, Instant::now()) {
             tracing::warn!(
                 peer,
                 offset_seconds = offset.as_secs(),
@@ -50,14 +49,14 @@ impl Clocks {
         }
     }
 
-    fn is_news(&self, peer: &str, now: Instant) -> bool {
+    fn is_due(&self, peer: &str, now: Instant) -> bool {
         let mut warned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         warned.retain(|_, at| now - *at < BETWEEN_WARNINGS);
-        let is_news = warned.len() < MOST_PEERS && !warned.contains_key(peer);
-        if is_news {
+        let is_due = warned.len() < MOST_PEERS && !warned.contains_key(peer);
+        if is_due {
             warned.insert(peer.to_owned(), now);
         }
-        is_news
+        is_due
     }
 }
 
@@ -95,12 +94,12 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_off_is_news_once_an_hour_for_each_peer() {
+    fn a_warning_is_due_once_an_hour_for_each_peer() {
         let (clocks, start) = (Clocks::default(), Instant::now());
-        let is_news = |peer: &str, seconds| clocks.is_news(peer, start + Duration::from_secs(seconds));
-        assert!(is_news("a:1", 0) && is_news("b:1", 0));
-        assert!(!is_news("a:1", 3599));
-        assert!(is_news("a:1", 3600) && !is_news("a:1", 3600));
-        assert!((0..1000).filter(|n| is_news(&n.to_string(), 3600)).count() < MOST_PEERS);
+        let is_due = |peer: &str, seconds| clocks.is_due(peer, start + Duration::from_secs(seconds));
+        assert!(is_due("a:1", 0) && is_due("b:1", 0));
+        assert!(!is_due("a:1", 3599));
+        assert!(is_due("a:1", 3600) && !is_due("a:1", 3600));
+        assert!((0..1000).filter(|n| is_due(&n.to_string(), 3600)).count() < MOST_PEERS);
     }
 }

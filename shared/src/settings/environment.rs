@@ -1,4 +1,4 @@
-//! Environment variables as a layer of settings.
+//! Environment variables as layers of settings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -8,11 +8,12 @@ use config::{ConfigError, Map, Source, Value};
 /// The separator between the levels of a key in a variable's name.
 const SEPARATOR: &str = "__";
 
-/// The keys that say who is meant or where it is. Their defaults are the stand-in's, so that whoever sets one of them
-/// to nothing would get another tenant, client or resource than the one that was meant.
+/// Keys that identify a tenant, client, resource or instance.
+///
+/// Their defaults are the stand-in's, so an empty variable must not fall back to them.
 const IDENTITIES: [&str; 5] = ["tenant_id", "client_id", "app_id_uri", "instance", "base_url"];
 
-/// A set of environment variables. `Debug` shows their names alone.
+/// A set of environment variables; `Debug` shows only their names.
 #[derive(Clone, Default)]
 pub struct Environment {
     set: BTreeMap<String, String>,
@@ -20,21 +21,21 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The variables of this process; those that are not Unicode are no settings.
+    /// Reads the variables of this process, without those that are not Unicode.
     #[must_use]
-    pub fn of_process() -> Self {
+    pub fn from_process() -> Self {
         std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect()
     }
 
-    /// The value of a variable, where it is set and not empty.
+    /// Returns the value of a variable if it is set and not empty.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
         self.set.get(name).map(String::as_str)
     }
 
-    /// An empty variable for a key that must not fall to its default, with that key.
+    /// Finds an empty variable for a key in [`IDENTITIES`], and returns it with the key.
     pub(super) fn emptied(
         &self,
         aliases: &[(&'static str, &'static str)],
@@ -54,13 +55,13 @@ impl Environment {
         emptied.into_iter().find(|(_, key)| is_identity(key) && !is_set(key))
     }
 
-    /// The layer of variables that other tooling names, each with the key it sets.
+    /// Returns the layer of variables with other names than their keys.
     pub(super) fn aliased(&self, aliases: &[(&'static str, &'static str)]) -> Layer {
         let set = |&(name, key): &(&str, &str)| Some((key.to_owned(), variable(name, self.value(name)?)));
         Layer(aliases.iter().filter_map(set).collect())
     }
 
-    /// The layer of variables that name a section of `defaults`.
+    /// Returns the layer of variables that name a section of `defaults`.
     pub(super) fn sections(&self, defaults: &toml::Table) -> Layer {
         let set = |(name, value): (&String, &String)| {
             let key = name.to_lowercase();
@@ -79,10 +80,9 @@ impl Environment {
         Layer(self.set.iter().filter_map(set).collect())
     }
 
-    /// Variables that look as if they were meant for a section of `defaults`, and set nothing.
+    /// Finds misspelled variables, such as `AZURE_AD_TENANT_ID` or .NET's `AzureAd__TenantId`, which set nothing.
     ///
-    /// `AZURE_AD_TENANT_ID` and .NET's `AzureAd__TenantId` do; what Kubernetes injects for a service called `resource`
-    /// must not, so only sections whose name has an underscore are looked for.
+    /// Only for sections with an underscore in their name: Kubernetes sets variables like `RESOURCE_PORT` for a service.
     pub(super) fn near_misses(&self, defaults: &toml::Table) -> Vec<&str> {
         let names: Vec<String> = defaults.keys().filter(|name| name.contains('_')).cloned().collect();
         let spellings =
@@ -121,13 +121,13 @@ fn variable(name: &str, value: &str) -> Value {
     Value::new(Some(&format!("variable {name}")), value)
 }
 
-/// A list in one variable: its members, separated by commas.
+/// Splits a variable at its commas.
 fn list(name: &str, value: &str) -> Value {
     let members: Vec<Value> = value.split(',').map(|member| variable(name, member.trim())).collect();
     Value::new(Some(&format!("variable {name}")), members)
 }
 
-/// Keys with values, for `config` to lay over what came before.
+/// A layer of keys and values for `config`.
 #[derive(Clone)]
 pub(super) struct Layer(BTreeMap<String, Value>);
 

@@ -1,4 +1,4 @@
-//! What is wrong with settings, and where it stands.
+//! Settings errors and the origin of the faulty key.
 
 use std::path::Path;
 
@@ -6,10 +6,10 @@ use config::{Config, ConfigError, Value, ValueKind};
 
 use super::problem::{KeyProblem, variable_of};
 
-/// Why an app refuses to start. One line; never the value of a setting.
+/// Why an app refuses to start, in one line that never contains a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// Whoever wrote the file: it cannot be read, or is not TOML.
+    /// The file cannot be read, or is not TOML.
     #[error("{file}: {problem}")]
     File {
         /// The file's path.
@@ -17,37 +17,37 @@ pub enum SettingsError {
         /// What is wrong with it.
         problem: String,
     },
-    /// Whoever wrote the settings: a key that does not exist.
+    /// The key does not exist.
     #[error("unknown key `{key}` ({origin}){expected}")]
     UnknownKey {
         /// The key, with dots between levels.
         key: String,
         /// The file or variable.
         origin: String,
-        /// The keys that exist there.
+        /// The existing keys.
         expected: String,
     },
-    /// Whoever wrote the settings: a key without which the app cannot start.
+    /// A required key is missing.
     #[error("`{key}` is missing from {file}; set {remedy}")]
     MissingKey {
         /// The key, with dots between levels.
         key: String,
-        /// The file that lacks it.
+        /// The file without the key.
         file: String,
-        /// The ways to set it.
+        /// How to set it.
         remedy: String,
     },
-    /// Whoever wrote the settings: a value that cannot be used.
+    /// The value is unusable.
     #[error("`{key}` ({origin}): {problem}")]
     Key {
         /// The key, with dots between levels.
         key: String,
         /// The file or variable.
         origin: String,
-        /// What is wrong, and how to mend it.
+        /// What is wrong, and how to fix it.
         problem: String,
     },
-    /// Whoever wrote the settings, found when they were put to use.
+    /// The value turned out unusable after loading.
     #[error("`{}`{}: {}", .0.key, .0.places(), .0.problem)]
     Unusable(KeyProblem),
 }
@@ -63,7 +63,7 @@ pub(super) fn read(path: &Path) -> Result<String, SettingsError> {
         .map_err(|error| SettingsError::File { file: path.display().to_string(), problem: error.to_string() })
 }
 
-/// Reads TOML; an error names the line and leaves the value out.
+/// Parses TOML; an error names the line and leaves the value out.
 pub(super) fn parse(name: &str, text: &str) -> Result<toml::Table, SettingsError> {
     toml::from_str(text).map_err(|error: toml::de::Error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
@@ -84,7 +84,7 @@ impl<'a> Origins<'a> {
         Self { config, file, aliases }
     }
 
-    /// Turns what `config` and serde say into a key, its origin and a text without the value.
+    /// Converts an error of `config` or serde into a key, its origin and a problem without the value.
     pub(super) fn explain(&self, error: &serde_path_to_error::Error<ConfigError>) -> SettingsError {
         let path = error.path().to_string();
         let below = |name: &str| match path.as_str() {
@@ -93,7 +93,7 @@ impl<'a> Origins<'a> {
             path => format!("{path}.{name}"),
         };
         let text = match innermost(error.inner()) {
-            // config's own word for serde's "missing field"; it knows the whole key.
+            // config's form of serde's "missing field", with the whole key.
             ConfigError::NotFound(key) => {
                 return SettingsError::MissingKey {
                     remedy: self.remedy(key),
@@ -110,29 +110,29 @@ impl<'a> Origins<'a> {
             let expected =
                 expected.strip_prefix(", ").map(|expected| format!("; {}", expected.replace("one of ", "")));
             return SettingsError::UnknownKey {
-                origin: self.of(&key),
+                origin: self.origin(&key),
                 key,
                 expected: expected.unwrap_or_default(),
             };
         }
-        SettingsError::Key { origin: self.of(&path), problem: without_value(&text), key: path }
+        SettingsError::Key { origin: self.origin(&path), problem: without_value(&text), key: path }
     }
 
-    pub(super) fn place(&self, problem: KeyProblem) -> SettingsError {
+    pub(super) fn locate(&self, problem: KeyProblem) -> SettingsError {
         SettingsError::Key {
-            origin: self.of(problem.key),
+            origin: self.origin(problem.key),
             key: problem.key.to_owned(),
             problem: problem.problem,
         }
     }
 
-    fn of(&self, key: &str) -> String {
+    fn origin(&self, key: &str) -> String {
         self.value(key).and_then(deepest_origin).unwrap_or_else(|| self.file.clone())
     }
 
     fn value(&self, key: &str) -> Option<&Value> {
         key.split('.').try_fold(&self.config.cache, |value, level| match &value.kind {
-            // A member of a list is looked up as the list.
+            // The member of a list has the list's origin.
             ValueKind::Table(table) => table.get(level.split('[').next().unwrap_or(level)),
             _ => Some(value),
         })
@@ -146,7 +146,7 @@ impl<'a> Origins<'a> {
     }
 }
 
-/// A table made by a variable has no origin of its own; what it holds has.
+/// Returns the origin of a value, or of a member if a table has none because a variable created it.
 fn deepest_origin(value: &Value) -> Option<String> {
     if let Some(origin) = value.origin() {
         return Some(origin.to_owned());
@@ -169,12 +169,12 @@ fn quoted<'t>(text: &'t str, prefix: &str) -> Option<(&'t str, &'t str)> {
     text.strip_prefix(prefix)?.strip_prefix('`')?.split_once('`')
 }
 
-/// The text of an error without the value that serde's and config's own texts quote.
+/// Removes the value that messages of serde and config quote.
 fn without_value(text: &str) -> String {
     let quotes_value = ["invalid type: ", "invalid value: ", "unknown variant ", "enum "];
     if !quotes_value.iter().any(|start| text.starts_with(start)) {
         return match text {
-            // The standard library's texts leave out what would have been right.
+            // The standard library's message has no example.
             "invalid socket address syntax" => "not an address like 127.0.0.1:5001".to_owned(),
             text => text.to_owned(),
         };

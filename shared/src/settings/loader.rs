@@ -11,25 +11,25 @@ use super::problem::KeyProblem;
 
 /// Settings with rules that span several keys.
 pub trait Check {
-    /// Looks at the settings as a whole.
+    /// Checks the settings as a whole.
     ///
     /// # Errors
-    /// Names the key that is wrong, and how to mend it.
+    /// Names the wrong key, and how to fix it.
     fn check(&self) -> Result<(), KeyProblem> {
         Ok(())
     }
 }
 
-/// Where an app's settings come from.
+/// The sources of an app's settings.
 #[derive(Debug, Clone)]
 pub struct Sources<'a> {
     /// The text of the app's own `settings.toml`.
     pub defaults: &'static str,
     /// The file that replaces the defaults.
     pub file: Option<&'a Path>,
-    /// Azure's variables that the app honours, each with the key it sets.
+    /// Azure's variables that the app honours, each with its key.
     pub aliases: &'a [(&'static str, &'static str)],
-    /// The variables.
+    /// The environment variables.
     pub environment: Environment,
 }
 
@@ -37,14 +37,14 @@ impl Sources<'_> {
     /// Loads and checks the settings.
     ///
     /// # Errors
-    /// Names the key, and the file or variable it came from; never a value.
+    /// Names the key and the file or variable it came from, never a value.
     pub fn load<T: DeserializeOwned + Check>(&self) -> Result<T, SettingsError> {
         let (text, name) = match self.file {
             None => (self.defaults.to_owned(), "the default settings".to_owned()),
             Some(path) => (error::read(path)?, path.display().to_string()),
         };
         let defaults = error::parse("the default settings", self.defaults)?;
-        // Read once more as plain TOML: its errors have a line and leave values out, config's do not.
+        // Parsed as plain TOML first, whose errors have a line and no values, unlike config's.
         error::parse(&name, &text)?;
         for variable in self.environment.near_misses(&defaults) {
             tracing::warn!(variable, "sets nothing; the levels of a key are separated by two underscores");
@@ -62,7 +62,7 @@ impl Sources<'_> {
         let origins = error::Origins::new(config.clone(), name, self.aliases);
         let settings: T =
             serde_path_to_error::deserialize(config).map_err(|error| origins.explain(&error))?;
-        settings.check().map_err(|problem| origins.place(problem))?;
+        settings.check().map_err(|problem| origins.locate(problem))?;
         Ok(settings)
     }
 }

@@ -1,6 +1,6 @@
-//! A setting that cannot be used.
+//! An unusable setting.
 
-/// A key whose value cannot be used, found by code that does not know where the value came from.
+/// A key with an unusable value, reported by code that does not know the value's origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{key}`: {problem}")]
 pub struct KeyProblem {
@@ -9,13 +9,13 @@ pub struct KeyProblem {
 }
 
 impl KeyProblem {
-    /// Names the key, with dots between levels, and what is wrong with its value; never the value of a secret.
+    /// Creates it from the key, with dots between levels, and the problem, which must not contain secrets.
     #[must_use]
     pub fn new(key: &'static str, problem: impl Into<String>) -> Self {
         Self { key, problem: problem.into() }
     }
 
-    /// Where the value may stand; an argument stands nowhere else.
+    /// Returns where the value can be set; an argument has no other place.
     #[cfg(feature = "settings")]
     pub(super) fn places(&self) -> String {
         if self.key.starts_with("--") {
@@ -26,7 +26,7 @@ impl KeyProblem {
     }
 }
 
-/// The variable that sets a key.
+/// Returns the variable that sets a key.
 #[cfg(feature = "settings")]
 pub(super) fn variable_of(key: &str) -> String {
     key.replace('.', "__").to_uppercase()

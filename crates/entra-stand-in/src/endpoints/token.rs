@@ -7,13 +7,13 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use entra_shared::azure_ad::{Instance, Version};
 use entra_shared::ids::ClientId;
-use entra_shared::token_endpoint::{TokenResponseV1, TokenResponseV2};
 use http::{HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
 
 use super::judgement::{Setting, judge};
 use super::tenant::TenantSegment;
 use super::token_request::TokenRequest;
+use super::token_response::{TokenResponseV1, TokenResponseV2};
 use super::{AppState, BaseUrl};
 use crate::context::Context;
 use crate::errors::{Echo, Endpoint, Refusal};
