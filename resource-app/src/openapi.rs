@@ -1,35 +1,39 @@
-//! The description of the API, and the page that shows it.
+//! The `OpenAPI` description of the API, and the page that shows it.
 
-use axum::Router;
-use http::header::{CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY};
+use axum::extract::Request;
+use axum::response::Html;
+use axum::routing::get;
+use axum::{Json, Router};
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY};
+use swagger_ui_dist::{ApiDefinition, OpenApiSource};
+use tower::ServiceExt;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{Components, Info, OpenApi};
-use utoipa_swagger_ui::{Config, SwaggerUi};
+use utoipa::openapi::{Components, Info, OpenApi, RefOr, Schema};
 
 use crate::error::{ReasonCode, codes};
 use crate::state::AppState;
 use entra_guard::authorization::Role;
 
-/// The name under which operations refer to how callers authenticate.
+/// The name of the security scheme, to which operations refer.
 pub(crate) const SECURITY_SCHEME: &str = "entra";
 
-/// Where the description and the page that shows it are.
+/// The paths of the description and of the page.
 pub(crate) const PATHS: [&str; 2] = [DESCRIPTION, PAGE];
 const DESCRIPTION: &str = "/openapi.json";
 pub(crate) const PAGE: &str = "/docs";
 
-/// What the page needs: its own scripts, the style attributes these set, the images in its style sheet.
+/// Allows the page its own scripts, the style attributes that these set, and the images in its style sheet.
 const CONTENT_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
 );
 
-/// Completes the description: a title, and how callers authenticate.
+/// Completes the description with title, security scheme and the table of codes, which follows the `Problem` schema.
 pub(crate) fn describe(mut api: OpenApi) -> OpenApi {
     api.info = Info::builder()
         .title(env!("CARGO_PKG_NAME"))
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(format!("{}\n\n{}", env!("CARGO_PKG_DESCRIPTION"), table_of_codes())))
+        .description(Some(env!("CARGO_PKG_DESCRIPTION")))
         .build();
     let roles = Role::ALL.map(|role| format!("- `{role}`: {}", role.description())).join("\n");
     let scheme = Http::builder()
@@ -42,22 +46,56 @@ pub(crate) fn describe(mut api: OpenApi) -> OpenApi {
         .build();
     let components = api.components.get_or_insert_with(Components::new);
     components.add_security_scheme(SECURITY_SCHEME, SecurityScheme::Http(scheme));
+    if let Some(RefOr::T(Schema::Object(problem))) = components.schemas.get_mut("Problem") {
+        let description = problem.description.take().unwrap_or_default();
+        problem.description = Some(format!("{description}\n\n{}", table_of_codes()));
+    }
     api
 }
 
-/// The codes of problems, as the Markdown that descriptions may hold.
+/// Formats the codes of problems as a Markdown table.
 fn table_of_codes() -> String {
     let row = |code: ReasonCode| format!("| `{}` | {} | {} |", code.code, code.meaning, code.remedy);
     let rows: Vec<String> = codes().filter(|code| code.code != "granted").map(row).collect();
-    format!("| `code` of a problem | what it means | what mends it |\n|---|---|---|\n{}", rows.join("\n"))
+    format!("| `code` | meaning | remedy |\n|---|---|---|\n{}", rows.join("\n"))
 }
 
-/// `GET /openapi.json`, and `GET /docs` from files in the binary: the page loads nothing from elsewhere.
+/// The page at [`PAGE`]. Its script is a file of its own, since the page's policy forbids inline scripts.
+const PAGE_HTML: &str = r#"<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>API description</title>
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/swagger-initializer.js"></script>
+</body>
+</html>
+"#;
+
+/// Shows the description. `validatorUrl` keeps Swagger UI from sending it to a validator on the internet.
+const INITIALIZER: &str =
+    r##"SwaggerUIBundle({ url: "/openapi.json", dom_id: "#swagger-ui", validatorUrl: "none" });"##;
+
+/// Serves the description and the page, from files in the binary: the page loads nothing from elsewhere.
 pub(crate) fn routes(api: OpenApi) -> Router<AppState> {
-    // A validator on the internet would otherwise be asked about the description.
-    let config = Config::default().validator_url("none");
-    let page = SwaggerUi::new(PAGE).config(config).url(DESCRIPTION, api);
-    Router::from(page)
+    let files = swagger_ui_dist::generate_routes(ApiDefinition {
+        uri_prefix: PAGE,
+        api_definition: OpenApiSource::Uri(DESCRIPTION),
+        title: None,
+    });
+    // Only the files: the crate's own page repeats the request's query unescaped.
+    let file = async move |request: Request| files.oneshot(request).await;
+    Router::new()
+        .route(DESCRIPTION, get(Json(api)))
+        .route(PAGE, get(Html(PAGE_HTML)))
+        .route("/docs/", get(Html(PAGE_HTML)))
+        .route("/docs/swagger-initializer.js", get(([(CONTENT_TYPE, "text/javascript")], INITIALIZER)))
+        .route("/docs/swagger-ui-bundle.js", get(file.clone()))
+        .route("/docs/swagger-ui.css", get(file))
         .layer(SetResponseHeaderLayer::overriding(CONTENT_SECURITY_POLICY, CONTENT_POLICY))
         .layer(SetResponseHeaderLayer::overriding(REFERRER_POLICY, HeaderValue::from_static("no-referrer")))
 }

@@ -43,6 +43,8 @@ async fn the_description_names_every_guarded_route_with_its_roles_and_no_other()
         format!("{} {} {}", route.method.as_str().to_lowercase(), route.path, serde_json::json!(roles))
     });
     assert_eq!(described, guarded.collect());
+    let problem = api["components"]["schemas"]["Problem"]["description"].as_str().unwrap();
+    assert!(problem.contains("| `token_expired` |") && !problem.contains("`granted`"), "{problem}");
     for schema in ["Resource", "NewResource", "ResourcePage", "Caller", "Problem", "Health"] {
         assert!(api["components"]["schemas"][schema].is_object(), "{schema}");
     }
@@ -61,6 +63,11 @@ async fn the_documentation_page_needs_nothing_from_elsewhere() {
         assert_eq!(response.headers()["content-security-policy"], policy.as_str(), "{file}");
         assert_eq!(response.headers()["referrer-policy"], "no-referrer", "{file}");
     }
+    let html = response.text().await.unwrap();
+    for file in ["/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css", "/docs/swagger-initializer.js"] {
+        assert!(html.contains(&format!("\"{file}\"")), "{html}");
+    }
+    assert!(!html.contains("://") && !html.contains("onload"), "{html}");
     let initializer = app.get("/docs/swagger-initializer.js").send().await.unwrap().text().await.unwrap();
     assert!(initializer.contains("/openapi.json") && initializer.contains("\"none\""), "{initializer}");
 }
