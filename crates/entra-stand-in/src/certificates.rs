@@ -14,11 +14,8 @@ use rcgen::{
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::DataFolder;
+use crate::data_folder::{CA_FILE, DataFolder};
 use crate::origin::{MICROSOFT, is_microsofts};
-
-/// The file that holds the authority: its private key, then its certificate. One file, so that they always match.
-pub(crate) const FILE: &str = "certificate-authority.pem";
 
 /// How people see whose certificate it is.
 const SUBJECT: &str = "Local stand-in for Entra ID (never trust outside tests)";
@@ -42,8 +39,8 @@ impl CertificateAuthority {
     /// # Errors
     /// The folder cannot be used, or its file is not as it was written.
     pub fn open(folder: &DataFolder) -> Result<Self, KeyProblem> {
-        let text = folder.read_or_create(FILE, || generate().map_err(|error| unusable(&error)))?;
-        Self::parse(&text).ok_or_else(|| folder.malformed(FILE))
+        let text = folder.read_or_create(CA_FILE, || generate().map_err(|error| unusable(&error)))?;
+        Self::parse(&text).ok_or_else(|| folder.malformed(CA_FILE))
     }
 
     /// The certificate that clients have to trust.

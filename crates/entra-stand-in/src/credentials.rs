@@ -5,11 +5,11 @@ mod certificate;
 mod claimant;
 mod federated;
 mod issuers;
-mod place;
 mod rsa;
 mod secret;
 mod seen;
 mod strict;
+mod tenant_address;
 
 use entra_shared::claims::ClientAuthentication;
 use entra_shared::http_client::HttpClientSettings;
@@ -18,10 +18,10 @@ use entra_shared::settings::KeyProblem;
 pub(crate) use certificate::Certificate;
 pub(crate) use claimant::Claimant;
 pub(crate) use federated::FederatedCredential;
-pub(crate) use place::Place;
 pub use secret::hash_secret;
 pub(crate) use secret::{Secret, SecretHash};
 pub(crate) use seen::SeenAssertions;
+pub(crate) use tenant_address::TenantAddress;
 
 use crate::errors::{AssertionRefusal, Refusal};
 use assertion::Assertion;
@@ -96,7 +96,7 @@ impl Authenticator {
         claimant: &Claimant<'_>,
         assertion: &Assertion<'_>,
     ) -> Result<(), AssertionRefusal> {
-        let rule = self.strict.then(|| strict::broken_rule(assertion, &claimant.place));
+        let rule = self.strict.then(|| strict::broken_rule(assertion, &claimant.address));
         if let Some(Some(rule)) = rule {
             return Err(AssertionRefusal::NotStandard { rule });
         }
@@ -121,7 +121,7 @@ impl Authenticator {
         assertion: &Assertion<'_>,
     ) -> Result<(), AssertionRefusal> {
         let (header, claims) = (&assertion.header, &assertion.claims);
-        if claims.iss.as_deref().is_some_and(|issuer| claimant.place.is_entra(issuer)) {
+        if claims.iss.as_deref().is_some_and(|issuer| claimant.address.is_entra(issuer)) {
             return Err(AssertionRefusal::OwnToken);
         }
         // The one algorithm that Entra documents for issuers.
@@ -135,7 +135,7 @@ impl Authenticator {
         claims.check_time(claimant.now, None)?;
         let not_found = AssertionRefusal::WrongIssuerSignature { reason: "The key was not found." };
         let Some(kid) = &header.kid else { return Err(not_found) };
-        let asking = Asking { tenant: claimant.place.tenant.id, now: claimant.now };
+        let asking = Asking { tenant: claimant.address.tenant, now: claimant.now };
         let key = self.issuers.key(asking, &found.issuer, kid).await;
         let key = key.map_err(|_| AssertionRefusal::IssuerUnreachable)?.ok_or(not_found)?;
         if key.verifies(algorithm, assertion.message.as_bytes(), &assertion.signature) {

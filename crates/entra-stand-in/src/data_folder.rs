@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use entra_shared::settings::KeyProblem;
 
+/// The name of the file with the certificate authority and its key, in PEM.
+pub(crate) const CA_FILE: &str = "certificate-authority.pem";
+
 /// The name of the folder in the user's cache.
 const NAME: &str = "entra-stand-in";
 
@@ -46,7 +49,7 @@ impl DataFolder {
     /// The file with the certificate authority; readable as PEM by whoever is to trust it.
     #[must_use]
     pub fn ca_file(&self) -> PathBuf {
-        self.path(crate::certificates::FILE)
+        self.path(CA_FILE)
     }
 
     /// A folder in this one.

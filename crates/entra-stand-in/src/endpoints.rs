@@ -3,6 +3,7 @@
 mod addressed;
 mod discovery;
 mod identify;
+mod identity_query;
 mod instance_discovery;
 mod judgement;
 mod key_set;

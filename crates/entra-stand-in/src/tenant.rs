@@ -3,6 +3,7 @@
 mod application;
 mod client;
 mod credentials;
+mod new_secret;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use reqwest::{Certificate, redirect};
 
 pub use application::Application;
 pub use client::{Client, TokenError};
-pub(crate) use credentials::NewSecret;
+pub(crate) use new_secret::NewSecret;
 
 use crate::catalogue::{self, BadToken, GoodToken};
 use crate::clock::Clock;

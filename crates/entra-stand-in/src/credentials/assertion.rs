@@ -115,7 +115,7 @@ impl Header {
     pub(super) fn certificate_name(&self) -> String {
         let thumbprint = self.x5t.as_deref().or(self.x5t_s256.as_deref());
         match thumbprint.map(|text| (text, base64_of_any_kind(text))) {
-            Some((_, Some(bytes))) => super::certificate::hex(&bytes),
+            Some((_, Some(bytes))) => hex(&bytes),
             Some((text, None)) => text.to_owned(),
             None => self.kid.clone().unwrap_or_default(),
         }
@@ -166,6 +166,16 @@ impl<'de> Deserialize<'de> for Time {
 /// Bytes in base64 or base64url, padded or not.
 pub(super) fn base64_of_any_kind(text: &str) -> Option<Vec<u8>> {
     LENIENT_URL.decode(text).or_else(|_| LENIENT_STANDARD.decode(text)).ok()
+}
+
+/// Hexadecimal in upper case, as the portal shows thumbprints.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02X}");
+        text
+    })
 }
 
 #[cfg(test)]

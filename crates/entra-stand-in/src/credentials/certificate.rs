@@ -8,7 +8,7 @@ use uuid::Uuid;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
-use super::assertion::{Header, base64_of_any_kind};
+use super::assertion::{Header, base64_of_any_kind, hex};
 use super::rsa::RsaKey;
 
 /// A certificate registered for an app: its public key, its thumbprints and its time of validity.
@@ -85,16 +85,6 @@ impl Certificate {
             (sha1, sha256) => sha1.unwrap_or(true) && sha256.unwrap_or(true),
         }
     }
-}
-
-/// Hexadecimal in upper case, as the portal shows thumbprints.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02X}");
-        text
-    })
 }
 
 #[cfg(test)]

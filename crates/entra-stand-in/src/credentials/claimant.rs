@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::assertion::{Assertion, Claims};
 use super::rsa::Algorithm;
 use super::secret::{self, WrongSecret};
-use super::{Certificate, Credential, FederatedCredential, Place, SecretHash, SeenAssertions};
+use super::{Certificate, Credential, FederatedCredential, SecretHash, SeenAssertions, TenantAddress};
 use crate::errors::{AssertionRefusal, Echo, Refusal};
 
 /// How far the clocks of client and stand-in may differ.
@@ -22,7 +22,7 @@ pub(super) const MAX_LIFE: SignedDuration = SignedDuration::from_hours(24);
 pub(crate) struct Claimant<'a> {
     pub(crate) client: ClientId,
     pub(crate) registered: &'a [Credential],
-    pub(crate) place: Place<'a>,
+    pub(crate) address: TenantAddress<'a>,
     /// The tenant's assertions that were used, for strict mode.
     pub(crate) seen: &'a SeenAssertions,
     pub(crate) now: Timestamp,
@@ -60,7 +60,7 @@ impl Claimant<'_> {
             return Err(AssertionRefusal::OtherClient);
         }
         let audience = claims.aud.as_ref().ok_or_else(|| missing("aud"))?;
-        if audience.values().iter().any(|audience| self.place.is_audience(audience)) {
+        if audience.values().iter().any(|audience| self.address.is_audience(audience)) {
             return Ok(());
         }
         Err(AssertionRefusal::OtherAudience)

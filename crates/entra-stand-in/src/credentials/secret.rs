@@ -66,7 +66,7 @@ impl fmt::Debug for SecretHash {
 /// The SHA-256 of a secret in hexadecimal, as `sha256` of a directory's `[[secrets]]` holds it.
 #[must_use]
 pub fn hash_secret(secret: &str) -> String {
-    super::certificate::hex(&SecretHash::of(secret).0).to_lowercase()
+    super::assertion::hex(&SecretHash::of(secret).0).to_lowercase()
 }
 
 /// Whether `presented` is one of the secrets.

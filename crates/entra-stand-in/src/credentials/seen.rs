@@ -8,7 +8,7 @@ use entra_shared::ids::{ClientId, TenantId};
 use entra_shared::settings::KeyProblem;
 use jiff::Timestamp;
 
-use super::certificate::hex;
+use super::assertion::hex;
 use crate::DataFolder;
 
 /// The most assertions of a tenant that are remembered at a time, at some 150 bytes each; room for a client that makes

@@ -5,13 +5,13 @@
 use jiff::SignedDuration;
 
 use super::assertion::{Assertion, Audience};
-use super::place::Place;
+use super::tenant_address::TenantAddress;
 
 /// The longest life of an assertion.
 const MAX_LIFE: SignedDuration = SignedDuration::from_mins(10);
 
 /// The rule that an assertion breaks by its form, if it breaks one.
-pub(super) fn broken_rule(assertion: &Assertion<'_>, place: &Place<'_>) -> Option<&'static str> {
+pub(super) fn broken_rule(assertion: &Assertion<'_>, address: &TenantAddress<'_>) -> Option<&'static str> {
     let (header, claims) = (&assertion.header, &assertion.claims);
     let times = [claims.exp, claims.nbf, claims.iat];
     let life = claims.exp.zip(claims.nbf.or(claims.iat)).map(|(exp, from)| exp.at.duration_since(from.at));
@@ -26,7 +26,7 @@ pub(super) fn broken_rule(assertion: &Assertion<'_>, place: &Place<'_>) -> Optio
         ),
         (!matches!(claims.aud, Some(Audience::One(_))), "`aud` is one text"),
         (
-            claims.aud.iter().flat_map(Audience::values).any(|aud| !place.is_documented_audience(aud)),
+            claims.aud.iter().flat_map(Audience::values).any(|aud| !address.is_documented_audience(aud)),
             "`aud` is the v2.0 token endpoint of the tenant, by its id",
         ),
         (times.iter().any(Option::is_none), "`exp`, `nbf` and `iat` are there"),

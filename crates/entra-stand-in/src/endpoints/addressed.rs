@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use url::{Url, form_urlencoded};
 
 use super::tenant::TenantSegment;
-use super::{AppState, managed_identity};
+use super::{AppState, identity_query};
 use crate::context::Context;
 use crate::endpoint::Endpoint;
 use crate::errors;
@@ -33,7 +33,7 @@ impl Addressed {
         let Ok(segment) = request.extract_parts::<TenantSegment>().await;
         let tenant = endpoint.and_then(|endpoint| match endpoint {
             Endpoint::Instance => resolved(&TenantSegment::of(asked_about(request.uri().query()?)?), state),
-            Endpoint::ManagedIdentity => managed_identity::tenant(request.uri().query(), state),
+            Endpoint::ManagedIdentity => identity_query::tenant(request.uri().query(), state),
             _ => resolved(&segment, state),
         });
         Self { endpoint, tenant, journal: Arc::clone(&state.tenants.journal) }

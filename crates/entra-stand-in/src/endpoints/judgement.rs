@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::AppState;
 use super::tenant::{Alias, Resolved};
 use super::token_request::TokenRequest;
-use crate::credentials::{Claimant, Place, Presented, SeenAssertions};
+use crate::credentials::{Claimant, Presented, SeenAssertions, TenantAddress};
 use crate::directory::{Application, Directory, ServicePrincipal, Tenant};
 use crate::errors::{Echo, Refusal};
 use crate::grant::Grant;
@@ -67,7 +67,12 @@ impl Setting<'_> {
         Claimant {
             client: client.client_id,
             registered: &client.credentials,
-            place: Place { base: self.base, origin, directory, tenant },
+            address: TenantAddress {
+                base: self.base,
+                origin,
+                tenant: tenant.id,
+                domains: directory.domains(),
+            },
             seen,
             now: self.now,
         }

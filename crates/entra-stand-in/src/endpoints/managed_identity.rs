@@ -20,6 +20,7 @@ use entra_shared::loopback::has_loopback_host;
 use http::{HeaderMap, StatusCode};
 
 use super::addressed::Addressed;
+use super::identity_query::{named, parameters, value};
 use super::{AppState, judgement, set};
 use crate::context::Context;
 use crate::credentials::SecretHash;
@@ -29,7 +30,6 @@ use crate::errors::Refusal;
 use crate::faults::{self, Envelope};
 use crate::grant::Grant;
 use crate::journal::{Caller, Reason};
-use crate::tenants::LiveTenant;
 
 /// A token's life from now, in seconds: a managed identity's lasts a day.
 const LIFE: i64 = 86_400;
@@ -149,42 +149,6 @@ fn grant<'a>(tenant: &'a Tenant, id: ClientId, requested: &'a str) -> Result<Gra
     let resource = judgement::resource(tenant, &client.application, requested).map_err(Denied::Refused)?;
     let authentication = ClientAuthentication::Certificate;
     Ok(Grant { tenant, client, resource, requested, authentication, capabilities: Vec::new() })
-}
-
-/// The tenant of the identity that a query names.
-pub(super) fn tenant(query: Option<&str>, state: &AppState) -> Option<Arc<LiveTenant>> {
-    let parameters = parameters(query);
-    let name = named(&parameters).ok()?;
-    state.tenants.tenant(state.directory.managed_identity(name)?.0.id)
-}
-
-/// How the parameters name an identity: by one id at most.
-fn named(parameters: &[(String, String)]) -> Result<IdentityName<'_>, TooManyNames> {
-    let mut names = parameters.iter().filter_map(|(name, value)| match name.as_str() {
-        "client_id" => Some(IdentityName::ClientId(value)),
-        // `principal_id` is App Service's other word for it.
-        "object_id" | "principal_id" => Some(IdentityName::ObjectId(value)),
-        // `mi_res_id` is what newer clients send.
-        "mi_res_id" | "msi_res_id" => Some(IdentityName::ResourceId(value)),
-        _ => None,
-    });
-    match (names.next(), names.next()) {
-        (name, None) => Ok(name.unwrap_or(IdentityName::Default)),
-        _ => Err(TooManyNames),
-    }
-}
-
-struct TooManyNames;
-
-/// The pairs of a query.
-fn parameters(query: Option<&str>) -> Vec<(String, String)> {
-    url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect()
-}
-
-/// The value of a parameter; an empty one counts as absent.
-fn value<'p>(parameters: &'p [(String, String)], name: &str) -> Option<&'p str> {
-    let found = parameters.iter().find(|(other, _)| other == name);
-    found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
 }
 
 /// The only value of a header.

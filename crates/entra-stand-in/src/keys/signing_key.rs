@@ -17,7 +17,6 @@ use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
-use super::spki::pem;
 use crate::certificates::set_validity;
 
 /// A key's life in years, as in Entra's own certificates of signing keys.
@@ -145,4 +144,17 @@ impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SigningKey").field("kid", &self.kid).finish_non_exhaustive()
     }
+}
+
+/// PEM with lines of 64 characters (RFC 7468).
+pub(super) fn pem(label: &str, der: &[u8]) -> String {
+    let mut text = format!("-----BEGIN {label}-----\n");
+    let mut rest = BASE64_STANDARD.encode(der);
+    while !rest.is_empty() {
+        let after = rest.split_off(rest.len().min(64));
+        text.push_str(&rest);
+        text.push('\n');
+        rest = after;
+    }
+    format!("{text}-----END {label}-----\n")
 }

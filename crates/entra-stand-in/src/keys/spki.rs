@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::SigningKey;
+use super::signing_key::{SigningKey, pem};
 
 impl SigningKey {
     /// Encodings of the public key, each with its name.
@@ -34,17 +34,4 @@ impl SigningKey {
             ("the certificate as in x5c", self.certificate().as_bytes().to_vec()),
         ]
     }
-}
-
-/// PEM with lines of 64 characters (RFC 7468).
-pub(super) fn pem(label: &str, der: &[u8]) -> String {
-    let mut text = format!("-----BEGIN {label}-----\n");
-    let mut rest = BASE64_STANDARD.encode(der);
-    while !rest.is_empty() {
-        let after = rest.split_off(rest.len().min(64));
-        text.push_str(&rest);
-        text.push('\n');
-        rest = after;
-    }
-    format!("{text}-----END {label}-----\n")
 }

@@ -7,7 +7,7 @@ use entra_shared::token_endpoint::CLIENT_CREDENTIALS;
 use url::form_urlencoded;
 use uuid::Uuid;
 
-use super::credentials::NewSecret;
+use super::new_secret::NewSecret;
 use super::{Application, Tenant};
 use crate::RegistrationError;
 use crate::credentials::Credential;

@@ -1,39 +1,14 @@
-//! What a client proves itself with beside its first secret.
+//! The credentials of a client in addition to its first secret.
 
 use std::time::Duration;
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use entra_shared::secret::ClientSecret;
-use jiff::{SignedDuration, Timestamp, ToSpan};
-use uuid::Uuid;
+use jiff::{SignedDuration, Timestamp};
 
-use super::Client;
+use super::client::Client;
+use super::new_secret::NewSecret;
 use crate::RegistrationError;
 use crate::credentials::{Certificate, Credential, FederatedCredential, Secret, SecretHash};
-
-/// A client secret that was just made: its value, which is shown once, and what is kept of it.
-pub(crate) struct NewSecret {
-    pub(crate) value: ClientSecret,
-    pub(crate) registered: Secret,
-}
-
-impl NewSecret {
-    /// Of some 240 random bits, valid for two years from `now` on.
-    pub(crate) fn lasting(now: Timestamp) -> Self {
-        let bytes = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
-        #[expect(clippy::expect_used, reason = "32 bytes are not an empty text")]
-        let value = ClientSecret::parse(BASE64_URL_SAFE_NO_PAD.encode(bytes)).expect("a secret");
-        let registered = Secret {
-            key_id: Uuid::new_v4(),
-            hash: SecretHash::of(value.expose()),
-            start: now,
-            end: now.checked_add((2 * 365 * 24).hours()).unwrap_or(Timestamp::MAX),
-            known_from: now,
-        };
-        Self { value, registered }
-    }
-}
 
 impl Client {
     /// Gives it a further secret, which counts from `start` until `end` by the tenant's clock.

@@ -1,29 +1,31 @@
-//! Where a client proves itself: what its assertions have to be made for.
+//! The URLs that name a tenant of the stand-in in an assertion's `aud` and `iss`.
+
+use std::collections::HashMap;
 
 use entra_shared::azure_ad::Instance;
 use entra_shared::ids::TenantId;
 use url::Url;
 
-use crate::directory::{Directory, Tenant};
 use crate::origin::{Origin, is_entras};
 
-/// What may follow the tenant in the audience of an assertion: either token endpoint, or either issuer.
+/// The paths that may follow the tenant in an assertion's audience: either token endpoint, or either issuer.
 const PATHS: [&str; 4] = ["oauth2/v2.0/token", "oauth2/token", "v2.0", ""];
 
 /// A tenant at the base URL that the client used.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub(crate) struct TenantAddress<'a> {
     pub(crate) base: &'a Instance,
-    /// The stand-in's other names, by which clients know it as well.
+    /// The stand-in's other host names and ports.
     pub(crate) origin: &'a Origin,
-    pub(crate) directory: &'a Directory,
-    pub(crate) tenant: &'a Tenant,
+    pub(crate) tenant: TenantId,
+    /// The domain names of all tenants, in lower case.
+    pub(crate) domains: &'a HashMap<String, TenantId>,
 }
 
-impl Place<'_> {
-    /// Whether an assertion's audience is this tenant: by its token endpoints or issuers, by its id or a domain.
+impl TenantAddress<'_> {
+    /// Whether an audience is a token endpoint or issuer of this tenant, named by its id or a domain.
     ///
-    /// Under any name and port of the stand-in's: libraries make the URL of the host that they were given.
+    /// Accepts any host name and port of the stand-in, since libraries build the URL from the host they were given.
     pub(super) fn is_audience(&self, audience: &str) -> bool {
         let Ok(url) = Url::parse(audience) else { return false };
         let Some(path) = self.path(&url) else { return false };
@@ -32,25 +34,25 @@ impl Place<'_> {
         self.is_tenant(segment) && PATHS.contains(&rest)
     }
 
-    /// Whether an audience is the one that is documented: the v2.0 token endpoint of the tenant, by its id.
+    /// Whether an audience is the documented one: the tenant's v2.0 token endpoint, with the tenant's id.
     pub(super) fn is_documented_audience(&self, audience: &str) -> bool {
-        let endpoint = |base: &Instance| format!("{base}/{}/oauth2/v2.0/token", self.tenant.id);
+        let endpoint = |base: &Instance| format!("{base}/{}/oauth2/v2.0/token", self.tenant);
         [self.base, self.origin.canonical()].into_iter().any(|base| endpoint(base) == audience)
     }
 
-    /// A tenant that a test made is in no directory, and has no domain.
+    /// Tenants that a test created have an id only, since no directory lists a domain for them.
     fn is_tenant(&self, segment: &str) -> bool {
-        let named = || self.directory.tenant_named(segment).map(|tenant| tenant.id);
-        TenantId::parse(segment).ok().or_else(named) == Some(self.tenant.id)
+        let by_domain = || self.domains.get(&segment.to_ascii_lowercase()).copied();
+        TenantId::parse(segment).ok().or_else(by_domain) == Some(self.tenant)
     }
 
-    /// Whether a token is the stand-in's own, under whatever name and port of its own, or the real Entra's.
+    /// Whether an issuer is this stand-in, under any of its names and ports, or the real Entra.
     pub(super) fn is_entra(&self, issuer: &str) -> bool {
         let Ok(url) = Url::parse(issuer) else { return false };
         if url.host_str().is_some_and(is_entras) {
             return true;
         }
-        // Another program of this machine may issue under the same name: by its port, and not of this tenant.
+        // Another program on this machine may issue under the same host name, on another port and for other tenants.
         let port = url.port_or_known_default();
         let ports = [self.base, self.origin.canonical()].map(|base| base.url().port_or_known_default());
         let path = self.path(&url);
@@ -59,7 +61,7 @@ impl Place<'_> {
         path.is_some() && (ports.contains(&port) || port == Some(self.origin.port()) || names_tenant())
     }
 
-    /// What follows the base URL in a URL of the stand-in's, whatever its port.
+    /// The path below the base URL, if the URL is the stand-in's on any port.
     fn path<'u>(&self, url: &'u Url) -> Option<&'u str> {
         let is_bare = url.username().is_empty() && url.password().is_none() && url.query().is_none();
         let is_own = url.scheme() == "https" && url.host_str().is_some_and(|host| self.origin.is_own(host));
