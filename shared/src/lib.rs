@@ -8,8 +8,9 @@
 //!   [`resource`] (the API's wire types), [`problem`] (RFC 9457), [`correlation`] (request ids and traces).
 //! - [`http_client`]: every request that leaves a service of this workspace; [`loopback`]: what names this machine.
 //! - [`log_limit`]: limits repeated log lines.
+//! - `jwt`, a feature: the cryptography provider of jsonwebtoken and the signature check.
 //!
-//! Dependency rule: this crate depends on none of the others, knows neither axum nor jsonwebtoken,
+//! Dependency rule: this crate depends on none of the others, does not know axum,
 //! and every other crate but `http-shell` may depend on it.
 
 pub mod aadsts;
@@ -21,6 +22,8 @@ pub mod flood;
 pub mod http_client;
 pub mod ids;
 pub mod json;
+#[cfg(feature = "jwt")]
+pub mod jwt;
 pub mod log_limit;
 pub mod loopback;
 pub mod problem;

@@ -23,7 +23,6 @@ mod familiar;
 mod key_set;
 mod moment;
 mod refresh;
-mod roca;
 mod settings;
 mod signing_key;
 mod snapshot;

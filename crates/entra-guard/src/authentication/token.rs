@@ -23,7 +23,8 @@ use payload::Payload;
 pub(super) struct UnverifiedToken<'t> {
     /// What was signed: both segments as they were sent.
     message: &'t str,
-    signature: Vec<u8>,
+    /// In canonical base64url.
+    signature: &'t str,
     key_id: String,
     claims: Claims,
 }
@@ -39,7 +40,7 @@ pub(super) struct VerifiedClaims {
 impl<'t> UnverifiedToken<'t> {
     pub(super) fn parse(token: &'t str) -> Result<Self, TokenFault> {
         let Compact { message, header, payload, signature } = Compact::split(token)?;
-        let (header, payload, signature) = (header.decode()?, payload.decode()?, signature.decode()?);
+        let (header, payload, signature) = (header.decode()?, payload.decode()?, signature.canonical()?);
         let header = Header::read(&header)?;
         pass_all(header.checks())?;
         let payload = Payload::read(&payload)?;
@@ -51,7 +52,7 @@ impl<'t> UnverifiedToken<'t> {
         message: &'t str,
         header: Header,
         payload: Payload,
-        signature: Vec<u8>,
+        signature: &'t str,
     ) -> Result<Self, TokenFault> {
         let key_id = header.into_key_id().ok_or(TokenFault::KeyId)?;
         Ok(Self { message, signature, key_id, claims: payload.claims })
@@ -69,7 +70,7 @@ impl<'t> UnverifiedToken<'t> {
 
     /// Checks the signature, with RS256 whatever the header says.
     pub(super) fn verify(self, key: &SigningKey) -> Result<VerifiedClaims, TokenFault> {
-        if key.has_signed(self.message.as_bytes(), &self.signature) {
+        if key.has_signed(self.message.as_bytes(), self.signature) {
             Ok(VerifiedClaims { claims: self.claims, key_id: Arc::clone(key.id()) })
         } else {
             Err(TokenFault::Signature)

@@ -188,7 +188,6 @@ mod tests {
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use serde_json::{Value, json};
 
-    use super::super::roca;
     use super::super::signing_key::MAX_KEY_ID_BYTES;
     use super::*;
     use crate::authentication::test_token::{TestKey, segment};
@@ -249,7 +248,6 @@ mod tests {
             with("n", json!(segment(&[0xff; 255]))),
             with("n", json!(segment(&[0xff; 2048]))),
             with("n", even(&good)),
-            with("n", json!(segment(&roca::tests::multiple_of_all_primes(229, 1)))),
             with("e", json!("AQ")),
             with("e", json!("Aw")),
             with("e", json!("AAEAAQ")),
@@ -295,11 +293,12 @@ mod tests {
             assert_eq!(keys.len(), 1);
             assert!(keys.find("good").is_some());
         }
-        // A member that nobody reads may be as deep as it likes, or half of a surrogate pair.
+        // An unused member that jsonwebtoken cannot read costs its own key only.
         let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
-        for unread in [&deep, r#""\ud800""#] {
-            let odd = bad.replacen('{', &format!(r#"{{"x":{unread},"#), 1);
-            assert_eq!(KeySet::parse(format!(r#"{{"keys":[{odd},{good}]}}"#).as_bytes()).unwrap().len(), 2);
+        for unused in [&deep, r#""\ud800""#] {
+            let odd = bad.replacen('{', &format!(r#"{{"x":{unused},"#), 1);
+            let keys = KeySet::parse(format!(r#"{{"keys":[{odd},{good}]}}"#).as_bytes()).unwrap();
+            assert_eq!((keys.len(), keys.find("good").is_some(), keys.names("bad")), (1, true, true));
         }
         for document in [
             format!(r#"{{"keys":[{good}],"keys":[{good}]}}"#),

@@ -3,14 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use entra_shared::json::Object;
+use entra_shared::jwt::is_signed_by;
+use jsonwebtoken::jwk::{
+    AlgorithmParameters, CommonParameters, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse,
+};
+use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-
-use super::roca;
 
 /// The sizes of RSA keys that are admitted, in bits: what NIST allows, up to what the cryptography verifies.
 const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
@@ -25,8 +27,7 @@ pub(super) const MAX_KEY_ID_BYTES: usize = 256;
 pub struct SigningKey {
     /// Shared with whoever the tokens name that the key signed.
     id: Arc<str>,
-    /// Kept parsed, with what aws-lc works out of the modulus once: no token pays for that.
-    key: ParsedPublicKey,
+    key: DecodingKey,
     modulus: Vec<u8>,
     issuer: Option<String>,
     cloud: Option<String>,
@@ -50,9 +51,9 @@ impl SigningKey {
         self.cloud.as_deref()
     }
 
-    /// Whether the key signed the message, with RS256.
-    pub(in crate::authentication) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.key.verify_sig(message, signature).is_ok()
+    /// Whether the key made this base64url signature of the message, with RS256.
+    pub(in crate::authentication) fn has_signed(&self, message: &[u8], signature: &str) -> bool {
+        is_signed_by(&self.key, Algorithm::RS256, message, signature)
     }
 }
 
@@ -69,17 +70,11 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// RFC 7517 section 4 and RFC 7518 section 6.3.1, and Entra's own `issuer` and `cloud_instance_name`.
+/// The members that [`Jwk`] leaves out: Entra's own two, and those that only a private key has.
+///
+/// Private members: RFC 7518 sections 6.3.2 and 6.4.1.
 #[derive(Deserialize)]
-struct Jwk {
-    kty: String,
-    #[serde(rename = "use")]
-    usage: Option<String>,
-    key_ops: Option<Vec<String>>,
-    alg: Option<String>,
-    kid: Option<String>,
-    n: Option<String>,
-    e: Option<String>,
+struct OtherMembers {
     issuer: Option<String>,
     cloud_instance_name: Option<String>,
     d: Option<IgnoredAny>,
@@ -92,9 +87,8 @@ struct Jwk {
     k: Option<IgnoredAny>,
 }
 
-impl Jwk {
-    /// Whether something is published that only the key's owner may know (RFC 7518 sections 6.3.2 and 6.4.1): from any
-    /// of it the rest can be worked out, or the key is one for other uses as well.
+impl OtherMembers {
+    /// Whether the entry has any part of a private key: whoever reads it could sign.
     fn is_private(&self) -> bool {
         let Self { d, p, q, dp, dq, qi, oth, k, .. } = self;
         [d, p, q, dp, dq, qi, oth, k].into_iter().any(Option::is_some)
@@ -102,35 +96,39 @@ impl Jwk {
 }
 
 /// The key that an entry of a key set publishes, with its name; or why it is not admitted.
-pub(super) fn admit(jwk: &str) -> Result<(String, SigningKey), &'static str> {
-    let Object(jwk): Object<Jwk> = serde_json::from_str(jwk).map_err(|_| "malformed")?;
-    if jwk.kty != "RSA" {
-        return Err("not an RSA key");
-    }
-    if jwk.is_private() {
+pub(super) fn admit(entry: &str) -> Result<(String, SigningKey), &'static str> {
+    let Object(members): Object<OtherMembers> = serde_json::from_str(entry).map_err(|_| "malformed")?;
+    if members.is_private() {
         return Err("published with its private half");
     }
-    if jwk.usage.as_deref() != Some("sig")
-        || jwk.key_ops.is_some_and(|ops| ops.iter().all(|op| op != "verify"))
-    {
-        return Err("not for signatures");
-    }
-    // Entra writes no `alg`; where somebody does, it must be the one algorithm in use.
-    if jwk.alg.is_some_and(|alg| alg != "RS256") {
-        return Err("for another algorithm");
-    }
-    let key_id =
-        jwk.kid.filter(|id| (1..=MAX_KEY_ID_BYTES).contains(&id.len())).ok_or("without a usable kid")?;
-    let modulus = modulus(jwk.n.as_deref().unwrap_or_default())?;
-    if decode(jwk.e.as_deref().unwrap_or_default())? != EXPONENT {
+    let Jwk { common, algorithm } = serde_json::from_str(entry).map_err(|_| "malformed")?;
+    let AlgorithmParameters::RSA(rsa) = algorithm else { return Err("not an RSA key") };
+    check_purpose(&common)?;
+    let key_id = common
+        .key_id
+        .filter(|id| (1..=MAX_KEY_ID_BYTES).contains(&id.len()))
+        .ok_or("without a usable kid")?;
+    let modulus = modulus(&rsa.n)?;
+    if decode(&rsa.e)? != EXPONENT {
         return Err("with an exponent other than 65537");
     }
-    let components = RsaPublicKeyComponents { n: modulus.as_slice(), e: EXPONENT.as_slice() };
-    let key = components
-        .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
-        .map_err(|_| "not a key that can verify")?;
+    let key = DecodingKey::from_rsa_raw_components(&modulus, &EXPONENT);
     let id = key_id.as_str().into();
-    Ok((key_id, SigningKey { id, key, modulus, issuer: jwk.issuer, cloud: jwk.cloud_instance_name }))
+    let OtherMembers { issuer, cloud_instance_name: cloud, .. } = members;
+    Ok((key_id, SigningKey { id, key, modulus, issuer, cloud }))
+}
+
+/// Refuses keys that are not for RS256 signatures (RFC 7517 sections 4.2 to 4.4).
+fn check_purpose(key: &CommonParameters) -> Result<(), &'static str> {
+    let can_verify = key.key_operations.as_ref().is_none_or(|ops| ops.contains(&KeyOperations::Verify));
+    if key.public_key_use != Some(PublicKeyUse::Signature) || !can_verify {
+        return Err("not for signatures");
+    }
+    // Entra publishes no `alg`.
+    if key.key_algorithm.is_some_and(|algorithm| algorithm != KeyAlgorithm::RS256) {
+        return Err("for another algorithm");
+    }
+    Ok(())
 }
 
 /// The name of a key that was not admitted, where it has one.
@@ -149,9 +147,6 @@ fn modulus(text: &str) -> Result<Vec<u8>, &'static str> {
     let bits = (bytes.len() * 8).saturating_sub(first.leading_zeros() as usize);
     if *first == 0 || last % 2 == 0 || !MODULUS_BITS.contains(&bits) {
         return Err("with an unsafe modulus");
-    }
-    if roca::is_suspect(&bytes) {
-        return Err("from a generator whose keys can be factored");
     }
     Ok(bytes)
 }

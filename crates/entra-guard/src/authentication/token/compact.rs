@@ -1,18 +1,12 @@
 //! The compact serialization of a token.
 
 use base64::Engine;
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use crate::authentication::error::TokenFault;
 
 /// The largest token, in bytes: several times what Entra issues to an app with 200 roles.
 pub(super) const MAX_TOKEN_BYTES: usize = 16 * 1024;
-
-/// base64url as RFC 7515 section 2 has it, decoded many characters at a time.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-static BASE64URL: std::sync::LazyLock<base64::engine::Simd> =
-    std::sync::LazyLock::new(|| base64::engine::Simd::url_safe(base64::engine::general_purpose::NO_PAD));
 
 /// The three segments of a token (RFC 7515 section 7.1), as they were sent.
 pub(super) struct Compact<'t> {
@@ -43,13 +37,19 @@ impl<'t> Compact<'t> {
     }
 }
 
-impl Segment<'_> {
-    /// Canonical base64url only: no padding, no unused bits, nothing empty. A dot is not in the alphabet, so that a fourth
-    /// segment fails here.
+impl<'t> Segment<'t> {
+    /// Decodes canonical base64url: not empty, no padding, no unused bits (RFC 7515 section 2).
+    ///
+    /// A dot is not in the alphabet, so a fourth segment fails here.
     pub(super) fn decode(self) -> Result<Vec<u8>, TokenFault> {
         if self.0.is_empty() {
             return Err(TokenFault::Malformed);
         }
-        BASE64URL.decode(self.0).map_err(|_| TokenFault::Malformed)
+        BASE64_URL_SAFE_NO_PAD.decode(self.0).map_err(|_| TokenFault::Malformed)
+    }
+
+    /// The segment as it was sent, if it is canonical base64url.
+    pub(super) fn canonical(self) -> Result<&'t str, TokenFault> {
+        self.decode().map(|_| self.0)
     }
 }

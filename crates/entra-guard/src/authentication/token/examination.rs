@@ -37,7 +37,7 @@ impl<'t> Examination<'t> {
         let header = self.note(header.decode().and_then(|json| Header::read(&json)));
         let json = self.note(payload.decode());
         let payload = json.as_deref().and_then(|json| self.note(Payload::read(json)));
-        let signature = self.note(signature.decode());
+        let signature = self.note(signature.canonical());
         if !self.has_failed(TokenFault::Malformed) {
             self.checks.push((TokenFault::Malformed, true));
         }
