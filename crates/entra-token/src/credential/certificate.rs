@@ -4,9 +4,6 @@
 
 mod assertion;
 mod key_file;
-mod pem;
-mod pem_encryption;
-mod pfx;
 mod signing_certificate;
 
 use std::path::PathBuf;

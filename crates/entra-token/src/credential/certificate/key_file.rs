@@ -1,4 +1,7 @@
-//! What a file with a certificate and its private key holds.
+//! Reads certificates and their private key from PEM or PFX.
+
+mod pem;
+mod pfx;
 
 use aws_lc_rs::error::KeyRejected;
 use aws_lc_rs::signature::RsaKeyPair;
@@ -6,18 +9,18 @@ use entra_shared::secret::CertificatePassword;
 use x509_parser::der_parser::asn1_rs::FromDer as _;
 use x509_parser::x509::AlgorithmIdentifier;
 
-use super::super::CredentialProblem;
-use super::{SigningCertificate, pem, pfx};
+use super::signing_certificate::SigningCertificate;
+use crate::credential::CredentialProblem;
 
-/// What was found in a file, not yet known to belong together.
+/// The certificates and keys of a file, before they are matched.
 #[derive(Default)]
-pub(super) struct Found {
-    /// DER, each.
-    pub(super) certificates: Vec<Vec<u8>>,
-    pub(super) keys: Vec<RsaKeyPair>,
+struct Found {
+    /// Each in DER.
+    certificates: Vec<Vec<u8>>,
+    keys: Vec<RsaKeyPair>,
 }
 
-/// Reads PEM or PFX, whichever it is.
+/// Reads a file in PEM or PFX, and matches its private key with its certificate.
 pub(super) fn read(
     bytes: &[u8],
     password: Option<&CertificatePassword>,
@@ -33,19 +36,19 @@ pub(super) fn read(
     }
 }
 
-/// Whether one of the files that are read together is the one to keep from others: PFX, or PEM with a private key.
+/// Whether a file may hold a private key: PFX, or PEM with a private key.
 pub(super) fn holds_key(bytes: &[u8]) -> bool {
     const LABEL: &[u8] = b"PRIVATE KEY-----";
     bytes.first() == Some(&0x30) || bytes.windows(LABEL.len()).any(|window| window == LABEL)
 }
 
 /// Reads a private key in PKCS #8.
-pub(super) fn pkcs8_key(der: &[u8]) -> Result<RsaKeyPair, CredentialProblem> {
+fn pkcs8_key(der: &[u8]) -> Result<RsaKeyPair, CredentialProblem> {
     RsaKeyPair::from_pkcs8(der).map_err(|error| rejected(error, algorithm_name(der)))
 }
 
 /// Reads a private key in PKCS #1.
-pub(super) fn pkcs1_key(der: &[u8]) -> Result<RsaKeyPair, CredentialProblem> {
+fn pkcs1_key(der: &[u8]) -> Result<RsaKeyPair, CredentialProblem> {
     RsaKeyPair::from_der(der).map_err(|error| rejected(error, None))
 }
 
@@ -57,7 +60,7 @@ fn rejected(error: KeyRejected, algorithm: Option<&'static str>) -> CredentialPr
     }
 }
 
-/// The algorithm of a PKCS #8 key that is not RSA.
+/// Names the algorithm of a PKCS #8 key that is not RSA.
 fn algorithm_name(der: &[u8]) -> Option<&'static str> {
     const NAMES: [(&str, &str); 4] = [
         ("1.2.840.10045.2.1", "EC"),

@@ -4,10 +4,10 @@ use entra_shared::secret::CertificatePassword;
 use p12_keystore::Pkcs12Archive;
 use p12_keystore::error::Error;
 
-use super::super::CredentialProblem;
-use super::key_file::{Found, pkcs8_key};
+use super::{Found, pkcs8_key};
+use crate::credential::CredentialProblem;
 
-/// Reads the keys and certificates; without a password, as a file that is encrypted with an empty one.
+/// Reads keys and certificates. Without a password, tries the empty one.
 pub(super) fn read(bytes: &[u8], password: Option<&CertificatePassword>) -> Result<Found, CredentialProblem> {
     let wrong = if password.is_some() {
         CredentialProblem::WrongPassword

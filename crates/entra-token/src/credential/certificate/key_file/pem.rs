@@ -3,13 +3,12 @@
 use entra_shared::secret::CertificatePassword;
 use pkcs8::{EncryptedPrivateKeyInfoRef, SecretDocument};
 
-use super::super::CredentialProblem;
-use super::key_file::{Found, pkcs1_key, pkcs8_key};
-use super::pem_encryption;
+use super::{Found, pkcs1_key, pkcs8_key};
+use crate::credential::CredentialProblem;
 
-/// Reads the blocks that matter; others, such as parameters, are passed over.
+/// Reads certificates and private keys, and skips other blocks, such as parameters.
 pub(super) fn read(bytes: &[u8], password: Option<&CertificatePassword>) -> Result<Found, CredentialProblem> {
-    let blocks = ::pem::parse_many(bytes).map_err(|_| CredentialProblem::NeitherPemNorPfx)?;
+    let blocks = pem::parse_many(bytes).map_err(|_| CredentialProblem::NeitherPemNorPfx)?;
     if blocks.is_empty() {
         return Err(CredentialProblem::NeitherPemNorPfx);
     }
@@ -22,15 +21,11 @@ pub(super) fn read(bytes: &[u8], password: Option<&CertificatePassword>) -> Resu
                 let key = decrypted(block.contents(), password)?;
                 found.keys.push(pkcs8_key(key.as_bytes())?);
             }
-            "RSA PRIVATE KEY" => found.keys.push(match pem_encryption::of(block) {
-                None => pkcs1_key(block.contents())?,
-                Some(encryption) => {
-                    let password = password.ok_or(CredentialProblem::PasswordMissing)?;
-                    let key = encryption?.decrypt(block.contents(), password)?;
-                    // Not padding alone tells a wrong password: one in 256 leaves something that looks padded.
-                    pkcs1_key(&key).map_err(|_| CredentialProblem::WrongPassword)?
-                }
-            }),
+            // Encrypted as in RFC 1421, which derives the key from the password by one round of MD5.
+            "RSA PRIVATE KEY" if block.headers().get("DEK-Info").is_some() => {
+                return Err(CredentialProblem::UnsupportedEncryption);
+            }
+            "RSA PRIVATE KEY" => found.keys.push(pkcs1_key(block.contents())?),
             "EC PRIVATE KEY" => return Err(CredentialProblem::UnsupportedKey("EC")),
             _ => {}
         }
@@ -38,7 +33,7 @@ pub(super) fn read(bytes: &[u8], password: Option<&CertificatePassword>) -> Resu
     Ok(found)
 }
 
-/// Decrypts PKCS #8 as RFC 8018 has it (PBES2).
+/// Decrypts a PKCS #8 key (PBES2, RFC 8018 section 6.2).
 fn decrypted(
     der: &[u8],
     password: Option<&CertificatePassword>,
