@@ -1,4 +1,4 @@
-//! A token with its life.
+//! An access token with its lifetime.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,100 +11,101 @@ use tokio::time::Instant;
 
 use super::life::{Life, random_fraction};
 
-/// An access token, opaque to its client, and how long it is good for. `Debug` hides the token.
+/// An access token, opaque to the client, with its lifetime. `Debug` hides the token.
 pub struct Token {
     secret: AccessToken,
     authorization: HeaderValue,
     expires_at: Timestamp,
-    asked_at: Instant,
+    requested_at: Instant,
     renewed_from: Instant,
     usable_until: Instant,
-    /// The same moment by the wall clock, which goes on while the machine sleeps.
-    usable_until_on_the_wall: SystemTime,
-    /// The second of the token's life in which the wall clock was looked at last, counted from one.
-    wall_seen_in: AtomicU64,
+    /// `usable_until` on the wall clock, which advances while the machine sleeps.
+    wall_usable_until: SystemTime,
+    /// The second of the token's life in which the wall clock was last read, counted from one.
+    wall_checked_in: AtomicU64,
 }
 
 impl Token {
-    /// A token that was asked for at `asked_at`, with the life that its authority named.
+    /// A token requested at `requested_at`, with the lifetime from the response.
     ///
-    /// The life is counted from the question, since nobody knows when the answer was written. It runs on the
-    /// monotonic clock, so that a wall clock that is set anew makes no token live longer; and on the wall clock as
-    /// well, so that a machine that slept does not wake with a token that has expired.
-    pub(super) fn new(access_token: AccessToken, life: impl Into<Life>, asked_at: Instant) -> Self {
+    /// The lifetime starts with the request, since the authority issued the token some time after it. It runs on the
+    /// monotonic clock, so that setting the wall clock back does not extend it. It also runs on the wall clock, so that
+    /// a machine does not wake from sleep with an expired token.
+    pub(super) fn new(access_token: AccessToken, life: impl Into<Life>, requested_at: Instant) -> Self {
         let life = life.into();
-        let spent = asked_at.elapsed();
+        let spent = requested_at.elapsed();
         Self {
             authorization: access_token.authorization(),
             secret: access_token,
             expires_at: wall_clock_in(life.expires_in().saturating_sub(spent)),
-            asked_at,
-            renewed_from: asked_at + life.renewed_after(random_fraction()),
-            usable_until: asked_at + life.usable(),
-            usable_until_on_the_wall: SystemTime::now() + life.usable().saturating_sub(spent),
-            wall_seen_in: AtomicU64::new(0),
+            requested_at,
+            renewed_from: requested_at + life.renewed_after(random_fraction()),
+            usable_until: requested_at + life.usable(),
+            wall_usable_until: SystemTime::now() + life.usable().saturating_sub(spent),
+            wall_checked_in: AtomicU64::new(0),
         }
     }
 
-    /// The token itself, for the one place that sends it.
+    /// The token itself, as it is sent to the resource.
     #[must_use]
     pub fn access_token(&self) -> &AccessToken {
         &self.secret
     }
 
-    /// The value of the `Authorization` header, ready-made and marked sensitive.
+    /// The value of the `Authorization` header, marked sensitive.
     #[must_use]
     pub fn authorization(&self) -> &HeaderValue {
         &self.authorization
     }
 
-    /// When the token expires, for people: decisions use the monotonic clock.
+    /// When the token expires, for display. Decisions use the monotonic clock.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         self.expires_at
     }
 
-    /// From when on the next one is asked for, for people as well.
+    /// When the renewal of the token is due, for display.
     #[must_use]
     pub fn renewed_from(&self) -> Timestamp {
         wall_clock_in(self.renewed_from.saturating_duration_since(Instant::now()))
     }
 
-    /// Whether the token can still be sent somewhere.
+    /// Whether the token has not expired, with a margin for clock skew and network delays.
     #[must_use]
     pub fn is_usable(&self) -> bool {
         self.is_usable_at(Instant::now(), SystemTime::now)
     }
 
-    /// Looks at the wall clock once a second: reading two clocks would make up half of what a cached token costs. So a
-    /// machine that slept may send an expired token for up to a second; the resource rejects it, and it is replaced.
+    /// Reads the wall clock at most once a second, since reading two clocks would double the cost of a cached token.
+    ///
+    /// So a machine may send an expired token for up to a second after sleep. The resource rejects it.
     pub(super) fn is_usable_at(&self, now: Instant, wall: impl FnOnce() -> SystemTime) -> bool {
         if now >= self.usable_until {
             return false;
         }
-        let second = (now - self.asked_at).as_secs() + 1;
-        if self.wall_seen_in.load(Ordering::Relaxed) == second {
+        let second = (now - self.requested_at).as_secs() + 1;
+        if self.wall_checked_in.load(Ordering::Relaxed) == second {
             return true;
         }
-        let is_usable = wall() < self.usable_until_on_the_wall;
+        let is_usable = wall() < self.wall_usable_until;
         if is_usable {
-            self.wall_seen_in.store(second, Ordering::Relaxed);
+            self.wall_checked_in.store(second, Ordering::Relaxed);
         }
         is_usable
     }
 
-    /// Whether it is time to ask for the next one.
+    /// Whether the renewal is due.
     pub(super) fn is_due_at(&self, now: Instant) -> bool {
         now >= self.renewed_from
     }
 
-    /// When it was asked for.
-    pub(super) fn asked_at(&self) -> Instant {
-        self.asked_at
+    /// When it was requested.
+    pub(super) fn requested_at(&self) -> Instant {
+        self.requested_at
     }
 }
 
-/// To the second, which is all that an authority says.
+/// The time this far from now, to the second, since authorities give whole seconds.
 fn wall_clock_in(left: Duration) -> Timestamp {
     let at = Timestamp::now().checked_add(left).unwrap_or(Timestamp::MAX);
     Timestamp::from_second(at.as_second()).unwrap_or(at)
@@ -138,10 +139,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn time_spent_waiting_for_the_answer_counts() {
-        let asked_at = Instant::now();
+        let requested_at = Instant::now();
         tokio::time::advance(Duration::from_secs(28)).await;
         let secret = AccessToken::parse("canary").unwrap();
-        assert!(!Token::new(secret, Duration::from_secs(30), asked_at).is_usable());
+        assert!(!Token::new(secret, Duration::from_secs(30), requested_at).is_usable());
     }
 
     #[tokio::test]
@@ -149,7 +150,7 @@ mod tests {
         let (token, now, wall) = (token(3599), Instant::now(), SystemTime::now());
         let (second, two_hours) = (Duration::from_secs(1), Duration::from_hours(2));
         assert!(token.is_usable_at(now, || wall));
-        assert!(token.is_usable_at(now, || panic!("looked at within the same second")));
+        assert!(token.is_usable_at(now, || panic!("read twice within a second")));
         assert!(!token.is_usable_at(now + second, || wall + two_hours));
         assert!(!token.is_usable_at(now + two_hours, || wall - two_hours));
     }

@@ -1,12 +1,12 @@
-//! One token, and one request at a time for the next.
+//! Caches a token, renews it in the background and coalesces requests for it.
 
-mod ask;
-mod challenges;
-mod desk;
-mod flight;
-mod origin;
-mod pause;
-mod spacing;
+mod attempt;
+mod backoff;
+mod challenge_limit;
+mod inflight;
+mod shared_request;
+mod throttle;
+mod token_origin;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -16,80 +16,85 @@ use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
-pub(super) use ask::Ask;
-pub(super) use origin::Origin;
+pub(super) use attempt::Attempt;
+pub(super) use token_origin::TokenOrigin;
 
-use self::desk::{Boarded, Desk};
-use self::flight::Flight;
-use self::spacing::{BETWEEN_TRIES, Spacing};
+use self::inflight::{Inflight, Join};
+use self::shared_request::SharedRequest;
+use self::throttle::{MIN_INTERVAL, Throttle};
 use super::status::Counts;
 use super::{Token, TokenError, TokenStatus};
 
-/// How often it is looked whether the file of a refused credential has been mended.
-const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+/// How often the file of a refused credential is checked for a change.
+const CREDENTIAL_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 type Outcome = Result<Arc<Token>, TokenError>;
 
 /// The current token and the requests for its successor.
 ///
-/// **Invariant:** a token is stored before its flight ends, so whoever sees an ended flight sees its token.
+/// **Invariant:** a token is stored before its request completes, so a caller that sees a completed request sees its
+/// token.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     current: ArcSwapOption<Token>,
-    renewals: Spacing,
-    looks: Spacing,
+    renewals: Throttle,
+    credential_checks: Throttle,
     counts: Counts,
-    desk: Mutex<Desk>,
+    inflight: Mutex<Inflight>,
 }
 
 impl Cache {
-    /// What `take` takes of the usable token, as [`at_hand`](Self::at_hand) has it; or else of the outcome of the one
-    /// request that is made for everybody who waits.
+    /// Applies `take` to the cached token if there is a usable one, or else to the token of a shared request.
     pub(super) async fn token<T>(
         self: &Arc<Self>,
-        origin: &impl Origin,
+        origin: &impl TokenOrigin,
         take: impl Fn(&Arc<Token>) -> T,
     ) -> Result<T, TokenError> {
-        match self.at_hand(origin, &take) {
+        match self.cached(origin, &take) {
             Some(taken) => Ok(taken),
             None => self.wait(None, origin).await.map(|token| take(&token)),
         }
     }
 
-    /// What `take` takes of the usable token, which is renewed behind its callers when it is time.
-    pub(super) fn at_hand<T>(
+    /// Applies `take` to the cached token if there is a usable one, and starts its renewal if that is due.
+    pub(super) fn cached<T>(
         self: &Arc<Self>,
-        origin: &impl Origin,
+        origin: &impl TokenOrigin,
         take: impl FnOnce(&Arc<Token>) -> T,
     ) -> Option<T> {
         let now = Instant::now();
         let (taken, is_due) = self.usable(now, |token| (take(token), token.is_due_at(now)))?;
-        if is_due && self.renewals.claim(now, BETWEEN_TRIES) {
+        if is_due && self.renewals.try_acquire(now, MIN_INTERVAL) {
             self.renew(origin);
         }
         Some(taken)
     }
 
-    /// A token that was asked for with these claims; it takes the current one's place.
+    /// Requests a token with these claims, which replaces the current one.
     ///
-    /// Where other claims were asked for too often of late, the token is the one at hand.
-    pub(super) async fn token_with_claims(self: &Arc<Self>, claims: &str, origin: &impl Origin) -> Outcome {
+    /// Returns the cached token if too many requests with other claims were sent recently.
+    pub(super) async fn token_with_claims(
+        self: &Arc<Self>,
+        claims: &str,
+        origin: &impl TokenOrigin,
+    ) -> Outcome {
         self.wait(Some(claims.into()), origin).await
     }
 
-    /// Drops this token if it is the current one; whether the next call brings another one.
+    /// Evicts this token if it is the current one. Returns whether the next call returns another token.
     ///
-    /// At most one token in [`BETWEEN_TRIES`] is dropped: a resource that rejects every token costs no request each.
+    /// Evicts at most one token per [`MIN_INTERVAL`], so a resource that rejects every token does not cause a request
+    /// per call.
     pub(super) fn reject(&self, token: &Token) -> bool {
-        let mut desk = self.desk();
+        let mut inflight = self.inflight();
         let current = self.current.load();
         if !current.as_deref().is_some_and(|current| std::ptr::eq(current, token)) {
             return true;
         }
-        if desk.rejected_at.is_some_and(|at| at.elapsed() < BETWEEN_TRIES) {
+        if inflight.rejected_at.is_some_and(|at| at.elapsed() < MIN_INTERVAL) {
             return false;
         }
-        desk.rejected_at = Some(Instant::now());
+        inflight.rejected_at = Some(Instant::now());
         self.current.store(None);
         true
     }
@@ -99,109 +104,122 @@ impl Cache {
         self.current.load_full()
     }
 
-    /// How many requests ended how, and when the current token expires.
+    /// Request counts by outcome, and when the current token expires.
     pub(super) fn status(&self) -> TokenStatus {
         self.counts.status(self.current.load().as_ref().map(|token| token.expires_at()))
     }
 
-    /// What `take` takes of the usable token. The token itself is borrowed: counting its owners would make callers on
-    /// several processors wait for each other.
+    /// Applies `take` to the current token if it is usable.
+    ///
+    /// `take` borrows the token, since cloning the `Arc` would make callers on several cores contend for its count.
     fn usable<T>(&self, now: Instant, take: impl FnOnce(&Arc<Token>) -> T) -> Option<T> {
         let current = self.current.load();
         current.as_ref().filter(|token| token.is_usable_at(now, SystemTime::now)).map(take)
     }
 
-    async fn wait(self: &Arc<Self>, claims: Option<Arc<str>>, origin: &impl Origin) -> Outcome {
-        let mut boarded = self.board(claims.clone(), origin);
-        if matches!(boarded, Boarded::Arrived(Err(TokenError::Credential(_)))) && self.is_mended(origin).await
+    async fn wait(self: &Arc<Self>, claims: Option<Arc<str>>, origin: &impl TokenOrigin) -> Outcome {
+        let mut joined = self.join(claims.clone(), origin);
+        if matches!(joined, Join::Ready(Err(TokenError::Credential(_))))
+            && self.has_new_credential(origin).await
         {
-            boarded = self.board(claims, origin);
+            joined = self.join(claims, origin);
         }
-        match boarded {
-            Boarded::Waiting(flight) => flight.end().await,
-            Boarded::Arrived(outcome) => outcome,
+        match joined {
+            Join::Pending(request) => request.outcome().await,
+            Join::Ready(outcome) => outcome,
         }
     }
 
-    /// Joins the request under way, or starts one. The lock is never held across an await.
+    /// Joins the request in flight, or starts one. The lock is never held across an await.
     ///
-    /// After repeated failures nobody joins: the request goes on behind those who come, and they get the failure.
-    fn board(self: &Arc<Self>, claims: Option<Arc<str>>, origin: &impl Origin) -> Boarded {
-        let (mut desk, now) = (self.desk(), Instant::now());
-        if let Some(boarded) = desk.join(claims.as_deref(), now) {
-            return boarded;
+    /// After repeated failures callers get the last failure, while the request runs in the background.
+    fn join(self: &Arc<Self>, claims: Option<Arc<str>>, origin: &impl TokenOrigin) -> Join {
+        let (mut inflight, now) = (self.inflight(), Instant::now());
+        if let Some(joined) = inflight.join(claims.as_deref(), now) {
+            return joined;
         }
-        // Another caller's request may have ended between the first look and the lock.
-        if let Some(token) = self.usable(now, Arc::clone).filter(|_| desk.is_answered(claims.as_ref(), now)) {
-            return Boarded::Arrived(Ok(token));
+        // Another caller's request may have completed before this caller took the lock.
+        if let Some(token) =
+            self.usable(now, Arc::clone).filter(|_| inflight.is_answered(claims.as_ref(), now))
+        {
+            return Join::Ready(Ok(token));
         }
-        if let Some(error) = desk.pause.standing(now) {
-            return Boarded::Arrived(Err(error));
+        if let Some(error) = inflight.backoff.active_failure(now) {
+            return Join::Ready(Err(error));
         }
-        if claims.is_some() && !desk.challenges.admit(now) {
-            // The token at hand, even while another one is on its way or could not be had.
-            let at_hand = self.usable(now, Arc::clone);
-            drop(desk);
-            return at_hand.map_or_else(|| self.board(None, origin), |token| Boarded::Arrived(Ok(token)));
+        if claims.is_some() && !inflight.challenges.admit(now) {
+            let cached = self.usable(now, Arc::clone);
+            drop(inflight);
+            return cached.map_or_else(|| self.join(None, origin), |token| Join::Ready(Ok(token)));
         }
-        let (ask, boarded) = desk.ask(claims, now);
-        let flight = self.start(&mut desk, ask, origin);
-        boarded.unwrap_or(Boarded::Waiting(flight))
+        let (attempt, failure) = inflight.prepare(claims, now);
+        let request = self.start(&mut inflight, attempt, origin);
+        failure.unwrap_or(Join::Pending(request))
     }
 
-    /// Asks for the next token while this one serves; nobody waits for it.
-    fn renew(self: &Arc<Self>, origin: &impl Origin) {
-        let mut desk = self.desk();
-        if desk.flight(None).is_none() && desk.pause.standing(Instant::now()).is_none() {
-            drop(self.start(&mut desk, Ask::new(None), origin));
+    /// Requests the next token in the background.
+    fn renew(self: &Arc<Self>, origin: &impl TokenOrigin) {
+        let mut inflight = self.inflight();
+        if inflight.find(None).is_none() && inflight.backoff.active_failure(Instant::now()).is_none() {
+            drop(self.start(&mut inflight, Attempt::new(None), origin));
         }
     }
 
-    /// Whether a credential that was refused is another one now; one caller in [`BETWEEN_LOOKS`] finds out.
-    async fn is_mended(&self, origin: &impl Origin) -> bool {
-        let refused = self.desk().pause.refused_generation();
-        let Some(refused) = refused.filter(|_| self.looks.claim(Instant::now(), BETWEEN_LOOKS)) else {
+    /// Whether a refused credential's file has changed. If so, clears the failure.
+    ///
+    /// Checks once per [`CREDENTIAL_CHECK_INTERVAL`], and returns false otherwise.
+    async fn has_new_credential(&self, origin: &impl TokenOrigin) -> bool {
+        let refused = self.inflight().backoff.refused_generation();
+        let Some(refused) =
+            refused.filter(|_| self.credential_checks.try_acquire(Instant::now(), CREDENTIAL_CHECK_INTERVAL))
+        else {
             return false;
         };
         if origin.generation().await == refused {
             return false;
         }
-        self.desk().pause.lift();
+        self.inflight().backoff.clear();
         true
     }
 
-    /// Runs the request in a task of its own, so that no caller takes it away by leaving. It always comes to an end.
-    fn start(self: &Arc<Self>, desk: &mut Desk, ask: Ask, origin: &impl Origin) -> Flight {
-        let (generation, request, limit) = (origin.generation(), origin.ask(ask.clone()), origin.limit());
-        let (arrival, flight) = Flight::new(ask.clone());
+    /// Runs the request in its own task, so that no caller cancels it by going away. The timeout bounds it.
+    fn start(
+        self: &Arc<Self>,
+        inflight: &mut Inflight,
+        attempt: Attempt,
+        origin: &impl TokenOrigin,
+    ) -> SharedRequest {
+        let (generation, pending, limit) =
+            (origin.generation(), origin.request(attempt.clone()), origin.timeout());
+        let (sender, request) = SharedRequest::new(attempt.clone());
         let cache = Arc::clone(self);
         let run = async move {
             let mut seen = None;
             let outcome = timeout(limit, async {
                 seen = Some(generation.await);
-                request.await
+                pending.await
             });
             let outcome = outcome.await.unwrap_or(Err(TokenError::Abandoned)).map(Arc::new);
-            let mut desk = cache.desk();
-            let serving = cache.settle(&mut desk, &ask, &outcome, seen);
-            // Under the lock: whoever rejects the token at once must not join this flight for the next one.
-            arrival.send_replace(Some(outcome.clone()));
-            desk.clear();
-            drop(desk);
-            if let (Err(error), Some(expires_at)) = (outcome, serving) {
-                tracing::warn!(%error, %expires_at, "no new access token yet; the one at hand serves on");
+            let mut inflight = cache.inflight();
+            let valid_until = cache.record(&mut inflight, &attempt, &outcome, seen);
+            // Under the lock: a caller that rejects the token at once must not join this request again.
+            sender.send_replace(Some(outcome.clone()));
+            inflight.remove_completed();
+            drop(inflight);
+            if let (Err(error), Some(expires_at)) = (outcome, valid_until) {
+                tracing::warn!(%error, %expires_at, "renewing the access token failed; the current one stays in use");
             }
         };
         tokio::spawn(run.in_current_span());
-        desk.flights.push(flight.clone());
-        flight
+        inflight.requests.push(request.clone());
+        request
     }
 
-    /// Takes the outcome in. Where it is none, and there is a usable token: when that one expires.
-    fn settle(
+    /// Records an outcome. After a failure, returns when the current token expires, if it is usable.
+    fn record(
         &self,
-        desk: &mut Desk,
-        ask: &Ask,
+        inflight: &mut Inflight,
+        attempt: &Attempt,
         outcome: &Outcome,
         generation: Option<u64>,
     ) -> Option<Timestamp> {
@@ -209,24 +227,24 @@ impl Cache {
         self.counts.count(outcome.as_ref().err());
         match outcome {
             Ok(token) => {
-                desk.pause.succeeded(now);
+                inflight.backoff.record_success(now);
                 let current = self.current.load();
-                // Requests with and without claims may overtake each other.
-                if current.as_ref().is_none_or(|current| current.asked_at() <= token.asked_at()) {
+                // A request with claims and one without may complete out of order.
+                if current.as_ref().is_none_or(|current| current.requested_at() <= token.requested_at()) {
                     self.current.store(Some(Arc::clone(token)));
-                    desk.answered = ask.shared_claims().map(|claims| (claims, now));
+                    inflight.answered = attempt.shared_claims().map(|claims| (claims, now));
                 }
                 None
             }
             Err(error) => {
-                self.renewals.postpone(desk.pause.failed(error, generation, now));
+                self.renewals.postpone(inflight.backoff.record_failure(error, generation, now));
                 self.usable(now, |token| token.expires_at())
             }
         }
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn inflight(&self) -> MutexGuard<'_, Inflight> {
+        self.inflight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,8 +1,8 @@
 //! What a client proves itself with.
 
-mod attempts;
 mod certificate;
 mod error;
+mod fallback;
 mod federated;
 mod file;
 mod list;
@@ -14,11 +14,11 @@ use entra_shared::azure_ad::Authority;
 use entra_shared::ids::ClientId;
 use jiff::Timestamp;
 
-pub(super) use attempts::Attempts;
 pub use certificate::{
     Algorithm, AssertionAudience, AssertionOptions, CertificateCredential, CertificateFiles,
 };
 pub use error::{CredentialError, CredentialProblem};
+pub(super) use fallback::Fallback;
 pub use federated::FederatedCredential;
 pub use list::Credentials;
 pub use proof::Proof;

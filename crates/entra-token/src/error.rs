@@ -158,7 +158,7 @@ impl TokenError {
 
     /// Whether it lasts until somebody mends the credential, the registration or the settings, however often the
     /// authority is asked.
-    pub(super) fn waits_for_people(&self) -> bool {
+    pub(super) fn needs_operator(&self) -> bool {
         match self {
             // Asking costs a handshake, and who mends it is the authority.
             Self::Configuration(ConfigurationFault::Untrusted { .. }) => false,

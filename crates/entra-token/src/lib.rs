@@ -71,7 +71,7 @@
 //! - `credential/`: what the client proves itself with. [`Credentials`] are tried in turn, each [`Credential`] makes a
 //!   [`Proof`] for each request.
 //! - `managed_identity`: where Azure vouches for the program, and no credential is needed; [`TokenSource`] is either way.
-//! - `response`: what an authority may answer, checked strictly; `redaction`: what of a peer's words is shown; `patience`: how
+//! - `response`: what an authority may answer, checked strictly; `redaction`: what of a peer's words is shown; `retry_budget`: how
 //!   long a request goes on, and its retry.
 //! - `cache/`: one token, one request at a time, shared by all who wait; `spacing` says how often a renewal is tried,
 //!   `challenges` how often claims are asked for and `pause` how long a failure stands. A retriever keeps one cache for
@@ -87,11 +87,11 @@ mod credential;
 mod error;
 mod life;
 mod managed_identity;
-mod patience;
 mod redaction;
 mod request;
 mod response;
 mod retriever;
+mod retry_budget;
 mod source;
 mod status;
 #[cfg(test)]

@@ -31,8 +31,8 @@ const MAX_BODY: usize = 1024 * 1024;
 /// <https://github.com/microsoft/api-guidelines/blob/vNext/azure/Guidelines.md#distributed-tracing--telemetry>
 const CLIENT_REQUEST_ID: &str = "x-ms-client-request-id";
 
-/// How long everything for one token may take: the 70 seconds for which IMDS may be updated, and the tries.
-pub(super) const IN_ALL: Duration = Duration::from_mins(2);
+/// The timeout of a token request with its retries: more than the 70 seconds that an update of IMDS takes.
+pub(super) const TOTAL_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Which of the machine's identities is meant, where it is not the system-assigned one.
 #[derive(Debug, Clone, PartialEq, Eq)]

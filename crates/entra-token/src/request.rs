@@ -1,4 +1,4 @@
-//! The token request on the wire.
+//! Sends the token request to the authority.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -14,99 +14,100 @@ use tokio::time::{Instant, MissedTickBehavior};
 use url::Position;
 use uuid::Uuid;
 
-use super::cache::Ask;
-use super::credential::Attempts;
-use super::patience::{Patience, SHORT_TRY};
+use super::cache::Attempt;
+use super::credential::Fallback;
 use super::response::{Answer, Asked};
+use super::retry_budget::{PROBE_TIMEOUT, RetryBudget};
 use super::{
     Claimant, ConfigurationFault, Credentials, Outage, OutageCause, Proof, RequestIds, Token, TokenError,
 };
 
-/// The largest answer that is read, in bytes; real ones have a few thousand.
+/// The largest response accepted, in bytes. Entra's have a few thousand.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 
-/// The request's own id, which Entra repeats in its answer, its logs and its error texts.
+/// The header with this request's correlation id, which Entra repeats in its response, logs and error messages.
 const CLIENT_REQUEST_ID: &str = "client-request-id";
 
-/// Asks Entra to repeat the id in a header of its answer.
+/// The header that makes Entra repeat the correlation id in a response header.
 const RETURN_CLIENT_REQUEST_ID: &str = "return-client-request-id";
 
-/// Who asks which authority for a token, and for which resource. `Debug` hides the credentials.
+/// A client credentials request: the authority, the client and the resource. `Debug` hides the credentials.
 #[derive(Debug, Clone)]
 pub struct TokenRequest {
-    /// The tenant, at its instance.
+    /// The instance and tenant.
     pub authority: Authority,
-    /// The app registration of the client.
+    /// The client's app registration.
     pub client_id: ClientId,
-    /// What the client proves itself with.
+    /// The credentials that authenticate the client.
     pub credentials: Credentials,
     /// The resource the token is for.
     pub resource: AppIdUri,
-    /// The version of the *endpoint*; the resource's registration decides the version of the token.
+    /// The version of the *endpoint*. The resource's registration decides the version of the token.
     pub version: Version,
 }
 
 impl TokenRequest {
-    /// Asks with one credential after another, until the authority takes one.
-    pub(super) async fn send(&self, ask: &Ask, http: &HttpClient) -> Result<Token, TokenError> {
+    /// Tries one credential after another until the authority accepts one.
+    pub(super) async fn send(&self, attempt: &Attempt, http: &HttpClient) -> Result<Token, TokenError> {
         let claimant = Claimant { client_id: self.client_id, authority: &self.authority };
-        let mut patience = Patience::new(ask);
-        let mut attempts = self.credentials.attempts(claimant).await;
+        let mut budget = RetryBudget::new(attempt);
+        let mut fallback = self.credentials.fallback(claimant).await;
         loop {
-            match self.attempt(&mut attempts, ask, http, patience.one_try()).await {
+            match self.try_once(&mut fallback, attempt, http, budget.try_timeout()).await {
                 Ok(token) => {
-                    attempts.succeeded();
+                    fallback.accept();
                     return Ok(token);
                 }
-                Err(error) => match patience.wait(&error) {
+                Err(error) => match budget.retry_wait(&error) {
                     Some(wait) => {
-                        tracing::debug!(%error, ?wait, "asking the authority again");
+                        tracing::debug!(%error, ?wait, "retrying the token request");
                         tokio::time::sleep(wait).await;
                     }
-                    None => attempts.failed(error).await?,
+                    None => fallback.advance(error).await?,
                 },
             }
         }
     }
 
-    /// One try. While it is a probe of an authority that has failed, a short one goes beside it each second: an answer
-    /// that hangs does not hide that the authority is back, and one that takes its time still counts.
-    async fn attempt(
+    /// Sends the request once. While it probes an authority that failed, also sends a short request each second.
+    ///
+    /// So a response that hangs does not hide that the authority has recovered, and a slow response still counts.
+    async fn try_once(
         &self,
-        attempts: &mut Attempts<'_>,
-        ask: &Ask,
+        fallback: &mut Fallback<'_>,
+        attempt: &Attempt,
         http: &HttpClient,
         limit: Duration,
     ) -> Result<Token, TokenError> {
-        let proof = attempts.proof().await?;
-        let mut patient = pin!(self.send_with(&proof, ask, http, limit));
-        let mut seconds = tokio::time::interval_at(Instant::now() + SHORT_TRY, SHORT_TRY);
+        let proof = fallback.proof().await?;
+        let mut response = pin!(self.send_with(&proof, attempt, http, limit));
+        let mut seconds = tokio::time::interval_at(Instant::now() + PROBE_TIMEOUT, PROBE_TIMEOUT);
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let short = async {
                 seconds.tick().await;
-                if !ask.is_probe() {
+                if !attempt.is_probe() {
                     return None;
                 }
-                let proof = attempts.proof().await.ok()?;
-                let outcome = self.send_with(&proof, ask, http, SHORT_TRY).await;
-                // An authority that says when to come back is asked no more until then.
+                let proof = fallback.proof().await.ok()?;
+                let outcome = self.send_with(&proof, attempt, http, PROBE_TIMEOUT).await;
+                // A wait that the authority named ends the probing.
                 let goes_on =
                     matches!(&outcome, Err(TokenError::Unavailable(Outage { retry_after: None, .. })));
                 (!goes_on).then_some(outcome)
             };
             tokio::select! {
-                outcome = &mut patient => return outcome,
+                outcome = &mut response => return outcome,
                 decided = short => if let Some(outcome) = decided { return outcome },
             }
         }
     }
 
-    /// Sends the request and checks the answer.
+    /// Sends the request and validates the response.
     async fn send_with(
         &self,
         proof: &Proof,
-        ask: &Ask,
+        attempt: &Attempt,
         http: &HttpClient,
         limit: Duration,
     ) -> Result<Token, TokenError> {
@@ -118,7 +119,7 @@ impl TokenRequest {
             .header(header::ACCEPT, HeaderValue::from_static("application/json"))
             .header(CLIENT_REQUEST_ID, asked.correlation_id.to_string())
             .header(RETURN_CLIENT_REQUEST_ID, HeaderValue::from_static("true"))
-            .form(&self.form(proof, ask));
+            .form(&self.form(proof, attempt));
         let answer = match tokio::time::timeout(limit, exchange(http, request)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => return Err(no_answer(error, host, asked.correlation_id)),
@@ -136,24 +137,24 @@ impl TokenRequest {
         Ok(token)
     }
 
-    /// The fields of the form: RFC 6749 section 4.4.2, with Entra's way to name the resource.
+    /// The form fields: RFC 6749 section 4.4.2, with the resource as Entra names it.
     ///
     /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#get-a-token>
-    fn form(&self, proof: &Proof, ask: &Ask) -> Vec<(&'static str, String)> {
+    fn form(&self, proof: &Proof, attempt: &Attempt) -> Vec<(&'static str, String)> {
         let mut form =
             vec![("grant_type", CLIENT_CREDENTIALS.to_owned()), ("client_id", self.client_id.to_string())];
         form.push(match self.version {
             Version::V1 => ("resource", self.resource.to_string()),
-            // To the letter, even after an App ID URI that ends in a slash: the audience keeps that slash.
+            // Even if the App ID URI ends in a slash, since the audience keeps that slash.
             Version::V2 => ("scope", format!("{}/.default", self.resource)),
         });
-        form.extend(ask.claims().map(|claims| ("claims", claims.to_owned())));
+        form.extend(attempt.claims().map(|claims| ("claims", claims.to_owned())));
         form.extend(proof.fields());
         form
     }
 }
 
-/// Sends the request and reads the answer to its end.
+/// Sends the request and reads the whole response.
 async fn exchange(http: &HttpClient, request: RequestBuilder) -> Result<Answer, reqwest::Error> {
     let response = http.send(request).await?;
     let (status, headers) = (response.status(), response.headers().clone());

@@ -11,7 +11,7 @@ use entra_shared::ids::AppIdUri;
 use http::HeaderValue;
 
 use self::caches::Caches;
-use super::cache::{Ask, Cache, Origin};
+use super::cache::{Attempt, Cache, TokenOrigin};
 use super::{Token, TokenError, TokenSource, TokenStatus};
 
 /// Retrieves the token of one client for one resource; clones share what they hold.
@@ -70,7 +70,7 @@ impl TokenRetriever {
     /// The token of [`token`](Self::token) where nothing has to be waited for; it is renewed just so.
     #[must_use]
     pub fn token_at_hand(&self) -> Option<Arc<Token>> {
-        self.cache.at_hand(self, Arc::clone)
+        self.cache.cached(self, Arc::clone)
     }
 
     /// The value of the `Authorization` header of a usable token, ready-made and marked sensitive: for whoever needs
@@ -116,10 +116,10 @@ impl TokenRetriever {
     }
 }
 
-impl Origin for TokenRetriever {
-    fn ask(&self, ask: Ask) -> impl Future<Output = Result<Token, TokenError>> + Send + 'static {
+impl TokenOrigin for TokenRetriever {
+    fn request(&self, attempt: Attempt) -> impl Future<Output = Result<Token, TokenError>> + Send + 'static {
         let (source, http) = (Arc::clone(&self.source), self.http.clone());
-        async move { source.token(&ask, &http).await }
+        async move { source.token(&attempt, &http).await }
     }
 
     fn generation(&self) -> impl Future<Output = u64> + Send + 'static {
@@ -132,7 +132,7 @@ impl Origin for TokenRetriever {
         }
     }
 
-    fn limit(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         self.source.limit()
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use entra_shared::http_client::HttpClient;
 use entra_shared::ids::AppIdUri;
 
-use super::cache::Ask;
-use super::{Credentials, ManagedIdentity, Token, TokenError, TokenRequest, managed_identity, patience};
+use super::cache::Attempt;
+use super::{Credentials, ManagedIdentity, Token, TokenError, TokenRequest, managed_identity, retry_budget};
 
 /// Where a retriever's tokens come from.
 #[derive(Debug, Clone)]
@@ -50,17 +50,17 @@ impl TokenSource {
         const MARGIN: Duration = Duration::from_secs(5);
         MARGIN
             + match self {
-                Self::TokenEndpoint(_) => patience::IN_ALL,
-                Self::ManagedIdentity(_) => managed_identity::IN_ALL,
+                Self::TokenEndpoint(_) => retry_budget::TOTAL_TIMEOUT,
+                Self::ManagedIdentity(_) => managed_identity::TOTAL_TIMEOUT,
             }
     }
 
     /// Asks for a token; `http` is for the authority alone.
     ///
     /// A managed identity's endpoint takes no claims: it answers a challenge with what it has.
-    pub(super) async fn token(&self, ask: &Ask, http: &HttpClient) -> Result<Token, TokenError> {
+    pub(super) async fn token(&self, attempt: &Attempt, http: &HttpClient) -> Result<Token, TokenError> {
         match self {
-            Self::TokenEndpoint(request) => request.send(ask, http).await,
+            Self::TokenEndpoint(request) => request.send(attempt, http).await,
             Self::ManagedIdentity(identity) => identity.token().await,
         }
     }

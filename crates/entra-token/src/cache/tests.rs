@@ -1,4 +1,4 @@
-//! The cache under a paused clock, before an authority that counts its requests.
+//! Tests of the cache on a paused clock, with an authority that counts its requests.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,10 +12,10 @@ use uuid::Uuid;
 use super::*;
 use crate::{CredentialError, CredentialProblem, Outage, OutageCause, RequestIds};
 
-/// How long each request takes.
+/// The duration of each request.
 const LATENCY: Duration = Duration::from_secs(1);
 
-/// How long one may take.
+/// The timeout of a request.
 const LIMIT: Duration = Duration::from_secs(30);
 
 const IDS: RequestIds = RequestIds { correlation_id: Uuid::nil(), trace_id: None };
@@ -25,8 +25,8 @@ const IDS: RequestIds = RequestIds { correlation_id: Uuid::nil(), trace_id: None
 struct Authority {
     cache: Arc<Cache>,
     requests: Arc<AtomicUsize>,
-    asked: Arc<Mutex<Vec<Ask>>>,
-    /// How often the client's credential has changed.
+    attempts: Arc<Mutex<Vec<Attempt>>>,
+    /// The generation of the client's credential.
     generation: Arc<AtomicU64>,
 }
 
@@ -45,17 +45,17 @@ use Answer::{Outage as Down, Panic, Refusal as Refused, Silence, Throttling, Tok
 /// The authority as it answers one request.
 struct Answering<'a>(&'a Authority, Answer);
 
-impl Origin for Answering<'_> {
-    fn ask(&self, ask: Ask) -> impl Future<Output = Result<Token, TokenError>> + Send + 'static {
+impl TokenOrigin for Answering<'_> {
+    fn request(&self, attempt: Attempt) -> impl Future<Output = Result<Token, TokenError>> + Send + 'static {
         let (requests, answer) = (Arc::clone(&self.0.requests), self.1);
-        self.0.asked.lock().unwrap().push(ask);
+        self.0.attempts.lock().unwrap().push(attempt);
         async move {
-            let asked_at = Instant::now();
+            let requested_at = Instant::now();
             let count = requests.fetch_add(1, Ordering::Relaxed) + 1;
             sleep(LATENCY).await;
             let token = AccessToken::parse(format!("token-{count}")).unwrap();
             match answer {
-                Life(seconds) => Ok(Token::new(token, Duration::from_secs(seconds), asked_at)),
+                Life(seconds) => Ok(Token::new(token, Duration::from_secs(seconds), requested_at)),
                 Down => Err(TokenError::Unavailable(Outage {
                     cause: OutageCause::Status(StatusCode::SERVICE_UNAVAILABLE),
                     retry_after: None,
@@ -78,7 +78,7 @@ impl Origin for Answering<'_> {
         std::future::ready(self.0.generation.load(Ordering::Relaxed))
     }
 
-    fn limit(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         LIMIT
     }
 }
@@ -88,7 +88,7 @@ impl Authority {
         Self {
             cache: Arc::default(),
             requests: Arc::default(),
-            asked: Arc::default(),
+            attempts: Arc::default(),
             generation: Arc::default(),
         }
     }
@@ -97,8 +97,8 @@ impl Authority {
         self.requests.load(Ordering::Relaxed)
     }
 
-    fn last_ask(&self) -> Ask {
-        self.asked.lock().unwrap().last().unwrap().clone()
+    fn last_attempt(&self) -> Attempt {
+        self.attempts.lock().unwrap().last().unwrap().clone()
     }
 
     async fn ask(&self, answer: Answer) -> Outcome {
@@ -118,7 +118,7 @@ impl Authority {
         tasks.join_all().await
     }
 
-    /// Asks, and sees that it costs no time.
+    /// Asks, and asserts that the outcome is immediate.
     async fn ask_at_once(&self, answer: Answer) -> Outcome {
         let before = Instant::now();
         let outcome = self.ask(answer).await;
@@ -256,7 +256,7 @@ async fn after_repeated_failures_the_authority_is_asked_once_a_second_and_its_re
     }
     assert_eq!(authority.requests(), 2);
     advance(Duration::from_millis(10)).await;
-    // Who finds out whether the authority is back waits for it no more than the others.
+    // The caller that starts the probe gets the failure at once, like the others.
     assert!(authority.ask_at_once(Life(3599)).await.is_err());
     sleep(LATENCY + Duration::from_millis(1)).await;
     assert_eq!(text(&authority.ask_at_once(Life(3599)).await), "token-3");
@@ -272,7 +272,7 @@ async fn callers_of_an_authority_that_hangs_fail_at_once_while_one_request_waits
     sleep(Duration::from_secs(1)).await;
     for _ in 0..290 {
         authority.ask_at_once(Silence).await.unwrap_err();
-        assert!(authority.last_ask().is_probe() && !authority.last_ask().is_worth_a_retry());
+        assert!(authority.last_attempt().is_probe() && !authority.last_attempt().is_worth_a_retry());
         advance(Duration::from_millis(100)).await;
     }
     assert_eq!(authority.requests(), 3);
@@ -288,15 +288,15 @@ async fn a_renewal_that_hangs_beyond_the_life_of_its_token_becomes_a_probe() {
         sleep(Duration::from_secs(31)).await;
     }
     authority.ask_at_once(Silence).await.unwrap();
-    assert!(!authority.last_ask().is_probe());
+    assert!(!authority.last_attempt().is_probe());
     advance(Duration::from_secs(29)).await;
     authority.ask_at_once(Silence).await.unwrap_err();
-    assert!(authority.last_ask().is_probe());
+    assert!(authority.last_attempt().is_probe());
     assert_eq!(authority.requests(), 4);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_of_long_ago_is_not_told_but_asked_about() {
+async fn an_old_failure_is_not_returned_but_requested_anew() {
     let authority = Authority::new();
     for _ in 0..2 {
         authority.ask(Down).await.unwrap_err();
@@ -337,20 +337,20 @@ async fn a_throttled_client_fails_fast_with_the_time_left_and_then_asks_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_what_somebody_waits_for_after_a_success_is_worth_a_retry() {
+async fn only_a_request_that_a_caller_awaits_after_a_success_is_worth_a_retry() {
     let authority = Authority::new();
     authority.ask(Life(3599)).await.unwrap();
-    assert!(authority.last_ask().is_worth_a_retry());
+    assert!(authority.last_attempt().is_worth_a_retry());
     advance(Duration::from_secs(3400)).await;
     authority.ask_at_once(Down).await.unwrap();
-    let renewal = authority.last_ask();
+    let renewal = authority.last_attempt();
     assert!(!renewal.is_worth_a_retry());
-    // The token ends while its renewal is under way: now somebody waits for that.
+    // The token expires during its renewal: now a caller waits for the renewal.
     authority.cache.current.store(None);
     authority.ask(Down).await.unwrap_err();
     assert!(renewal.is_worth_a_retry());
     authority.ask(Down).await.unwrap_err();
-    assert!(!authority.last_ask().is_worth_a_retry());
+    assert!(!authority.last_attempt().is_worth_a_retry());
 }
 
 #[tokio::test(start_paused = true)]
@@ -401,16 +401,21 @@ async fn a_claims_challenge_is_answered_once_for_all_who_got_it_and_replaces_the
     assert!(callers.join_all().await.iter().all(|outcome| text(outcome) == "token-2"));
     assert_eq!(text(&authority.ask_at_once(Down).await), "token-2");
     assert_eq!(text(&authority.ask_with(r#"{"access_token":{}}"#, Life(3599)).await), "token-3");
-    let claims: Vec<_> =
-        authority.asked.lock().unwrap().iter().map(|ask| ask.claims().map(str::to_owned)).collect();
+    let claims: Vec<_> = authority
+        .attempts
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|attempt| attempt.claims().map(str::to_owned))
+        .collect();
     assert_eq!(claims, [None, Some("{}".into()), Some(r#"{"access_token":{}}"#.into())]);
 }
 
 /// An authority that answers at once.
 struct Quick;
 
-impl Origin for Quick {
-    fn ask(&self, _: Ask) -> impl Future<Output = Result<Token, TokenError>> + Send + 'static {
+impl TokenOrigin for Quick {
+    fn request(&self, _: Attempt) -> impl Future<Output = Result<Token, TokenError>> + Send + 'static {
         let token = AccessToken::parse("quick").unwrap();
         std::future::ready(Ok(Token::new(token, Duration::from_secs(3599), Instant::now())))
     }
@@ -419,7 +424,7 @@ impl Origin for Quick {
         std::future::ready(0)
     }
 
-    fn limit(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         LIMIT
     }
 }
@@ -429,10 +434,10 @@ async fn claims_that_change_with_each_challenge_cost_two_requests_in_30_seconds(
     let authority = Authority::new();
     authority.ask(Life(3599)).await.unwrap();
     for i in 0..200 {
-        // Beyond the two, the token at hand is the answer, and nobody waits for it.
+        // After two requests, callers get the cached token at once.
         let outcome = authority.ask_with(&format!(r#"{{"n":{i}}}"#), Life(3599)).await;
         assert_eq!(text(&outcome), if i == 0 { "token-2" } else { "token-3" });
-        assert!(authority.cache.desk().flights.is_empty());
+        assert!(authority.cache.inflight().requests.is_empty());
         advance(Duration::from_millis(10)).await;
     }
     assert_eq!(authority.requests(), 3);
@@ -445,7 +450,7 @@ async fn claims_that_change_with_each_challenge_cost_two_requests_in_30_seconds(
 }
 
 #[tokio::test(start_paused = true)]
-async fn claims_beyond_the_limit_get_the_token_at_hand_and_wait_for_no_renewal() {
+async fn claims_beyond_the_limit_get_the_cached_token_and_wait_for_no_renewal() {
     let authority = Authority::new();
     authority.ask(Life(3599)).await.unwrap();
     advance(Duration::from_secs(3400)).await;
@@ -504,7 +509,7 @@ async fn a_renewal_that_was_overtaken_does_not_undo_a_claims_challenge() {
     authority.ask(Life(3599)).await.unwrap();
     advance(Duration::from_secs(3400)).await;
     authority.ask_at_once(Life(3599)).await.unwrap();
-    // Asked for after the renewal and here before it.
+    // Requested after the renewal, and complete before it.
     sleep(LATENCY / 2).await;
     authority.cache.token_with_claims("{}", &Quick).await.unwrap();
     sleep(LATENCY).await;
@@ -512,7 +517,7 @@ async fn a_renewal_that_was_overtaken_does_not_undo_a_claims_challenge() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_leaves_takes_the_request_from_nobody() {
+async fn a_caller_that_goes_away_does_not_cancel_the_request() {
     let authority = Authority::new();
     let leader = tokio::spawn({
         let authority = authority.clone();
@@ -539,7 +544,7 @@ async fn the_only_caller_leaving_still_fills_the_cache() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ten_thousand_leaders_that_leave_block_nobody() {
+async fn ten_thousand_leaders_that_go_away_block_no_caller() {
     let authority = Authority::new();
     for round in 0..10_000_u32 {
         authority.cache.current.store(None);
@@ -549,9 +554,9 @@ async fn ten_thousand_leaders_that_leave_block_nobody() {
     }
 }
 
-/// Leaders on several threads, who leave at any moment while others come and tokens are dropped.
+/// Leaders on several threads go away at any moment, while others arrive and tokens are evicted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn leaders_that_leave_on_several_threads_block_nobody() {
+async fn leaders_that_go_away_on_several_threads_block_no_caller() {
     let cache = Arc::<Cache>::default();
     let mut callers = JoinSet::new();
     for caller in 0..8_u32 {
@@ -566,19 +571,19 @@ async fn leaders_that_leave_on_several_threads_block_nobody() {
                     cache.current.store(None);
                 }
                 let served = tokio::time::timeout(LIMIT, cache.token(&Briefly, Arc::clone)).await;
-                served.expect("somebody is served").unwrap();
+                served.expect("a caller gets a token").unwrap();
             }
         });
     }
     callers.join_all().await;
-    assert!(cache.desk().flights.len() <= 1);
+    assert!(cache.inflight().requests.len() <= 1);
 }
 
 /// An authority that answers after a moment.
 struct Briefly;
 
-impl Origin for Briefly {
-    fn ask(&self, _: Ask) -> impl Future<Output = Result<Token, TokenError>> + Send + 'static {
+impl TokenOrigin for Briefly {
+    fn request(&self, _: Attempt) -> impl Future<Output = Result<Token, TokenError>> + Send + 'static {
         let token = AccessToken::parse("brief").unwrap();
         async move {
             tokio::task::yield_now().await;
@@ -590,7 +595,7 @@ impl Origin for Briefly {
         std::future::ready(0)
     }
 
-    fn limit(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         LIMIT
     }
 }

@@ -1,4 +1,4 @@
-//! The credentials of one client.
+//! The credentials of a client, in the order in which they are tried.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use entra_shared::secret::ClientSecret;
 
-use super::attempts::Attempts;
+use super::fallback::Fallback;
 use super::slot::{Expiry, Slot};
 use super::{Claimant, Credential, Look, SecretCredential};
 
-/// What a client proves itself with: one credential, or several that are tried in turn.
+/// One credential, or several that are tried in order until the authority accepts one.
 ///
-/// Two make a rotation without a gap: the next one is there before the last one expires. Clones share what was learnt
-/// about which one is refused.
+/// Two allow a rotation without downtime: add the new credential before the old one expires. Clones share the record of
+/// refused credentials.
 #[derive(Clone)]
 pub struct Credentials {
     first: Arc<Slot>,
@@ -21,47 +21,47 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// This credential alone.
+    /// Creates a list of one credential.
     #[must_use]
     pub fn new(credential: Credential) -> Self {
         Self { first: Arc::new(Slot::new(credential)), others: Vec::new() }
     }
 
-    /// With a further one, tried when those before it are refused.
+    /// Adds a credential, which is tried if those before it are refused.
     #[must_use]
     pub fn or(mut self, credential: Credential) -> Self {
         self.others.push(Arc::new(Slot::new(credential)));
         self
     }
 
-    /// Each of them, in their order.
+    /// The credentials in order.
     pub fn iter(&self) -> impl Iterator<Item = &Credential> {
         self.slots().map(Slot::credential)
     }
 
-    /// Those that the authority refused when they were tried last.
+    /// The credentials that the authority refused when they were last tried.
     pub fn refused(&self) -> impl Iterator<Item = &Credential> {
         self.slots().filter(|slot| slot.was_refused()).map(Slot::credential)
     }
 
-    /// When each of them expires, but for those of which that is not known.
+    /// The expiry of each credential whose expiry is known.
     pub fn expiries(&self) -> impl Iterator<Item = Expiry<'_>> {
         self.slots().filter_map(Slot::expiry)
     }
 
-    /// Reads the files that seem to have changed, as each request for a token does: for whoever asks for none.
+    /// Rereads the files that have changed. Each token request does so too.
     pub async fn refresh(&self) {
         for slot in self.slots() {
             slot.credential().generation(Look::Glance).await;
         }
     }
 
-    /// Says in the log which of them expire within 30 days; once a day, however often it is called.
+    /// Logs a warning for each credential that expires within 30 days, at most once a day.
     pub fn warn_of_expiry(&self) {
         self.slots().for_each(Slot::warn_of_expiry);
     }
 
-    /// A number that changes with what the credentials' files hold.
+    /// A number that changes whenever the contents of a credential's file change.
     pub(crate) async fn generation(&self) -> u64 {
         let mut sum = 0;
         for slot in self.slots() {
@@ -70,17 +70,17 @@ impl Credentials {
         sum
     }
 
-    /// The credentials to try for one token: first those that are not known to be refused, then the others.
-    pub(crate) async fn attempts<'a>(&'a self, claimant: Claimant<'a>) -> Attempts<'a> {
-        let (mut turns, mut refused) = (VecDeque::new(), VecDeque::new());
+    /// The credentials to try for one token request: those not known to be refused first.
+    pub(crate) async fn fallback<'a>(&'a self, claimant: Claimant<'a>) -> Fallback<'a> {
+        let (mut queue, mut refused) = (VecDeque::new(), VecDeque::new());
         for slot in self.slots() {
-            let turns = if slot.is_refused().await { &mut refused } else { &mut turns };
-            turns.push_back(slot);
+            let queue = if slot.is_refused().await { &mut refused } else { &mut queue };
+            queue.push_back(slot);
         }
         self.warn_of_expiry();
-        turns.append(&mut refused);
-        let first = turns.pop_front().unwrap_or(&self.first);
-        Attempts::new(claimant, first, turns)
+        queue.append(&mut refused);
+        let first = queue.pop_front().unwrap_or(&self.first);
+        Fallback::new(claimant, first, queue)
     }
 
     fn slots(&self) -> impl Iterator<Item = &Slot> {
@@ -128,31 +128,31 @@ mod tests {
         Authority::new(instance, TenantId::from(Uuid::nil()), None)
     }
 
-    /// An error that is the credential's fault.
+    /// An error for which the credential is at fault.
     fn refused() -> TokenError {
         CredentialProblem::Signing.of("a test").into()
     }
 
-    /// The names of the credentials that are tried, when the authority refuses all but the last so many.
+    /// The names of the credentials tried by an authority that refuses the first `refuse` of them.
     async fn tried(credentials: &Credentials, refuse: usize) -> Vec<String> {
         let authority = authority();
         let claimant = Claimant { client_id: ClientId::from(Uuid::nil()), authority: &authority };
-        let mut attempts = credentials.attempts(claimant).await;
+        let mut fallback = credentials.fallback(claimant).await;
         let mut tried = Vec::new();
         loop {
-            tried.push(attempts.proof().await.unwrap().credential().to_owned());
+            tried.push(fallback.proof().await.unwrap().credential().to_owned());
             if tried.len() > refuse {
-                attempts.succeeded();
+                fallback.accept();
                 return tried;
             }
-            if attempts.failed(refused()).await.is_err() {
+            if fallback.advance(refused()).await.is_err() {
                 return tried;
             }
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_refused_credential_is_passed_over_for_ten_minutes() {
+    async fn a_refused_credential_is_skipped_for_ten_minutes() {
         let credentials = Credentials::new(secret("one")).or(secret("two")).or(secret("three"));
         assert_eq!(tried(&credentials, 0).await, ["one"]);
         assert_eq!(tried(&credentials, 1).await, ["one", "two"]);
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(tried(&credentials, 0).await, ["two"]);
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(tried(&credentials, 0).await, ["one"]);
-        // What was passed over comes last, and all that are refused are tried again rather than none.
+        // Skipped credentials come last, and if all are refused they are all tried again.
         assert_eq!(tried(&credentials, 1).await, ["one", "two"]);
         assert_eq!(tried(&credentials, 9).await, ["two", "three", "one"]);
         assert_eq!(tried(&credentials, 9).await, ["one", "two", "three"]);
@@ -169,18 +169,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_the_credentials_fault_ends_the_attempts() {
+    async fn an_error_that_is_not_the_credentials_fault_ends_the_fallback() {
         let credentials = Credentials::new(secret("one")).or(secret("two"));
         let authority = authority();
         let claimant = Claimant { client_id: ClientId::from(Uuid::nil()), authority: &authority };
-        let mut attempts = credentials.attempts(claimant).await;
-        assert_eq!(attempts.proof().await.unwrap().credential(), "one");
-        assert!(matches!(attempts.failed(TokenError::Abandoned).await, Err(TokenError::Abandoned)));
+        let mut fallback = credentials.fallback(claimant).await;
+        assert_eq!(fallback.proof().await.unwrap().credential(), "one");
+        assert!(matches!(fallback.advance(TokenError::Abandoned).await, Err(TokenError::Abandoned)));
         assert_eq!(tried(&credentials, 0).await, ["one"]);
     }
 
     #[tokio::test]
-    async fn a_file_that_was_rewritten_while_its_token_was_refused_has_a_second_turn_and_no_third() {
+    async fn a_file_that_changed_while_its_token_was_refused_is_tried_once_more() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
         let write = |path: &Path, text: &str| std::fs::write(path, text).unwrap();
@@ -189,13 +189,13 @@ mod tests {
         let credentials = Credentials::new(federated).or(secret("two"));
         let authority = authority();
         let claimant = Claimant { client_id: ClientId::from(Uuid::nil()), authority: &authority };
-        let mut attempts = credentials.attempts(claimant).await;
-        assert_eq!(attempts.proof().await.unwrap().fields()[1].1, "a.b.one");
+        let mut fallback = credentials.fallback(claimant).await;
+        assert_eq!(fallback.proof().await.unwrap().fields()[1].1, "a.b.one");
         write(&path, "a.b.two");
-        attempts.failed(refused()).await.unwrap();
-        assert_eq!(attempts.proof().await.unwrap().fields()[1].1, "a.b.two");
+        fallback.advance(refused()).await.unwrap();
+        assert_eq!(fallback.proof().await.unwrap().fields()[1].1, "a.b.two");
         write(&path, "a.b.six");
-        attempts.failed(refused()).await.unwrap();
-        assert_eq!(attempts.proof().await.unwrap().credential(), "two");
+        fallback.advance(refused()).await.unwrap();
+        assert_eq!(fallback.proof().await.unwrap().credential(), "two");
     }
 }

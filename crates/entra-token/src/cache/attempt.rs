@@ -1,22 +1,22 @@
-//! What a request for a token is to bring, and for whom.
+//! One request for a token, and what depends on who waits for it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// How a token is asked for: for callers who wait, or ahead of time for nobody yet.
+/// A request for a token. Its flags may be raised while it is in flight, as callers join it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Ask {
+pub(crate) struct Attempt {
     claims: Option<Arc<str>>,
     is_worth_a_retry: Arc<AtomicBool>,
     is_probe: Arc<AtomicBool>,
 }
 
-impl Ask {
+impl Attempt {
     pub(super) fn new(claims: Option<Arc<str>>) -> Self {
         Self { claims, ..Self::default() }
     }
 
-    /// The claims that a resource challenged for, as JSON.
+    /// The `claims` parameter of a claims challenge, as JSON.
     pub(crate) fn claims(&self) -> Option<&str> {
         self.claims.as_deref()
     }
@@ -25,23 +25,23 @@ impl Ask {
         self.claims.clone()
     }
 
-    /// Whether a failure is worth a second try at once: somebody waits, and the try before this one did not fail.
+    /// Whether a failure is retried at once: a caller waits, and the previous request did not fail.
     pub(crate) fn is_worth_a_retry(&self) -> bool {
         self.is_worth_a_retry.load(Ordering::Relaxed)
     }
 
-    /// Somebody waits for it; that may come after the start.
-    pub(crate) fn make_worth_a_retry(&self) {
+    /// Records that a caller waits for the token.
+    pub(crate) fn mark_worth_a_retry(&self) {
         self.is_worth_a_retry.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it is to find out if an authority is back that has failed again and again. Nobody waits for it.
+    /// Whether this request probes an authority that failed repeatedly, while callers get the last failure.
     pub(crate) fn is_probe(&self) -> bool {
         self.is_probe.load(Ordering::Relaxed)
     }
 
-    /// Somebody would need its token; that may come after the start.
-    pub(super) fn make_a_probe(&self) {
+    /// Records that a caller needs the token but got the last failure instead.
+    pub(super) fn mark_as_probe(&self) {
         self.is_probe.store(true, Ordering::Relaxed);
     }
 }
