@@ -3,8 +3,9 @@
 use std::num::NonZeroU64;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
-use reqwest::{Certificate, Client, Request, RequestBuilder, Response};
+use reqwest::{Certificate, Client, ClientBuilder, Request, RequestBuilder, Response, redirect};
 
 use super::clock::Clocks;
 use super::{HttpClientSettings, build, http_client, with_settings};
@@ -43,6 +44,19 @@ impl HttpClient {
         }
         let builder = with_settings(&HttpClientSettings::default())?;
         build(builder.tls_certs_merge(certificates)).map(Self::from_this_module)
+    }
+
+    /// A client of this builder, with the default time limits and without redirects.
+    ///
+    /// # Errors
+    /// The builder cannot build a client.
+    pub fn from_builder(builder: ClientBuilder) -> Result<Self, KeyProblem> {
+        let settings = HttpClientSettings::default();
+        let builder = builder
+            .connect_timeout(Duration::from_secs(settings.connect_timeout_seconds.get()))
+            .timeout(Duration::from_secs(settings.timeout_seconds.get()))
+            .redirect(redirect::Policy::none());
+        build(builder).map(Self::from_this_module)
     }
 
     /// Wraps a client, which must not follow redirects.

@@ -117,6 +117,15 @@ impl Keys {
         self.shared.usable(|_| ()).is_some()
     }
 
+    /// Waits until tokens can be verified.
+    pub(crate) async fn ready(&self) {
+        let mut fetches = self.shared.fetches.subscribe();
+        while !self.are_usable() {
+            // The sender lives as long as `self`.
+            let _ = fetches.changed().await;
+        }
+    }
+
     /// What there is to report.
     #[must_use]
     pub fn status(&self) -> KeyStatus {

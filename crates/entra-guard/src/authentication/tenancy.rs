@@ -35,6 +35,12 @@ pub(super) struct Issuers {
 }
 
 impl Tenancy {
+    /// One tenant, named by its id.
+    #[must_use]
+    pub fn single(instance: Instance, tenant: TenantId) -> Self {
+        Self::from(Authority::new(instance, tenant, None))
+    }
+
     /// The tenants of `tenants` alone, with the metadata that all tenants share.
     #[must_use]
     pub fn of_tenants(

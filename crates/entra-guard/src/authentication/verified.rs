@@ -50,6 +50,13 @@ pub struct VerifiedTokenSettings {
     pub capacity: u32,
 }
 
+impl Default for VerifiedTokenSettings {
+    /// 10 000 tokens.
+    fn default() -> Self {
+        Self { capacity: 10_000 }
+    }
+}
+
 impl VerifiedTokenSettings {
     /// Looks at the settings as a whole.
     ///

@@ -61,6 +61,21 @@ impl KeySettings {
     }
 }
 
+impl Default for KeySettings {
+    /// Fetches hourly, trusts keys for a day, and lets a removed key verify for an hour.
+    fn default() -> Self {
+        let seconds = |seconds| NonZeroU64::new(seconds).unwrap_or(NonZeroU64::MIN);
+        Self {
+            refresh_interval_seconds: seconds(3600),
+            max_age_seconds: seconds(86_400),
+            removed_key_grace_seconds: 3600,
+            unknown_key_fetches: NonZeroU32::new(2).unwrap_or(NonZeroU32::MIN),
+            unknown_key_refill_seconds: seconds(30),
+            unknown_key_wait_milliseconds: seconds(2000),
+        }
+    }
+}
+
 #[cfg(test)]
 impl KeySettings {
     /// What `settings.toml` says, for tests.

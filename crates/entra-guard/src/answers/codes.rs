@@ -1,0 +1,118 @@
+//! The reason codes: what each means and what to do about it.
+
+/// A reason code of the guard, in the decision log and as the `code` of a problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReasonCode {
+    /// The code. A published code does not change.
+    pub code: &'static str,
+    /// What happened.
+    pub meaning: &'static str,
+    /// What to do about it, and who does it.
+    pub remedy: &'static str,
+}
+
+/// All reason codes of the guard. A team's own requirements add codes that are not listed here.
+#[must_use]
+pub fn codes() -> &'static [ReasonCode] {
+    &CODES
+}
+
+/// What a code means; empty for a code that is not the guard's.
+pub(super) fn meaning(code: &str) -> &'static str {
+    find(code).map_or("", |it| it.meaning)
+}
+
+/// A text, followed by what to do about a code.
+pub(super) fn with_remedy(text: &str, code: &str) -> String {
+    let text = text.trim_end_matches('.');
+    match find(code) {
+        Some(it) => [text, ". ", it.remedy].concat(),
+        None => text.to_owned(),
+    }
+}
+
+fn find(code: &str) -> Option<&'static ReasonCode> {
+    CODES.iter().find(|it| it.code == code)
+}
+
+macro_rules! codes {
+    ($($code:literal, $meaning:literal, $remedy:literal;)+) => {
+        static CODES: [ReasonCode; [$($code),+].len()] =
+            [$(ReasonCode { code: $code, meaning: $meaning, remedy: $remedy }),+];
+    };
+}
+
+codes! {
+    "granted", "A policy said yes.", "Nothing.";
+
+    // No validated token.
+    "token_missing", "No access token was sent.",
+        "The client acquires a token and sends it as `Authorization: Bearer <token>`.";
+    "several_credentials", "More than one Authorization header was sent.", "The client sends one.";
+    "token_in_query", "An access token was sent in the query as well.",
+        "The client sends it in the Authorization header alone; the one in the query is to be taken as leaked.";
+    "credential_syntax", "The Authorization header is not of the form `Bearer <token>`.",
+        "The client sends the scheme, one space and the token as it was issued.";
+    "token_too_large", "The access token is larger than 16 KiB.",
+        "The administrator looks for what fills it; an app's token is a few kilobytes.";
+    "token_malformed", "The access token is not a signed JWT.",
+        "The client sends the access token as it was issued, whole, and not another text.";
+    "algorithm_not_allowed", "The access token is not signed with RS256.", "The client sends a token of Entra ID's.";
+    "type_not_allowed", "The JWT is of another kind than an access token.",
+        "The client sends the access token, and neither an ID token nor its own assertion.";
+    "header_member_not_allowed", "The token's header asks for an extension that is not supported.",
+        "The client sends a token of Entra ID's.";
+    "key_id_missing", "The access token does not name its signing key.", "The client sends a token of Entra ID's.";
+    "claims_malformed", "A claim is missing or malformed.", "The client sends an access token for this API.";
+    "token_sender_constrained", "The access token is bound to a key that was not proved.",
+        "The client acquires a plain bearer token.";
+    "version_not_accepted", "The access token is of a version that this API does not accept.",
+        "The administrator sets requestedAccessTokenVersion of this API's registration, or this API accepts the version \
+         (azure_ad.accepted_token_versions).";
+    "issuer_mismatch", "The access token was issued by another authority or tenant.",
+        "The client asks the tenant of this API, in the same cloud.";
+    "tenant_mismatch", "The access token was issued for another tenant.", "The client asks the tenant of this API.";
+    "audience_mismatch", "The access token was issued for another API.",
+        "The client asks for the scope of this API: `api://<its client id>/.default`.";
+    "token_expired", "The access token has expired.",
+        "The client acquires a new one before the old one's time is up; if it did, a clock is wrong.";
+    "token_not_yet_valid", "The access token is not valid yet.", "The operator sets the clock of this machine.";
+    "lifetime_not_plausible", "The access token's times contradict each other.",
+        "The client sends a token of Entra ID's.";
+    "subject_ambiguous", "The token does not say whether an app or a user is its subject.",
+        "The administrator adds the optional claim `idtyp` to this API's registration.";
+    "key_unknown", "The access token is signed with a key that the authority does not publish.",
+        "The client sends a token of the tenant of this API; after a rollover, it tries again a little later.";
+    "key_issuer_mismatch", "The access token is signed with another issuer's key.",
+        "The client asks the tenant of this API.";
+    "signature_invalid", "The access token was not signed by the key that it names.",
+        "The client sends the token as it was issued. Whoever reads this often is looking at forged tokens.";
+    "keys_unavailable", "There is no key set to judge the access token by, or none that is new enough.",
+        "The client tries again later, with the same token; the operator looks at this API's way to the authority.";
+    "abandoned", "The client went away before it was answered.", "Nothing.";
+    "timed_out", "The request used up its time before it was answered.",
+        "The client sends its body without pauses; if it did, the operator looks at what the request waited for.";
+    "panicked", "This API panicked before the request was answered.", "The operator reads the log by the request's id.";
+    "not_authenticated", "The request was refused before it was judged.", "The operator looks at the request's log.";
+
+    // A validated token, and a policy that said no.
+    "not_app_only", "The access token is a user's.",
+        "The client acquires a token for itself, with the client credentials grant.";
+    "credential_too_weak", "The app proved who it is by less than the policy demands.",
+        "The client acquires its token with a certificate or a federated credential.";
+    "role_missing", "The app was not granted the app role.",
+        "The administrator grants the role to the app and consents to it; the client then acquires a new token.";
+    "client_not_allowed", "The app is not among those that this API lists for the policy.",
+        "The operator adds it to [[authorization.clients]], or leaves it out on purpose.";
+    "not_creator", "Another app created the resource.", "The app that created it makes the change.";
+    "vetoed", "A handler vetoed.", "The operator looks at what the handler is for.";
+    "no_policy", "No policy was evaluated.", "A developer fixes this API.";
+
+    // A valid token, and no route.
+    "route_not_found", "There is nothing at this path.", "The client corrects the path.";
+    "method_not_allowed", "The path does not have this method.", "The client corrects the method.";
+
+    // Not the caller's doing.
+    "internal_error", "This API failed.", "The operator reads the log by the request's id.";
+}

@@ -1,0 +1,77 @@
+//! Who sent a request.
+
+use std::sync::Arc;
+
+use entra_shared::ids::{ClientId, TenantId};
+use uuid::Uuid;
+
+use crate::authentication::Caller;
+use crate::development::DevelopmentHandler;
+use crate::policy::{AppIdentity, Subject};
+
+/// Who sent a request: the app that a validated token names, or a developer without a token.
+#[derive(Debug, Clone)]
+pub struct Principal(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Caller(Arc<Caller>),
+    Development,
+}
+
+impl Principal {
+    pub(crate) fn for_caller(caller: Arc<Caller>) -> Self {
+        Self(Kind::Caller(caller))
+    }
+
+    pub(crate) fn for_development(_: &DevelopmentHandler) -> Self {
+        Self(Kind::Development)
+    }
+
+    /// The caller that the token names; `None` if the development handler accepted a request without one.
+    #[must_use]
+    pub fn caller(&self) -> Option<&Caller> {
+        match &self.0 {
+            Kind::Caller(caller) => Some(caller),
+            Kind::Development => None,
+        }
+    }
+
+    /// The app's client id; the nil UUID, which Entra gives to no app, without a token.
+    #[must_use]
+    pub fn client_id(&self) -> ClientId {
+        self.caller().map_or_else(|| ClientId::from(Uuid::nil()), Caller::client_id)
+    }
+
+    /// The app's tenant; the nil UUID, which is no tenant, without a token.
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        self.caller().map_or_else(|| TenantId::from(Uuid::nil()), Caller::tenant)
+    }
+
+    /// The app roles that were granted, as the token holds them.
+    #[must_use]
+    pub fn roles(&self) -> &[String] {
+        self.caller().map(Caller::roles).unwrap_or_default()
+    }
+
+    /// The app and its tenant.
+    #[must_use]
+    pub fn app(&self) -> AppIdentity {
+        AppIdentity { tenant: self.tenant(), client_id: self.client_id() }
+    }
+
+    /// The principal as requirement handlers see it.
+    #[must_use]
+    pub fn subject(&self) -> Subject<'_> {
+        let caller = self.caller();
+        Subject {
+            tenant: self.tenant(),
+            client_id: self.client_id(),
+            app_only: caller.is_some_and(Caller::is_app_only),
+            client_authentication: caller.and_then(Caller::client_authentication),
+            roles: self.roles(),
+            development: caller.is_none(),
+        }
+    }
+}

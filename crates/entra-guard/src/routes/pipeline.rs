@@ -1,0 +1,102 @@
+//! Authenticates a request, forwards it, and suppresses any response that no policy allowed.
+
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::response::Response;
+use http::header::{self, HeaderValue};
+
+use super::RouteRules;
+use super::authorized::Granted;
+use crate::answers::{DenialAnswered, Refusal};
+use crate::decision::DecisionLog;
+use crate::guard::Inner;
+use crate::principal::Principal;
+
+/// Where a request goes after authentication.
+pub(super) enum Target<F> {
+    /// To a handler, if the policies grant it.
+    Route(Arc<RouteRules>, F),
+    /// Nowhere.
+    Refused(Refusal),
+}
+
+/// Authenticates a request, evaluates its route's policies and forwards it.
+///
+/// `has_route` is whether the path has a route; only then the decision log names it.
+pub(super) async fn run<F, O>(
+    guard: &Arc<Inner>,
+    mut request: Request,
+    has_route: bool,
+    target: Target<F>,
+) -> Response
+where
+    F: FnOnce(Request) -> O,
+    O: Future<Output = Response>,
+{
+    let mut log = DecisionLog::start(&guard.decisions, &request, has_route);
+    let mut response = match guard.identify(request.headers(), request.uri()).await {
+        Err(error) => guard.refuse(&Refusal::Authentication(error)),
+        Ok(principal) => {
+            log.identified(&principal);
+            match target {
+                Target::Refused(refusal) => guard.refuse(&refusal),
+                Target::Route(rules, forward) => match admit(&mut request, principal, rules, &log) {
+                    Err(refusal) => guard.refuse(&refusal),
+                    Ok(()) => allowed(guard, &log, forward(request).await),
+                },
+            }
+        }
+    };
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    log.answered(&response);
+    response
+}
+
+/// Evaluates the policies about callers; on a yes, puts the proof into the request.
+fn admit(
+    request: &mut Request,
+    principal: Principal,
+    rules: Arc<RouteRules>,
+    log: &DecisionLog,
+) -> Result<(), Refusal> {
+    let decision = log.decision();
+    {
+        let (subject, mut decision) = (principal.subject(), decision.lock());
+        match rules.caller.evaluate(&subject, &()) {
+            Ok(would_deny) => decision.granted(rules.caller.name, &would_deny),
+            Err(denial) => {
+                decision.denied(&denial);
+                return Err(Refusal::Denied(denial));
+            }
+        }
+        if let Some(tried) = &rules.tried {
+            let would_deny = tried
+                .evaluate(&subject, &())
+                .unwrap_or_else(|denial| [denial.reasons, denial.would_deny].concat());
+            decision.tried(tried.name, &would_deny);
+        }
+    }
+    request.extensions_mut().insert(Granted { principal, rules, decision: decision.clone() });
+    Ok(())
+}
+
+/// Replaces a response in spite of a policy's no: by the denial if the handler answered with it, or else by 500.
+fn allowed(guard: &Inner, log: &DecisionLog, response: Response) -> Response {
+    let denial = {
+        let mut decision = log.decision().lock();
+        if decision.is_granted() {
+            return response;
+        }
+        decision.denial.take()
+    };
+    let answered = response.extensions().get::<DenialAnswered>().is_some();
+    match denial {
+        _ if response.status().is_server_error() => response,
+        Some(denial) if answered => guard.refuse(&Refusal::Denied(denial)),
+        _ => {
+            tracing::error!("a handler answered in spite of a policy's denial; its response was suppressed");
+            guard.refuse(&Refusal::Internal)
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Gives a prefix to guarded routes alone.
+
+use std::convert::Infallible;
+use std::task::{Context, Poll};
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
+use axum::routing::future::RouteFuture;
+use tower::Service;
+
+use super::pipeline::{Target, run};
+use super::{GuardedRoutes, RouteError, path};
+use crate::answers::Refusal;
+use crate::guard::Guard;
+
+/// Forwards a request by its path alone, so that no route of `app` can lie below the prefix.
+#[derive(Clone)]
+struct Split {
+    prefix: String,
+    guarded: Router,
+    app: Router,
+}
+
+/// Serves these routes below `prefix`, and `app` for every other path.
+pub(super) fn protect(
+    guard: &Guard,
+    prefix: &str,
+    routes: GuardedRoutes,
+    app: Router,
+) -> Result<Router, RouteError> {
+    if routes.guard.as_ref().is_some_and(|other| !guard.is(other)) {
+        return Err(RouteError::OtherGuard);
+    }
+    if !is_prefix(prefix) {
+        return Err(RouteError::InvalidPrefix(prefix.to_owned()));
+    }
+    let without_route = guard.clone();
+    let refuse = async move |request: Request| {
+        let target = Target::Refused::<fn(Request) -> std::future::Ready<Response>>(Refusal::RouteNotFound);
+        run(without_route.inner(), request, false, target).await
+    };
+    let guarded = path::router(guard, prefix, routes)?.fallback(refuse);
+    Ok(Router::new().fallback_service(Split { prefix: prefix.to_owned(), guarded, app }))
+}
+
+impl Service<Request> for Split {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = RouteFuture<Infallible>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // A router is always ready.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> RouteFuture<Infallible> {
+        let is_guarded = is_below(request.uri().path(), &self.prefix);
+        if is_guarded { self.guarded.call(request) } else { self.app.call(request) }
+    }
+}
+
+/// Whether a path is `prefix` or lies below it.
+fn is_below(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether a text is a path of plain segments, such as `/api`.
+fn is_prefix(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    let is_segment = |segment: &str| !segment.is_empty() && segment.bytes().all(is_plain);
+    text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_segment))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_ends_at_a_segment() {
+        for (path, below) in [
+            ("/api", true),
+            ("/api/", true),
+            ("/api/x", true),
+            ("/apis", false),
+            ("/API/x", false),
+            ("/", false),
+        ] {
+            assert_eq!(is_below(path, "/api"), below, "{path}");
+        }
+        for (prefix, valid) in [
+            ("/api", true),
+            ("/api/v1", true),
+            ("", false),
+            ("/", false),
+            ("api", false),
+            ("/api/", false),
+            ("/{x}", false),
+        ] {
+            assert_eq!(is_prefix(prefix), valid, "{prefix}");
+        }
+    }
+}

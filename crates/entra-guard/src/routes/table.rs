@@ -1,0 +1,225 @@
+//! The table of routes, derived from what is registered and checked before anything is served.
+
+use std::any::TypeId;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use http::Method;
+use serde::{Serialize, Serializer};
+
+use super::{Entry, RouteRules};
+use crate::AppRole;
+use crate::policy::{Demands, PolicyError};
+
+/// What guards each route.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+pub struct RouteTable {
+    rows: Vec<TableRow>,
+    #[serde(skip)]
+    roles: Vec<AppRole>,
+}
+
+/// A route and its policies.
+#[derive(Debug, Clone, Serialize)]
+pub struct TableRow {
+    /// The method.
+    #[serde(serialize_with = "as_text")]
+    pub method: Method,
+    /// The path's template.
+    pub path: String,
+    /// The policies; none for an open route that the app added.
+    #[serde(rename = "guards")]
+    pub policies: Vec<RoutePolicy>,
+}
+
+/// A policy of one route.
+#[derive(Debug, Clone, Serialize)]
+pub struct RoutePolicy {
+    /// The policy's name.
+    pub policy: &'static str,
+    /// Whether it is evaluated on a resource, in the handler.
+    pub on_resource: bool,
+    /// Whether it is only reported.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub report_only: bool,
+    /// The roles that it asks for.
+    #[serde(serialize_with = "as_texts")]
+    pub roles: Vec<AppRole>,
+    /// Its requirements, demands included.
+    pub requirements: Vec<String>,
+}
+
+/// Routes, policies or roles contradict each other.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RouteError {
+    /// A policy cannot be used.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// Two handlers for one method and path.
+    #[error("{0} {1} has two handlers")]
+    Duplicate(Method, String),
+    /// A path that axum does not take.
+    #[error("{0} is not a path that can be routed: {1}")]
+    InvalidPath(String, String),
+    /// A prefix that is not a path of plain segments.
+    #[error("{0:?} is not a prefix; use a path such as \"/api\"")]
+    InvalidPrefix(String),
+    /// Two roles with one value or one id.
+    #[error("the app roles {0} and {1} have the same value or the same id")]
+    SameRole(AppRole, AppRole),
+    /// Settings list a client for a policy that guards no route.
+    #[error("the policy {0}, for which a client is listed, guards no route; these do: {1}")]
+    UnusedPolicy(String, String),
+    /// The routes belong to another guard.
+    #[error("the routes belong to another guard")]
+    OtherGuard,
+    /// The routes were registered without a guard.
+    #[error("the routes have no guard; start from `guard.routes()`")]
+    NoGuard,
+}
+
+impl RouteTable {
+    pub(super) fn check<S>(routes: &[Entry<S>], demands: &Demands) -> Result<Self, RouteError> {
+        check_paths(routes)?;
+        let mut names: BTreeMap<&'static str, TypeId> = BTreeMap::new();
+        let (mut roles, mut callers, mut table) = (Vec::new(), BTreeSet::new(), Vec::new());
+        for entry in routes {
+            let policies_of_route = (entry.rules)(&entry.method, demands)?;
+            for (name, policy_type) in policies_of_route.policies() {
+                if *names.entry(name).or_insert(policy_type) != policy_type {
+                    return Err(PolicyError::SameName(name).into());
+                }
+            }
+            policies_of_route.roles().into_iter().try_for_each(|role| add_role(&mut roles, role))?;
+            callers.insert(policies_of_route.caller.name);
+            let (method, path) = (entry.method.clone(), entry.path.clone());
+            table.push(TableRow { method, path, policies: policies(&policies_of_route) });
+        }
+        let mut listed = demands.listed_clients().iter().flat_map(|client| &client.policies);
+        match listed.find(|name| !callers.contains(name.as_str())) {
+            Some(name) => {
+                let used = callers.into_iter().collect::<Vec<_>>().join(", ");
+                Err(RouteError::UnusedPolicy(name.clone(), used))
+            }
+            None => Ok(Self { rows: table, roles }),
+        }
+    }
+
+    /// The routes, in the order of their registration.
+    #[must_use]
+    pub fn rows(&self) -> &[TableRow] {
+        &self.rows
+    }
+
+    /// The app roles that the policies ask for, for the manifest of the app registration.
+    #[must_use]
+    pub fn app_roles(&self) -> &[AppRole] {
+        &self.roles
+    }
+
+    /// The same table with each path below a prefix.
+    #[must_use]
+    pub fn below(mut self, prefix: &str) -> Self {
+        for row in &mut self.rows {
+            row.path = [prefix, row.path.trim_end_matches('/')].concat();
+        }
+        self
+    }
+
+    /// Adds an open route, for a table of the whole app.
+    #[must_use]
+    pub fn with_open(mut self, method: Method, path: impl Into<String>) -> Self {
+        self.rows.push(TableRow { method, path: path.into(), policies: Vec::new() });
+        self
+    }
+}
+
+fn check_paths<S>(routes: &[Entry<S>]) -> Result<(), RouteError> {
+    let (mut seen, mut paths) = (BTreeSet::new(), BTreeSet::new());
+    let mut matcher = matchit::Router::new();
+    for Entry { method, path, .. } in routes {
+        if !seen.insert((path, method.as_str())) {
+            return Err(RouteError::Duplicate(method.clone(), path.clone()));
+        }
+        let invalid = |problem: &str| RouteError::InvalidPath(path.clone(), problem.to_owned());
+        if !path.starts_with('/') {
+            return Err(invalid("it must begin with `/`"));
+        }
+        if path.split('/').any(|segment| segment.starts_with([':', '*'])) {
+            return Err(invalid("write a parameter as `{name}`"));
+        }
+        if paths.insert(path) {
+            matcher.insert(path, ()).map_err(|error| invalid(&error.to_string()))?;
+        }
+    }
+    Ok(())
+}
+
+fn add_role(roles: &mut Vec<AppRole>, role: AppRole) -> Result<(), RouteError> {
+    let same = |other: &AppRole| other.value() == role.value() || other.id() == role.id();
+    match roles.iter().find(|other| same(other)) {
+        Some(other) if *other != role => Err(RouteError::SameRole(*other, role)),
+        Some(_) => Ok(()),
+        None => {
+            roles.push(role);
+            Ok(())
+        }
+    }
+}
+
+fn policies(rules: &RouteRules) -> Vec<RoutePolicy> {
+    let of_caller = |rules: &crate::policy::Rules, report_only| RoutePolicy {
+        policy: rules.name,
+        on_resource: false,
+        report_only,
+        roles: rules.roles(),
+        requirements: rules.requirement_names(),
+    };
+    let on_resource = rules.resource.as_ref().map(|it| RoutePolicy {
+        policy: it.name,
+        on_resource: true,
+        report_only: false,
+        roles: it.roles.clone(),
+        requirements: it.requirements.clone(),
+    });
+    let tried = rules.tried.as_ref().map(|rules| of_caller(rules, true));
+    [of_caller(&rules.caller, false)].into_iter().chain(on_resource).chain(tried).collect()
+}
+
+fn as_text<S: Serializer>(value: impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&value)
+}
+
+fn as_texts<T: fmt::Display, S: Serializer>(values: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(values.iter().map(ToString::to_string))
+}
+
+/// One line for each policy, in columns.
+impl fmt::Display for RouteTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.rows.iter().map(|row| row.path.len()).max().unwrap_or_default();
+        for TableRow { method, path, policies } in &self.rows {
+            if policies.is_empty() {
+                writeln!(f, "{:<6} {path:<width$}  open", method.as_str())?;
+            }
+            for (index, policy) in policies.iter().enumerate() {
+                // Further policies of a route stand below the first.
+                let (method, path) = if index == 0 { (method.as_str(), path.as_str()) } else { ("", "") };
+                writeln!(f, "{method:<6} {path:<width$}  {policy}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for RoutePolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |texts: &[String]| if texts.is_empty() { "-".to_owned() } else { texts.join(", ") };
+        let roles = list(&self.roles.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let report_only = if self.report_only { " (report only)" } else { "" };
+        let policy = format!("{}{report_only}", self.policy);
+        write!(f, "{policy:<13}  {roles:<14}  {}", list(&self.requirements))
+    }
+}

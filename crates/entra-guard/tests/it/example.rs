@@ -1,0 +1,37 @@
+//! Serves the example `orders` and calls it.
+
+use http::StatusCode;
+use reqwest::Client;
+use tokio::net::TcpListener;
+
+use crate::stage::Stage;
+
+#[path = "../../examples/orders.rs"]
+#[expect(dead_code, unreachable_pub, reason = "the program's `main` is not called here")]
+mod orders;
+
+#[tokio::test]
+async fn the_example_orders_answers_200_401_and_403() {
+    let stage = Stage::new().await;
+    let router = orders::app(&stage.guard().await).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(axum::serve(listener, router).into_future());
+    let http = Client::builder().no_proxy().build().unwrap();
+    let orders = format!("{url}/api/orders");
+
+    let token = stage.token().await;
+    let empty = http.get(&orders).bearer_auth(&token).send().await.unwrap();
+    assert_eq!((empty.status(), empty.text().await.unwrap()), (StatusCode::OK, "[]".to_owned()));
+    assert_eq!(http.get(&orders).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    let denied = http.post(&orders).bearer_auth(&token).json("tea").send().await.unwrap();
+    assert_eq!(denied.status(), StatusCode::FORBIDDEN);
+
+    let writer = stage.tenant.client("writer").unwrap().grant(&stage.api, "Orders.Write").unwrap();
+    let writing = writer.token(&stage.api).await.unwrap();
+    let created = http.post(&orders).bearer_auth(writing.expose()).json("tea").send().await.unwrap();
+    assert_eq!(created.status(), StatusCode::OK);
+    let listed = http.get(&orders).bearer_auth(&token).send().await.unwrap().text().await.unwrap();
+    assert_eq!(listed, format!("[\"tea, by {}\"]", writer.client_id()));
+    assert_eq!(http.get(format!("{url}/health")).send().await.unwrap().status(), StatusCode::OK);
+}

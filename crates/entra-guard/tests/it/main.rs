@@ -1,0 +1,11 @@
+//! The guard as a team's service uses it, with tokens of the stand-in.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failed test may panic, but clippy takes only functions marked as such for tests"
+)]
+
+mod catalogue;
+mod example;
+mod routes;
+mod stage;
