@@ -39,7 +39,7 @@ async fn create(caller: Authorized<WritePolicy>, State(orders): State<Orders>, J
     orders.lock().unwrap_or_else(PoisonError::into_inner).push(order);
 }
 
-pub fn app(guard: &Guard) -> Result<Router, Box<dyn Error>> {
+pub(crate) fn app(guard: &Guard) -> Result<Router, Box<dyn Error>> {
     let api = guard.routes().get("/orders", list).post("/orders", create).with_state(Orders::default());
     Ok(guard.protect("/api", api, Router::new().route("/health", get(async || "ok")))?)
 }

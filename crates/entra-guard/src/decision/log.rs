@@ -62,7 +62,7 @@ impl DecisionLog {
             decisions: Arc::clone(decisions),
             method: method_label(request.method()),
             route: route.cloned(),
-            request_id: RequestId::named_in(request.headers()),
+            request_id: RequestId::find(request.headers()),
             deadline: request.extensions().get().copied(),
             principal: None,
             decision: SharedDecision::default(),

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use crate::stage::Stage;
 
 #[path = "../../examples/orders.rs"]
-#[expect(dead_code, unreachable_pub, reason = "the program's `main` is not called here")]
+#[expect(dead_code, reason = "the program's `main` is not called here")]
 mod orders;
 
 #[tokio::test]
