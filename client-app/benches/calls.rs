@@ -1,8 +1,8 @@
-//! What the client adds to a call of the resource: `ResourceClient::list` beside the same request sent by the same HTTP
-//! client with a fixed header, its answer read into the same type.
+//! Measures the overhead of `ResourceClient::list` over the same request with a fixed header, sent by the same HTTP
+//! client and deserialized into the same type.
 //!
-//! `cargo bench -p client-app --bench calls`: windows of either in turn, for tasks that call one after the other, and
-//! the median of the ratios with its limit. The resource answers from memory, in a runtime of its own.
+//! `cargo bench -p client-app --bench calls` measures both in alternating windows, in which every task makes one call
+//! after another. It prints the median of the ratios and its limit. The resource responds from memory, in its own runtime.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -22,22 +22,22 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How much of the fixed header's throughput the client has to reach.
+/// The lowest allowed ratio of the client's throughput to that with the fixed header.
 const LIMIT: f64 = 0.9;
 
-/// How many tasks call at once.
+/// The number of concurrent tasks.
 const TASKS: usize = 16;
 
-/// How many pairs of windows are measured; the first one warms up and does not count.
+/// The number of measured pairs of windows; the first is a warm-up and does not count.
 const ROUNDS: usize = 81;
 
-/// How long a window is: short, so that what else the machine does meets both of a pair alike.
+/// The length of a window; short, so that other load on the machine affects both windows of a pair.
 const WINDOW: Duration = Duration::from_millis(150);
 
 type Failure = Box<dyn Error + Send + Sync>;
 
 fn main() -> Result<(), Failure> {
-    // `cargo test --benches` only wants to know that it starts.
+    // `cargo test --benches` only checks that the benchmark runs.
     let (rounds, window) = if std::env::args().any(|argument| argument == "--bench") {
         (ROUNDS, WINDOW)
     } else {
@@ -51,12 +51,12 @@ fn main() -> Result<(), Failure> {
 }
 
 async fn measure(url: &str, rounds: usize, window: Duration) -> Result<(), Failure> {
-    // Kept until the end: it is the authority of the token.
+    // Keeps the token's authority running until the end.
     let (client, http, _authority) = client(url).await?;
     let authorization = client.token_retriever().authorization().await?;
     let (mut ratios, mut windows) = (Vec::new(), [Vec::new(), Vec::new()]);
     for round in 0..rounds {
-        // In turn the first, so that neither always has the quieter half.
+        // Alternates the order, so that neither always runs first.
         let (fixed, ours) = if round % 2 == 0 {
             let fixed = with_fixed_header(&http, url, &authorization, window).await?;
             (fixed, with_client(&client, window).await?)
@@ -70,7 +70,7 @@ async fn measure(url: &str, rounds: usize, window: Duration) -> Result<(), Failu
             windows[1].push(ours);
         }
     }
-    let [fixed, ours] = windows.map(|windows| Totals::of(&windows));
+    let [fixed, ours] = windows.map(|windows| Totals::from_windows(&windows));
     let (lowest, highest) = ratios.iter().fold((f64::MAX, 0.0_f64), |(l, h), r| (l.min(*r), h.max(*r)));
     let ratio = median(ratios);
     println!("GET /api/resources, {TASKS} tasks, medians of {} windows of {window:?}", rounds - 1);
@@ -82,7 +82,7 @@ async fn measure(url: &str, rounds: usize, window: Duration) -> Result<(), Failu
     Ok(())
 }
 
-/// A resource that answers everybody with the same small page.
+/// Starts a resource that responds to every request with the same small page.
 async fn resource() -> Result<(String, CancellationToken), Failure> {
     let item = json!({
         "id": "0190163d-8694-739b-aea5-966c26f8ad91",
@@ -103,7 +103,7 @@ async fn resource() -> Result<(String, CancellationToken), Failure> {
     Ok((url, shutdown))
 }
 
-/// A client with a token of the stand-in, and the HTTP client that it calls with.
+/// Creates a client that gets its token from the stand-in, and returns it with its HTTP client.
 async fn client(url: &str) -> Result<(ResourceClient, HttpClient, entra_stand_in::Authority), Failure> {
     let authority = entra_stand_in::Authority::builder().spawn().await?;
     let tenant = authority.tenant().await?;
@@ -146,26 +146,26 @@ async fn with_fixed_header(
     .await
 }
 
-/// What all tasks came to within a window.
+/// The result of all tasks in one window.
 struct Window {
     calls: f64,
-    /// Calls a second.
+    /// Calls per second.
     rate: f64,
-    /// What the process spent on them.
+    /// The CPU time of the process.
     cpu_seconds: f64,
 }
 
-/// What several windows came to.
+/// The result of several windows.
 struct Totals {
-    /// The median.
+    /// The median of calls per second.
     rate: f64,
-    /// Of the whole, since the operating system counts in hundredths of a second.
+    /// CPU time per call over all windows, since the operating system counts in hundredths of a second.
     cpu_us: f64,
 }
 
 impl Totals {
-    fn of(windows: &[Window]) -> Self {
-        let sum = |of: fn(&Window) -> f64| windows.iter().map(of).sum::<f64>();
+    fn from_windows(windows: &[Window]) -> Self {
+        let sum = |value: fn(&Window) -> f64| windows.iter().map(value).sum::<f64>();
         Self {
             rate: median(windows.iter().map(|window| window.rate).collect()),
             cpu_us: 1e6 * sum(|window| window.cpu_seconds) / sum(|window| window.calls),
@@ -173,15 +173,15 @@ impl Totals {
     }
 }
 
-/// The processor time of this process so far; nothing where there is no `/proc`.
+/// Returns the CPU time of this process in seconds; 0 if there is no `/proc`.
 fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // After the name, which may hold anything, user and system time are the 12th and 13th field, in 1/100 s.
+    // User and system time, in 1/100 s, are the 12th and 13th fields after the name, which may contain anything.
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
     fields.filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
-/// Calls by all tasks, each one after the other, for as long as the window is.
+/// Runs all tasks for one window; each makes one call after another.
 async fn rate<F, C>(window: Duration, call: F) -> Result<Window, Failure>
 where
     F: Fn() -> C + Send + Sync + 'static,

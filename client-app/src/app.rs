@@ -1,4 +1,4 @@
-//! The web service as a whole: bound, then run until it is told to end.
+//! The web service: binds its listeners and serves until shutdown.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use crate::resource_client::ResourceClient;
 use crate::web::{self, FailureLog, Observers};
 use crate::{Settings, expiry};
 
-/// What the end may take beyond the drain time, where requests were cut off at its end.
-const CLOSING: Duration = Duration::from_millis(250);
+/// The time for closing connections after the drain time-out has cut off requests.
+const CLOSING_TIME: Duration = Duration::from_millis(250);
 
 /// The web service of the middle tier.
 ///
-/// It has no authentication of its own: whoever reaches it acts with this client's token. So it listens on loopback
-/// unless told otherwise, and there answers only to the names of this machine.
+/// It does not authenticate its callers: anyone who reaches it acts with this client's token. So it listens on loopback
+/// by default, where it accepts loopback host names only.
 #[derive(Debug)]
 pub struct ClientApp {
     server: Server,
@@ -32,23 +32,23 @@ pub struct ClientApp {
 /// Why the web service cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Whoever wrote the settings: a file that they name is unusable.
-    // Not transparent: the source must stay in the chain, where the exit code is decided by it.
+    /// A file named in the settings is unusable.
+    // Not transparent: the exit code depends on the source, which must stay in the chain.
     #[error("the settings cannot be used")]
     Settings(#[from] SettingsError),
-    /// The service's address is taken, or its certificate unusable.
+    /// The service's address is in use, or its certificate is unusable.
     #[error(transparent)]
     Bind(#[from] BindError),
-    /// The metrics' address is taken.
+    /// The metrics address is in use.
     #[error(transparent)]
     Metrics(#[from] http_shell::metrics::BindError),
 }
 
 impl ClientApp {
-    /// Takes its addresses; neither the authority nor the resource has to be up.
+    /// Binds the listeners; neither the authority nor the resource needs to be available.
     ///
     /// # Errors
-    /// An address is taken, or a file that the settings name is unusable.
+    /// An address is in use, or a file named in the settings is unusable.
     pub async fn bind(settings: Settings) -> Result<Self, StartError> {
         let client = settings.resource_client()?;
         let server = Server::bind(&settings.server).await?;
@@ -56,7 +56,7 @@ impl ClientApp {
         if !server.address().ip().is_loopback() {
             tracing::warn!(
                 listen = %server.address(),
-                "listening beyond this machine without authentication: whoever gets here acts with this client's token"
+                "listening beyond loopback without authentication: anyone who reaches this address acts with this client's token"
             );
         }
         let metrics = Metrics::new(client.token_retriever().clone());
@@ -64,35 +64,36 @@ impl ClientApp {
         Ok(Self { server, client, metrics_server, metrics, drain_timeout })
     }
 
-    /// The base URL for a client on this machine, without a trailing slash.
+    /// Returns the base URL for callers on this machine, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> String {
         self.server.url()
     }
 
-    /// Where `GET /metrics` answers, if it does.
+    /// Returns the address of the metrics listener, if there is one.
     #[must_use]
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics_server.as_ref().map(Server::address)
     }
 
-    /// Serves until `shutdown`, then lets the requests in flight finish. From then on it is not ready, and requests that
-    /// wait for a token are answered with 503 at once: an authority that is slow must not hold up the end. All that
-    /// follows has the drain time together.
+    /// Serves until `shutdown`, then drains requests in flight within the drain time-out.
+    ///
+    /// From `shutdown` on, the service is not ready, and requests that wait for a token get 503 immediately, so that a
+    /// slow authority cannot delay the shutdown.
     pub async fn run(self, shutdown: CancellationToken) {
         let metrics = self.metrics_address().map_or_else(|| "off".to_owned(), |address| address.to_string());
         tracing::info!(url = self.url(), metrics, "serving");
-        let (log, limit) = (FailureLog::new(), self.drain_timeout + CLOSING);
-        let end = async {
+        let (log, limit) = (FailureLog::new(), self.drain_timeout + CLOSING_TIME);
+        let deadline = async {
             shutdown.cancelled().await;
             tokio::time::sleep(limit).await;
         };
         tokio::select! {
             biased;
-            () = end => tracing::warn!("the end took longer than its time and was cut short"),
+            () = deadline => tracing::warn!("shutdown exceeded the drain time-out; closing remaining connections"),
             () = self.serve(log.clone(), shutdown.clone()) => (),
         }
-        log.sum_up();
+        log.summarize();
     }
 
     async fn serve(self, log: FailureLog, shutdown: CancellationToken) {
@@ -104,19 +105,19 @@ impl ClientApp {
         let background = CancellationToken::new();
         let web = async {
             server.serve(routes, shutdown).await;
-            // Last, so that the end itself can be watched.
+            // Only now, so that metrics stay available during the shutdown.
             background.cancel();
         };
-        let watched = async {
+        let metrics_web = async {
             if let Some(server) = metrics_server {
                 server.serve(metrics.routes(), background.clone()).await;
             }
         };
-        let beside = async {
+        let maintenance = async {
             let expiry = expiry::watch(retriever.source().credentials());
-            tokio::join!(upkeep(&metrics), log.sum_up_for_ever(), expiry)
+            tokio::join!(upkeep(&metrics), log.summarize_periodically(), expiry)
         };
-        let _ = tokio::join!(web, watched, background.run_until_cancelled(beside));
+        let _ = tokio::join!(web, metrics_web, background.run_until_cancelled(maintenance));
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Serve the web service that calls the resource with this client's token (the default).
     ///
-    /// It does not ask its callers who they are, so it listens on loopback unless `server.listen` says otherwise.
+    /// It does not authenticate its callers, so it listens on loopback unless `server.listen` is set to another address.
     #[command(after_help = "\
 Examples:
   client-app serve
@@ -51,16 +51,16 @@ Examples:
 Examples:
   client-app read
   client-app read --limit 10
-  client-app read --limit 10 --after \"$NEXT\"     NEXT is the `next` of the page before; the last page has none
+  client-app read --limit 10 --after \"$NEXT\"     NEXT is the previous page's `next`; the last page has none
   client-app read 0190163d-8694-739b-aea5-966c26f8ad91")]
     Read {
-        /// The resource; all of them where it is left out.
+        /// The resource to read; all of them by default.
         #[arg(value_name = "ID", conflicts_with_all = ["limit", "after"])]
         id: Option<Uuid>,
-        /// The most resources to print.
+        /// The maximum number of resources to print.
         #[arg(long, value_name = "N")]
         limit: Option<u32>,
-        /// The `next` of the page before.
+        /// The `next` of the previous page.
         #[arg(long, value_name = "CURSOR")]
         after: Option<String>,
     },
@@ -73,7 +73,7 @@ Examples:
   client-app write --id 0190163d-8694-739b-aea5-966c26f8ad91 --if-match '\"1\"' \\
     --name first --content 43")]
     Write(Write),
-    /// Print what a token says (decoded, not verified), or the token itself.
+    /// Print the claims of a token (decoded, not verified), or the token itself.
     #[command(after_help = "\
 Examples:
   client-app token
@@ -81,28 +81,28 @@ Examples:
   curl --header \"Authorization: Bearer $(client-app token --raw)\" \\
     http://localhost:5001/api/resources")]
     Token {
-        /// Print the token alone. Whoever sees it can use it until it expires.
+        /// Print only the token. Anyone who sees it can use it until it expires.
         #[arg(long)]
         raw: bool,
     },
-    /// Check the way to the resource: credential, authority, clock, token, roles; each failure with what mends it.
+    /// Diagnose access to the resource: credential, authority, clock, token, roles; each failure comes with its fix.
     ///
     /// It acquires one token, which it never prints, and calls the resource's `GET /openapi.json` and
-    /// `GET /api/caller` once each. Exit code 0 where no check failed, 1 otherwise.
+    /// `GET /api/caller` once each. The exit code is 0 if no check failed, and 1 otherwise.
     #[command(after_help = "\
 Examples:
   client-app doctor
   client-app doctor --json | jq '.checks[] | select(.outcome == \"fail\")'
-  client-app doctor --needs Resource.Read     for a client that is meant to read alone")]
+  client-app doctor --needs Resource.Read     for a client that only reads")]
     Doctor {
         /// Print JSON.
         #[arg(long)]
         json: bool,
-        /// A role that this client needs, in place of all that the resource's description names; may be repeated.
+        /// A role that this client needs, instead of every role in the resource's description; may be repeated.
         #[arg(long, value_name = "ROLE")]
         needs: Vec<AppRole>,
     },
-    /// Ask the running web service of the same settings whether it is ready; exit 0 or 1.
+    /// Check whether the running web service with the same settings is ready; exit code 0 or 1.
     #[command(after_help = "\
 Examples:
   client-app healthcheck
@@ -121,10 +121,10 @@ pub(crate) struct Write {
     /// Replace this resource instead of creating one.
     #[arg(long, value_name = "ID", requires = "if_match", conflicts_with = "idempotency_key")]
     id: Option<Uuid>,
-    /// The version to replace: the `etag` that `read` prints.
+    /// The version to replace: the `etag` printed by `read`.
     #[arg(long, value_name = "ETAG", requires = "id")]
     if_match: Option<String>,
-    /// Creates only once, however often the command is repeated with this key.
+    /// Create the resource only once, even if the command is repeated with this key.
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What the program's one-shot commands do; each returns the text for standard output.
+//! The one-shot commands; each returns the text for standard output.
 
 mod content;
 mod doctor;
@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use entra_shared::resource::{NewResource, Resource};
 use entra_shared::settings::SettingsError;
+use entra_token::{TokenError, TokenRetriever};
 use entra_tools::DecodedToken;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
@@ -17,12 +18,11 @@ pub use doctor::doctor;
 
 use crate::Settings;
 use crate::resource_client::{Paging, ResourceClient, ResourceError, Tagged};
-use entra_token::{TokenError, TokenRetriever};
 
-/// How long a health check may take as a whole; what asks for it gives up after some seconds, too.
+/// The time-out of a health check; container runtimes give up after a few seconds, too.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// A resource as it is printed: with its tag, which a later `write --if-match` needs.
+/// The printed form of a resource, with the tag that a later `write --if-match` needs.
 #[derive(Serialize)]
 struct Printed {
     #[serde(flatten)]
@@ -34,7 +34,7 @@ struct Printed {
 /// Reads one resource, or a page of them.
 ///
 /// # Errors
-/// There is no token, or the resource refuses, fails or does not answer.
+/// No token could be acquired, or the call of the resource failed.
 pub async fn read(
     client: &ResourceClient,
     id: Option<Uuid>,
@@ -46,19 +46,19 @@ pub async fn read(
     }
 }
 
-/// What a write is to become: a new resource, or the next version of one.
+/// Whether a write creates a resource or replaces one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// A new resource.
+    /// Create a resource.
     New {
-        /// Makes a repeated creation harmless.
+        /// Makes a repeated request create the resource only once.
         idempotency_key: Option<String>,
     },
-    /// The next version of this one.
+    /// Replace an existing resource.
     Existing {
-        /// Which resource.
+        /// The resource's id.
         id: Uuid,
-        /// Which version of it is replaced.
+        /// The version to replace.
         if_match: Option<String>,
     },
 }
@@ -66,7 +66,7 @@ pub enum Target {
 /// Creates or replaces a resource.
 ///
 /// # Errors
-/// There is no token, or the resource refuses, fails or does not answer.
+/// No token could be acquired, or the call of the resource failed.
 pub async fn write(
     client: &ResourceClient,
     new: &NewResource,
@@ -79,43 +79,43 @@ pub async fn write(
     Ok(printed(written))
 }
 
-/// The token itself with `raw`, or else what it says, unverified.
+/// Acquires a token and returns it (`raw`) or its claims, decoded but not verified.
 ///
 /// # Errors
-/// The authority gave no token.
+/// No token could be acquired.
 pub async fn token(retriever: &TokenRetriever, raw: bool) -> Result<String, TokenError> {
     let token = retriever.token().await?;
     if raw { Ok(token.access_token().expose().to_owned()) } else { Ok(pretty(&DecodedToken::new(&token))) }
 }
 
-/// Why the web service does not count as healthy.
+/// Why the web service is not healthy.
 #[derive(Debug, thiserror::Error)]
 pub enum Unhealthy {
-    /// Whoever wrote the settings.
+    /// A file named in the settings is unusable.
     #[error("the settings cannot be used")]
     Settings(#[from] SettingsError),
-    /// The service does not run, or not here.
+    /// The service is not running, or not at this address.
     #[error("no answer from {url}")]
     Unreachable {
-        /// What was asked.
+        /// The requested URL.
         url: String,
-        /// What the HTTP client says.
+        /// The HTTP client's error.
         source: reqwest::Error,
     },
-    /// The service runs and is not ready.
+    /// The service is running but not ready.
     #[error("{url} answered {status}")]
     NotReady {
-        /// What was asked.
+        /// The requested URL.
         url: String,
-        /// The answer's status.
+        /// The response's status.
         status: StatusCode,
     },
 }
 
-/// Asks the web service of these settings, on this machine, whether it is ready.
+/// Checks that the web service with these settings, on this machine, is ready.
 ///
 /// # Errors
-/// It does not answer, or not with 200.
+/// It does not respond with 200.
 pub async fn healthcheck(settings: &Settings) -> Result<(), Unhealthy> {
     let url = format!("{}/health/ready", settings.server.local_url());
     let sent = settings.http_client()?.get(&url).timeout(HEALTH_TIMEOUT).send().await;

@@ -1,13 +1,13 @@
-//! Watches how long the credentials last, whether or not anybody asks for a token.
+//! Warns of credentials that expire soon, even if no token is requested.
 
 use std::time::Duration;
 
 use entra_token::Credentials;
 
-/// How often it is looked at. The log says it once a day; a credential that was replaced is found within the hour.
+/// How often expiry is checked. A replaced credential is noticed within this time; warnings appear once a day.
 const INTERVAL: Duration = Duration::from_hours(1);
 
-/// Looks at once and then each hour; never ends. A managed identity has nothing that expires.
+/// Checks expiry now and then every hour, without end. A managed identity has no credential that expires.
 pub(crate) async fn watch(credentials: Option<&Credentials>) {
     let Some(credentials) = credentials else { return std::future::pending().await };
     let mut interval = tokio::time::interval(INTERVAL);

@@ -1,14 +1,14 @@
-//! Acquires access tokens with the client credentials grant and calls the resource: a library, one-shot commands,
-//! and a web service in the middle tier.
+//! Acquires access tokens with the client credentials grant and calls the resource, as one-shot commands or as a
+//! middle-tier web service.
 //!
 //! # Layout
 //!
-//! - [`resource_client`]: calls the resource, and attaches the token to that origin alone.
-//! - [`Settings`]: what can be set; it makes both of the above.
-//! - [`ClientApp`]: the web service, its routes in `web`, its numbers in `metrics`; `expiry` watches its credentials.
-//! - [`commands`]: what the program prints.
+//! - [`Settings`]: the settings; create the token retriever and the resource's client from them.
+//! - [`resource_client`]: calls the resource and attaches the token to requests to its origin only.
+//! - [`ClientApp`]: the web service, with its routes in `web` and its metrics in `metrics`; `expiry` watches credentials.
+//! - [`commands`]: the one-shot commands.
 //!
-//! Dependency rule: of the workspace this crate knows `entra-shared`, `entra-token`, `entra-tools` and `http-shell`.
+//! Dependency rule: of the workspace's crates this one uses `entra-shared`, `entra-token`, `entra-tools` and `http-shell`.
 
 pub mod commands;
 pub mod resource_client;

@@ -1,4 +1,4 @@
-//! The client-app as a program.
+//! The program `client-app`.
 
 mod arguments;
 
@@ -17,9 +17,9 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let (mode, log) = match arguments.command {
         None | Some(Command::Serve) => (Mode::Service, "info"),
-        // Its report contains every warning.
+        // The report contains every warning.
         Some(Command::Doctor { .. }) => (Mode::OneShot, "error"),
-        // The output is for people and pipes; only problems are worth a line of the log.
+        // Other one-shot commands log problems only.
         Some(_) => (Mode::OneShot, "warn"),
     };
     process::run(mode, log, async {

@@ -1,7 +1,7 @@
-//! Numbers for Prometheus: the token, the credentials, and the requests of the web service.
+//! Prometheus metrics of token requests, credentials and the web service's requests.
 //!
-//! Labels are bounded: outcomes, the names of the credentials in the settings, route templates, known methods and
-//! statuses; never a token, a secret or anything a caller makes up.
+//! Label values are bounded: outcomes, credential names from the settings, route templates, known methods and statuses.
+//! They never contain tokens, secrets or text from callers.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gau
 
 use entra_token::{Credentials, TokenRetriever, TokenStatus};
 
-/// The numbers of one app. Clones share them.
+/// The metrics of one app; clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
     recorder: Recorder,
@@ -25,8 +25,14 @@ impl Metrics {
         Self { recorder: Recorder::new(describe), retriever }
     }
 
-    /// Counts an answered request of the web service.
-    pub(crate) fn request(&self, method: &'static str, route: &str, status: StatusCode, elapsed: Duration) {
+    /// Records a request that the web service has answered.
+    pub(crate) fn record_request(
+        &self,
+        method: &'static str,
+        route: &str,
+        status: StatusCode,
+        elapsed: Duration,
+    ) {
         self.recorder.record(|| {
             let (route, status) = (route.to_owned(), status.as_str().to_owned());
             let labels = [("method", method.to_owned()), ("route", route.clone()), ("status", status)];
@@ -36,12 +42,12 @@ impl Metrics {
         });
     }
 
-    /// Folds samples into their buckets.
+    /// Moves histogram samples into their buckets; call it periodically.
     pub(crate) fn upkeep(&self) {
         self.recorder.upkeep();
     }
 
-    /// `GET /metrics`. What is known of the token is read as it is asked for, and asks nobody for a token.
+    /// Returns the route `GET /metrics`, which reports the current token's state without requesting a token.
     pub(crate) fn routes(&self) -> Router {
         let metrics = self.clone();
         let render = async move || {
@@ -60,17 +66,20 @@ impl Metrics {
 }
 
 fn describe() {
-    describe_counter!("token_requests_total", "Requests for an access token, by their outcome.");
+    describe_counter!("token_requests_total", "Requests for an access token, by outcome.");
     describe_gauge!(
         "token_expires_in_seconds",
-        "Seconds until the token at hand expires; 0 where there is none."
+        "Seconds until the cached token expires; 0 if there is none."
     );
     describe_gauge!(
         "credential_days_to_expiry",
-        "Whole days until a credential expires, where that is known; negative once it has."
+        "Whole days until a credential expires, if known; negative after it has expired."
     );
     describe_counter!("http_requests_total", "Requests answered.");
-    describe_histogram!("http_request_duration_seconds", "Seconds from a request's header to its answer's.");
+    describe_histogram!(
+        "http_request_duration_seconds",
+        "Seconds from the end of the request headers to the response headers."
+    );
 }
 
 fn report_token(status: &TokenStatus) {

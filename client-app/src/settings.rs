@@ -1,135 +1,65 @@
 //! The settings of the client-app.
 
+mod azure_ad;
 mod credential;
-mod managed_identity;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use entra_shared::azure_ad::{AZURE_VARIABLES, Authority, Instance, Version};
-use entra_shared::http_client::{HttpClient, HttpClientSettings, metadata_client};
-use entra_shared::ids::{AppIdUri, ClientId, Domain, TenantId};
-use entra_shared::secret::{CertificatePassword, ClientSecret, IdentityHeader};
+use entra_shared::azure_ad::AZURE_VARIABLES;
+use entra_shared::http_client::{HttpClient, HttpClientSettings};
+use entra_shared::ids::AppIdUri;
 use entra_shared::settings::{Check, Environment, KeyProblem, SettingsError, Sources};
+use entra_token::{TokenRetriever, TokenSource};
 use http_shell::metrics::MetricsSettings;
 use http_shell::server::ServerSettings;
-use jiff::civil::Date;
 use serde::Deserialize;
 
-use url::Url;
-
 use crate::resource_client::{BaseUrl, ResourceClient};
-use entra_token::{ManagedIdentity, TokenRequest, TokenRetriever, TokenSource};
 
+pub use azure_ad::AzureAdSettings;
 pub use credential::{CredentialKind, CredentialSettings};
 
-use credential::Choice;
-
-/// The names under which Azure's own tooling injects what a client proves itself with.
-///
-/// <https://learn.microsoft.com/azure/developer/go/azure-sdk-authentication#environment-variables>
-const CREDENTIAL_VARIABLES: &[(&str, &str)] = &[
-    ("AZURE_CLIENT_SECRET", credential::CLIENT_SECRET),
-    ("AZURE_CLIENT_CERTIFICATE_PATH", credential::CLIENT_CERTIFICATE_FILE),
-    ("AZURE_CLIENT_CERTIFICATE_PASSWORD", credential::CLIENT_CERTIFICATE_PASSWORD),
-    ("AZURE_FEDERATED_TOKEN_FILE", credential::FEDERATED_TOKEN_FILE),
-    ("IDENTITY_ENDPOINT", managed_identity::IDENTITY_ENDPOINT),
-    ("IDENTITY_HEADER", managed_identity::IDENTITY_HEADER),
-    ("AZURE_POD_IDENTITY_AUTHORITY_HOST", managed_identity::IMDS_HOST),
-];
-
-/// Everything that can be set. `Debug` hides the secret.
+/// All settings. `Debug` hides secrets.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Who this client is, and at which tenant it gets its tokens.
+    /// The tenant, this client, and its credential.
     pub azure_ad: AzureAdSettings,
-    /// The API that is called.
+    /// The API to call.
     pub resource: ResourceSettings,
-    /// The web service.
+    /// The web service's listener.
     pub server: ServerSettings,
-    /// Every request that leaves.
+    /// Outgoing requests.
     pub http_client: HttpClientSettings,
-    /// The listener of the metrics.
+    /// The metrics listener.
     #[serde(default)]
     pub metrics: MetricsSettings,
-}
-
-/// Section `[azure_ad]`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AzureAdSettings {
-    /// The base URL of Entra ID.
-    pub instance: Instance,
-    /// The tenant's domain; names the tenant in URLs where it is set.
-    #[serde(default)]
-    pub domain: Option<Domain>,
-    /// The tenant.
-    pub tenant_id: TenantId,
-    /// This client's app registration.
-    pub client_id: ClientId,
-    /// The secret itself.
-    #[serde(default)]
-    pub client_secret: Option<ClientSecret>,
-    /// A file that holds the secret.
-    #[serde(default)]
-    pub client_secret_file: Option<PathBuf>,
-    /// The day on which the secret expires, as the app registration says.
-    #[serde(default)]
-    pub client_secret_expires_on: Option<Date>,
-    /// A file that holds a certificate with its private key.
-    #[serde(default)]
-    pub client_certificate_file: Option<PathBuf>,
-    /// What that private key is encrypted with.
-    #[serde(default)]
-    pub client_certificate_password: Option<CertificatePassword>,
-    /// A file that holds a token of another identity provider.
-    #[serde(default)]
-    pub federated_token_file: Option<PathBuf>,
-    /// A credential of any kind, in place of the keys above.
-    #[serde(default)]
-    pub credential: Option<CredentialSettings>,
-    /// Several credentials, tried in turn, in place of the keys above.
-    #[serde(default)]
-    pub credentials: Vec<CredentialSettings>,
-    /// Where App Service and its like answer for their identities.
-    #[serde(default)]
-    pub identity_endpoint: Option<Url>,
-    /// What proves to them that one runs there.
-    #[serde(default)]
-    pub identity_header: Option<IdentityHeader>,
-    /// The base URL of the metadata service of virtual machines.
-    #[serde(default)]
-    pub imds_host: Option<Url>,
-    /// The version of the token endpoint.
-    #[serde(default = "default_endpoint_version")]
-    pub endpoint_version: Version,
 }
 
 /// Section `[resource]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResourceSettings {
-    /// Where the API answers.
+    /// The API's base URL.
     pub base_url: BaseUrl,
-    /// What tokens for it are asked for.
+    /// The App ID URI for which tokens are requested.
     pub app_id_uri: AppIdUri,
-    /// Whether a token may travel over plain http to another machine.
+    /// Whether tokens may be sent over plain http to another machine.
     #[serde(default)]
     pub allow_plain_http: bool,
 }
 
 impl Settings {
-    /// Loads the settings: the defaults or `file`, then `environment`.
+    /// Loads the default settings, or `file` in their place, and overrides them with `environment`.
     ///
     /// # Errors
-    /// Names the key that is wrong, and the file or variable it came from; never a value.
+    /// Names the unusable key and the file or variable that set it, never a value.
     pub fn load(file: Option<&Path>, environment: Environment) -> Result<Self, SettingsError> {
-        let mut aliases = AZURE_VARIABLES.to_vec();
-        aliases.extend_from_slice(CREDENTIAL_VARIABLES);
+        let aliases = [AZURE_VARIABLES, azure_ad::CREDENTIAL_VARIABLES].concat();
         Sources { defaults: include_str!("../settings.toml"), file, aliases: &aliases, environment }.load()
     }
 
-    /// The HTTP client for the authority and the resource.
+    /// Creates the HTTP client for the authority and the resource.
     ///
     /// # Errors
     /// The file of certificate authorities is unusable.
@@ -137,70 +67,29 @@ impl Settings {
         Ok(HttpClient::new(&self.http_client)?)
     }
 
-    /// A retriever of this client's tokens for the resource.
+    /// Creates the retriever of tokens for the resource.
     ///
     /// # Errors
-    /// The credential is unusable, or a file that holds it.
+    /// The credential or its file is unusable, or the credential is not valid now.
     pub fn token_retriever(&self, http: HttpClient) -> Result<TokenRetriever, SettingsError> {
-        Ok(TokenRetriever::new(self.token_source()?, http))
+        let source = self.azure_ad.token_source(self.resource.app_id_uri.clone())?;
+        Ok(TokenRetriever::new(source, http))
     }
 
-    /// Where this client's tokens for the resource come from: with a credential that is valid now.
-    fn token_source(&self) -> Result<TokenSource, SettingsError> {
-        let source = self.opened_token_source()?;
-        if let (Choice::Credentials(first, others), Some(credentials)) =
-            (self.azure_ad.choice()?, source.credentials())
-        {
-            credential::check_validity(&first, &others, credentials)?;
-        }
-        Ok(source)
+    /// Creates the source of tokens for the resource from credentials that may have expired.
+    pub(crate) fn unvalidated_token_source(&self) -> Result<TokenSource, SettingsError> {
+        self.azure_ad.unvalidated_token_source(self.resource.app_id_uri.clone())
     }
 
-    /// The same with credentials that can be read and may have expired: for whoever is to say which.
-    pub(crate) fn opened_token_source(&self) -> Result<TokenSource, SettingsError> {
-        let azure_ad = &self.azure_ad;
-        let choice = azure_ad.choice()?;
-        let resource = self.resource.app_id_uri.clone();
-        // Several may be set: Azure's tooling injects some without being asked.
-        let passed_over = azure_ad.passed_over(&choice).join(", ");
-        let (first, others) = match choice {
-            Choice::ManagedIdentity(user_assigned) => {
-                tracing::info!(
-                    ?user_assigned,
-                    passed_over,
-                    "asking for tokens with the machine's managed identity"
-                );
-                let (endpoint, http) = (azure_ad.identity_endpoint()?, metadata_client()?);
-                return Ok(ManagedIdentity { endpoint, user_assigned, resource, http }.into());
-            }
-            Choice::Credentials(first, others) => (first, others),
-        };
-        let credentials = credential::open(&first, &others)?;
-        tracing::info!(
-            ?credentials,
-            passed_over,
-            "asking for tokens with what proves this client's identity"
-        );
-        let instance = azure_ad.instance.clone();
-        let request = TokenRequest {
-            authority: Authority::new(instance, azure_ad.tenant_id, azure_ad.domain.as_ref()),
-            client_id: azure_ad.client_id,
-            credentials,
-            resource,
-            version: azure_ad.endpoint_version,
-        };
-        Ok(request.into())
+    /// Returns the keys of credentials that are set and ignored.
+    pub(crate) fn ignored_credentials(&self) -> Result<Vec<&'static str>, SettingsError> {
+        Ok(self.azure_ad.ignored()?)
     }
 
-    /// The keys that choose a credential, are set, and are passed over.
-    pub(crate) fn passed_over(&self) -> Result<Vec<&'static str>, SettingsError> {
-        Ok(self.azure_ad.passed_over(&self.azure_ad.choice()?))
-    }
-
-    /// A client of the resource that attaches this client's tokens.
+    /// Creates the client that calls the resource with this client's tokens.
     ///
     /// # Errors
-    /// A file that the settings name is unusable.
+    /// As [`Self::http_client`] and [`Self::token_retriever`].
     pub fn resource_client(&self) -> Result<ResourceClient, SettingsError> {
         let http = self.http_client()?;
         ResourceClient::new(&self.resource, self.token_retriever(http.clone())?, http)
@@ -209,9 +98,7 @@ impl Settings {
 
 impl Check for Settings {
     fn check(&self) -> Result<(), KeyProblem> {
-        if let Choice::ManagedIdentity(_) = self.azure_ad.choice()? {
-            self.azure_ad.identity_endpoint()?;
-        }
+        self.azure_ad.check()?;
         if self.resource.app_id_uri.as_str().ends_with("/.default") {
             let problem =
                 "ends in `/.default`; keep what stands before it, since requests add that themselves";
@@ -221,12 +108,10 @@ impl Check for Settings {
     }
 }
 
-fn default_endpoint_version() -> Version {
-    Version::V2
-}
-
 #[cfg(test)]
 mod tests {
+    use entra_shared::azure_ad::Version;
+
     use super::*;
 
     const SECRET: (&str, &str) = ("AZURE_CLIENT_SECRET", "canary");
@@ -251,7 +136,10 @@ mod tests {
         let cases: &[(&[(&str, &str)], &str)] = &[
             (&[], missing),
             (&[("AZURE_CLIENT_SECRET", "")], missing),
-            (&[SECRET, ("AZURE_AD__CLIENT_SECRET_FILE", "x")], "is set beside `azure_ad.client_secret_file`"),
+            (
+                &[SECRET, ("AZURE_AD__CLIENT_SECRET_FILE", "x")],
+                "is set as well as `azure_ad.client_secret_file`",
+            ),
             (
                 &[SECRET, ("AZURE_TENANT_ID", "common")],
                 "`azure_ad.tenant_id` (variable AZURE_TENANT_ID): not a GUID",
@@ -309,7 +197,7 @@ mod tests {
             &[(KIND, "certificate"), FILE, ("AZURE_AD__CREDENTIAL__SEND_CHAIN", "true")],
             &[(KIND, "federated"), FILE],
             &[(KIND, "managed_identity"), ("AZURE_AD__CREDENTIAL__CLIENT_ID", ID)],
-            // What Azure injects does not get in the way of what was chosen.
+            // Azure's own variables do not override the selected credential.
             &[(KIND, "managed_identity"), SECRET, ("AZURE_FEDERATED_TOKEN_FILE", "x")],
         ];
         for variables in right {
@@ -322,7 +210,7 @@ mod tests {
             (&[(KIND, "secret")], "`value` or `file` is missing"),
             (
                 &[(KIND, "secret"), FILE, ("AZURE_AD__CREDENTIAL__VALUE", "canary")],
-                "`value` is set beside `file`",
+                "`value` is set as well as `file`",
             ),
             (&[(KIND, "certificate")], "`file` is missing: the path of a certificate"),
             (

@@ -1,4 +1,4 @@
-//! The routes of the web service, and what holds for all of them.
+//! The web service's routes and the layers around all of them.
 
 mod client;
 mod failure;
@@ -30,55 +30,54 @@ pub(crate) use self::failure_log::FailureLog;
 use crate::metrics::Metrics;
 use crate::resource_client::{Correlation, ResourceClient};
 
-/// The largest body of a request, in bytes: a resource's content of 64 KiB, however its JSON is spelled.
+/// The largest request body, in bytes: fits content of 64 KiB even if its JSON is escaped throughout.
 const MAX_BODY_BYTES: usize = 512 * 1024;
 
-/// How long a request may take, with its body, a token request and the resource's answer.
+/// The time-out of a request, including its body, a token request and the call of the resource.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// The routes' paths, which logs and metrics call them by.
 const RESOURCES: &str = "/api/resources";
 const RESOURCE: &str = "/api/resources/{id}";
 const LIVE: &str = "/health/live";
 const READY: &str = "/health/ready";
 
-/// What is told of requests: numbers of all, and lines of failures.
+/// Records requests: metrics of all of them, and log lines of failures.
 #[derive(Debug, Clone)]
 pub(crate) struct Observers {
     pub(crate) metrics: Metrics,
     pub(crate) log: FailureLog,
 }
 
-/// The routes. `local`: they are served on a loopback address. `ending`: the service is about to end.
+/// Creates the routes. `local` restricts `Host` to loopback names; `shutdown` makes readiness fail.
 pub(crate) fn routes(
     client: ResourceClient,
     observers: Observers,
     local: bool,
-    ending: CancellationToken,
+    shutdown: CancellationToken,
 ) -> Router {
     let names: RouteNames = [RESOURCES, RESOURCE, LIVE, READY].into_iter().map(|path| (path, path)).collect();
     let routes = Router::new()
         .route(RESOURCES, get(resources::list).post(resources::create))
         .route(RESOURCE, get(resources::read).put(resources::replace).delete(resources::delete))
         .route(LIVE, get(health::live))
-        .route(READY, get(async move |client| health::ready(client, &ending).await))
+        .route(READY, get(async move |client| health::ready(client, &shutdown).await))
         .fallback(async || Failure::new(StatusCode::NOT_FOUND, "route_not_found"))
         .method_not_allowed_fallback(async || {
             Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed")
         })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(client);
-    let routes = if local { routes.layer(from_fn(names_this_machine)) } else { routes };
+    let routes = if local { routes.layer(from_fn(require_loopback_host)) } else { routes };
     routes
-        .layer(from_fn(within_time))
+        .layer(from_fn(limit_time))
         .layer(CatchPanicLayer::custom(|_| {
             Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error").into_response()
         }))
-        .layer(from_fn_with_state((observers, Arc::new(names)), recorded))
+        .layer(from_fn_with_state((observers, Arc::new(names)), record))
 }
 
-/// Refuses a `Host` that is not this machine's, since nothing else keeps web pages out.
-async fn names_this_machine(request: Request, next: Next) -> Response {
+/// Refuses a `Host` other than a loopback name, which protects against DNS rebinding by web pages.
+async fn require_loopback_host(request: Request, next: Next) -> Response {
     if has_loopback_host(request.uri(), request.headers()) {
         next.run(request).await
     } else {
@@ -90,18 +89,18 @@ async fn names_this_machine(request: Request, next: Next) -> Response {
     }
 }
 
-async fn within_time(request: Request, next: Next) -> Response {
+async fn limit_time(request: Request, next: Next) -> Response {
     let timed_out = || Failure::new(StatusCode::SERVICE_UNAVAILABLE, "timed_out").into_response();
     tokio::time::timeout(TIME_LIMIT, next.run(request)).await.unwrap_or_else(|_| timed_out())
 }
 
-/// One record for each request and its numbers, its id in the answer, and no store for any answer.
-async fn recorded(
+/// Records each request, returns its id in the response, and forbids caching.
+async fn record(
     State((observers, names)): State<(Observers, Arc<RouteNames>)>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    // The route and not the path: a path may hold anything.
+    // The route, not the path, which may contain anything.
     let route = names.find(request.uri().path()).unwrap_or("unmatched");
     let method = method_label(request.method());
     let is_probe = route.starts_with("/health/");
@@ -116,13 +115,13 @@ async fn recorded(
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(REQUEST_ID, request_id.into());
     let elapsed = started.elapsed();
-    observers.metrics.request(method, route, response.status(), elapsed);
+    observers.metrics.record_request(method, route, response.status(), elapsed);
     let (status, milliseconds) = (response.status().as_u16(), elapsed.as_secs_f64() * 1000.0);
     span.in_scope(|| {
         if let Some(cause) = response.extensions().get::<Cause>() {
             observers.log.write(cause);
         }
-        // Probes come every few seconds, for ever.
+        // Probes arrive every few seconds.
         if is_probe {
             tracing::debug!(status, milliseconds, "answered");
         } else {

@@ -205,7 +205,7 @@ impl System {
         let mut variables = self.trust();
         variables.extend([
             ("SERVER__LISTEN", listen.to_string()),
-            // Nobody else calls them, so nobody has to learn that they are ending.
+            // No load balancer needs time to notice the shutdown.
             ("SERVER__SHUTDOWN_DELAY_SECONDS", "0".to_owned()),
             ("SERVER__TLS__CERTIFICATE_FILE", certificate_file),
             ("SERVER__TLS__PRIVATE_KEY_FILE", private_key_file),

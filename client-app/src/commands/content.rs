@@ -1,17 +1,17 @@
-//! The content of a resource, as the command line names it.
+//! The argument `--content`.
 
 use std::io::Read;
 
 use entra_shared::resource::Content;
 use entra_shared::settings::{KeyProblem, SettingsError};
 
-/// The most bytes that are read; the API takes 64 KiB.
+/// The largest content that is read, in bytes; the API accepts 64 KiB.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// Reads `--content`: JSON, `@` and the name of a file that holds it, or `-` for standard input.
+/// Parses `--content`: JSON, `@` and the path of a JSON file, or `-` for standard input.
 ///
 /// # Errors
-/// There is nothing to read, or it is not JSON.
+/// The file or standard input cannot be read, or the text is not JSON.
 pub fn content(argument: &str) -> Result<Content, SettingsError> {
     let problem = |text: String| KeyProblem::new("--content", text);
     let text = match argument.strip_prefix('@') {
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn content_is_json_or_in_a_file() {
+    fn content_is_json_or_read_from_a_file() {
         assert_eq!(content(r#"{"answer": 42}"#).unwrap().as_str(), r#"{"answer": 42}"#);
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "[1, 2]\n").unwrap();
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_in_one_line() {
+    fn an_error_fits_one_line_and_quotes_no_content() {
         for (argument, expected) in [
             ("{canary", "`--content`: not JSON (line 1, column 2)"),
             ("", "`--content`: not JSON"),

@@ -1,4 +1,4 @@
-//! `doctor`: checks the way to the resource with the client's settings.
+//! The command `doctor`: diagnoses access to the resource with the client's settings.
 
 use entra_shared::ids::AppRole;
 use entra_shared::settings::SettingsError;
@@ -6,10 +6,10 @@ use entra_tools::{ClientSetup, Report, ResourceUrls};
 
 use crate::Settings;
 
-/// Checks the way to the resource, and calls `progress` with each step that takes longer than a second.
+/// Diagnoses access to the resource; calls `progress` for each step that takes longer than a second.
 ///
 /// # Errors
-/// The settings are unusable. A credential that is unusable is a finding instead.
+/// The settings are unusable. An unusable credential is a finding of the report instead.
 pub async fn doctor(
     settings: &Settings,
     needed_roles: &[AppRole],
@@ -18,8 +18,8 @@ pub async fn doctor(
     let base_url = &settings.resource.base_url;
     let setup = ClientSetup {
         http: settings.http_client()?,
-        token_source: settings.opened_token_source().map_err(|error| error.to_string()),
-        ignored_settings: settings.passed_over()?,
+        token_source: settings.unvalidated_token_source().map_err(|error| error.to_string()),
+        ignored_settings: settings.ignored_credentials()?,
         app_id_uri: settings.resource.app_id_uri.clone(),
         resource: ResourceUrls {
             base: base_url.to_string(),

@@ -1,4 +1,4 @@
-//! The resource's client, as a handler needs it.
+//! The extractor of the resource's client.
 
 use std::convert::Infallible;
 
@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 
 use crate::resource_client::{Correlation, ResourceClient};
 
-/// The client whose calls belong to the request that is being answered.
+/// The resource's client, whose calls carry the current request's correlation headers.
 pub(super) struct Client(pub(super) ResourceClient);
 
 impl FromRequestParts<ResourceClient> for Client {

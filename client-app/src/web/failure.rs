@@ -1,9 +1,8 @@
-//! The one place that turns failures into HTTP answers.
+//! Converts all failures into HTTP responses.
 //!
-//! What the caller can mend is passed on. What only whoever runs this service can mend is 502, and what may pass by
-//! itself is 503. The codes are the resource's own where both say
-//! the same. Neither says more than a code and a correlation id: the rest is for the log, and goes there as a
-//! [`Cause`] that the answer carries.
+//! The resource's errors that the caller can fix are passed on. Errors that only this service's operator can fix become
+//! 502, and temporary ones 503. A response contains only a code and a correlation id; the log gets the details from the
+//! [`Cause`] in the response's extensions.
 
 use std::time::Duration;
 
@@ -13,12 +12,15 @@ use axum::response::{IntoResponse, Response};
 use entra_shared::http_client::is_untrusted;
 use entra_shared::one_line;
 use entra_shared::problem::Problem;
+use entra_token::{ConfigurationFault, CredentialFault, TokenError};
 
 use super::failure_log::Cause;
 use crate::resource_client::{Awaited, Refused, ResourceError};
-use entra_token::{ConfigurationFault, CredentialFault, TokenError};
 
-/// A failure as this service answers it.
+const BAD_GATEWAY: StatusCode = StatusCode::BAD_GATEWAY;
+const SERVICE_UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+
+/// The response to a request that failed.
 #[derive(Debug)]
 pub(super) struct Failure {
     problem: Box<Problem>,
@@ -46,26 +48,22 @@ impl From<Problem> for Failure {
 impl From<&TokenError> for Failure {
     fn from(error: &TokenError) -> Self {
         let (status, code) = match error {
-            TokenError::Credential(CredentialFault::Unusable(_)) => {
-                (StatusCode::BAD_GATEWAY, "credential_unusable")
-            }
+            TokenError::Credential(CredentialFault::Unusable(_)) => (BAD_GATEWAY, "credential_unusable"),
             TokenError::Configuration(ConfigurationFault::ManagedIdentity(_)) => {
-                (StatusCode::BAD_GATEWAY, "managed_identity_unusable")
+                (BAD_GATEWAY, "managed_identity_unusable")
             }
             TokenError::Configuration(ConfigurationFault::Untrusted { .. }) => {
-                (StatusCode::BAD_GATEWAY, "authority_untrusted")
+                (BAD_GATEWAY, "authority_untrusted")
             }
-            TokenError::Credential(_) | TokenError::Configuration(_) => {
-                (StatusCode::BAD_GATEWAY, "token_refused")
-            }
-            TokenError::Protocol { .. } => (StatusCode::BAD_GATEWAY, "authority_malformed"),
+            TokenError::Credential(_) | TokenError::Configuration(_) => (BAD_GATEWAY, "token_refused"),
+            TokenError::Protocol { .. } => (BAD_GATEWAY, "authority_malformed"),
             TokenError::Throttled { .. } | TokenError::Unavailable(_) | TokenError::Abandoned => {
-                (StatusCode::SERVICE_UNAVAILABLE, "authority_unavailable")
+                (SERVICE_UNAVAILABLE, "authority_unavailable")
             }
         };
         let id = error.correlation_id().map(|id| format!(" Correlation id {id}.")).unwrap_or_default();
         let problem = Problem::new(status, code).detail(format!("This service got no access token.{id}"));
-        let cause = Cause { code, what: "no access token", error: one_line(error) };
+        let cause = Cause { code, message: "no access token", error: one_line(error) };
         let retry_after = error.retry_after().map(seconds);
         Self { problem: Box::new(problem), retry_after, cause: Some(Box::new(cause)) }
     }
@@ -78,52 +76,51 @@ impl From<ResourceError> for Failure {
             ResourceError::Refused(refused) => return Self::from(refused.as_ref()),
             ResourceError::NotAHeaderValue(_) => (StatusCode::BAD_REQUEST, "invalid_header"),
             ResourceError::Unreachable { source, .. } if is_untrusted(source) => {
-                (StatusCode::BAD_GATEWAY, "resource_untrusted")
+                (BAD_GATEWAY, "resource_untrusted")
             }
             ResourceError::TimedOut { awaited: Awaited::Token, .. } => {
-                (StatusCode::SERVICE_UNAVAILABLE, "authority_unavailable")
+                (SERVICE_UNAVAILABLE, "authority_unavailable")
             }
             ResourceError::Unreachable { .. } | ResourceError::TimedOut { .. } => {
-                (StatusCode::SERVICE_UNAVAILABLE, "resource_unavailable")
+                (SERVICE_UNAVAILABLE, "resource_unavailable")
             }
-            ResourceError::Ending(_) => (StatusCode::SERVICE_UNAVAILABLE, "shutting_down"),
+            ResourceError::Ending(_) => (SERVICE_UNAVAILABLE, "shutting_down"),
             ResourceError::Body { .. } | ResourceError::Malformed { .. } => {
-                (StatusCode::BAD_GATEWAY, "resource_malformed")
+                (BAD_GATEWAY, "resource_malformed")
             }
         };
-        let what = "the call of the resource failed";
-        Self::caused_by(status, Cause { code, what, error: one_line(&error) })
+        let message = "the call of the resource failed";
+        Self::caused_by(status, Cause { code, message, error: one_line(&error) })
     }
 }
 
 impl From<&Refused> for Failure {
     fn from(refused: &Refused) -> Self {
         let (status, code) = match refused.status {
-            status if is_the_callers(status) => {
+            status if is_callers_fault(status) => {
                 let problem = refused.problem.clone().filter(|problem| problem.status == status.as_u16());
                 return problem.unwrap_or_else(|| Problem::new(status, "refused_by_resource")).into();
             }
-            StatusCode::UNAUTHORIZED => (StatusCode::BAD_GATEWAY, "resource_refused_token"),
-            StatusCode::FORBIDDEN => (StatusCode::BAD_GATEWAY, "resource_denied_access"),
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-                (StatusCode::SERVICE_UNAVAILABLE, "resource_unavailable")
+            StatusCode::UNAUTHORIZED => (BAD_GATEWAY, "resource_refused_token"),
+            StatusCode::FORBIDDEN => (BAD_GATEWAY, "resource_denied_access"),
+            SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                (SERVICE_UNAVAILABLE, "resource_unavailable")
             }
-            _ => (StatusCode::BAD_GATEWAY, "resource_failed"),
+            _ => (BAD_GATEWAY, "resource_failed"),
         };
-        let cause = Cause { code, what: "the resource refused this client", error: refused.to_string() };
-        let retry_after =
-            refused.retry_after.filter(|_| status == StatusCode::SERVICE_UNAVAILABLE).map(seconds);
+        let cause = Cause { code, message: "the resource refused this client", error: refused.to_string() };
+        let retry_after = refused.retry_after.filter(|_| status == SERVICE_UNAVAILABLE).map(seconds);
         Self { retry_after, ..Self::caused_by(status, cause) }
     }
 }
 
-/// Rounded up: who comes back too early is refused again.
+/// Rounds up, since a retry that is too early is refused again.
 fn seconds(wait: Duration) -> HeaderValue {
     HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
 }
 
-/// Whether the status is about what this service's caller sent, and not about this service.
-fn is_the_callers(status: StatusCode) -> bool {
+/// Returns whether the resource's status is about the caller's own input.
+fn is_callers_fault(status: StatusCode) -> bool {
     matches!(
         status,
         StatusCode::BAD_REQUEST
@@ -145,7 +142,7 @@ impl From<JsonRejection> for Failure {
             StatusCode::UNPROCESSABLE_ENTITY => "invalid_resource",
             _ => "malformed_json",
         };
-        // Not the rejection's own text: it quotes the body, at any length.
+        // The rejection's own text quotes the body without a limit.
         Problem::new(rejection.status(), code)
             .detail("Send application/json with `name`, a string, and `content`, any JSON.")
             .into()
@@ -163,7 +160,9 @@ impl From<PathRejection> for Failure {
 impl From<QueryRejection> for Failure {
     fn from(_: QueryRejection) -> Self {
         Problem::new(StatusCode::BAD_REQUEST, "invalid_query")
-            .detail("`limit` is a number and `after` the `next` of the page before; nothing else is known.")
+            .detail(
+                "`limit` is a number and `after` the previous page's `next`; there are no other parameters.",
+            )
             .into()
     }
 }

@@ -1,29 +1,28 @@
-//! The log of failures.
+//! The log of failed requests.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use entra_shared::log_limit::LogLimit;
 
-/// How many lines of one kind of failure are written between two summaries.
+/// The number of lines of each code that are written between two summaries.
 const LINES: u64 = 5;
 
-/// How often what was left out is summed up.
-const BETWEEN_SUMMARIES: Duration = Duration::from_mins(1);
+/// The time between two summaries of suppressed lines.
+const SUMMARY_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Why a request was answered with a failure, for the log alone. It travels as an extension of the response to where
-/// requests are recorded.
+/// The cause of a failure, for the log only; the response carries it as an extension.
 #[derive(Debug, Clone)]
 pub(super) struct Cause {
-    /// The kind of failure: the answer's code.
+    /// The problem code of the response.
     pub(super) code: &'static str,
-    /// What was being done.
-    pub(super) what: &'static str,
-    /// The error in one line.
+    /// The message of the log line.
+    pub(super) message: &'static str,
+    /// The error and its sources in one line.
     pub(super) error: String,
 }
 
-/// Writes failures down: a wrong secret fails every request alike, and one line for each would fill the disk.
+/// Logs failures up to a limit, since a wrong secret, for example, fails every request.
 #[derive(Debug, Clone)]
 pub(crate) struct FailureLog(Arc<LogLimit<&'static str>>);
 
@@ -32,21 +31,22 @@ impl FailureLog {
         Self(Arc::new(LogLimit::new(LINES)))
     }
 
-    pub(super) fn write(&self, Cause { code, what, error }: &Cause) {
+    pub(super) fn write(&self, Cause { code, message, error }: &Cause) {
         if self.0.allows(code) {
-            tracing::warn!(code, error, "{what}");
+            tracing::warn!(code, error, "{message}");
         }
     }
 
-    /// Says now and then how many failures were not written down.
-    pub(crate) async fn sum_up_for_ever(&self) {
+    /// Logs the number of suppressed lines periodically, without end.
+    pub(crate) async fn summarize_periodically(&self) {
         loop {
-            tokio::time::sleep(BETWEEN_SUMMARIES).await;
-            self.sum_up();
+            tokio::time::sleep(SUMMARY_INTERVAL).await;
+            self.summarize();
         }
     }
 
-    pub(crate) fn sum_up(&self) {
+    /// Logs the number of lines of each code that were suppressed since the last summary.
+    pub(crate) fn summarize(&self) {
         for (code, left_out) in self.0.take_suppressed() {
             tracing::warn!(code, left_out, "more failures of the same kind");
         }

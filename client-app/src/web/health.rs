@@ -1,4 +1,4 @@
-//! Whether the service is there, and whether it can do its work.
+//! Liveness and readiness.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::failure::Failure;
 use crate::resource_client::ResourceClient;
 
-/// How long a readiness probe waits for a token; the request for it goes on without the probe.
+/// How long a readiness probe waits for a token; the token request continues after that.
 const TOKEN_WAIT: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
@@ -18,20 +18,19 @@ pub(super) struct Health {
     status: &'static str,
 }
 
-/// The process answers.
+/// Responds while the process runs.
 pub(super) async fn live() -> Json<Health> {
     Json(Health { status: "live" })
 }
 
-/// A token is at hand, or could be acquired just now, and the service is not about to end.
+/// Responds with 200 if a token is available and the service is not shutting down.
 ///
-/// The resource is not asked: its own readiness is known where it runs, and taking this service out of rotation
-/// mends nothing there.
+/// The resource is not called: it has its own readiness probe, and taking this service out of rotation would not help.
 pub(super) async fn ready(
     State(client): State<ResourceClient>,
-    ending: &CancellationToken,
+    shutdown: &CancellationToken,
 ) -> Result<Json<Health>, Failure> {
-    if ending.is_cancelled() {
+    if shutdown.is_cancelled() {
         return Err(Failure::new(http::StatusCode::SERVICE_UNAVAILABLE, "shutting_down"));
     }
     client.within(TOKEN_WAIT).token().await?;
@@ -47,13 +46,13 @@ mod tests {
     use crate::Settings;
 
     #[tokio::test]
-    async fn a_service_that_is_about_to_end_is_not_ready_and_says_so_at_once() {
+    async fn a_service_that_is_shutting_down_is_immediately_not_ready() {
         let secret = ("AZURE_AD__CLIENT_SECRET".to_owned(), "x".to_owned());
         let settings = Settings::load(None, Environment::from_iter([secret])).unwrap();
-        let ending = CancellationToken::new();
-        ending.cancel();
-        let client = settings.resource_client().unwrap().until(ending.clone());
-        let failure = ready(State(client), &ending).await.err().unwrap().into_response();
+        let shutdown = CancellationToken::new();
+        shutdown.cancel();
+        let client = settings.resource_client().unwrap().until(shutdown.clone());
+        let failure = ready(State(client), &shutdown).await.err().unwrap().into_response();
         assert_eq!(failure.status(), http::StatusCode::SERVICE_UNAVAILABLE);
         let body = axum::body::to_bytes(failure.into_body(), 1024).await.unwrap();
         assert_eq!(serde_json::from_slice::<serde_json::Value>(&body).unwrap()["code"], "shutting_down");

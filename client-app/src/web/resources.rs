@@ -1,4 +1,4 @@
-//! `/api/resources`: the resource's routes again, called with this client's own token.
+//! `/api/resources`: forwards to the resource's routes with this client's own token.
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
@@ -36,7 +36,7 @@ pub(super) async fn create(
 ) -> Result<Response, Failure> {
     let Json(Object(new)) = new?;
     let created = client.create(&new, text(&headers, &HeaderName::from_static(IDEMPOTENCY_KEY))?).await?;
-    // Of this service, and not the resource's own: it is here that the caller can read it again.
+    // This service's own URL instead of the resource's, which the caller cannot use.
     let location = HeaderValue::try_from(format!("/api/resources/{}", created.resource.id));
     let mut response = tagged(StatusCode::CREATED, created);
     response.headers_mut().extend(location.ok().map(|location| (header::LOCATION, location)));

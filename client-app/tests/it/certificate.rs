@@ -1,7 +1,7 @@
-//! Certificates from files, as openssl writes them, and the assertions that their keys sign.
+//! Certificates in files written by openssl, and the client assertions that their keys sign.
 //!
-//! The files are in `tests/certificates`: keys that nobody trusts, all of them of one certificate, with the password
-//! "canary-password" where they are encrypted.
+//! The files are in `tests/certificates`. All belong to one certificate that no party trusts; the password of encrypted
+//! ones is "canary-password".
 
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,7 @@ fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/entra-token/tests/certificates").join(name)
 }
 
-/// The DER of the certificate that the files hold.
+/// The DER of the certificate in the files.
 fn certificate() -> Vec<u8> {
     let text = std::fs::read(file("certificate.pem")).unwrap();
     pem::parse(text).unwrap().into_contents()
@@ -48,7 +48,7 @@ fn open(name: &str, password: Option<&str>) -> Result<CertificateCredential, Cre
     CertificateCredential::open(files, AssertionOptions::default())
 }
 
-/// The assertion that a credential makes, at an authority whose URLs name the tenant by its domain.
+/// The assertion of a credential for an authority whose URLs contain the tenant's domain.
 async fn assertion(credential: CertificateCredential) -> Assertion {
     let domain = Domain::parse("contoso.com").unwrap();
     let instance = Instance::parse("https://login.microsoftonline.com").unwrap();
@@ -74,7 +74,7 @@ impl Assertion {
         serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(segment).unwrap()).unwrap()
     }
 
-    /// Whether the certificate's key made the signature, as another implementation sees it.
+    /// Returns whether another implementation accepts the signature with the certificate's key.
     fn is_signed_with(&self, algorithm: &'static dyn VerificationAlgorithm) -> bool {
         let der = certificate();
         let (_, certificate) = X509Certificate::from_der(&der).unwrap();
@@ -146,7 +146,7 @@ async fn the_older_algorithm_the_issuer_as_audience_and_the_chain_are_settings()
     let thumbprint = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &certificate()));
     assert_eq!((&header["alg"], &header["x5t"]), (&json!("RS256"), &json!(thumbprint)));
     assert!(header.get("x5t#S256").is_none());
-    // In the file the root comes first and the key's own certificate last.
+    // The file contains the root first and the key's own certificate last.
     let chain: Vec<Vec<u8>> = header["x5c"]
         .as_array()
         .unwrap()
@@ -255,7 +255,7 @@ fn no_cut_and_no_flipped_bit_of_a_file_is_more_than_an_error() {
         });
         for broken in cuts.chain(flips) {
             std::fs::write(&path, broken).unwrap();
-            // A flip in a text between blocks or in a certificate beside the key's own changes nothing that matters.
+            // A flipped bit between the blocks or in a certificate other than the key's own changes nothing relevant.
             let _ = open(path.to_str().unwrap(), Some(PASSWORD));
         }
     }

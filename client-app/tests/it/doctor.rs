@@ -1,4 +1,4 @@
-//! `doctor` against peers that say what no stand-in says: clocks that are off, tokens and APIs that tell nothing.
+//! `doctor` against peers that the stand-in cannot imitate: wrong clocks, opaque tokens, APIs without a description.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::program::{ended, run};
 
 const DOCUMENT: &str = r#"{"issuer":"https://login.microsoftonline.com/x/v2.0"}"#;
 
-/// The exit code and the report, when the authority describes its tenant like this.
+/// Returns the exit code and the report for an authority with this discovery document.
 async fn doctor(peers: &Peers, document: Scripted) -> (i32, String) {
     peers.authority.answers(document);
     let (code, report, _) = ended(&run(peers, &["doctor"]).await);
@@ -40,7 +40,7 @@ async fn a_clock_that_is_off_is_told_by_the_authoritys_date() {
 }
 
 #[tokio::test]
-async fn what_nobody_tells_is_skipped_and_no_fault() {
+async fn unknown_facts_are_skipped_and_are_no_failure() {
     let peers = Peers::start().await;
     let (code, report) = doctor(&peers, Scripted::json(200, DOCUMENT)).await;
     assert_eq!(code, 0, "{report}");
@@ -56,7 +56,7 @@ async fn what_nobody_tells_is_skipped_and_no_fault() {
         asked.iter().map(|asked| asked.target.as_str()).collect::<Vec<_>>(),
         ["/openapi.json", "/api/caller"]
     );
-    // The description is open: it needs no token.
+    // The description is public and needs no token.
     assert!(
         !asked[0].headers.contains_key("authorization") && asked[1].headers.contains_key("authorization")
     );
@@ -81,12 +81,12 @@ async fn a_refusal_of_the_resource_comes_with_its_code_and_the_step() {
 }
 
 #[tokio::test]
-async fn what_takes_longer_than_a_second_is_told_beside_the_report() {
+async fn a_step_that_takes_longer_than_a_second_is_reported_on_standard_error() {
     let peers = Peers::start().await;
     peers.authority.answers(Scripted::json(200, DOCUMENT).after(Duration::from_millis(1500)));
     let output = run(&peers, &["doctor"]).await;
     let errors = String::from_utf8_lossy(&output.stderr);
-    let told: Vec<&str> = errors.lines().filter(|line| line.ends_with(" ...")).collect();
-    assert_eq!(told, ["waiting for the authority ..."], "{errors}");
+    let progress: Vec<&str> = errors.lines().filter(|line| line.ends_with(" ...")).collect();
+    assert_eq!(progress, ["waiting for the authority ..."], "{errors}");
     assert!(!String::from_utf8_lossy(&output.stdout).contains("waiting"));
 }

@@ -1,4 +1,4 @@
-//! Credentials that expire while nobody asks for a token.
+//! Credentials that expire while no token is requested.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ async fn an_idle_service_says_once_a_day_that_its_credential_expires() {
     let shutdown = CancellationToken::new();
     let running = tokio::spawn(ClientApp::bind(settings).await.unwrap().run(shutdown.clone()));
 
-    // The clock goes on by itself where nothing else is to be done.
+    // The paused clock advances by itself while all tasks are idle.
     tokio::time::sleep(Duration::from_mins(1)).await;
     assert_eq!(warnings(), 1);
     tokio::time::sleep(Duration::from_hours(22)).await;

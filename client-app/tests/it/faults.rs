@@ -1,4 +1,4 @@
-//! Authorities that misbehave below HTTP: a typed error each, within the time limit, and nothing kept.
+//! Authorities that misbehave below HTTP: each causes a typed error within the time limit, and nothing is cached.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use crate::peer::{SECRET, shows_no_canary};
 use crate::raw_peer::{Behaviour, Certificate, RawPeer};
 
-/// What an error is, in a word.
+/// Names the kind of an error.
 fn kind(error: &TokenError) -> &'static str {
     match error {
         TokenError::Unavailable(outage) => match outage.cause {
@@ -85,10 +85,10 @@ async fn an_answer_that_breaks_http_is_a_typed_error_within_the_limit() {
             let before = Instant::now();
             let error = retriever.token().await.unwrap_err();
             assert_eq!(kind(&error), expected, "{behaviour:?}: {error:?}");
-            // Two tries of a second each, on a machine that has other things to do.
+            // Two attempts of a second each, with a margin for a busy machine.
             assert!(before.elapsed() < Duration::from_secs(20), "{behaviour:?}: {:?}", before.elapsed());
             assert!(retriever.kept_token().is_none());
-            // An outage and an answer that breaks off have a second try, a malformed answer none.
+            // Outages and truncated responses are retried once; malformed responses are not.
             let tries = if error.is_retryable() { 2 } else { 1 };
             assert_eq!(peer.connections.load(Ordering::Relaxed), tries, "{behaviour:?}");
             let text = format!("{error} {error:?} {}", one_line(&error));
@@ -112,7 +112,7 @@ async fn an_authority_that_cannot_be_trusted_sees_no_byte_of_the_form() {
         Certificate::Good,
     ] {
         let peer = RawPeer::start(Behaviour::Sends(answer("", TOKEN)), certificate).await;
-        // The good one is signed by a CA that nobody knows.
+        // The valid one is signed by an unknown CA.
         let ca_pem = Some(peer.ca_pem.as_str()).filter(|_| certificate != Certificate::Good);
         let error = retriever(&peer.url, ca_pem, folder.path()).token().await.unwrap_err();
         assert_eq!(kind(&error), "untrusted", "{certificate:?}: {error:?}");
@@ -130,7 +130,7 @@ async fn an_authority_that_speaks_no_tls_sees_no_byte_of_the_form() {
         retriever(&peer.url, Some(&peer.ca_pem), folder.path()).token().await.unwrap_err();
         assert_eq!(peer.connections.load(Ordering::Relaxed), 2, "{behaviour:?}");
         let raw = peer.raw.lock().unwrap().clone();
-        // A handshake record, if it came to that, and nothing that could be read.
+        // At most a handshake record, and no readable request.
         assert!(raw.is_empty() || raw[0] == 0x16, "{behaviour:?}");
         assert!(behaviour == Behaviour::SpeaksPlainly || !raw.is_empty());
         let text = String::from_utf8_lossy(&raw).into_owned();
@@ -141,7 +141,7 @@ async fn an_authority_that_speaks_no_tls_sees_no_byte_of_the_form() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_secrets_file_that_becomes_a_pipe_keeps_nobody_from_a_token() {
+async fn a_secret_file_that_becomes_a_pipe_does_not_block_token_requests() {
     use crate::peer::Peers;
     let peers = Peers::start().await;
     let path = peers.folder().join("secret");

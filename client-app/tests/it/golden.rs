@@ -1,6 +1,6 @@
-//! What the program prints and how it ends, under each class of failure, to the letter.
+//! The exact output and exit code of the program for each class of failure.
 //!
-//! `UPDATE_GOLDEN=1 cargo test -p client-app golden` writes the files anew.
+//! `UPDATE_GOLDEN=1 cargo test -p client-app golden` updates the files.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -13,7 +13,7 @@ use crate::peer::{Peers, SECRET, Scripted, shows_no_canary};
 use crate::raw_peer::{Behaviour, Certificate, RawPeer};
 use crate::resource_client::{echoes, resource};
 
-/// The resource of all cases.
+/// The resource in all cases.
 const ID: &str = "0190163d-8694-739b-aea5-966c26f8ad91";
 
 /// Runs the program and compares its output with the file of this name.
@@ -22,7 +22,7 @@ async fn shows(name: &str, peers: &Peers, more: &[(&str, &str)], arguments: &[&s
     command.env_clear().envs(peers.variables()).envs(more.iter().copied()).args(arguments);
     let output = command.stdin(Stdio::null()).output().await.unwrap();
     let (printed, errors) = (text(output.stdout), text(output.stderr));
-    // The log's lines are no promise.
+    // Log lines are not part of the contract.
     let is_promised = |line: &&str| line.starts_with("error: ");
     let errors: String = errors.split_inclusive('\n').filter(is_promised).collect();
     let code = output.status.code().unwrap();
@@ -43,7 +43,7 @@ fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// Without what differs from run to run: ids and addresses.
+/// Replaces ids and addresses, which differ between runs.
 fn normalised(text: &str, peers: &Peers) -> String {
     let authority = peers.authority.url.split_once("://").unwrap().1;
     let resource = peers.resource.url.split_once("://").unwrap().1;
@@ -131,7 +131,7 @@ async fn what_the_resource_refuses_or_fails_at() {
         shows(name, &peers, &[], &["read"]).await;
     }
     let peers = Peers::start().await;
-    // Reserved (RFC 6335 section 6): nobody listens there.
+    // A reserved port (RFC 6335 section 6) without a listener.
     shows("resource-unreachable", &peers, &[("RESOURCE__BASE_URL", "http://127.0.0.1:1")], &["read"]).await;
     let url = peers.resource.url.replace("http://", "https://");
     shows("wrong-scheme", &peers, &[("RESOURCE__BASE_URL", &url)], &["read"]).await;

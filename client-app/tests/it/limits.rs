@@ -1,4 +1,4 @@
-//! How long a call of the resource may take in all.
+//! The total time limit of a call of the resource.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::peer::{Peer, Peers, Scripted};
 
-/// Longer than any limit.
+/// A delay longer than any limit.
 const HANGS: Duration = Duration::from_hours(1);
 
 fn patient(peers: &Peers) -> ResourceClient {
@@ -38,7 +38,7 @@ async fn a_resource_that_hangs_is_given_up_after_25_seconds() {
     tokio::time::pause();
     let error = call.await.unwrap().unwrap_err();
     assert_eq!(awaited(&error), Awaited::Resource);
-    // From then on the clock goes from one timer to the next, so this says which one it was.
+    // From here on the paused clock jumps from timer to timer, so the elapsed time identifies the limit.
     assert_eq!(start.elapsed().as_secs(), 25);
     assert!(
         error.to_string().starts_with("no complete answer from the resource in 25 s; request id "),
@@ -59,7 +59,7 @@ async fn what_a_refusal_took_is_no_longer_there_for_the_next_try() {
     let start = Instant::now();
     let error = client.within(Duration::from_secs(2)).list(&Paging::default()).await.unwrap_err();
     assert_eq!(awaited(&error), Awaited::Resource);
-    // Two seconds more if the second try had all the time again.
+    // It would be two seconds longer if the second attempt had a full time limit of its own.
     assert!(start.elapsed() < Duration::from_millis(3400), "{:?}", start.elapsed());
     assert_eq!(peers.resource.asked().len(), 2);
 }

@@ -1,4 +1,4 @@
-//! Connections to the resource that are lost: what is sent again, and what is not.
+//! Lost connections to the resource: which requests are retried.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
@@ -13,23 +13,23 @@ use uuid::Uuid;
 use crate::peer::Peers;
 use crate::resource_client::resource;
 
-/// What a resource does with the requests of one connection after the other.
+/// What a resource does with a connection.
 #[derive(Debug, Clone, Copy)]
 enum On {
-    /// Resets it as soon as it is there.
+    /// Resets it after accepting it.
     Connect,
-    /// Resets it when the request has come.
+    /// Resets it after receiving the request.
     Request,
-    /// Ends it when the request has come.
+    /// Closes it after receiving the request.
     End,
-    /// Answers.
+    /// Responds.
     Answer,
 }
 
-/// The requests that a resource read to their end, each as it came.
+/// The complete requests that a resource received.
 type Seen = Arc<Mutex<Vec<String>>>;
 
-/// A resource that does one thing with its first connections, and then answers.
+/// Starts a resource that treats its first connections in one way and then responds.
 async fn losing(first: Vec<On>, peers: &Peers) -> (ResourceClient, Seen) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -53,7 +53,7 @@ async fn serve(mut stream: TcpStream, on: On, seen: &Seen) {
     seen.lock().unwrap().push(request);
     match on {
         On::Connect | On::End => (),
-        // With no time to linger the connection is reset rather than closed.
+        // A linger time of zero resets the connection instead of closing it.
         On::Request => stream.set_zero_linger().unwrap(),
         On::Answer => {
             let (status, body) = if is_post {
@@ -68,7 +68,7 @@ async fn serve(mut stream: TcpStream, on: On, seen: &Seen) {
     }
 }
 
-/// One request to the end of its body.
+/// Reads one request with its body.
 async fn read(stream: &mut TcpStream) -> String {
     let (mut request, mut buffer) = (Vec::new(), [0; 4096]);
     loop {
@@ -98,7 +98,7 @@ fn lines(seen: &Seen, name: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_read_is_sent_again_once_wherever_the_connection_was_lost() {
+async fn a_read_is_retried_once_no_matter_when_the_connection_was_lost() {
     for (lost, read) in [(On::Connect, 1), (On::Request, 2), (On::End, 2)] {
         let peers = Peers::start().await;
         let (client, seen) = losing(vec![lost], &peers).await;
@@ -137,7 +137,7 @@ async fn a_creation_is_sent_again_with_its_key_and_never_without_one() {
 #[tokio::test]
 async fn a_creation_without_a_key_is_sent_again_if_there_was_no_connection() {
     let peers = Peers::start().await;
-    // A socket with an address refuses connections until it listens.
+    // A bound socket refuses connections until it listens.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     let url = format!("http://{}", socket.local_addr().unwrap());
@@ -148,7 +148,7 @@ async fn a_creation_without_a_key_is_sent_again_if_there_was_no_connection() {
     let seen = Seen::default();
     let see = Arc::clone(&seen);
     tokio::spawn(async move {
-        // After the first try, and before the second.
+        // Between the first and the second attempt.
         tokio::time::sleep(Duration::from_millis(50)).await;
         let (stream, _) = socket.listen(1).unwrap().accept().await.unwrap();
         serve(stream, On::Answer, &see).await;

@@ -1,4 +1,4 @@
-//! A managed identity endpoint that misbehaves, and how often it is asked.
+//! A misbehaving managed identity endpoint, and how often it is called.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -165,14 +165,14 @@ async fn a_connection_that_is_reset_may_pass_and_one_that_is_refused_means_that_
     let resets = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let _ = stream.read(&mut [0; 1024]).await;
-        // With no time to linger the connection is reset rather than closed.
+        // A linger time of zero resets the connection instead of closing it.
         stream.set_zero_linger().unwrap();
     });
     let asking = tokio::spawn({
         let retriever = retriever_at(endpoint());
         async move { retriever.token().await.unwrap_err() }
     });
-    // The first connection is reset and the second try refused.
+    // The first connection is reset, and the second attempt is refused.
     resets.await.unwrap();
     let refused = asking.await.unwrap();
     assert!(

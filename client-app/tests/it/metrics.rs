@@ -49,7 +49,7 @@ impl Watched {
         numbers
     }
 
-    /// The value of a number, by its name with its labels.
+    /// Returns the value of a metric, by its name and labels.
     async fn number(&self, name: &str) -> Option<f64> {
         let numbers = self.numbers().await;
         let value =
@@ -67,7 +67,7 @@ async fn token_requests_are_counted_by_outcome_and_watching_costs_none() {
         ("credential", vec![refused("invalid_client")]),
         ("configuration", vec![refused("invalid_scope")]),
         ("throttled", vec![Scripted::new(429, "canary").header("retry-after", "60")]),
-        // An outage is given a second try, and both are one request.
+        // An outage is retried once; both attempts count as one request.
         ("unavailable", vec![outage.clone(), outage]),
         ("protocol", vec![Scripted::json(200, "{}")]),
         ("acquired", vec![]),
@@ -86,7 +86,7 @@ async fn token_requests_are_counted_by_outcome_and_watching_costs_none() {
         }
         let left = watched.number("token_expires_in_seconds").await.unwrap();
         assert_eq!(left > 3500.0 && left < 3600.0, expected == "acquired", "{left}");
-        // A secret does not say when it expires.
+        // A secret contains no expiry.
         assert!(!watched.numbers().await.contains("credential_days_to_expiry{"));
     }
 }
@@ -181,13 +181,13 @@ async fn the_requests_in_flight_and_those_for_the_numbers_have_one_drain_time_to
     }
     let mut unfinished = TcpStream::connect(metrics).await.unwrap();
     unfinished.write_all(b"GET /metrics HTTP/1.1\r\n").await.unwrap();
-    // Accepted after the other one.
+    // Accepted after the other connection.
     http.get(format!("http://{metrics}/metrics")).send().await.unwrap();
     tokio::time::pause();
     let start = Instant::now();
     shutdown.cancel();
     running.await.unwrap();
-    // The clock goes from one timer to the next.
+    // The paused clock jumps from timer to timer.
     assert!(start.elapsed() >= Duration::from_secs(5), "{:?}", start.elapsed());
     assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
 }

@@ -1,4 +1,4 @@
-//! Many calls at once: how many tokens they cost, and whose.
+//! Concurrent calls: how many tokens they request, and for which client.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,7 +32,7 @@ async fn a_thousand_calls_that_are_refused_at_once_cost_one_token_request() {
     peers.authority.answers(token("canary.old"));
     let refused = Scripted::new(401, "").header("www-authenticate", r#"Bearer error="invalid_token""#);
     peers.resource.otherwise_answers(move |asked| match bearer(asked) {
-        // Late, so that all of them are on their way with the old token by then.
+        // Delayed, so that all calls are already in flight with the old token.
         "canary.old" => refused.clone().after(Duration::from_millis(500)),
         _ => page(),
     });
@@ -56,7 +56,7 @@ const TENANTS: [&str; 2] = ["8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20", "11111111-4f
 const CLIENTS: [&str; 2] = ["3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813", "22222222-1b40-4e62-b8d5-9f27a6c0e813"];
 const RESOURCES: [&str; 2] = ["api://a", "api://b"];
 
-/// The token for who asks for what, as the request names them.
+/// The token for the client and resource named in the request.
 fn token_of(asked: &Asked) -> Scripted {
     let tenant = TENANTS.iter().position(|tenant| asked.target.contains(tenant)).unwrap();
     let client =
@@ -65,7 +65,7 @@ fn token_of(asked: &Asked) -> Scripted {
     token(&format!("canary.{tenant}{client}{}", usize::from(resource)))
 }
 
-/// Eight clients that share one set of caches, each of them with a path of its own at the resource.
+/// Eight clients that share their caches; each calls its own path at the resource.
 fn clients(peers: &Peers) -> Vec<ResourceClient> {
     let settings = peers.settings();
     let http = settings.http_client().unwrap();
@@ -101,7 +101,7 @@ async fn the_tokens_of_two_tenants_two_clients_and_two_resources_are_never_mixed
     peers.resource.otherwise_answers(move |asked| {
         let whose = asked.target.split('/').nth(1).unwrap();
         let is_right = bearer(asked) == format!("canary.{whose}");
-        // Now and then a right token is refused, so that tokens are acquired in between.
+        // A valid token is refused occasionally, which causes further token requests.
         let again = calls.fetch_add(1, Ordering::Relaxed) % 50 == 7;
         match (is_right, again) {
             (false, _) => Scripted::new(403, ""),
@@ -120,7 +120,7 @@ async fn the_tokens_of_two_tenants_two_clients_and_two_resources_are_never_mixed
         }
     }
     for outcome in running.join_all().await {
-        // A token that is refused twice within half a minute stays; another tenant's would be a 403.
+        // A token that is refused twice within 30 s stays cached; another tenant's token would cause a 403.
         assert!(
             outcome.as_ref().is_ok()
                 || outcome.as_ref().unwrap_err().starts_with("the resource answered 401"),

@@ -1,4 +1,4 @@
-//! Servers that answer what a test tells them to, and remember what they were asked.
+//! Scripted servers that record their requests.
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,25 +20,25 @@ use http_shell::server::{Server, ServerCertificate};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// The client secret of every test: nothing may show it. It holds what a form must encode.
+/// The client secret in all tests, which no output may contain. It has characters that a form must encode.
 pub(crate) const SECRET: &str = "canary+&=% ü";
 
-/// The access token that a peer hands out unless told otherwise: nothing may show it.
+/// The default access token of a peer, which no output may contain.
 pub(crate) const TOKEN: &str = "canary.access-token.x";
 
-/// A name of the authority that only a proxy can resolve.
+/// A host name of the authority that only a proxy can resolve.
 pub(crate) const PROXIED: &str = "login.example";
 
-/// An answer to give.
+/// A scripted response.
 #[derive(Debug, Clone)]
 pub(crate) struct Scripted {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
     pub(crate) delay: Duration,
-    /// Whether the connection ends before the body does.
+    /// Whether the connection closes before the body is complete.
     pub(crate) breaks_off: bool,
-    /// Whether `ECHO` in the body becomes what was asked, as it would stand in a JSON text.
+    /// Whether `ECHO` in the body is replaced by the request, escaped for JSON.
     pub(crate) echoes: bool,
 }
 
@@ -58,7 +58,7 @@ impl Scripted {
         Self::new(status, body).header("content-type", "application/json")
     }
 
-    /// A good answer of the v2 endpoint.
+    /// A valid response of the v2.0 token endpoint.
     pub(crate) fn token(expires_in: u64) -> Self {
         let body = format!(r#"{{"token_type":"Bearer","expires_in":{expires_in},"access_token":"{TOKEN}"}}"#);
         Self::json(200, body)
@@ -85,7 +85,7 @@ impl Scripted {
     }
 }
 
-/// A request as it came.
+/// A received request.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) method: Method,
@@ -103,7 +103,7 @@ struct Script {
     asked: Mutex<Vec<Asked>>,
 }
 
-/// A server that follows a script; it stops when it is dropped.
+/// A scripted server; stops when dropped.
 pub(crate) struct Peer {
     pub(crate) url: String,
     pub(crate) ca_pem: String,
@@ -112,7 +112,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Speaks https with a certificate of its own authority, and hands out tokens unless told otherwise.
+    /// Starts an https server with a certificate of its own CA; by default it issues tokens.
     pub(crate) async fn authority() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -124,7 +124,7 @@ impl Peer {
         Self::start(Some(&certificate), ca.pem(), Scripted::token(3599)).await
     }
 
-    /// Speaks plain http, and answers 404 unless told otherwise.
+    /// Starts a plain http server; by default it responds with 404.
     pub(crate) async fn resource() -> Self {
         Self::start(None, String::new(), Scripted::new(404, "")).await
     }
@@ -142,19 +142,19 @@ impl Peer {
         Self { url, ca_pem, script, _running: shutdown.drop_guard() }
     }
 
-    /// Adds the answer to the next request that has none yet.
+    /// Adds a response to the queue.
     pub(crate) fn answers(&self, scripted: Scripted) -> &Self {
         self.script.answers.lock().unwrap().push_back(scripted);
         self
     }
 
-    /// What is answered to requests that have no answer of their own.
+    /// Sets the response to requests when the queue is empty.
     pub(crate) fn otherwise_answers(&self, rule: impl Fn(&Asked) -> Scripted + Send + 'static) -> &Self {
         *self.script.otherwise.lock().unwrap() = Some(Box::new(rule));
         self
     }
 
-    /// The requests so far.
+    /// Returns the requests so far.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.script.asked.lock().unwrap().clone()
     }
@@ -186,14 +186,14 @@ async fn answer(State(script): State<Arc<Script>>, request: Request) -> Response
         .unwrap()
 }
 
-/// The body with what was asked in it: its form, and a header that proves something.
+/// Returns the body with the request in it: its form, and the header with its credential.
 fn echoed(body: &[u8], asked: &Asked) -> Vec<u8> {
     let header = asked.headers.get("x-identity-header").map(|value| value.to_str().unwrap());
     let text = serde_json::to_string(&format!("{}{}", asked.body, header.unwrap_or_default())).unwrap();
     String::from_utf8_lossy(body).replace("ECHO", &text[1..text.len() - 1]).into_bytes()
 }
 
-/// A body that sends something, lets it reach the peer, and fails.
+/// A body that sends a part, waits until the peer has it, and fails.
 enum BreaksOff {
     Before(Bytes),
     Sent,
@@ -222,7 +222,7 @@ impl http_body::Body for BreaksOff {
     }
 }
 
-/// An authority, a resource, and the variables that point the client-app at both.
+/// An authority, a resource, and the variables with which the client-app uses both.
 pub(crate) struct Peers {
     pub(crate) authority: Peer,
     pub(crate) resource: Peer,
@@ -263,7 +263,7 @@ impl Peers {
     }
 }
 
-/// Asserts that a text shows neither the secret nor the token.
+/// Asserts that a text contains neither the secret nor the token.
 pub(crate) fn shows_no_canary(text: &str) {
     assert!(!text.contains("canary"), "{text}");
 }

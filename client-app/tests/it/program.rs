@@ -24,7 +24,7 @@ pub(crate) async fn run(peers: &Peers, arguments: &[&str]) -> Output {
     command(peers.variables(), arguments).output().await.unwrap()
 }
 
-/// The exit code, standard output, and the error that the program ended with; no canary in any of those.
+/// Returns the exit code, standard output and final error of the program, after checking them for canaries.
 pub(crate) fn ended(output: &Output) -> (i32, String, String) {
     let errors = String::from_utf8(output.stderr.clone()).unwrap();
     shows_no_canary(&errors);
@@ -32,7 +32,7 @@ pub(crate) fn ended(output: &Output) -> (i32, String, String) {
     (output.status.code().unwrap(), printed, final_error(&errors).unwrap_or_default())
 }
 
-/// The error that the program ended with: text from a one-shot command, an event from the service.
+/// Returns the program's final error: text of a one-shot command, or a log event of the service.
 fn final_error(errors: &str) -> Option<String> {
     let last = errors.lines().next_back()?;
     let event: Option<Value> = serde_json::from_str(last).ok();
@@ -166,7 +166,7 @@ async fn unusable_settings_and_arguments_exit_with_2_and_one_line() {
 }
 
 #[tokio::test]
-async fn the_error_of_a_one_shot_command_is_text_though_nobody_is_at_a_terminal() {
+async fn the_error_of_a_one_shot_command_is_text_even_without_a_terminal() {
     let peers = Peers::start().await;
     let mut variables = peers.variables();
     variables.push(("AZURE_TENANT_ID", "x".to_owned()));

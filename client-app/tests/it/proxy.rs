@@ -1,4 +1,4 @@
-//! Proxies that the environment names, and what they get to see.
+//! Proxies set in the environment, and what they can see.
 
 use std::net::Ipv4Addr;
 use std::process::{Output, Stdio};
@@ -10,12 +10,12 @@ use tokio::process::Command;
 
 use crate::peer::{PROXIED, Peers, Scripted};
 
-/// A proxy that leads every tunnel to one address, and keeps all that its clients send.
+/// A proxy that connects every tunnel to one address and records what its clients send.
 struct Proxy {
     url: String,
-    /// The request lines, one for each connection.
+    /// The request line of each connection.
     lines: Arc<Mutex<Vec<String>>>,
-    /// What went through the tunnels, towards the authority.
+    /// The bytes sent through the tunnels to the authority.
     tunnelled: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -75,7 +75,7 @@ async fn a_proxy_sees_where_a_token_is_asked_for_and_nothing_of_the_question() {
     let port = peers.authority.url.rsplit(':').next().unwrap();
     let proxy = Proxy::start(format!("localhost:{port}")).await;
     let instance = format!("https://{PROXIED}:{port}");
-    // The resource is on this machine, and so no matter of the proxy.
+    // The resource is on this machine and is called without the proxy.
     let variables = [("AZURE_AD__INSTANCE", instance.as_str()), ("ALL_PROXY", &proxy.url)];
     let output = read(&peers, &variables).await;
     assert!(output.status.success(), "{output:?}");

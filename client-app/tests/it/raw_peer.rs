@@ -1,4 +1,4 @@
-//! Peers that speak TCP and TLS by hand, to misbehave as no HTTP server would.
+//! Peers at the level of TCP and TLS, which misbehave in ways that an HTTP server cannot.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-/// What is wrong with the certificate of a peer.
+/// The fault of a peer's certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Certificate {
     Good,
@@ -28,24 +28,24 @@ pub(crate) enum Certificate {
 /// What a peer does with a connection.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Behaviour {
-    /// Reads the request, sends this, and ends the connection.
+    /// Reads the request, sends these bytes, and closes the connection.
     Sends(Vec<u8>),
-    /// Reads the request, sends this and then one byte a time for ever.
+    /// Reads the request, sends these bytes, and then single bytes without end.
     Drips(Vec<u8>),
-    /// Reads the request, sends this and then as much as the other side takes.
+    /// Reads the request, sends these bytes, and then as many as the client reads.
     Pours(Vec<u8>),
     /// Resets the connection after the request.
     Resets,
-    /// Accepts the connection and never says a word.
+    /// Accepts the connection and never sends anything.
     IsSilent,
-    /// Speaks http where https is expected.
+    /// Responds with http instead of https.
     SpeaksPlainly,
 }
 
-/// What came over the connections of a peer that never gets as far as TLS.
+/// The bytes that a peer received on connections without TLS.
 type Raw = Arc<Mutex<Vec<u8>>>;
 
-/// A peer, and how many bytes of requests it has seen.
+/// A peer, and the number of request bytes that it received.
 pub(crate) struct RawPeer {
     pub(crate) url: String,
     pub(crate) ca_pem: String,
@@ -100,7 +100,7 @@ fn acceptor(certificate: Certificate) -> (TlsAcceptor, String) {
     (TlsAcceptor::from(Arc::new(config)), ca.pem())
 }
 
-/// Says nothing, and takes what comes.
+/// Sends nothing and reads everything.
 async fn take(mut stream: TcpStream, taken: Raw) {
     let mut buffer = [0; 4096];
     while let Ok(read @ 1..) = stream.read(&mut buffer).await {
@@ -120,7 +120,7 @@ async fn serve(stream: TcpStream, acceptor: TlsAcceptor, behaviour: Behaviour, s
         Behaviour::Resets => {
             let mut stream = acceptor.accept(stream).await.unwrap();
             read_request(&mut stream, &seen).await;
-            // With no time to linger the connection is reset rather than closed.
+            // A linger time of zero resets the connection instead of closing it.
             stream.get_ref().0.set_zero_linger().unwrap();
         }
         Behaviour::Sends(bytes) => {
@@ -146,7 +146,7 @@ async fn serve(stream: TcpStream, acceptor: TlsAcceptor, behaviour: Behaviour, s
     }
 }
 
-/// Reads until the form is there: its last field is the secret.
+/// Reads until the form is complete: its last field is the secret.
 async fn read_request(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), seen: &AtomicUsize) {
     let (mut request, mut buffer) = (Vec::new(), [0; 4096]);
     while !String::from_utf8_lossy(&request).contains("client_secret=") {

@@ -1,4 +1,4 @@
-//! Renewals, retries and throttling, as the authority sees them.
+//! Renewals, retries and throttling, observed at the authority.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ fn retriever(peers: &Peers) -> TokenRetriever {
     settings.token_retriever(settings.http_client().unwrap()).unwrap()
 }
 
-/// A token that is to be renewed a second after it came.
+/// A token that is due for renewal one second after it was acquired.
 fn due_in_a_second() -> Scripted {
     Scripted::json(
         200,
@@ -50,13 +50,13 @@ async fn callers_are_served_at_once_while_a_renewal_fails_or_takes_its_time() {
         let mut waits = callers.join_all().await.concat();
         waits.sort_unstable();
         let p99 = waits[waits.len() * 99 / 100];
-        // Half of what the authority takes where it is slow: on an idle machine it is well below a millisecond.
+        // Half of a slow authority's delay; on an idle machine it takes well below a millisecond.
         assert!(p99 < Duration::from_millis(250), "{p99:?} with an authority that takes {delay:?}");
         assert_eq!(peers.authority.asked().len(), 2, "with an authority that takes {delay:?}");
     }
 }
 
-/// Starts so many callers at once, and counts those who get a token.
+/// Starts this many concurrent callers and counts those that get a token.
 async fn served(retriever: &TokenRetriever, callers: usize) -> usize {
     let mut running = JoinSet::new();
     for _ in 0..callers {
@@ -74,13 +74,13 @@ async fn a_thousand_callers_cost_one_request_cold_and_one_at_the_moment_of_expir
     let (retriever, start) = (retriever(&peers), Instant::now());
     assert_eq!(served(&retriever, 1000).await, 1000);
     assert_eq!(peers.authority.asked().len(), 1);
-    // Of a short life a tenth is left unused.
+    // The last tenth of a short lifetime is not used.
     tokio::time::sleep(Duration::from_millis(9050).saturating_sub(start.elapsed())).await;
     assert_eq!(served(&retriever, 1000).await, 1000);
     assert_eq!(peers.authority.asked().len(), 2);
 }
 
-/// Lets this much time pass at once, and then those work who noticed.
+/// Advances the clock, and then lets the woken tasks run.
 async fn pass(time: Duration) {
     tokio::time::pause();
     tokio::time::advance(time).await;
@@ -88,7 +88,7 @@ async fn pass(time: Duration) {
     tokio::time::sleep(Duration::from_millis(20)).await;
 }
 
-/// Waits until the authority has been asked so many times and a request for a token is over, one way or the other.
+/// Waits until the authority has received this many requests and a token request has completed.
 async fn asked(peers: &Peers, times: usize) {
     while peers.authority.asked().len() < times {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -137,7 +137,7 @@ async fn with_the_authority_down_fifty_callers_are_served_to_the_end_and_it_sees
         assert_eq!(peers.authority.asked().len(), requests);
         pass(Duration::from_secs(31)).await;
     }
-    // 30 s before the expiry that the authority named.
+    // 30 s before the expiry in the authority's response.
     pass(Duration::from_secs(30)).await;
     assert_eq!(served(&retriever, 50).await, 0);
 }
@@ -158,7 +158,7 @@ async fn an_answer_that_hangs_does_not_hide_that_the_authority_is_back() {
     let start = Instant::now();
     while let Err(error) = retriever.token().await {
         assert!(error.is_retryable() && error.retry_after().is_some(), "{error:?}");
-        // Below the ten seconds that the answer which hangs would take.
+        // Less than the ten seconds until the hanging response times out.
         assert!(start.elapsed() < Duration::from_secs(8), "{error:?}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -166,7 +166,7 @@ async fn an_answer_that_hangs_does_not_hide_that_the_authority_is_back() {
 }
 
 #[tokio::test]
-async fn an_authority_that_says_when_to_come_back_is_asked_no_more_beside_an_answer_that_hangs() {
+async fn retry_after_stops_further_requests_while_another_response_hangs() {
     let peers = Peers::start().await;
     for _ in 0..3 {
         peers.authority.answers(Scripted::new(503, ""));
@@ -179,7 +179,7 @@ async fn an_authority_that_says_when_to_come_back_is_asked_no_more_beside_an_ans
         retriever.token().await.unwrap_err();
     }
     tokio::time::sleep(Duration::from_millis(1050)).await;
-    // Whoever asks once more is given a token.
+    // Each further caller is allowed one more attempt.
     while retriever.token().await.unwrap_err().retry_after().unwrap() < Duration::from_mins(1) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -275,7 +275,7 @@ async fn each_resource_has_a_token_of_its_own_and_one_that_is_refused_holds_up_n
     assert!(first.token().await.is_err());
     let asked = peers.authority.asked();
     assert_eq!(asked.len(), 2);
-    // To the letter: an App ID URI that ends in a slash keeps it before what is appended.
+    // An App ID URI that ends in a slash keeps it before the appended `/.default`.
     assert!(
         asked[1].body.contains("scope=https%3A%2F%2Fcontoso.com%2Fapi%2F%2F.default"),
         "{}",

@@ -1,4 +1,4 @@
-//! What the resource is sent, and what of its answers is believed.
+//! The requests to the resource, and the checks of its responses.
 
 use std::time::Duration;
 
@@ -113,7 +113,7 @@ async fn a_refusal_of_more_than_64_kib_keeps_its_status_and_none_of_its_words() 
     }
 }
 
-/// What a resource, or a proxy before it, makes of the header that it was sent.
+/// How a resource, or a proxy in front of it, responds to the header.
 pub(crate) fn echoes(status: u16) -> impl Fn(&Asked) -> Scripted {
     move |asked| {
         let header = asked.headers["authorization"].to_str().unwrap();
@@ -261,7 +261,7 @@ async fn a_call_waits_only_where_repeating_it_does_no_harm() {
     assert_eq!(asked[3].body, asked[4].body);
     peers.resource.answers(busy(503));
     assert!(matches!(client.create(&new(), None).await, Err(ResourceError::Refused(_))));
-    // Longer than a call may take in all, and not said at all: the caller decides.
+    // Longer than the total time limit of a call, or absent: the caller decides.
     peers
         .resource
         .answers(Scripted::new(503, "").header("retry-after", "3600"))
@@ -337,7 +337,7 @@ async fn the_client_of_the_library_follows_no_redirect() {
 #[tokio::test]
 async fn an_ipv6_literal_is_called_where_it_listens() {
     let peers = Peers::start().await;
-    // A machine without IPv6 has nothing to show here.
+    // Nothing can be tested on a machine without IPv6.
     let Ok(listener) = tokio::net::TcpListener::bind(("::1", 0)).await else { return };
     let url = format!("http://[::1]:{}/orders", listener.local_addr().unwrap().port());
     let (seen, request) = tokio::sync::oneshot::channel();

@@ -1,4 +1,4 @@
-//! The web service as a program: its log, its end, and what it holds on to.
+//! The web service as a program: its log, shutdown and resource usage.
 
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -13,10 +13,10 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::peer::{Peer, Peers, Scripted, shows_no_canary};
 
-/// How long a program may take for anything.
+/// The time limit of every step of a program.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The program while it serves; killed when it is dropped.
+/// The serving program; killed when dropped.
 struct Program {
     child: Child,
     url: String,
@@ -48,9 +48,9 @@ impl Program {
         self.http.get(format!("{}/api/resources", self.url)).send().await.unwrap()
     }
 
-    /// The process's exit code and the whole of its log.
+    /// Returns the process's exit code and complete log.
     async fn terminated(mut self) -> (ExitStatus, Vec<Value>) {
-        // The standard library sends no signal but SIGKILL.
+        // The standard library can only send SIGKILL.
         let id = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap();
@@ -90,11 +90,11 @@ async fn code(response: Response) -> (u16, String) {
 async fn a_request_that_waits_for_a_token_is_answered_at_the_end_of_the_process() {
     let peers = Peers::start().await;
     peers.authority.otherwise_answers(|_| Scripted::token(3599).after(Duration::from_hours(1)));
-    // Long enough to be noticed if it were waited for.
+    // Long enough to notice if the shutdown waited for it.
     let slow = [("HTTP_CLIENT__TIMEOUT_SECONDS", "3600"), ("SERVER__DRAIN_TIMEOUT_SECONDS", "3600")];
     let program = Program::start(&peers, &slow).await;
     let waiting = tokio::spawn(program.http.get(format!("{}/api/resources", program.url)).send());
-    // Nobody but the request that waits makes the program ask for a token.
+    // Only the waiting request makes the program request a token.
     while peers.authority.asked().is_empty() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -122,13 +122,13 @@ async fn a_failure_that_happens_to_every_request_is_written_down_a_few_times_and
         of_the_kind.into_iter().partition(|event| event["left_out"].is_u64());
     let left_out: u64 = summaries.iter().map(|event| event["left_out"].as_u64().unwrap()).sum();
     assert_eq!(lines.len() as u64 + left_out, 100);
-    // Five each minute, and the test may have taken some.
+    // Five lines a minute, and the test may take more than one minute.
     assert!(lines.len() <= 5 * (summaries.len() + 1), "{}", lines.len());
     assert!(lines[0]["error"].as_str().unwrap().contains("AADSTS7000215"), "{}", lines[0]);
     assert!(log.iter().filter(|event| event["message"] == "answered").count() == 100);
 }
 
-/// The peers whose clocks the log warns of, and whether they are ahead.
+/// Returns the peers whose clocks the log warns of, and whether they are ahead.
 fn clocks(log: &[Value]) -> Vec<(&str, bool)> {
     log.iter()
         .filter(|event| event["offset_seconds"].is_i64())
@@ -180,7 +180,7 @@ async fn a_right_clock_is_nothing_to_warn_of() {
     assert!(log.iter().all(|event| event["level"] != "WARN"), "{log:?}");
 }
 
-/// Open descriptors, and resident memory in bytes.
+/// Returns the number of open descriptors and the resident memory in bytes.
 #[cfg(target_os = "linux")]
 fn held(process: u32) -> (usize, u64) {
     let descriptors = std::fs::read_dir(format!("/proc/{process}/fd")).unwrap().count();
@@ -221,7 +221,7 @@ async fn ten_thousand_requests_leave_neither_connections_nor_memory_behind() {
     assert!(after.1 <= before.1 + 8 * 1024 * 1024, "{before:?} then {after:?} descriptors and bytes");
 }
 
-/// A resource that keeps nothing of what it was asked.
+/// A resource that does not record its requests.
 #[cfg(target_os = "linux")]
 async fn forgetful() -> (String, tokio_util::sync::DropGuard) {
     let server = http_shell::server::Server::bind_address(([127, 0, 0, 1], 0).into(), None).await.unwrap();

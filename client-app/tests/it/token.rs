@@ -1,4 +1,4 @@
-//! What is sent to the token endpoint, and what of its answers is believed.
+//! The requests to the token endpoint, and the checks of its responses.
 
 use std::time::{Duration, Instant};
 
@@ -104,7 +104,7 @@ async fn a_malformed_answer_is_a_typed_error_and_never_kept() {
         let retriever = retriever(&peers.settings());
         let shown = format!("{scripted:?}");
         let status = scripted.status;
-        // What broke off is asked for once more.
+        // Truncated responses are retried once.
         for _ in 0..if scripted.breaks_off { 2 } else { 1 } {
             peers.authority.answers(scripted.clone());
         }
@@ -244,7 +244,7 @@ async fn a_token_of_one_second_is_asked_for_no_more_often_than_it_ends() {
         calls += 1;
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    // It serves nine tenths of its life, and one renewal ahead of time falls into these seconds.
+    // It is used for nine tenths of its lifetime, and one early renewal happens within these seconds.
     let most = start.elapsed().as_secs_f64() / 0.9 + 2.0;
     let asked = u32::try_from(peers.authority.asked().len()).unwrap();
     assert!(f64::from(asked) <= most && calls > asked, "{asked} requests for {calls} calls, {most} at most");

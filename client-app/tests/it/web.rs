@@ -43,7 +43,7 @@ impl Web {
     }
 }
 
-/// The status, `Retry-After` and code of a problem, which shows nothing it should not.
+/// Returns the status, `Retry-After` and code of a problem, after checking that it leaks nothing.
 async fn problem(response: Response) -> (u16, Option<String>, String) {
     let status = response.status().as_u16();
     assert_eq!(response.headers()["content-type"], "application/problem+json");
@@ -96,7 +96,7 @@ async fn a_write_and_a_read_pass_their_headers_through() {
     assert_eq!(asked[2].headers["if-match"], "\"0\"");
     assert_eq!(asked[3].headers["if-match"], "\"1\"");
     for asked in asked {
-        // The caller's own credential goes no further.
+        // The caller's own credential is not forwarded.
         assert_eq!(asked.headers.get_all("authorization").iter().count(), 1);
         assert_eq!(asked.headers["authorization"], format!("Bearer {TOKEN}").as_str());
     }
@@ -112,13 +112,13 @@ async fn a_page_is_asked_for_as_the_caller_asks() {
 }
 
 #[tokio::test]
-async fn what_the_resource_answers_is_passed_on_only_where_the_caller_can_mend_it() {
+async fn an_error_of_the_resource_is_passed_on_only_if_the_caller_can_fix_it() {
     let web = Web::start().await;
     let problem_of = |status: u16, code: &str| {
         let body = json!({"status": status, "title": "x", "code": code, "detail": "canary?"}).to_string();
         Scripted::new(status, body.replace("canary?", "why"))
             .header("www-authenticate", "Bearer error=\"invalid_token\"")
-            // Longer than a call may take: it is not waited out.
+            // Longer than the time limit of a call: the response does not wait for it.
             .header("retry-after", "60")
     };
     let cases = [
@@ -145,7 +145,7 @@ async fn what_the_resource_answers_is_passed_on_only_where_the_caller_can_mend_i
     for (scripted, (status, wait, code)) in cases {
         let shown = format!("{scripted:?}");
         if scripted.status == 401 {
-            // Twice: a refused token is replaced once.
+            // Two requests, since a refused token is replaced once.
             web.peers.resource.answers(scripted.clone());
         }
         web.peers.resource.answers(scripted);
@@ -170,7 +170,7 @@ async fn a_caller_learns_that_there_is_no_token_and_not_why() {
     for path in ["/api/resources", "/health/ready"] {
         for (scripted, (status, wait, code)) in cases.clone() {
             let web = Web::start().await;
-            // Twice: an outage is given a second try.
+            // Two requests, since an outage is retried once.
             web.peers.authority.answers(scripted.clone()).answers(scripted);
             let answer = problem(web.get(path).await).await;
             assert_eq!(answer, (status, wait.map(str::to_owned), code.to_owned()), "{path}");
@@ -199,7 +199,7 @@ async fn who_is_not_trusted_is_told_from_who_refuses() {
     let ca = folder.path().join("other.pem");
     std::fs::write(&ca, &other.ca_pem).unwrap();
     let authority = [("HTTP_CLIENT__CA_FILE", ca.to_str().unwrap())];
-    // Of an authority that was not asked nobody can know whether it would have given a token.
+    // Without a request to the authority it is unknown whether it would have issued a token.
     let web = Web::with(Peers::start().await, &authority).await;
     let answer = problem(web.get("/api/resources").await).await;
     assert_eq!(answer, (502, None, "authority_untrusted".to_owned()));

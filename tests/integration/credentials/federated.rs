@@ -138,7 +138,7 @@ async fn of_azures_variables_the_secret_counts_first_then_the_certificate() {
         let variables = stage.variables(&client, &all[from..]);
         assert!(token(variables.clone()).await.is_ok(), "{chosen}");
         let (_, _, log) = client_app(&["token"], variables).await;
-        let line = log.lines().find(|line| line.contains("asking for tokens with")).unwrap();
+        let line = log.lines().find(|line| line.contains("acquiring tokens with")).unwrap();
         assert!(line.contains(chosen) && line.contains(passed_over), "{line}");
     }
 }
