@@ -1,13 +1,12 @@
-//! The whole system on one machine, and the walkthrough that shows the flow.
+//! Runs the whole system on one machine and walks through its authentication flow.
 //!
 //! # Layout
 //!
 //! - `system` starts the stand-in, the resource-app and the client-app in one process, all on https and loopback.
-//! - [`walkthrough`] asks them, or services that already run, for everything the flow is made of, and tells a step
-//!   that went otherwise from one that went as expected.
-//! - [`settings`] says what the walkthrough talks to.
+//! - [`walkthrough`] makes every request of the flow against these or other running services, and checks the responses.
+//! - [`settings`] names the services of the walkthrough.
 //!
-//! Dependency rule: this crate depends on the three apps and on [`shared`]; only the integration suite depends on it.
+//! Dependency rule: this crate may depend on every other one; only the integration tests depend on it.
 
 pub mod settings;
 #[cfg(feature = "system")]

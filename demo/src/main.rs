@@ -1,4 +1,4 @@
-//! `cargo demo`: the whole flow, before your eyes.
+//! `cargo demo`: walks through the whole flow.
 
 #[cfg(feature = "system")]
 mod serving;
@@ -29,17 +29,17 @@ use http_shell::process::{self, Mode};
 Exit code: 0 when every step went as expected, 1 otherwise, 2 for unusable settings."
 )]
 struct Arguments {
-    /// End after the walkthrough instead of serving on.
+    /// Exit after the walkthrough instead of continuing to serve.
     #[arg(long)]
     once: bool,
-    /// Walk through the services that this file names instead of starting any.
+    /// Walk through the services in this settings file instead of starting any.
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // The lines of the walkthrough are the output; the services' own logs are for when something is wrong.
+    // The walkthrough's lines are the output; the services log only problems.
     process::run(Mode::OneShot, "error", async {
         match run(&arguments).await {
             Ok(Summary { unexpected: 0, .. }) => ExitCode::SUCCESS,
@@ -68,7 +68,7 @@ async fn walk(settings: Settings) -> anyhow::Result<Summary> {
     Ok(summary)
 }
 
-/// Prints a text; a reader who has gone away does not stop the walkthrough.
+/// Prints a text and ignores a closed standard output, so that the walkthrough continues.
 fn say(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }

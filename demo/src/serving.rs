@@ -1,4 +1,4 @@
-//! The walkthrough of services that this process starts, and serving on after it.
+//! Starts the services, walks through the flow, and keeps serving.
 
 use demo::Settings;
 use demo::system::{DEMO_CLIENT_SECRET, Options, Ports, System};
@@ -7,7 +7,7 @@ use http_shell::process;
 
 use super::{say, walk};
 
-/// Starts the services and walks through the flow; unless that is all, serves until a signal ends it.
+/// Starts the services and walks through the flow; unless `once`, keeps serving until a signal.
 pub(super) async fn run(once: bool) -> anyhow::Result<Summary> {
     let shutdown = process::shutdown_on_signal()?;
     let ports = if once { Ports::Free } else { Ports::WellKnown };
@@ -21,7 +21,7 @@ pub(super) async fn run(once: bool) -> anyhow::Result<Summary> {
     Ok(summary)
 }
 
-/// What a person can try while the services run.
+/// Returns example commands to try while the services run.
 fn invitation(system: &System) -> String {
     let (ca, resource, client) = (system.ca_file(), system.resource_url(), system.client_url());
     let (ca, instance) = (ca.display(), system.authority().instance());

@@ -1,4 +1,4 @@
-//! What the walkthrough talks to.
+//! The settings of the walkthrough: the services and clients to use.
 
 use std::path::Path;
 
@@ -21,18 +21,15 @@ pub const DEFAULTS: &str = include_str!("../settings.toml");
 pub struct Settings {
     /// Section `[azure_ad]`: the tenant.
     pub azure_ad: AzureAdSettings,
-    /// Section `[resource]`: the service that is called.
+    /// Section `[resource]`: the called API.
     pub resource: ResourceSettings,
     /// Section `[client]`: the client-app's web service.
-    #[serde(default)]
     pub client: Option<ClientAppSettings>,
     /// Section `[clients]`: the app registrations that call.
     pub clients: ClientsSettings,
-    /// Section `[other_resource]`: an API whose tokens the resource must refuse.
-    #[serde(default)]
+    /// Section `[other_resource]`: another API, whose tokens the resource must refuse.
     pub other_resource: Option<OtherResourceSettings>,
-    /// Section `[stand_in]`: what only the stand-in can do.
-    #[serde(default)]
+    /// Section `[stand_in]`: the stand-in's admin API, for steps that a real tenant does not offer.
     pub stand_in: Option<StandInSettings>,
     /// Section `[http_client]`.
     pub http_client: HttpClientSettings,
@@ -42,17 +39,16 @@ pub struct Settings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AzureAdSettings {
-    /// Where Entra ID is.
+    /// The base URL of Entra ID.
     pub instance: Instance,
-    /// Names the tenant in URLs, where it is set.
-    #[serde(default)]
+    /// The tenant's verified domain; if set, URLs contain it instead of the tenant id.
     pub domain: Option<Domain>,
-    /// The tenant.
+    /// The tenant's id.
     pub tenant_id: TenantId,
 }
 
 impl AzureAdSettings {
-    /// The tenant at its instance.
+    /// Returns the tenant's authority.
     #[must_use]
     pub fn authority(&self) -> Authority {
         Authority::new(self.instance.clone(), self.tenant_id, self.domain.as_ref())
@@ -63,7 +59,7 @@ impl AzureAdSettings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientAppSettings {
-    /// Where it answers.
+    /// The web service's base URL.
     pub base_url: BaseUrl,
 }
 
@@ -74,10 +70,8 @@ pub struct ClientsSettings {
     /// Granted `Resource.Read` and `Resource.Write`.
     pub full: ClientSettings,
     /// Granted `Resource.Read`.
-    #[serde(default)]
     pub read_only: Option<ClientSettings>,
     /// Granted nothing.
-    #[serde(default)]
     pub ungranted: Option<ClientSettings>,
 }
 
@@ -85,9 +79,9 @@ pub struct ClientsSettings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientSettings {
-    /// Its Application (client) ID.
+    /// The Application (client) ID.
     pub client_id: ClientId,
-    /// Its secret; from a variable rather than from the file.
+    /// The client secret; best set by a variable.
     pub client_secret: ClientSecret,
 }
 
@@ -95,7 +89,7 @@ pub struct ClientSettings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OtherResourceSettings {
-    /// What tokens for it are asked for.
+    /// The App ID URI for which tokens are requested.
     pub app_id_uri: AppIdUri,
 }
 
@@ -103,15 +97,15 @@ pub struct OtherResourceSettings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StandInSettings {
-    /// Its admin listener.
+    /// The base URL of the admin listener.
     pub admin_url: Url,
 }
 
 impl Settings {
-    /// Loads the defaults, or `file` in their place, and the variables over them.
+    /// Loads the default settings, or `file` in their place, and overrides them with `environment`.
     ///
     /// # Errors
-    /// Names the key, and the file or variable it came from.
+    /// Names the unusable key and the file or variable that set it.
     pub fn load(file: Option<&Path>, environment: Environment) -> Result<Self, SettingsError> {
         let aliases =
             &[("AZURE_TENANT_ID", "azure_ad.tenant_id"), ("AZURE_AUTHORITY_HOST", "azure_ad.instance")];

@@ -1,4 +1,4 @@
-//! The three services in one process, on loopback and https.
+//! Runs the three services in one process, with https on loopback.
 
 mod options;
 
@@ -28,10 +28,10 @@ pub const DEMO_READ_ONLY_CLIENT_SECRET: &str = "development-only-read-only-secre
 /// The secret of `DemoUngrantedClientApp` in the seeded directory.
 pub const DEMO_UNGRANTED_CLIENT_SECRET: &str = "development-only-ungranted-secret";
 
-/// How long the resource-app may take to become ready, in seconds.
+/// The time-out for the resource-app to become ready, in seconds.
 const READY_TIMEOUT: NonZeroU64 = NonZeroU64::new(10).unwrap();
 
-/// The running services; they stop when this is dropped, or in an orderly way by [`System::stop`].
+/// The running services. Dropping it stops them; [`System::stop`] drains requests first.
 #[derive(Debug)]
 pub struct System {
     authority: Authority,
@@ -42,37 +42,37 @@ pub struct System {
     services: JoinSet<()>,
 }
 
-/// Why the services could not be started.
+/// The services could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The folder for their files.
+    /// The services' files cannot be written.
     #[error("cannot write the demo's files")]
     Files(#[from] io::Error),
-    /// The stand-in.
+    /// The stand-in did not start.
     #[error("the authority-app did not start")]
     Authority(#[from] entra_stand_in::StartError),
-    /// A certificate for one of the other two.
+    /// The stand-in issued no server certificate.
     #[error("the authority-app issued no certificate")]
     Certificate(#[from] entra_stand_in::IssueError),
-    /// The resource-app.
+    /// The resource-app did not start.
     #[error("the resource-app did not start")]
     Resource(#[from] resource_app::StartError),
-    /// The client-app.
+    /// The client-app did not start.
     #[error("the client-app did not start")]
     Client(#[from] client_app::StartError),
-    /// The resource-app, which could not get the authority's keys.
+    /// The resource-app did not become ready, since it could not fetch the signing keys.
     #[error("the resource-app did not become ready within {READY_TIMEOUT} s")]
     NotReady,
-    /// Settings of one of them.
+    /// The settings of an app are unusable.
     #[error(transparent)]
     Settings(#[from] SettingsError),
 }
 
 impl System {
-    /// Starts the three services, each on the settings a person would give it.
+    /// Starts the three services, each with ordinary settings.
     ///
     /// # Errors
-    /// One of them did not start.
+    /// A service did not start.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let Options { ports, directory, resource_variables } = options;
         let folder = tempfile::Builder::new().prefix("entra-demo-").tempdir()?;
@@ -84,7 +84,7 @@ impl System {
         let authority = authority.spawn().await?;
         std::fs::write(folder.path().join("ca.pem"), authority.ca_certificate_pem())?;
         let mut system = Self {
-            // Both are known once the services are bound, just below.
+            // Placeholders, replaced below once the services are bound.
             resource_url: authority.instance().url().clone(),
             client_url: authority.instance().url().clone(),
             authority,
@@ -98,7 +98,7 @@ impl System {
         Ok(system)
     }
 
-    /// Waits until the resource-app has the authority's keys.
+    /// Waits until the resource-app has the signing keys.
     async fn wait_until_ready(&self) -> Result<(), StartError> {
         let settings = HttpClientSettings {
             connect_timeout_seconds: READY_TIMEOUT,
@@ -116,31 +116,31 @@ impl System {
         in_time.map_err(|_| StartError::NotReady)
     }
 
-    /// The stand-in.
+    /// Returns the stand-in.
     #[must_use]
     pub fn authority(&self) -> &Authority {
         &self.authority
     }
 
-    /// The stand-in's certificate authority, for clients to trust.
+    /// Returns the file of the stand-in's certificate authority, which clients must trust.
     #[must_use]
     pub fn ca_file(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
 
-    /// Where the resource-app answers.
+    /// Returns the resource-app's base URL.
     #[must_use]
     pub fn resource_url(&self) -> &Url {
         &self.resource_url
     }
 
-    /// Where the client-app answers.
+    /// Returns the client-app's base URL.
     #[must_use]
     pub fn client_url(&self) -> &Url {
         &self.client_url
     }
 
-    /// The variables that point the walkthrough at this system.
+    /// Returns the variables with which the walkthrough uses this system.
     #[must_use]
     pub fn walkthrough_environment(&self) -> Environment {
         let mut variables = self.trust();
@@ -155,7 +155,7 @@ impl System {
         variables.into_iter().collect()
     }
 
-    /// Waits for the requests in flight, then stops the services.
+    /// Drains requests in flight, then stops the services.
     pub async fn stop(mut self) {
         self.shutdown.cancel();
         while self.services.join_next().await.is_some() {}
@@ -191,7 +191,7 @@ impl System {
         Ok(())
     }
 
-    /// The variables every service needs here: whom to trust, where to listen, and a certificate of its own.
+    /// Returns the variables of an app: the trusted CA, its address, and its certificate.
     fn server_variables(
         &self,
         name: &str,

@@ -1,4 +1,4 @@
-//! Everything the flow is made of, step by step.
+//! The steps of the walkthrough.
 
 mod authority;
 mod report;
@@ -21,7 +21,7 @@ use resource::{ResourceSteps, Written};
 const READ: &str = "Resource.Read";
 const WRITE: &str = "Resource.Write";
 
-/// The walkthrough of one set of services.
+/// A walkthrough of a set of services.
 #[derive(Debug)]
 pub struct Walkthrough {
     settings: Settings,
@@ -30,10 +30,10 @@ pub struct Walkthrough {
 }
 
 impl Walkthrough {
-    /// Prepares the walkthrough; nothing is asked of anybody yet.
+    /// Creates the walkthrough without sending any request.
     ///
     /// # Errors
-    /// Names the key whose value cannot be used.
+    /// Names the unusable key.
     pub fn new(settings: Settings) -> Result<Self, KeyProblem> {
         let http = HttpClient::new(&settings.http_client)?;
         let authority = AuthoritySteps::new(&settings, http.clone());
@@ -41,7 +41,7 @@ impl Walkthrough {
         Ok(Self { settings, authority, resource })
     }
 
-    /// Does every step, each one on a line of `report`.
+    /// Runs all steps and writes one line of `report` for each.
     pub async fn run(&self, report: &mut Report<impl Write>) -> Summary {
         report.step("discovery document of the tenant", "its issuer", self.authority.discovery()).await;
         let (token, written) = self.client_with_both_roles(report).await;

@@ -1,26 +1,26 @@
-//! What can be chosen about a system before it starts.
+//! The options of a system.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use entra_stand_in::Directory;
 
-/// How the system is to be started.
+/// How to start the system.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Which ports the services take.
+    /// The ports of the services.
     pub ports: Ports,
-    /// The stand-in's directory, where it is not the seeded one.
+    /// The stand-in's directory; the default is the seeded one.
     pub directory: Option<Directory>,
-    /// More variables for the resource-app.
+    /// Additional variables for the resource-app.
     pub resource_variables: Vec<(String, String)>,
 }
 
-/// Which ports the services take.
+/// The choice of ports.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Ports {
-    /// 5000, 5001, 5002 and 5010 to 5012; a free one instead of one that is taken.
+    /// 5000, 5001, 5002 and 5010 to 5012, each replaced by a free port if in use.
     WellKnown,
-    /// Whatever is free.
+    /// Free ports.
     #[default]
     Free,
 }
@@ -29,7 +29,7 @@ impl Ports {
     pub(super) fn loopback(self, port: u16) -> SocketAddr {
         let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        // Asked by binding it; some systems keep 5000 for themselves.
+        // Tests the port by binding it; some systems reserve 5000.
         let free = self == Self::WellKnown && TcpListener::bind(wanted).is_ok();
         if free { wanted } else { any }
     }

@@ -1,4 +1,4 @@
-//! Steps at the authority: discovery, tokens, and what only the stand-in can do.
+//! Steps at the authority: discovery, tokens, and the stand-in's admin operations.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -16,7 +16,7 @@ use super::report::{Miss, Outcome, no_answer};
 use crate::Settings;
 use crate::settings::ClientSettings;
 
-/// Asks the authority for documents and tokens.
+/// Requests documents and tokens from the authority.
 #[derive(Debug)]
 pub(super) struct AuthoritySteps {
     http: HttpClient,
@@ -29,7 +29,7 @@ impl AuthoritySteps {
         Self { http, authority: settings.azure_ad.authority(), settings: settings.clone() }
     }
 
-    /// The discovery document names the issuer that tokens of this tenant must have.
+    /// Checks that the discovery document contains the tenant's issuer.
     pub(super) async fn discovery(&self) -> Outcome {
         let url = self.authority.discovery_document(Version::V2);
         let document: Value = json_of(self.http.get(url).send().await).await?;
@@ -42,7 +42,7 @@ impl AuthoritySteps {
         }
     }
 
-    /// A token for the resource, with these roles and no others.
+    /// Requests a token for the resource and checks that it has exactly these roles.
     pub(super) async fn token(
         &self,
         client: Option<&ClientSettings>,
@@ -65,7 +65,7 @@ impl AuthoritySteps {
         if granted == roles { Ok((came, token)) } else { Err(Miss::Unexpected(came)) }
     }
 
-    /// A token of a client for any resource, from either version of the endpoint.
+    /// Requests a client's token for any resource from either version of the token endpoint.
     pub(super) async fn token_for(
         &self,
         client: &ClientSettings,
@@ -84,7 +84,7 @@ impl AuthoritySteps {
         Ok(token.access_token().clone())
     }
 
-    /// A token that the stand-in signs as it signs every other, but that has expired an hour ago.
+    /// Requests a correctly signed token that expired an hour ago.
     pub(super) async fn expired_token(&self) -> Result<AccessToken, Miss> {
         let admin = self.admin("/tokens")?;
         let now = Timestamp::now().as_second();
@@ -92,7 +92,7 @@ impl AuthoritySteps {
             "tenant": self.settings.azure_ad.tenant_id,
             "client_id": self.settings.clients.full.client_id,
             "resource": self.settings.resource.app_id_uri,
-            // The issuer as it is known here: the stand-in may be known to its admin listener by another name.
+            // The issuer in the settings, since the stand-in may know itself by another host name.
             "claims": {
                 "iss": self.authority.issuer(Version::V2),
                 "iat": now - 7500,
@@ -105,7 +105,7 @@ impl AuthoritySteps {
         AccessToken::parse(token).map_err(|error| Miss::Unexpected(format!("the stand-in's token {error}")))
     }
 
-    /// Makes the stand-in sign with a new key from now on.
+    /// Rolls over the stand-in's signing key.
     pub(super) async fn roll_keys(&self) -> Result<(), Miss> {
         let response = self.http.post(self.admin("/keys/roll")?).json(&json!({})).send().await;
         let response = response.map_err(|error| Miss::Unexpected(no_answer(&error)))?;
@@ -124,7 +124,7 @@ impl AuthoritySteps {
     }
 }
 
-/// The same token with another role claimed in its payload, and the old signature.
+/// Returns the token with an added role in its payload and the original signature.
 pub(super) fn tampered(token: &AccessToken) -> Result<AccessToken, Miss> {
     let mut claims = part(token, 1)?;
     if let Some(claims) = claims.as_object_mut() {
@@ -137,12 +137,12 @@ pub(super) fn tampered(token: &AccessToken) -> Result<AccessToken, Miss> {
     AccessToken::parse(parts.join(".")).map_err(|error| Miss::Unexpected(error.to_string()))
 }
 
-/// The id of the key that signed a token.
+/// Returns the id of the key that signed a token.
 pub(super) fn key_id(token: &AccessToken) -> Option<String> {
     part(token, 0).ok()?.get("kid")?.as_str().map(str::to_owned)
 }
 
-/// A part of a token, read without looking at the signature: the walkthrough shows, it does not decide.
+/// Decodes a part of a token without verifying the signature, for display only.
 fn part(token: &AccessToken, index: usize) -> Result<Value, Miss> {
     let part = token.expose().split('.').nth(index).unwrap_or_default();
     let json = BASE64_URL_SAFE_NO_PAD.decode(part).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());

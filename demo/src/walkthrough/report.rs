@@ -1,28 +1,28 @@
-//! One line a step: what was asked, what was expected, what came back.
+//! The report, with one line for each step: its request, the expected response and the actual one.
 
 use std::fmt;
 use std::io::Write;
 
-/// What a step brought: a text for its line and what later steps need, or why not.
+/// The result of a step: the text of its line and a value for later steps, or the reason for its failure.
 pub type Outcome<T = ()> = Result<(String, T), Miss>;
 
-/// A step that did not go as expected.
+/// Why a step did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Miss {
-    /// Something else came back.
+    /// The response differs from the expected one.
     Unexpected(String),
-    /// The step cannot be done here, for this reason.
+    /// The step is skipped for this reason.
     Skipped(String),
 }
 
-/// How many steps ended how.
+/// The number of steps by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Steps that went as expected.
+    /// Steps that succeeded.
     pub as_expected: usize,
-    /// Steps that went otherwise.
+    /// Steps that failed.
     pub unexpected: usize,
-    /// Steps that could not be done here.
+    /// Steps that were skipped.
     pub skipped: usize,
 }
 
@@ -33,7 +33,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Writes the lines and counts them.
+/// Writes the lines and counts the outcomes.
 #[derive(Debug)]
 pub struct Report<W> {
     out: W,
@@ -42,47 +42,50 @@ pub struct Report<W> {
 }
 
 impl<W: Write> Report<W> {
-    /// A report that writes to `out`.
+    /// Creates a report that writes to `out`.
     pub fn new(out: W) -> Self {
         Self { out, number: 0, summary: Summary::default() }
     }
 
-    /// How the steps so far ended.
+    /// Returns the outcomes so far.
     pub fn summary(&self) -> Summary {
         self.summary
     }
 
-    /// Does a step and writes its line; what it brought is there only when it went as expected.
+    /// Runs a step and writes its line; returns its value if it succeeded.
     pub(super) async fn step<T>(
         &mut self,
-        asked: &str,
+        request: &str,
         expected: &str,
         step: impl Future<Output = Outcome<T>>,
     ) -> Option<T> {
         self.number += 1;
-        let (verdict, came, brought) = match step.await {
-            Ok((came, brought)) => {
+        let (verdict, actual, value) = match step.await {
+            Ok((actual, value)) => {
                 self.summary.as_expected += 1;
-                ("ok", came, Some(brought))
+                ("ok", actual, Some(value))
             }
-            Err(Miss::Unexpected(came)) => {
+            Err(Miss::Unexpected(actual)) => {
                 self.summary.unexpected += 1;
-                ("NOT AS EXPECTED", came, None)
+                ("NOT AS EXPECTED", actual, None)
             }
             Err(Miss::Skipped(reason)) => {
                 self.summary.skipped += 1;
                 ("skipped", reason, None)
             }
         };
-        // A reader who has gone away does not stop the walkthrough; its exit code still counts.
-        let _ =
-            writeln!(self.out, "{:>2}  {asked:<46}  expected {expected:<35}  {verdict}: {came}", self.number);
+        // A closed output does not stop the walkthrough, whose exit code still matters.
+        let _ = writeln!(
+            self.out,
+            "{:>2}  {request:<46}  expected {expected:<35}  {verdict}: {actual}",
+            self.number
+        );
         let _ = self.out.flush();
-        brought
+        value
     }
 }
 
-/// Why a request got no answer at all; the innermost reason says most.
+/// Returns the innermost cause of a failed request, which is the most specific one.
 pub(super) fn no_answer(error: &reqwest::Error) -> String {
     let chain = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
     let reason = chain.last().map(ToString::to_string).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Steps at the resource-app, and at the client-app that calls it.
+//! Steps at the resource-app and at the client-app, which calls it.
 
 use entra_shared::problem::Problem;
 use entra_shared::resource::{Resource, ResourcePage};
@@ -12,14 +12,14 @@ use uuid::Uuid;
 use super::report::{Miss, Outcome, no_answer};
 use crate::Settings;
 
-/// A resource that a step has created.
+/// A resource created by a step.
 #[derive(Debug)]
 pub(super) struct Written {
     id: Uuid,
     etag: HeaderValue,
 }
 
-/// Calls the resource-app with whatever token a step is about.
+/// Calls the resource-app with the token of each step.
 #[derive(Debug)]
 pub(super) struct ResourceSteps {
     http: Client,
@@ -36,7 +36,7 @@ impl ResourceSteps {
         }
     }
 
-    /// Lists resources with this token and looks at the status.
+    /// Lists resources with this token and checks the status.
     pub(super) async fn read(&self, token: Option<&AccessToken>, expected: StatusCode) -> Outcome {
         let response = self.send(self.http.get(self.resources.clone()), token).await?;
         if expected != StatusCode::OK {
@@ -46,12 +46,12 @@ impl ResourceSteps {
         Ok((listed(&page), ()))
     }
 
-    /// Lists resources with the token that an earlier step brought.
+    /// Lists resources with the token from an earlier step.
     pub(super) async fn read_with(&self, token: Option<&AccessToken>, expected: StatusCode) -> Outcome {
-        self.read(Some(brought(token)?), expected).await
+        self.read(Some(require_token(token)?), expected).await
     }
 
-    /// Creates a resource with the token that an earlier step brought.
+    /// Creates a resource with the token from an earlier step.
     pub(super) async fn write(&self, token: Option<&AccessToken>) -> Outcome<Written> {
         let response = self.create(token).await?;
         let etag = response.headers().get(header::ETAG).cloned();
@@ -60,12 +60,12 @@ impl ResourceSteps {
         Ok((format!("201, {}", resource.id), Written { id: resource.id, etag }))
     }
 
-    /// Tries to create a resource, and is refused with this status.
+    /// Tries to create a resource and expects this error status.
     pub(super) async fn write_refused(&self, token: Option<&AccessToken>, expected: StatusCode) -> Outcome {
         status_of(self.create(token).await?, expected).await
     }
 
-    /// Deletes what an earlier step has written, so that the services are left as they were found.
+    /// Deletes the resource from an earlier step, so that the walkthrough leaves no data behind.
     pub(super) async fn delete(&self, written: Option<Written>, token: Option<&AccessToken>) -> Outcome {
         let written = written.ok_or_else(|| Miss::Skipped("nothing was written".into()))?;
         let url = format!("{}/{}", self.resources, written.id);
@@ -77,10 +77,10 @@ impl ResourceSteps {
     async fn create(&self, token: Option<&AccessToken>) -> Result<Response, Miss> {
         let new = json!({ "name": "walkthrough", "content": { "written": "by the walkthrough" } });
         let request = self.http.post(self.resources.clone()).json(&new);
-        self.send(request, Some(brought(token)?)).await
+        self.send(request, Some(require_token(token)?)).await
     }
 
-    /// Lists resources through the client-app, which calls the resource-app with a token of its own.
+    /// Lists resources through the client-app, which uses its own token.
     pub(super) async fn read_through_client_app(&self) -> Outcome {
         let url =
             self.client_app.clone().ok_or_else(|| Miss::Skipped("the settings have no [client]".into()))?;
@@ -104,27 +104,27 @@ fn listed(page: &ResourcePage) -> String {
     }
 }
 
-fn brought(token: Option<&AccessToken>) -> Result<&AccessToken, Miss> {
+fn require_token(token: Option<&AccessToken>) -> Result<&AccessToken, Miss> {
     token.ok_or_else(|| Miss::Skipped("the client got no token".into()))
 }
 
-/// The expected status, shown with the problem's code and the challenge where there are any.
+/// Checks the status and returns it with the problem code and challenge, if any.
 async fn status_of(response: Response, expected: StatusCode) -> Outcome {
     let status = response.status();
     let challenge = response.headers().get(header::WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
-    // The description repeats the code in a sentence.
+    // The description only repeats the code as a sentence.
     let challenge = challenge.and_then(|challenge| challenge.split(", error_description=").next());
     let challenge = challenge.map(|challenge| format!(", {challenge}")).unwrap_or_default();
     let problem: Option<Problem> = response.json().await.ok();
     let code = problem.map(|problem| format!(" {}", problem.code)).unwrap_or_default();
-    let came = format!("{}{code}{challenge}", status.as_u16());
-    if status == expected { Ok((came, ())) } else { Err(Miss::Unexpected(came)) }
+    let actual = format!("{}{code}{challenge}", status.as_u16());
+    if status == expected { Ok((actual, ())) } else { Err(Miss::Unexpected(actual)) }
 }
 
 async fn body<T: serde::de::DeserializeOwned>(response: Response, expected: StatusCode) -> Result<T, Miss> {
     let status = response.status();
     if status != expected {
-        return status_of(response, expected).await.and_then(|(came, ())| Err(Miss::Unexpected(came)));
+        return status_of(response, expected).await.and_then(|(actual, ())| Err(Miss::Unexpected(actual)));
     }
     let value: Value =
         response.json().await.map_err(|_| Miss::Unexpected(format!("{status} without JSON")))?;
