@@ -37,7 +37,7 @@ pub(crate) use table::is_below;
 pub use table::{Route, RouteError, RouteTable};
 
 use crate::error::{ApiError, RequestError};
-use crate::observation::Passage;
+use crate::observation::RequestContext;
 use crate::principal::Principal;
 use crate::router::answer;
 use crate::state::AppState;
@@ -50,13 +50,13 @@ pub(crate) async fn guard(
     state: &AppState,
     routes: Router,
     mut request: Request,
-    passage: &Passage<'_>,
+    context: &RequestContext<'_>,
 ) -> Response {
-    let mut record = Record::new(state, passage);
+    let mut record = Record::new(state, context);
     let mut response = match principal(state, request.headers(), request.uri()).await {
         Ok(principal) => {
             request.extensions_mut().insert(record.identify(principal));
-            if passage.name().has_route() {
+            if context.name().has_route() {
                 let response = answer(routes, request).await;
                 if record.lets_out(&response) { response } else { ApiError::Unguarded.into_response() }
             } else {

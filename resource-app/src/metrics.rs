@@ -1,8 +1,8 @@
-//! Numbers for Prometheus, one set an app: several apps can run in one process.
+//! Metrics for Prometheus, one registry an app, since several apps can run in one process.
 //!
-//! Labels are bounded: route templates, known methods, statuses and codes, never anything a caller makes up.
+//! Labels are bounded: route templates, known methods, statuses and codes, never text from a caller.
 
-mod known;
+mod handle_cache;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,29 +21,29 @@ use crate::observation::RequestName;
 use crate::store::Store;
 use entra_guard::authentication::keys::KeyStatus;
 use entra_guard::authentication::{Authenticator, VerifiedTokenStatus};
-use known::Known;
+use handle_cache::HandleCache;
 
-/// The numbers of one app. Clones share them.
+/// The metrics of one app. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Metrics {
     recorder: Recorder,
-    known: Arc<Handles>,
+    handles: Arc<Handles>,
 }
 
-/// What is counted for each request, by labels that callers cannot make up.
+/// Cached handles of the metrics that each request changes.
 #[derive(Default)]
 struct Handles {
-    routes: Known<Box<str>, OfRoute>,
-    problems: Known<&'static str, Counter>,
-    decisions: Known<(&'static str, &'static str), Counter>,
+    routes: HandleCache<Box<str>, RouteHandles>,
+    problems: HandleCache<&'static str, Counter>,
+    decisions: HandleCache<(&'static str, &'static str), Counter>,
 }
 
-/// The numbers of one route, by method and status.
-type OfRoute = Known<(&'static str, u16), (Counter, Histogram)>;
+/// The handles of one route, by method and status.
+type RouteHandles = HandleCache<(&'static str, u16), (Counter, Histogram)>;
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        Self { recorder: Recorder::new(describe), known: Arc::default() }
+        Self { recorder: Recorder::new(describe), handles: Arc::default() }
     }
 
     /// Counts an answered request.
@@ -53,11 +53,16 @@ impl Metrics {
             counter.increment(1);
             histogram.record(elapsed.as_secs_f64());
         };
-        let of_route = |route: &OfRoute| route.with(&key, || (key, self.of_request(name, answer)), count);
-        self.known.routes.with(name.route(), || (name.route().into(), OfRoute::default()), of_route);
+        let route_handles =
+            |route: &RouteHandles| route.with(&key, || (key, self.request_handles(name, answer)), count);
+        self.handles.routes.with(
+            name.route(),
+            || (name.route().into(), RouteHandles::default()),
+            route_handles,
+        );
         if let Some(Code(code)) = answer.code {
             let make = || (code, self.record(|| counter!("problems_total", "code" => code)));
-            self.known.problems.with(code, make, |counter| counter.increment(1));
+            self.handles.problems.with(code, make, |counter| counter.increment(1));
         }
     }
 
@@ -65,10 +70,10 @@ impl Metrics {
     pub(crate) fn decision(&self, reason: &'static str, policy: &'static str) {
         let counter = || self.record(|| counter!("decisions_total", "reason" => reason, "policy" => policy));
         let key = (reason, policy);
-        self.known.decisions.with(&key, || (key, counter()), |counter| counter.increment(1));
+        self.handles.decisions.with(&key, || (key, counter()), |counter| counter.increment(1));
     }
 
-    /// Counts what a requirement that is only reported would have denied.
+    /// Counts a denial by a requirement that is only reported.
     pub(crate) fn would_deny(&self, reason: &'static str, policy: &'static str) {
         let counter = self.record(|| counter!("would_deny_total", "reason" => reason, "policy" => policy));
         counter.increment(1);
@@ -79,7 +84,7 @@ impl Metrics {
         self.recorder.upkeep();
     }
 
-    /// `GET /metrics`.
+    /// Returns the router of `GET /metrics`.
     pub(crate) fn routes(
         &self,
         authenticator: Arc<Authenticator>,
@@ -99,7 +104,7 @@ impl Metrics {
         Router::new().route("/metrics", get(render))
     }
 
-    fn of_request(&self, name: &RequestName<'_>, answer: Answer) -> (Counter, Histogram) {
+    fn request_handles(&self, name: &RequestName<'_>, answer: Answer) -> (Counter, Histogram) {
         let (method, route) = (name.method(), name.route().to_owned());
         let status = answer.status.as_str().to_owned();
         self.record(|| {
@@ -116,7 +121,7 @@ impl Metrics {
     }
 }
 
-/// What there is to count about an answer.
+/// The counted properties of an answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -131,14 +136,14 @@ fn describe() {
         "decisions_total",
         "Requests under /api, by the reason of the decision and its policy."
     );
-    describe_counter!("would_deny_total", "What requirements in report_only would have denied.");
+    describe_counter!("would_deny_total", "Denials by requirements that are only reported.");
     describe_gauge!("signing_keys", "Keys that tokens can be verified with.");
     describe_gauge!("signing_keys_removed", "Keys in use although they are no longer published.");
     describe_gauge!("signing_keys_age_seconds", "Seconds since the keys were fetched.");
     describe_counter!("signing_key_fetches_total", "Fetches of the keys, by their outcome.");
-    describe_gauge!("verified_tokens", "Tokens that are kept as verified.");
+    describe_gauge!("verified_tokens", "Tokens remembered as verified.");
     describe_counter!("verified_token_lookups_total", "Tokens looked up among the verified, by the outcome.");
-    describe_counter!("unreadable_resources_total", "Damaged rows that were met in the store.");
+    describe_counter!("unreadable_resources_total", "Reads of unreadable rows in the store.");
     describe_gauge!("http_connections", "Connections to the API that are open.");
     describe_counter!("http_connections_ended_total", "Connections to the API that it ended, by the reason.");
 }

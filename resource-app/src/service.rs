@@ -1,7 +1,7 @@
-//! The whole service: the routes, and what surrounds every request.
+//! The whole service: the router, and what applies to every request.
 //!
-//! Around the router, and no layers of it: what it has no route for is surrounded as well, and a request passes without
-//! a copy of its route for each layer.
+//! It wraps the finished router instead of adding layers to it: `Router::layer` clones the route of each request once for
+//! each layer.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -24,15 +24,15 @@ use tracing::Instrument;
 
 use crate::error::{ApiError, RequestError};
 use crate::guard::{guard, is_below};
-use crate::observation::{Observer, Passage};
+use crate::observation::{Observer, RequestContext};
 use crate::resources::MAX_BODY_BYTES;
 use crate::router::{API, answer};
 use crate::state::AppState;
 
-/// How long a request may take in all, its body included.
+/// Time limit for a request, including its body.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The routes with all that surrounds them.
+/// The router with everything that applies to all requests.
 #[derive(Debug)]
 pub(crate) struct ApiService {
     routes: Router,
@@ -47,7 +47,7 @@ impl ApiService {
         Self { routes, state, observer }
     }
 
-    /// What answers requests with bodies of this kind.
+    /// Returns a hyper service for requests with this type of body.
     pub(crate) fn into_service<B>(
         self,
     ) -> impl Service<Request<B>, Response = Response, Error = Infallible, Future: Send> + Clone + Send
@@ -67,29 +67,29 @@ impl ApiService {
         if !request.body().is_end_stream() {
             DefaultBodyLimit::max(MAX_BODY_BYTES).apply(&mut request);
         }
-        let passage = self.observer.begin(&request);
-        let span = passage.span();
-        let answer = limit_time(&passage, self.pass(request, &passage));
+        let context = self.observer.begin(&request);
+        let span = context.span();
+        let answer = limit_time(&context, self.pass(request, &context));
         let answer = AssertUnwindSafe(answer).catch_unwind().instrument(span.clone()).await;
-        // The panic's own text stays where the panic hook wrote it: it may hold anything.
+        // The panic's message, which may contain anything, is only in the log.
         let mut response = answer.unwrap_or_else(|_| ApiError::Panicked.into_response());
         set_headers(response.headers_mut());
-        span.in_scope(|| self.observer.end(passage, &mut response));
+        span.in_scope(|| self.observer.end(context, &mut response));
         Ok(response)
     }
 
-    /// In boxes of their own, so that neither way makes room for the other.
-    fn pass<'p>(&'p self, request: Request, passage: &'p Passage<'p>) -> Answer<'p> {
+    /// Boxed so the future isn't sized for both branches.
+    fn pass<'p>(&'p self, request: Request, context: &'p RequestContext<'p>) -> Answer<'p> {
         let routes = self.routes.clone();
         if is_below(request.uri().path(), API) {
-            Box::pin(guard(&self.state, routes, request, passage))
+            Box::pin(guard(&self.state, routes, request, context))
         } else {
             Box::pin(answer(routes, request))
         }
     }
 }
 
-/// What a body is to the routes. One that is not there needs no box.
+/// Converts a request's body; an empty one needs no box.
 fn body<B>(body: B) -> Body
 where
     B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
@@ -97,21 +97,20 @@ where
     if body.is_end_stream() { Body::empty() } else { Body::new(body) }
 }
 
-async fn limit_time(passage: &Passage<'_>, mut answer: Answer<'_>) -> Response {
-    // Most answers are there at once, without an alarm.
+async fn limit_time(context: &RequestContext<'_>, mut answer: Answer<'_>) -> Response {
+    // Most answers are ready at the first poll and need no timer.
     if let Poll::Ready(response) = poll!(answer.as_mut()) {
         return response;
     }
-    if let Ok(response) = timeout_at(passage.after(REQUEST_TIMEOUT), answer.as_mut()).await {
+    if let Ok(response) = timeout_at(context.after(REQUEST_TIMEOUT), answer.as_mut()).await {
         return response;
     }
-    // Whoever leaves a record when the answer is dropped can say why it was, so that it is dropped last.
-    passage.time_out();
+    // Set before `answer` is dropped, since the decision record written then names the reason.
+    context.time_out();
     ApiError::from(RequestError::Timeout).into_response()
 }
 
-/// Says how a browser may use an answer: as nothing but what it says it is, and to load nothing. A page has a policy of
-/// its own.
+/// Sets the headers that restrict browsers: no content sniffing, nothing to load unless a page sets its own policy.
 fn set_headers(headers: &mut HeaderMap) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
@@ -120,14 +119,14 @@ fn set_headers(headers: &mut HeaderMap) {
     }
 }
 
-/// Keeps them out of whatever shows a request's header.
+/// Marks credentials as sensitive, so that `Debug` does not show them.
 fn hide_credentials(headers: &mut HeaderMap) {
-    // There are few, which are sooner passed than one is looked up.
+    // Iterating over the few headers is cheaper than a lookup.
     let credentials = headers.iter_mut().filter(|(name, _)| *name == header::AUTHORIZATION);
     credentials.for_each(|(_, credential)| credential.set_sensitive(true));
 }
 
-/// What tests ask.
+/// The service under test.
 #[cfg(test)]
 pub(crate) trait TestService:
     tower::Service<Request, Response = Response, Error = Infallible> + Clone
@@ -139,7 +138,7 @@ impl<S: tower::Service<Request, Response = Response, Error = Infallible> + Clone
 
 #[cfg(test)]
 impl ApiService {
-    /// With numbers of its own, and routes at these paths in its table.
+    /// Creates a service with its own metrics, and route names for these paths.
     pub(crate) fn for_test(
         routes: Router<AppState>,
         state: AppState,
@@ -150,7 +149,7 @@ impl ApiService {
         Self::new(routes.with_state(state.clone()), state, observer).into_test_service()
     }
 
-    /// The same service in the form that axum's routers have.
+    /// Returns the service as a tower service, like axum's routers.
     pub(crate) fn into_test_service(self) -> impl TestService {
         let service = Arc::new(self);
         tower::service_fn(move |request: Request| Arc::clone(&service).answer(request))
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn so_does_one_while_a_request_that_took_too_long_is_dropped() {
+    async fn a_panic_while_a_timed_out_request_is_dropped_costs_one_request() {
         struct Panics;
         impl Drop for Panics {
             fn drop(&mut self) {
@@ -218,7 +217,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_who_shows_the_headers_of_a_request_shows_its_credentials() {
+    async fn the_debug_form_of_a_requests_headers_hides_its_credentials() {
         async fn shows(headers: HeaderMap) -> String {
             format!("{headers:?}")
         }
@@ -234,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_has_a_limit_whoever_reads_it() {
+    async fn every_body_has_a_limit() {
         let reads = async |body: axum::body::Bytes| body.len().to_string();
         let (_folder, service) = service(Router::new().route("/", post(reads)), false, &[]).await;
         for (length, status) in [(MAX_BODY_BYTES, 200), (MAX_BODY_BYTES + 1, 413)] {

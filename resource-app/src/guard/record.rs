@@ -14,7 +14,7 @@ use tracing::Level;
 use super::app_floods::App;
 use super::verdict::{Identified, Verdict};
 use crate::error::{Code, RequestError};
-use crate::observation::Passage;
+use crate::observation::RequestContext;
 use crate::principal::Principal;
 use crate::state::AppState;
 use entra_guard::authentication::Caller;
@@ -29,15 +29,15 @@ const MAX_ID_BYTES: usize = 64;
 /// handler panicked, took too long or lost its client is on record like every other; those have no status.
 pub(super) struct Record<'r> {
     state: &'r AppState,
-    passage: &'r Passage<'r>,
+    context: &'r RequestContext<'r>,
     identified: Option<Identified>,
     answer: Option<(StatusCode, Option<Code>)>,
 }
 
 impl<'r> Record<'r> {
     /// The record of a request that has come to the guard.
-    pub(super) fn new(state: &'r AppState, passage: &'r Passage<'r>) -> Self {
-        Self { state, passage, identified: None, answer: None }
+    pub(super) fn new(state: &'r AppState, context: &'r RequestContext<'r>) -> Self {
+        Self { state, context, identified: None, answer: None }
     }
 
     /// The request comes from this principal; the result is what policies need.
@@ -69,7 +69,7 @@ impl<'r> Record<'r> {
             Some((_, code)) => code.map(|Code(code)| code),
             // Then this is dropped while the handler's panic unwinds.
             None if std::thread::panicking() => Some("panicked"),
-            None if self.passage.timed_out() => Some("timed_out"),
+            None if self.context.timed_out() => Some("timed_out"),
             None => Some("abandoned"),
         }
     }
@@ -115,7 +115,7 @@ impl<'r> Record<'r> {
         let would_deny = verdict.map(|verdict| &verdict.would_deny).filter(|them| !them.is_empty());
         let listed_name = principal.and_then(|it| self.state.records.name_of(App::from(it)));
         let client_id = principal.map(Principal::client_id);
-        let name = self.passage.name();
+        let name = self.context.name();
         macro_rules! event {
             ($level:expr) => {
                 tracing::event!(

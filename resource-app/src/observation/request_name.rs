@@ -1,11 +1,11 @@
-//! What logs and metrics call a request by.
+//! The name of a request in logs and metrics.
 
 use axum::extract::Request;
 use entra_shared::correlation::RequestId;
 use http_shell::metrics::method_label;
 use http_shell::route_names::RouteNames;
 
-/// What logs and metrics call a request by: nothing that a caller makes up, except for an id that is a plain word.
+/// The name of a request in logs and metrics. Callers can choose only the id, within its syntax.
 #[derive(Debug)]
 pub(crate) struct RequestName<'r> {
     method: &'static str,
@@ -15,9 +15,9 @@ pub(crate) struct RequestName<'r> {
 
 impl<'r> RequestName<'r> {
     pub(super) fn new(request: &Request, routes: &'r RouteNames) -> Self {
-        // The template, since a path holds what callers make up; and no query, since somebody may put a token there.
+        // The template, since callers choose the path; no query, since it may contain a token.
         let route = routes.find(request.uri().path());
-        // The caller's id where it can be taken over, so that logs of several services can be joined.
+        // The caller's id if it is well-formed, so that the logs of several services can be joined.
         Self { method: method_label(request.method()), route, id: RequestId::from_headers(request.headers()) }
     }
 

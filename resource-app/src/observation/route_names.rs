@@ -1,10 +1,10 @@
-//! What logs and metrics call the routes by.
+//! The names of routes in logs and metrics.
 
 use http_shell::route_names::RouteNames;
 
 use crate::guard::RouteTable;
 
-/// The names of the routes in this table: their templates. What lies below the page goes by its name.
+/// Names the routes in this table by their templates, and everything below the page by the page.
 pub(crate) fn route_names(table: &RouteTable, page: &str) -> RouteNames {
     let below = [format!("{page}/"), format!("{page}/{{*rest}}")];
     let below = below.iter().map(|path| (path.as_str(), page));

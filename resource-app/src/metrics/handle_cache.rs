@@ -1,6 +1,6 @@
-//! Handles of numbers that were looked up before: finding one by its labels costs more than counting does.
+//! Caches metric handles, since looking one up by its labels costs more than counting.
 //!
-//! No caller makes up a label, so that a fast hash will do.
+//! Callers cannot choose the labels, so a fast hash function is safe.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -9,11 +9,11 @@ use std::sync::{PoisonError, RwLock};
 
 use foldhash::fast::RandomState;
 
-/// What was made for a key before. There are as many keys as labels, which are bounded.
-pub(super) struct Known<K, V>(RwLock<HashMap<K, V, RandomState>>);
+/// Handles by their labels, of which there is a bounded number.
+pub(super) struct HandleCache<K, V>(RwLock<HashMap<K, V, RandomState>>);
 
-impl<K: Hash + Eq, V> Known<K, V> {
-    /// Uses what was made for a key, once it has been made.
+impl<K: Hash + Eq, V> HandleCache<K, V> {
+    /// Calls `using` with the handle of a key, which is made first if necessary.
     pub(super) fn with<Q>(&self, key: &Q, make: impl FnOnce() -> (K, V), mut using: impl FnMut(&V))
     where
         K: Borrow<Q>,
@@ -23,12 +23,12 @@ impl<K: Hash + Eq, V> Known<K, V> {
             return using(value);
         }
         let (key, value) = make();
-        // Whoever made the same at the same time made another handle of the same number.
+        // Two threads may make a handle at once; both handles count the same metric.
         using(self.0.write().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(value));
     }
 }
 
-impl<K, V> Default for Known<K, V> {
+impl<K, V> Default for HandleCache<K, V> {
     fn default() -> Self {
         Self(RwLock::default())
     }

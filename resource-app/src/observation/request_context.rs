@@ -1,4 +1,4 @@
-//! One request on its way through the app.
+//! The context of one request.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,40 +9,40 @@ use tracing::Span;
 
 use super::RequestName;
 
-/// One request on its way: its name, its time, and what those it passes leave for each other.
+/// The context of one request: its name, its start, and whether it has timed out.
 #[derive(Debug)]
-pub(crate) struct Passage<'r> {
+pub(crate) struct RequestContext<'r> {
     name: RequestName<'r>,
     start: Instant,
     timed_out: AtomicBool,
 }
 
-impl<'r> Passage<'r> {
+impl<'r> RequestContext<'r> {
     pub(super) fn new(name: RequestName<'r>) -> Self {
         Self { name, start: Instant::now(), timed_out: AtomicBool::new(false) }
     }
 
-    /// What logs and metrics call the request by.
+    /// Returns the request's name in logs and metrics.
     pub(crate) fn name(&self) -> &RequestName<'r> {
         &self.name
     }
 
-    /// The request's id, once nothing more is to be said of it.
+    /// Returns the request's id and ends the context.
     pub(super) fn into_request_id(self) -> RequestId {
         self.name.into_request_id()
     }
 
-    /// When it has taken so long.
+    /// Returns the time at which the request has taken this long.
     pub(crate) fn after(&self, time: Duration) -> Instant {
         self.start + time
     }
 
-    /// How long it has taken so far.
+    /// Returns how long the request has taken so far.
     pub(super) fn elapsed(&self) -> Duration {
         self.start.elapsed()
     }
 
-    /// The span of what is logged on the way.
+    /// Creates the request's span.
     pub(crate) fn span(&self) -> Span {
         let Self { name, .. } = self;
         tracing::debug_span!(
@@ -53,12 +53,12 @@ impl<'r> Passage<'r> {
         )
     }
 
-    /// The request has used up its time.
+    /// Marks the request as timed out.
     pub(crate) fn time_out(&self) {
         self.timed_out.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the request has used up its time.
+    /// Whether the request has timed out.
     pub(crate) fn timed_out(&self) -> bool {
         self.timed_out.load(Ordering::Relaxed)
     }
