@@ -18,7 +18,6 @@ pub mod azure_ad;
 pub mod claims;
 pub mod correlation;
 mod error;
-pub mod flood;
 pub mod http_client;
 pub mod ids;
 pub mod json;

@@ -1,16 +1,13 @@
 //! Keeps an app that is refused over and over from filling the disk with lines.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
-use entra_shared::flood::{Admission, FloodLimit};
 use entra_shared::ids::{ClientId, TenantId};
+use entra_shared::log_limit::LogLimit;
 
 use super::records::LINES;
 use crate::principal::Principal;
 
-/// How many apps are told apart between two summaries; those beyond share one limit.
-const MAX_APPS: usize = 1000;
+/// How many pairs of app and reason are counted separately between two summaries.
+const MAX_KEYS: usize = 1000;
 
 /// An app: its id, together with its tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,34 +22,33 @@ impl From<&Principal> for App {
     }
 }
 
-/// A limit for each app, so that none can hide behind another's flood.
-#[derive(Debug, Default)]
-pub(super) struct AppFloods(Mutex<HashMap<Option<App>, FloodLimit>>);
+/// Limits lines by app and reason, so that no app hides behind another's flood.
+#[derive(Debug)]
+pub(super) struct AppFloods(LogLimit<(Option<App>, &'static str)>);
 
-/// Lines that were left out.
+/// Suppressed lines.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct LeftOut {
-    /// The app; nothing for those beyond [`MAX_APPS`].
+    /// The app; `None` for those beyond [`MAX_KEYS`].
     pub(super) app: Option<App>,
     pub(super) reason: &'static str,
     pub(super) count: u64,
 }
 
+impl Default for AppFloods {
+    fn default() -> Self {
+        Self(LogLimit::new(LINES).with_max_keys(MAX_KEYS, |(_, reason)| (None, reason)))
+    }
+}
+
 impl AppFloods {
-    pub(super) fn admit(&self, app: App, reason: &'static str) -> Admission {
-        let mut apps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let has_room = apps.len() < MAX_APPS || apps.contains_key(&Some(app));
-        apps.entry(Some(app).filter(|_| has_room)).or_insert_with(|| FloodLimit::new(LINES)).admit(reason)
+    pub(super) fn allows(&self, app: App, reason: &'static str) -> bool {
+        self.0.allows((Some(app), reason))
     }
 
-    /// What was left out since the last time.
+    /// Returns the lines that were suppressed since the last call.
     pub(super) fn left_out(&self) -> Vec<LeftOut> {
-        let apps = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let of_app = |(app, limit): (Option<App>, FloodLimit)| {
-            let reasons = limit.left_out().into_iter();
-            reasons.map(move |(reason, count)| LeftOut { app, reason, count })
-        };
-        apps.into_iter().flat_map(of_app).collect()
+        self.0.take_suppressed().map(|((app, reason), count)| LeftOut { app, reason, count }).collect()
     }
 }
 
@@ -68,7 +64,7 @@ mod tests {
     }
 
     fn written(floods: &AppFloods, app: App, requests: u64) -> u64 {
-        (0..requests).filter(|_| floods.admit(app, "role_missing") == Admission::Write).count() as u64
+        (0..requests).filter(|_| floods.allows(app, "role_missing")).count() as u64
     }
 
     #[test]
@@ -79,7 +75,7 @@ mod tests {
         assert_eq!(written(&floods, app(2), 1), 1);
         let elsewhere = App { tenant: TenantId::from(Uuid::max()), ..app(1) };
         assert_eq!(written(&floods, elsewhere, 1), 1);
-        assert_eq!(floods.admit(app(1), "client_not_allowed"), Admission::Write);
+        assert!(floods.allows(app(1), "client_not_allowed"));
         let count = 3000 - first;
         assert_eq!(floods.left_out(), [LeftOut { app: Some(app(1)), reason: "role_missing", count }]);
         assert_eq!(floods.left_out(), []);

@@ -7,7 +7,6 @@
 use std::fmt;
 
 use axum::response::Response;
-use entra_shared::flood::Admission;
 use http::StatusCode;
 use tracing::Level;
 
@@ -91,7 +90,7 @@ impl<'r> Record<'r> {
         // Whoever asks for grants wants all of them; what an app can cause without asking is limited.
         let admitted = || {
             let app = App::from(identified.principal());
-            level == Level::DEBUG || self.state.records.admit_of(app, reason) == Admission::Write
+            level == Level::DEBUG || self.state.records.allows_app(app, reason)
         };
         if is_enabled(level) && admitted() {
             self.event(level, reason, Some((identified.principal(), &verdict)));
@@ -104,7 +103,7 @@ impl<'r> Record<'r> {
         let unavailable = self.answer.is_some_and(|(status, _)| status.is_server_error());
         let level = if unavailable { Level::WARN } else { Level::INFO };
         self.state.records.count(reason, None);
-        if is_enabled(level) && self.state.records.admit(reason) == Admission::Write {
+        if is_enabled(level) && self.state.records.allows(reason) {
             self.event(level, reason, None);
         }
     }

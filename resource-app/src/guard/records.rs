@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use entra_shared::flood::{Admission, FloodLimit};
+use entra_shared::log_limit::LogLimit;
 
 use super::app_floods::{App, AppFloods, LeftOut};
 use crate::metrics::Metrics;
@@ -16,7 +16,7 @@ pub(super) const LINES: u64 = 20;
 pub(crate) struct Records {
     names: BTreeMap<ClientKey, ClientName>,
     metrics: Metrics,
-    flood: FloodLimit,
+    flood: LogLimit<&'static str>,
     app_floods: AppFloods,
 }
 
@@ -25,12 +25,12 @@ impl Records {
     pub(crate) fn new(settings: &AuthorizationSettings, metrics: Metrics) -> Self {
         let name = |client: &ListedClient| (client.key(), client.name.clone());
         let names = settings.clients.iter().map(name).collect();
-        Self { names, metrics, flood: FloodLimit::new(LINES), app_floods: AppFloods::default() }
+        Self { names, metrics, flood: LogLimit::new(LINES), app_floods: AppFloods::default() }
     }
 
     /// Says how many records were left out since the last time, where any were.
     pub(crate) fn sum_up(&self) {
-        for (reason, left_out) in self.flood.left_out() {
+        for (reason, left_out) in self.flood.take_suppressed() {
             tracing::info!(target: "decision", reason, left_out, "more requests without a valid token");
         }
         for LeftOut { app, reason, count } in self.app_floods.left_out() {
@@ -48,13 +48,13 @@ impl Records {
     }
 
     /// Whether the record of a request without a valid token is written.
-    pub(super) fn admit(&self, reason: &'static str) -> Admission {
-        self.flood.admit(reason)
+    pub(super) fn allows(&self, reason: &'static str) -> bool {
+        self.flood.allows(reason)
     }
 
     /// Whether the record of a request of this app is written.
-    pub(super) fn admit_of(&self, app: App, reason: &'static str) -> Admission {
-        self.app_floods.admit(app, reason)
+    pub(super) fn allows_app(&self, app: App, reason: &'static str) -> bool {
+        self.app_floods.allows(app, reason)
     }
 
     pub(super) fn count(&self, reason: &'static str, policy: Option<&'static str>) {
