@@ -1,4 +1,4 @@
-//! Certificates, whose keys sign the client's assertions.
+//! Certificate credentials, whose keys sign client assertions.
 //!
 //! <https://learn.microsoft.com/entra/identity-platform/certificate-credentials>
 
@@ -9,11 +9,12 @@ mod signing_certificate;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use entra_shared::jwt::install_provider;
 use entra_shared::secret::CertificatePassword;
 use jiff::Timestamp;
 
 use super::file::{Files, WatchedFile};
-use super::{Claimant, CredentialError, Look, Proof};
+use super::{Claimant, CredentialError, CredentialProblem, Look, Proof};
 
 pub use assertion::{Algorithm, AssertionAudience, AssertionOptions};
 
@@ -23,18 +24,18 @@ use signing_certificate::SigningCertificate;
 /// The largest file of a key and its certificates, in bytes.
 const MAX_FILE: u64 = 256 * 1024;
 
-/// Where a certificate and its private key are. `Debug` hides the password.
+/// The files of a certificate and its private key. `Debug` hides the password.
 #[derive(Debug, Clone)]
 pub struct CertificateFiles {
     /// PEM, with or without the private key, or PFX (PKCS #12).
     pub certificate: PathBuf,
-    /// PEM with the private key, where the file above holds none.
+    /// PEM with the private key, if `certificate` contains none.
     pub private_key: Option<PathBuf>,
-    /// What the private key is encrypted with.
+    /// The password of the private key.
     pub password: Option<CertificatePassword>,
 }
 
-/// A certificate that the app registration knows, with its private key. `Debug` hides the key.
+/// A certificate of the app registration with its private key. `Debug` hides the key.
 #[derive(Debug, Clone)]
 pub struct CertificateCredential {
     name: String,
@@ -43,25 +44,27 @@ pub struct CertificateCredential {
 }
 
 impl CertificateCredential {
-    /// The certificate in these files, which may be replaced at any time.
+    /// Loads the certificate from these files, and reloads it when they change.
     ///
     /// # Errors
-    /// A file cannot be read, or does not hold one RSA key and its certificate.
+    /// A file cannot be read, or they do not contain one RSA key and its certificate, or the process has no working
+    /// JWT cryptography.
     pub fn open(files: CertificateFiles, options: AssertionOptions) -> Result<Self, CredentialError> {
         let CertificateFiles { certificate, private_key, password } = files;
         let paths = std::iter::once(certificate).chain(private_key).collect();
         let files = Files { paths, limit: MAX_FILE, is_secret: holds_key };
         let file = WatchedFile::open(files, move |bytes| read(bytes, password.as_ref()))?;
+        install_provider().map_err(|error| CredentialProblem::Cryptography(error).at(file.name()))?;
         Ok(Self { name: format!("certificate in {}", file.name()), file, options })
     }
 
-    /// Whether the certificate is valid now.
+    /// Checks the validity period of the certificate.
     ///
     /// # Errors
     /// It has expired, or is not valid yet.
     pub fn check_validity(&self) -> Result<(), CredentialError> {
         let content = self.file.content();
-        content.value.check_validity(Timestamp::now()).map_err(|problem| problem.of(self.file.name()))
+        content.value.check_validity(Timestamp::now()).map_err(|problem| problem.at(self.file.name()))
     }
 
     /// When the certificate expires.
@@ -77,13 +80,13 @@ impl CertificateCredential {
     pub(super) async fn proof(&self, claimant: Claimant<'_>) -> Result<Proof, CredentialError> {
         let content = self.file.look(Look::Glance).await;
         let now = Timestamp::now();
-        // On this thread: some two milliseconds, once for each request for a token, are no reason to hand it over.
+        // On this thread, since it takes about two milliseconds, once per token request.
         let signed = content
             .value
             .check_validity(now)
             .and_then(|()| assertion::sign(&content.value, self.options, claimant, now));
-        let assertion = signed.map_err(|problem| problem.of(self.file.name()))?;
-        Ok(Proof::assertion(&self.name, assertion).of_generation(content.generation))
+        let assertion = signed.map_err(|problem| problem.at(self.file.name()))?;
+        Ok(Proof::assertion(&self.name, assertion).with_generation(content.generation))
     }
 
     pub(super) async fn generation(&self, look: Look) -> u64 {
@@ -101,7 +104,7 @@ mod tests {
     use crate::test_log::TestLog;
 
     #[test]
-    fn the_file_that_holds_the_private_key_is_the_one_to_keep_from_others() {
+    fn only_a_readable_private_key_is_warned_about() {
         let folder = tempfile::tempdir().unwrap();
         let copy = |name: &str, mode| {
             let path = folder.path().join(name);

@@ -2,101 +2,105 @@
 
 use std::time::Duration;
 
+use entra_shared::jwt::NoCryptography;
 use jiff::Timestamp;
 
-/// Whoever looks after the credential: it cannot prove anything. One line, and nothing secret.
+/// A credential that cannot be used. The message is one line and contains no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{origin}: {problem}")]
 pub struct CredentialError {
-    /// The file that the credential is in.
+    /// The file of the credential.
     pub origin: String,
-    /// What is wrong with it.
+    /// What is wrong with the credential.
     pub problem: CredentialProblem,
 }
 
-/// What is wrong with a credential's file, and what mends it.
+/// What is wrong with a credential's file, and how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialProblem {
-    /// It is not there, or may not be read.
+    /// It does not exist or cannot be read.
     #[error("{0}")]
     Unreadable(String),
-    /// Reading it could wait for ever.
+    /// It is not a regular file, so reading it may block.
     #[error("is not a regular file but a directory, a pipe or a device")]
     NotAFile,
-    /// It was not read in time.
+    /// Reading it timed out.
     #[error("did not answer within {} s; is it on a mount that hangs?", .0.as_secs())]
     Unanswered(Duration),
-    /// It is larger than such a file can be.
+    /// It is larger than a credential.
     #[error("is larger than {0} bytes; is it the right file?")]
     TooLarge(u64),
-    /// It should be a secret.
+    /// It is not a client secret.
     #[error("{0}")]
     NotASecret(String),
-    /// It should be a federated token.
+    /// It is not a federated token.
     #[error("is not a token (a JWT in its compact form)")]
     NotAJwt,
-    /// It should be a certificate with its key.
+    /// It is not a certificate file.
     #[error("is neither PEM nor PFX (PKCS #12)")]
     NeitherPemNorPfx,
-    /// There is no certificate in it.
-    #[error("holds no certificate; put the certificate beside its private key")]
+    /// It contains no certificate.
+    #[error("holds no certificate; add the certificate of the private key")]
     NoCertificate,
-    /// There is no private key in it.
-    #[error("holds no private key; put the key beside its certificate, or name its own file")]
+    /// It contains no private key.
+    #[error("holds no private key; add the key to this file, or name the key file")]
     NoPrivateKey,
-    /// There are several keys in it, and nothing says which one is meant.
+    /// It contains several private keys.
     #[error("holds several private keys; keep one")]
     SeveralPrivateKeys,
-    /// There are several certificates of the one key in it, and nothing says which one is registered.
+    /// It contains several certificates of the private key.
     #[error(
         "holds several certificates of the private key; keep the one that is uploaded to the app registration"
     )]
     SeveralCertificates,
-    /// The certificate is another key's.
+    /// The certificate belongs to another key.
     #[error(
-        "the private key does not belong to the certificate; put the key beside the certificate it was made for"
+        "the private key does not belong to the certificate; use the key that the certificate was made for"
     )]
     Mismatch,
-    /// What calls itself a certificate is none.
+    /// A certificate in it is malformed.
     #[error("holds a certificate that cannot be read")]
     NotACertificate,
-    /// What calls itself a private key is none.
+    /// A private key in it is malformed.
     #[error(
         "holds a private key that cannot be read; keep an RSA key of 2048 to 8192 bits in PKCS #8 or PKCS #1"
     )]
     NotAPrivateKey,
-    /// The key is of a kind that Entra takes no assertions from.
+    /// The key is not RSA, which Entra requires.
     #[error(
         "holds an {0} key; Entra takes assertions that are signed with RSA: make a certificate with an RSA key"
     )]
     UnsupportedKey(&'static str),
-    /// The key is too short to be safe.
+    /// The RSA key is shorter than 2048 bits.
     #[error("holds an RSA key of less than 2048 bits; make a longer one")]
     WeakKey,
-    /// The key is encrypted, and nothing says with what.
+    /// The key is encrypted and no password is given.
     #[error("is encrypted, and there is no password for it")]
     PasswordMissing,
-    /// The key is encrypted with another password.
+    /// The password does not decrypt the key.
     #[error("cannot be decrypted with this password")]
     WrongPassword,
-    /// The key is encrypted in a way that is not supported.
+    /// The encryption of the key is not supported.
     #[error(
-        "is encrypted in a way that is not supported; encrypt it anew, for example by `openssl pkcs8 -topk8 -v2 aes-256-cbc`"
+        "is encrypted in a way that is not supported; encrypt it again, for example with `openssl pkcs8 -topk8 -v2 aes-256-cbc`"
     )]
     UnsupportedEncryption,
-    /// The certificate has run out.
+    /// The certificate has expired.
     #[error("the certificate expired at {0}; upload a new one to the app registration and put it here")]
     Expired(Timestamp),
-    /// The certificate does not count yet.
+    /// The certificate is not valid yet.
     #[error("the certificate is not valid before {0}; check this machine's clock")]
     NotYetValid(Timestamp),
-    /// The cryptographic library fails.
+    /// Signing failed.
     #[error("the private key made no signature")]
     Signing,
+    /// The process has no JWT cryptography that works.
+    #[error(transparent)]
+    Cryptography(NoCryptography),
 }
 
 impl CredentialProblem {
-    pub(super) fn of(self, origin: impl Into<String>) -> CredentialError {
+    pub(super) fn at(self, origin: impl Into<String>) -> CredentialError {
         CredentialError { origin: origin.into(), problem: self }
     }
 }

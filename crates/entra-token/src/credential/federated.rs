@@ -1,6 +1,6 @@
-//! Tokens of another identity provider, which Entra takes in place of a secret.
+//! Federated credentials: tokens of another identity provider that replace a secret.
 //!
-//! On Kubernetes the cluster is that provider: it puts a token into a file, and replaces it before it expires.
+//! On Kubernetes the cluster is that provider. It writes the token to a file and replaces it before it expires.
 //! <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>
 
 use std::path::PathBuf;
@@ -11,12 +11,12 @@ use entra_shared::secret::ClientAssertion;
 use super::file::{Files, WatchedFile};
 use super::{CredentialError, CredentialProblem, Look, Proof};
 
-/// The largest token that is read, in bytes; Microsoft's own libraries have the same limit.
+/// The largest token accepted, in bytes. Microsoft's libraries have the same limit.
 const MAX_FILE: u64 = 64 * 1024;
 
 /// A federated token in a file. `Debug` hides it.
 ///
-/// It is sent as it stands there: whether its issuer, subject and audience fit is the authority's to say.
+/// It is sent unchanged. The authority checks its issuer, subject and audience.
 #[derive(Debug, Clone)]
 pub struct FederatedCredential {
     name: String,
@@ -24,10 +24,10 @@ pub struct FederatedCredential {
 }
 
 impl FederatedCredential {
-    /// The token in this file, which may be replaced at any time.
+    /// Loads the token from this file, and reloads it when the file changes.
     ///
     /// # Errors
-    /// The file cannot be read, or holds no JWT.
+    /// The file cannot be read, or contains no JWT.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, CredentialError> {
         let files = Files { paths: vec![path.into()], limit: MAX_FILE, is_secret: |_| true };
         let file = WatchedFile::open(files, assertion)?;
@@ -40,7 +40,7 @@ impl FederatedCredential {
 
     pub(super) async fn proof(&self) -> Proof {
         let content = self.file.look(Look::Glance).await;
-        Proof::assertion(&self.name, content.value.clone()).of_generation(content.generation)
+        Proof::assertion(&self.name, content.value.clone()).with_generation(content.generation)
     }
 
     pub(super) async fn generation(&self, look: Look) -> u64 {
@@ -48,7 +48,7 @@ impl FederatedCredential {
     }
 }
 
-/// A compact JWS, but for what editors and shells put around a text: a byte order mark, line breaks.
+/// Parses a compact JWS (RFC 7515 section 7.1), without the byte order mark and line breaks that editors add.
 fn assertion(bytes: &[u8]) -> Result<ClientAssertion, CredentialProblem> {
     let text = str::from_utf8(bytes).map_err(|_| CredentialProblem::NotAJwt)?;
     let text = text.trim_start_matches('\u{feff}').trim_ascii();

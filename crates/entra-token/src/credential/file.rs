@@ -64,7 +64,7 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
         parse: impl Fn(&[u8]) -> Result<T, CredentialProblem> + Send + Sync + 'static,
     ) -> Result<Arc<Self>, CredentialError> {
         let reading = files.read_at_first()?;
-        let value = parse(&reading.bytes).map_err(|problem| problem.of(files.name()))?;
+        let value = parse(&reading.bytes).map_err(|problem| problem.at(files.name()))?;
         reading.warn_of_readers();
         let digest = digest_of(&reading);
         Ok(Arc::new(Self {
@@ -94,7 +94,7 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
         // Whoever comes to a file that has not answered for long need not wait as long again.
         let until = since.unwrap_or_else(Instant::now) + LONGEST_LOOK;
         if timeout_at(until, self.refreshed(look)).await.is_err() && lock(&self.reading_since).is_some() {
-            self.report(CredentialProblem::Unanswered(LONGEST_LOOK).of(self.name()));
+            self.report(CredentialProblem::Unanswered(LONGEST_LOOK).at(self.name()));
         }
         self.content()
     }
@@ -141,7 +141,7 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
         if digest == known {
             return Ok(known);
         }
-        let value = (self.parse)(&reading.bytes).map_err(|problem| problem.of(self.name()))?;
+        let value = (self.parse)(&reading.bytes).map_err(|problem| problem.at(self.name()))?;
         let generation = self.content.load().generation + 1;
         self.content.store(Arc::new(Content { value, generation }));
         tracing::info!(file = self.name(), "a credential's file has changed and was read");

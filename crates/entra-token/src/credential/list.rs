@@ -130,7 +130,7 @@ mod tests {
 
     /// An error for which the credential is at fault.
     fn refused() -> TokenError {
-        CredentialProblem::Signing.of("a test").into()
+        CredentialProblem::Signing.at("a test").into()
     }
 
     /// The names of the credentials tried by an authority that refuses the first `refuse` of them.

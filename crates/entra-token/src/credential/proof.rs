@@ -1,4 +1,4 @@
-//! The part of a token request that proves who asks.
+//! The part of a token request that authenticates the client.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use entra_shared::token_endpoint::JWT_BEARER;
 
 use crate::redaction::Redaction;
 
-/// A proof, made for one token request. `Debug` hides it.
+/// A secret or assertion for one token request. `Debug` hides it.
 #[derive(Clone)]
 pub struct Proof {
     content: Content,
@@ -30,8 +30,8 @@ impl Proof {
         Self { content: Content::Assertion(assertion), credential: credential.to_owned(), generation: 0 }
     }
 
-    /// Made from what the credential's file held in this generation.
-    pub(super) fn of_generation(mut self, generation: u64) -> Self {
+    /// Sets the generation of the credential's file that the proof was made from.
+    pub(super) fn with_generation(mut self, generation: u64) -> Self {
         self.generation = generation;
         self
     }
@@ -40,15 +40,15 @@ impl Proof {
         self.generation
     }
 
-    /// The name of the credential that made it.
+    /// The name of the credential that the proof was made from.
     #[must_use]
     pub fn credential(&self) -> &str {
         &self.credential
     }
 
-    /// The fields of the form that carry it (RFC 6749 section 2.3.1, RFC 7523 section 2.2).
+    /// The form fields that carry it (RFC 6749 section 2.3.1, RFC 7523 section 2.2).
     ///
-    /// In the body rather than in HTTP Basic: Entra documents the body for both versions of its endpoint.
+    /// The secret goes into the body, which Entra documents for both versions of its endpoint, rather than HTTP Basic.
     #[must_use]
     pub fn fields(&self) -> Vec<(&'static str, String)> {
         match &self.content {
@@ -60,12 +60,12 @@ impl Proof {
         }
     }
 
-    /// Whether it is an assertion, and no secret.
+    /// Whether it is an assertion rather than a secret.
     pub(crate) fn is_assertion(&self) -> bool {
         matches!(self.content, Content::Assertion(_))
     }
 
-    /// What no text may show that came from elsewhere.
+    /// Redacts the proof from messages of the authority.
     pub(crate) fn redaction(&self) -> Redaction<'_> {
         match &self.content {
             Content::Secret(secret) => Redaction::of([secret.expose()]),

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::file::{Files, WatchedFile};
 use super::{CredentialError, CredentialProblem, Look, Proof};
 
-/// The largest file of a secret, in bytes; Entra's secrets have 40 characters.
+/// The largest secret file, in bytes. Entra's secrets have 40 characters.
 const MAX_FILE: u64 = 4096;
 
 /// A client secret of the app registration: the value of one of its `passwordCredentials`. `Debug` hides it.
@@ -28,16 +28,16 @@ enum Source {
 }
 
 impl SecretCredential {
-    /// A secret that is known by its value.
+    /// Creates a credential from a secret.
     #[must_use]
     pub fn new(secret: ClientSecret) -> Self {
         Self { name: "client secret".to_owned(), source: Source::Value(secret), expires_at: None }
     }
 
-    /// A secret in a file, which may be replaced at any time. One line break at its end is dropped.
+    /// Loads the secret from this file, and reloads it when the file changes. Drops one trailing line break.
     ///
     /// # Errors
-    /// The file cannot be read, or holds no secret.
+    /// The file cannot be read, or contains no secret.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, CredentialError> {
         let files = Files { paths: vec![path.into()], limit: MAX_FILE, is_secret: |_| true };
         let file = WatchedFile::open(files, secret)?;
@@ -45,14 +45,14 @@ impl SecretCredential {
         Ok(Self { name, source: Source::File(file), expires_at: None })
     }
 
-    /// Under the name by which logs and errors are to call it.
+    /// Sets the name used in logs and errors.
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
         self
     }
 
-    /// With the time at which the registration says that it expires, for warnings: the secret itself does not say.
+    /// Sets the expiry shown in the registration, for warnings. The secret itself does not contain it.
     #[must_use]
     pub fn expiring_at(mut self, time: Timestamp) -> Self {
         self.expires_at = Some(time);
@@ -72,7 +72,7 @@ impl SecretCredential {
             Source::Value(secret) => Proof::secret(&self.name, secret.clone()),
             Source::File(file) => {
                 let content = file.look(Look::Glance).await;
-                Proof::secret(&self.name, content.value.clone()).of_generation(content.generation)
+                Proof::secret(&self.name, content.value.clone()).with_generation(content.generation)
             }
         }
     }
@@ -91,7 +91,7 @@ impl fmt::Debug for SecretCredential {
     }
 }
 
-/// Drops the one line break that editors and `echo` leave at the end.
+/// Parses a secret, without the trailing line break that editors and `echo` add.
 fn secret(bytes: &[u8]) -> Result<ClientSecret, CredentialProblem> {
     let text = str::from_utf8(bytes).map_err(|_| CredentialProblem::NotASecret("is not UTF-8".to_owned()))?;
     let line = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));

@@ -1,70 +1,57 @@
-//! The assertion that a certificate's key signs: a JWT in which the client vouches for itself.
+//! Creates the client assertion: a JWT signed with the certificate's key (RFC 7523 section 2.2).
 //!
 //! <https://learn.microsoft.com/entra/identity-platform/certificate-credentials#assertion-format>
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use entra_shared::azure_ad::{Authority, Version};
 use entra_shared::ids::ClientId;
 use entra_shared::secret::ClientAssertion;
 use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::Header;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::super::{Claimant, CredentialProblem};
-use super::SigningCertificate;
+use super::signing_certificate::SigningCertificate;
+use crate::credential::{Claimant, CredentialProblem};
 
-/// How long an assertion lasts: the most that Entra documents.
+/// The lifetime of an assertion: the longest that Entra documents.
 const LIFE: SignedDuration = SignedDuration::from_mins(10);
 
-/// How far an assertion is dated back, since the authority's clock may lag behind.
+/// How far `nbf` and `iat` lie in the past, in case the authority's clock is behind.
 const BACKDATED: SignedDuration = SignedDuration::from_secs(5);
 
-/// How an assertion is signed.
+/// The signature algorithm of an assertion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 pub enum Algorithm {
-    /// RSASSA-PSS with SHA-256, as Entra documents it; the certificate is named by its SHA-256 thumbprint.
+    /// RSASSA-PSS with SHA-256, as Entra documents it. The SHA-256 thumbprint identifies the certificate.
     #[default]
     #[serde(rename = "PS256")]
     Ps256,
-    /// RSASSA-PKCS1-v1_5 with SHA-256, for authorities that know no other; the thumbprint is SHA-1.
+    /// RSASSA-PKCS1-v1_5 with SHA-256, for authorities that lack PS256. The SHA-1 thumbprint identifies the certificate.
     #[serde(rename = "RS256")]
     Rs256,
 }
 
-/// Whom an assertion names as the one that is to read it.
+/// The audience (`aud`) of an assertion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AssertionAudience {
-    /// The v2.0 token endpoint of the tenant, by its id, as Entra documents it.
+    /// The v2.0 token endpoint with the tenant's id, as Entra documents it.
     #[default]
     TokenEndpoint,
-    /// The tenant's v2.0 issuer, which no other authority's endpoint can pass for.
+    /// The v2.0 issuer of the tenant.
     Issuer,
 }
 
-/// How assertions are made.
+/// Options for client assertions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AssertionOptions {
-    /// How they are signed.
+    /// The signature algorithm.
     pub algorithm: Algorithm,
-    /// Whom they are for.
+    /// The audience.
     pub audience: AssertionAudience,
-    /// Whether the certificate and those that vouch for it go along (`x5c`), for registrations that name a subject
-    /// and issuer to trust rather than a certificate.
+    /// Whether to send the certificate chain (`x5c`), for registrations that trust a subject name and issuer instead of
+    /// one certificate.
     pub send_chain: bool,
-}
-
-#[derive(Serialize)]
-struct Header {
-    alg: &'static str,
-    typ: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    x5t: Option<String>,
-    #[serde(rename = "x5t#S256", skip_serializing_if = "Option::is_none")]
-    x5t_s256: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    x5c: Option<Vec<String>>,
 }
 
 #[derive(Serialize)]
@@ -72,36 +59,39 @@ struct Claims {
     aud: String,
     iss: ClientId,
     sub: ClientId,
-    /// Never the same twice: an authority may remember what it has seen.
+    /// Unique, since an authority may reject an id that it has seen.
     jti: Uuid,
     iat: i64,
     nbf: i64,
     exp: i64,
 }
 
-/// Makes an assertion. Its audience comes from the settings and from nothing that was fetched: whoever could name
-/// another one would get an assertion for it.
+/// Signs an assertion. Its audience comes from the settings alone: one taken from a response would let an attacker
+/// obtain an assertion for another authority.
 pub(super) fn sign(
     certificate: &SigningCertificate,
     options: AssertionOptions,
     claimant: Claimant<'_>,
     now: Timestamp,
 ) -> Result<ClientAssertion, CredentialProblem> {
-    let header = Header::new(certificate, options);
+    let header = header(certificate, options);
     let claims = Claims::new(options.audience, claimant, now)?;
-    let message = format!("{}.{}", segment(&header)?, segment(&claims)?);
-    let signature = BASE64_URL_SAFE_NO_PAD.encode(certificate.sign(options.algorithm, &message)?);
-    ClientAssertion::parse(format!("{message}.{signature}")).map_err(|_| CredentialProblem::Signing)
+    let jwt = jsonwebtoken::encode(&header, &claims, certificate.key());
+    let jwt = jwt.map_err(|_| CredentialProblem::Signing)?;
+    ClientAssertion::parse(jwt).map_err(|_| CredentialProblem::Signing)
 }
 
-impl Header {
-    fn new(certificate: &SigningCertificate, options: AssertionOptions) -> Self {
-        let (alg, x5t, x5t_s256) = match options.algorithm {
-            Algorithm::Ps256 => ("PS256", None, Some(certificate.sha256())),
-            Algorithm::Rs256 => ("RS256", Some(certificate.sha1()), None),
-        };
-        let x5c = options.send_chain.then(|| certificate.x5c());
-        Self { alg, typ: "JWT", x5t, x5t_s256, x5c }
+fn header(certificate: &SigningCertificate, options: AssertionOptions) -> Header {
+    let x5c = options.send_chain.then(|| certificate.x5c());
+    match options.algorithm {
+        Algorithm::Ps256 => Header {
+            x5t_s256: Some(certificate.sha256()),
+            x5c,
+            ..Header::new(jsonwebtoken::Algorithm::PS256)
+        },
+        Algorithm::Rs256 => {
+            Header { x5t: Some(certificate.sha1()), x5c, ..Header::new(jsonwebtoken::Algorithm::RS256) }
+        }
     }
 }
 
@@ -124,9 +114,4 @@ impl Claims {
         let (from, exp) = (from.as_second(), until.as_second());
         Ok(Self { aud, iss: client_id, sub: client_id, jti: Uuid::new_v4(), iat: from, nbf: from, exp })
     }
-}
-
-fn segment<T: Serialize>(value: &T) -> Result<String, CredentialProblem> {
-    let json = serde_json::to_vec(value).map_err(|_| CredentialProblem::Signing)?;
-    Ok(BASE64_URL_SAFE_NO_PAD.encode(json))
 }

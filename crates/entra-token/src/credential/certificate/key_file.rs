@@ -4,8 +4,10 @@ mod pem;
 mod pfx;
 
 use aws_lc_rs::error::KeyRejected;
-use aws_lc_rs::signature::RsaKeyPair;
+use aws_lc_rs::signature::{KeyPair, RsaKeyPair};
 use entra_shared::secret::CertificatePassword;
+use jsonwebtoken::EncodingKey;
+use pkcs8::PrivateKeyInfoRef;
 use x509_parser::der_parser::asn1_rs::FromDer as _;
 use x509_parser::x509::AlgorithmIdentifier;
 
@@ -17,7 +19,14 @@ use crate::credential::CredentialProblem;
 struct Found {
     /// Each in DER.
     certificates: Vec<Vec<u8>>,
-    keys: Vec<RsaKeyPair>,
+    keys: Vec<PrivateKey>,
+}
+
+/// An RSA key of 2048 to 8192 bits.
+pub(super) struct PrivateKey {
+    pub(super) signing: EncodingKey,
+    /// The public key in DER (PKCS #1), by which its certificate is found.
+    pub(super) public: Vec<u8>,
 }
 
 /// Reads a file in PEM or PFX, and matches its private key with its certificate.
@@ -43,13 +52,16 @@ pub(super) fn holds_key(bytes: &[u8]) -> bool {
 }
 
 /// Reads a private key in PKCS #8.
-fn pkcs8_key(der: &[u8]) -> Result<RsaKeyPair, CredentialProblem> {
-    RsaKeyPair::from_pkcs8(der).map_err(|error| rejected(error, algorithm_name(der)))
+fn pkcs8_key(der: &[u8]) -> Result<PrivateKey, CredentialProblem> {
+    RsaKeyPair::from_pkcs8(der).map_err(|error| rejected(error, algorithm_name(der)))?;
+    let info = PrivateKeyInfoRef::try_from(der).map_err(|_| CredentialProblem::NotAPrivateKey)?;
+    pkcs1_key(info.private_key.as_bytes())
 }
 
 /// Reads a private key in PKCS #1.
-fn pkcs1_key(der: &[u8]) -> Result<RsaKeyPair, CredentialProblem> {
-    RsaKeyPair::from_der(der).map_err(|error| rejected(error, None))
+fn pkcs1_key(der: &[u8]) -> Result<PrivateKey, CredentialProblem> {
+    let key = RsaKeyPair::from_der(der).map_err(|error| rejected(error, None))?;
+    Ok(PrivateKey { signing: EncodingKey::from_rsa_der(der), public: key.public_key().as_ref().to_vec() })
 }
 
 fn rejected(error: KeyRejected, algorithm: Option<&'static str>) -> CredentialProblem {

@@ -1,36 +1,34 @@
-//! A private key with the certificate that belongs to it.
+//! A private key with its certificate.
 
 use std::fmt;
 
 use aws_lc_rs::digest::{self, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use jiff::Timestamp;
+use jsonwebtoken::EncodingKey;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::super::CredentialProblem;
-use super::Algorithm;
+use super::key_file::PrivateKey;
+use crate::credential::CredentialProblem;
 
-/// A key that signs, and its certificate with those that vouch for it. `Debug` hides the key.
+/// A signing key with its certificate chain. `Debug` hides the key.
 pub(super) struct SigningCertificate {
-    key: RsaKeyPair,
-    /// DER, the key's own certificate first.
+    key: EncodingKey,
+    /// The certificates in DER, the key's own first.
     chain: Vec<Vec<u8>>,
     not_before: Timestamp,
     not_after: Timestamp,
 }
 
 impl SigningCertificate {
-    /// Finds the key's certificate among these, and those that vouch for it.
-    pub(super) fn new(key: RsaKeyPair, certificates: &[Vec<u8>]) -> Result<Self, CredentialProblem> {
+    /// Finds the key's certificate and its issuers among `certificates`.
+    pub(super) fn new(key: PrivateKey, certificates: &[Vec<u8>]) -> Result<Self, CredentialProblem> {
         let parsed: Vec<Parsed<'_>> =
             certificates.iter().map(|der| Parsed::read(der)).collect::<Result<_, _>>()?;
-        let public_key = key.public_key().as_ref();
         let mut fitting = parsed
             .iter()
-            .filter(|parsed| parsed.certificate.public_key().subject_public_key.data == public_key);
+            .filter(|parsed| parsed.certificate.public_key().subject_public_key.data == key.public);
         let own = match (fitting.next(), fitting.next()) {
             (Some(own), None) => own,
             (Some(_), Some(_)) => return Err(CredentialProblem::SeveralCertificates),
@@ -43,7 +41,7 @@ impl SigningCertificate {
             not_before: time(validity.not_before.timestamp())?,
             not_after: time(validity.not_after.timestamp())?,
             chain: chain(own, &parsed),
-            key,
+            key: key.signing,
         })
     }
 
@@ -58,32 +56,23 @@ impl SigningCertificate {
         if now >= self.not_after { Err(CredentialProblem::Expired(self.not_after)) } else { Ok(()) }
     }
 
-    /// `x5t#S256` (RFC 7515 section 4.1.8).
+    /// The `x5t#S256` header (RFC 7515 section 4.1.8).
     pub(super) fn sha256(&self) -> String {
         self.thumbprint(&SHA256)
     }
 
-    /// `x5t` (RFC 7515 section 4.1.7).
+    /// The `x5t` header (RFC 7515 section 4.1.7).
     pub(super) fn sha1(&self) -> String {
         self.thumbprint(&SHA1_FOR_LEGACY_USE_ONLY)
     }
 
-    /// `x5c` (RFC 7515 section 4.1.6): base64, not base64url.
+    /// The `x5c` header (RFC 7515 section 4.1.6), in base64 rather than base64url.
     pub(super) fn x5c(&self) -> Vec<String> {
         self.chain.iter().map(|der| BASE64_STANDARD.encode(der)).collect()
     }
 
-    /// The signature of a message.
-    pub(super) fn sign(&self, algorithm: Algorithm, message: &str) -> Result<Vec<u8>, CredentialProblem> {
-        let encoding: &dyn RsaEncoding = match algorithm {
-            Algorithm::Ps256 => &RSA_PSS_SHA256,
-            Algorithm::Rs256 => &RSA_PKCS1_SHA256,
-        };
-        let mut signature = vec![0; self.key.public_modulus_len()];
-        self.key
-            .sign(encoding, &SystemRandom::new(), message.as_bytes(), &mut signature)
-            .map_err(|_| CredentialProblem::Signing)?;
-        Ok(signature)
+    pub(super) fn key(&self) -> &EncodingKey {
+        &self.key
     }
 
     fn thumbprint(&self, algorithm: &'static digest::Algorithm) -> String {
@@ -113,7 +102,7 @@ impl<'a> Parsed<'a> {
     }
 }
 
-/// From the key's own certificate upwards, by the names of issuers; whoever reads it checks the signatures.
+/// The chain from the key's certificate upwards, by issuer names. The authority verifies the signatures.
 fn chain(own: &Parsed<'_>, all: &[Parsed<'_>]) -> Vec<Vec<u8>> {
     let mut chain = vec![own];
     while let Some(last) = chain.last() {

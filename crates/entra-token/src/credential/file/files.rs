@@ -47,7 +47,7 @@ impl Files {
         let (files, (here, there)) = (self.clone(), mpsc::sync_channel(1));
         std::thread::spawn(move || here.send(files.read()));
         let read = there.recv_timeout(FIRST_READING);
-        read.unwrap_or_else(|_| Err(CredentialProblem::Unanswered(FIRST_READING).of(self.name())))
+        read.unwrap_or_else(|_| Err(CredentialProblem::Unanswered(FIRST_READING).at(self.name())))
     }
 
     pub(super) fn read(&self) -> Result<Reading, CredentialError> {
@@ -56,7 +56,7 @@ impl Files {
             let name = path.display().to_string();
             let (metadata, bytes) = match self.read_one(path) {
                 Ok(read) => read,
-                Err(problem) => return Err(problem.of(name)),
+                Err(problem) => return Err(problem.at(name)),
             };
             if is_open_to_all(&metadata) && (self.is_secret)(&bytes) {
                 reading.exposed.push(name);
