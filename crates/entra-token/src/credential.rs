@@ -1,4 +1,4 @@
-//! What a client proves itself with.
+//! Credentials with which a client authenticates.
 
 mod certificate;
 mod error;
@@ -25,37 +25,37 @@ pub use proof::Proof;
 pub use secret::SecretCredential;
 pub use slot::Expiry;
 
-/// One way in which a client proves who it is. `Debug` hides what is secret of it.
+/// A credential of a client. `Debug` hides its secret.
 #[derive(Debug, Clone)]
 pub enum Credential {
     /// A client secret of the app registration.
     Secret(SecretCredential),
-    /// A certificate of the app registration, whose key signs an assertion for each request.
+    /// A certificate of the app registration, whose key signs an assertion per request.
     Certificate(CertificateCredential),
     /// A token of another identity provider that the app registration trusts.
     Federated(FederatedCredential),
 }
 
-/// In whose name a proof is made, and for whom.
+/// The client that a proof is for, and the authority that verifies it.
 #[derive(Debug, Clone, Copy)]
 pub struct Claimant<'a> {
     /// The app registration.
     pub client_id: ClientId,
-    /// The authority that is to believe it.
+    /// The authority that verifies the proof.
     pub authority: &'a Authority,
 }
 
-/// How closely a credential's file is looked at.
+/// When a credential's file is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Look {
-    /// Read if it seems to have changed, or has not been read for long.
+    /// If its metadata changed, or the last reading was long ago.
     Glance,
-    /// Read in any case: the authority refused what was read before.
+    /// In any case, since the authority refused the credential.
     Read,
 }
 
 impl Credential {
-    /// A proof for one token request, made anew each time.
+    /// Creates a proof for one token request.
     ///
     /// # Errors
     /// The credential cannot be used now.
@@ -67,7 +67,7 @@ impl Credential {
         }
     }
 
-    /// What logs and errors call it: its kind, and the file that it is in.
+    /// The name in logs and errors: the kind of credential and its file.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -77,7 +77,7 @@ impl Credential {
         }
     }
 
-    /// When it expires, where that is known and somebody has to renew it.
+    /// When it expires, if known. None for a federated token, which is renewed automatically.
     #[must_use]
     pub fn expires_at(&self) -> Option<Timestamp> {
         match self {
@@ -87,7 +87,7 @@ impl Credential {
         }
     }
 
-    /// A number that changes with what the credential's file holds.
+    /// A number that changes whenever the contents of the credential's file change.
     async fn generation(&self, look: Look) -> u64 {
         match self {
             Self::Secret(secret) => secret.generation(look).await,

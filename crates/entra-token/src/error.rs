@@ -1,4 +1,4 @@
-//! Why there is no token, who is at fault, and what mends it.
+//! Why a token request failed, who is at fault, and how to fix it.
 
 mod ids;
 mod malformed;
@@ -18,40 +18,39 @@ pub use refusal::Refusal;
 
 use super::{CredentialError, ManagedIdentityFault, Proof};
 
-/// Why no token could be had. It is cloned to everybody who waited, and holds no secret.
+/// Why there is no token. All waiting callers get a clone. Contains no secret.
 ///
-/// The authority is whoever gives tokens: for a managed identity, the endpoint of the machine.
+/// The authority is Entra or, for a managed identity, the endpoint of the machine.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TokenError {
-    /// Whoever looks after the credential: it cannot be used, or the authority does not take it.
+    /// The credential cannot be used, or the authority refused it.
     #[error(transparent)]
     Credential(CredentialFault),
-    /// Whoever registered and set up the client: asking again changes nothing.
+    /// The registration or the settings of the client are wrong. Retrying does not help.
     #[error(transparent)]
     Configuration(ConfigurationFault),
-    /// This client: it asked too often. It asks no more until the wait is over.
+    /// The authority throttles this client, which sends no request until the wait is over.
     #[error("the authority is throttling this client; ask again in {} s; {ids}", whole_seconds(*retry_after))]
     Throttled {
         /// How long to wait.
         retry_after: Duration,
-        /// The request's ids, for whoever runs the authority.
+        /// The ids of the request, for the authority's operator.
         ids: RequestIds,
     },
-    /// The authority, or the network: it may answer soon.
+    /// The authority or the network failed. A later request may succeed.
     #[error(transparent)]
     Unavailable(Outage),
-    /// The authority, or something in its place: what it answered is no answer to a token request.
+    /// The response is neither a token nor an OAuth error.
     #[error("the authority answered {status}, but {problem}; {ids}")]
     Protocol {
         /// The answer's status.
         status: StatusCode,
         /// What is wrong with it.
         problem: Malformed,
-        /// The request's ids, for whoever runs the authority.
+        /// The ids of the request, for the authority's operator.
         ids: RequestIds,
     },
-    /// This process: it gave the request up, because it came to no end in time, failed or was about to end itself. The
-    /// next call asks anew.
+    /// The request timed out, panicked or was cancelled as the process shut down. The next call sends another.
     #[error("the token request was given up before it came to an end")]
     Abandoned,
 }
@@ -59,21 +58,21 @@ pub enum TokenError {
 /// What is wrong with a credential.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CredentialFault {
-    /// It cannot be used, and the authority was not asked.
+    /// It cannot be used, so no request was sent.
     #[error("the credential cannot be used: {0}")]
     Unusable(CredentialError),
-    /// The authority does not take it.
+    /// The authority refused it.
     #[error("the authority refused the credential: {0}")]
     Refused(Refusal),
 }
 
-/// What is wrong with how the client is registered or set up.
+/// What is wrong with the client's registration or settings.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ConfigurationFault {
-    /// The authority read the request and refused it.
+    /// The authority refused the request.
     #[error("the authority refused the token request: {0}")]
     Refused(Refusal),
-    /// The authority's certificate is not trusted, so it was not asked.
+    /// The authority's certificate is not trusted, so no request was sent.
     #[error(
         "the certificate of the authority at {host} is not trusted: name its CA in `http_client.ca_file` \
          (HTTP_CLIENT__CA_FILE)"
@@ -91,7 +90,7 @@ pub enum ConfigurationFault {
 }
 
 impl TokenError {
-    /// Whether the same request may succeed later without anybody mending anything.
+    /// Whether the same request may succeed later without a fix.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -101,7 +100,7 @@ impl TokenError {
         }
     }
 
-    /// How long to wait before asking again; sooner, the answer is the same error without a request.
+    /// How long to wait before retrying. Until then, calls return this error without a request.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -111,7 +110,7 @@ impl TokenError {
         }
     }
 
-    /// The authority's refusal, whoever it blames.
+    /// The authority's refusal, whether of the credential or of the request.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
@@ -121,13 +120,13 @@ impl TokenError {
         }
     }
 
-    /// The step that mends it, in plain words, where it is known.
+    /// How to fix it, if known.
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
         self.refusal().and_then(Refusal::remedy)
     }
 
-    /// The status of the authority's answer, where there was one.
+    /// The status of the authority's response, if there was one.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         match self {
@@ -139,7 +138,7 @@ impl TokenError {
         }
     }
 
-    /// The ids under which the authority knows the request, where it was asked.
+    /// The ids of the request, if one was sent.
     #[must_use]
     pub fn ids(&self) -> Option<RequestIds> {
         match self {
@@ -150,24 +149,23 @@ impl TokenError {
         }
     }
 
-    /// The id under which this client and the authority know the request.
+    /// The correlation id of the request, in the logs of this client and of the authority.
     #[must_use]
     pub fn correlation_id(&self) -> Option<Uuid> {
         self.ids().map(|ids| ids.correlation_id)
     }
 
-    /// Whether it lasts until somebody mends the credential, the registration or the settings, however often the
-    /// authority is asked.
+    /// Whether it persists until an operator fixes the credential, the registration or the settings.
     pub(super) fn needs_operator(&self) -> bool {
         match self {
-            // Asking costs a handshake, and who mends it is the authority.
+            // Retrying costs only a handshake, and the authority may fix its certificate.
             Self::Configuration(ConfigurationFault::Untrusted { .. }) => false,
             Self::Credential(_) | Self::Configuration(_) => true,
             _ => false,
         }
     }
 
-    /// The authority refused what this proof asked for.
+    /// Classifies a refusal of a request with this proof.
     pub(super) fn refused(refusal: Refusal, proof: &Proof) -> Self {
         if refusal.blames_credential(proof.is_assertion()) {
             Self::Credential(CredentialFault::Refused(refusal))
@@ -176,7 +174,7 @@ impl TokenError {
         }
     }
 
-    /// The same failure for somebody who comes later and has this long to wait.
+    /// The same failure with this remaining wait.
     pub(super) fn with_wait(self, left: Duration) -> Self {
         match self {
             Self::Throttled { ids, .. } => Self::Throttled { retry_after: left, ids },
@@ -198,7 +196,7 @@ impl From<ManagedIdentityFault> for TokenError {
     }
 }
 
-/// Rounded up: whoever waits this long has waited long enough.
+/// The wait in seconds, rounded up.
 fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }

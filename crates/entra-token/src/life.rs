@@ -1,32 +1,31 @@
-//! How long a token is used, and when the next one is asked for.
+//! How long a token is used, and when it is renewed.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
-/// The longest life that is believed; Entra's tokens live for 24 hours at most.
+/// The longest lifetime accepted. Entra's tokens are valid for at most 24 hours.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/configurable-token-lifetimes#access-tokens>
 const LONGEST_LIFE: Duration = Duration::from_hours(24);
 
-/// The life of a token whose authority does not name it: short enough that such a token is not trusted for long.
+/// The lifetime of a token whose response does not name it.
 const UNNAMED_LIFE: Duration = Duration::from_mins(5);
 
-/// How long before its expiry a token is no longer sent: the way to the resource, and clocks that differ.
+/// How long before its expiry a token is no longer sent, for clock skew and network delays.
 const SKEW: Duration = Duration::from_secs(30);
 
-/// From this life on a token is renewed at half of it, as Microsoft's own libraries do.
+/// The lifetime from which a token is renewed after half of it, as in Microsoft's libraries.
 const LONG_LIFE: Duration = Duration::from_hours(2);
 
-/// How long before its expiry any other token is renewed: eight tries, 30 s apart.
+/// How long before its expiry any other token is renewed: time for eight tries, 30 s apart.
 ///
-/// Not longer: tokens of an hour that each serve 56 minutes cost 26 requests a day.
+/// Tokens of an hour, used for 56 minutes each, cost 26 requests a day.
 const LEAD: Duration = Duration::from_mins(4);
 
-/// The part of the wait for the renewal by which it may come earlier, so that programs which started together do not
-/// renew together.
+/// The largest fraction by which a renewal is advanced, so that programs started together do not renew together.
 const MOST_JITTER: f64 = 0.01;
 
-/// The life of a token as its authority names it.
+/// The lifetime of a token from the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Life {
     expires_in: Duration,
@@ -34,7 +33,7 @@ pub(super) struct Life {
 }
 
 impl Life {
-    /// From the numbers of an answer. A `refresh_in` that makes no sense counts as absent.
+    /// Takes the values of the response, and ignores a `refresh_in` of zero or beyond the expiry.
     pub(super) fn new(expires_in: Option<Duration>, refresh_in: Option<Duration>) -> Self {
         let expires_in = expires_in.unwrap_or(UNNAMED_LIFE).min(LONGEST_LIFE);
         let makes_sense = |wait: &Duration| !wait.is_zero() && *wait < expires_in;
@@ -45,12 +44,12 @@ impl Life {
         self.expires_in
     }
 
-    /// How long the token is used: to its expiry less the skew, of which a short life has less.
+    /// How long the token is used: until its expiry less 30 s, or less a tenth of a short lifetime.
     pub(super) fn usable(self) -> Duration {
         self.expires_in.saturating_sub(SKEW.min(self.expires_in / 10))
     }
 
-    /// How long to wait before the next token is asked for; `fraction`, from 0 to 1, is the token's share of jitter.
+    /// How long to wait before the renewal. `fraction`, from 0 to 1, is the token's share of the jitter.
     pub(super) fn renewed_after(self, fraction: f64) -> Duration {
         let latest = self.expires_in.saturating_sub(LEAD.min(self.expires_in / 2));
         let wait = match self.refresh_in {
@@ -68,9 +67,7 @@ impl From<Duration> for Life {
     }
 }
 
-/// A number from 0 to 1 that another process is unlikely to have.
-///
-/// From the random keys of the standard library's hash maps: this spreads requests, and keeps no secret.
+/// A random number from 0 to 1, to spread requests. Not for cryptography.
 #[must_use]
 #[doc(hidden)]
 pub fn random_fraction() -> f64 {
@@ -107,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_authority_decides_when_to_renew_where_that_makes_sense() {
+    fn a_plausible_refresh_in_decides_when_to_renew() {
         for (expires_in, refresh_in, renewed_after) in [
             (86_400, 3000, 3000),
             (3599, 1800, 1800),
@@ -120,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_life_that_nobody_names_is_short() {
+    fn a_lifetime_that_the_response_does_not_name_is_short() {
         assert_eq!(Life::new(None, None).expires_in(), Duration::from_mins(5));
     }
 

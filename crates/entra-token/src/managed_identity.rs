@@ -1,4 +1,4 @@
-//! Managed identities: Azure vouches for what runs on one of its machines, and no credential is needed.
+//! Managed identities: Azure authenticates what runs on its machines, so no credential is needed.
 //!
 //! <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>
 
@@ -23,10 +23,10 @@ pub use error::ManagedIdentityFault;
 use super::{Token, TokenError};
 use answer::{Answer, Asked};
 
-/// The largest answer that is read, in bytes.
+/// The largest response accepted, in bytes.
 const MAX_BODY: usize = 1024 * 1024;
 
-/// The request's own id, under the name by which Azure's services log it.
+/// The header with the correlation id, under which Azure's services log it.
 ///
 /// <https://github.com/microsoft/api-guidelines/blob/vNext/azure/Guidelines.md#distributed-tracing--telemetry>
 const CLIENT_REQUEST_ID: &str = "x-ms-client-request-id";
@@ -34,7 +34,7 @@ const CLIENT_REQUEST_ID: &str = "x-ms-client-request-id";
 /// The timeout of a token request with its retries: more than the 70 seconds that an update of IMDS takes.
 pub(super) const TOTAL_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// Which of the machine's identities is meant, where it is not the system-assigned one.
+/// A user-assigned identity of the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserAssigned {
     /// The one with this client id.
@@ -45,24 +45,24 @@ pub enum UserAssigned {
     ResourceId(String),
 }
 
-/// The identity that Azure gave to what this program runs on, and the resource that it wants a token for.
+/// A managed identity of the machine, and the resource that the token is for.
 #[derive(Debug, Clone)]
 pub struct ManagedIdentity {
-    /// Where the machine answers.
+    /// The endpoint that issues the tokens.
     pub endpoint: IdentityEndpoint,
-    /// Which identity; the system-assigned one where there is none.
+    /// The user-assigned identity, or none for the system-assigned one.
     pub user_assigned: Option<UserAssigned>,
     /// The resource the token is for.
     pub resource: AppIdUri,
-    /// A client that goes through no proxy and gives a connection up after seconds: where there is no such endpoint,
-    /// nothing answers at all. [`entra_shared::http_client::metadata_client`] makes one.
+    /// A client without a proxy that times out after seconds, since without an endpoint there is no response at all.
+    /// [`entra_shared::http_client::metadata_client`] makes one.
     pub http: HttpClient,
 }
 
 impl ManagedIdentity {
-    /// Asks for a token, again where the endpoint's documentation says so.
+    /// Requests a token, with the retries that the endpoint's documentation asks for.
     pub(super) async fn token(&self) -> Result<Token, TokenError> {
-        retry::asking(&self.endpoint, || self.ask()).await
+        retry::with_retries(&self.endpoint, || self.ask()).await
     }
 
     async fn ask(&self) -> Result<Token, TokenError> {
@@ -95,7 +95,7 @@ impl ManagedIdentity {
     }
 }
 
-/// Sends the request and reads the answer to its end.
+/// Sends the request and reads the whole response.
 async fn exchange(http: &HttpClient, request: RequestBuilder) -> Result<Answer, reqwest::Error> {
     let response = http.send(request).await?;
     let (status, headers) = (response.status(), response.headers().clone());

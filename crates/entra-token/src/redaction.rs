@@ -1,18 +1,18 @@
-//! What a peer says, made fit for errors and logs.
+//! Removes secrets from messages of a peer, for errors and logs.
 //!
-//! Whoever was sent a secret may repeat it, as may a proxy on the way: in a text of its own, or with the request's headers.
+//! A peer or a proxy may repeat a secret that it was sent, in a message of its own or with the request's headers.
 
 use std::cmp::Reverse;
 
-/// What stands in a secret's place.
+/// The replacement of a secret.
 const REDACTED: &str = "[redacted]";
 
-/// The shortest part of a token that is taken out by itself; a shorter one may be an ordinary word.
+/// The shortest part of a token that is redacted by itself. A shorter one may be an ordinary word.
 const MIN_PART: usize = 16;
 
-/// Secrets that a peer knows and may repeat, in whatever spelling they reached it or its log.
+/// Secrets that a peer may repeat, in any encoding.
 pub struct Redaction<'s> {
-    /// The longest first: one may be the beginning of another.
+    /// The longest first, since one may be a prefix of another.
     secrets: Vec<&'s str>,
 }
 
@@ -22,30 +22,29 @@ impl std::fmt::Debug for Redaction<'_> {
     }
 }
 
-/// What a text is made of, as far as it may be shown.
+/// A piece of a message.
 enum Piece {
     Secret,
     Character(char),
 }
 
 impl<'s> Redaction<'s> {
-    /// Of these secrets.
-    pub fn of(secrets: impl IntoIterator<Item = &'s str>) -> Self {
+    /// Creates a redaction of these secrets.
+    pub fn new(secrets: impl IntoIterator<Item = &'s str>) -> Self {
         let mut secrets: Vec<&str> = secrets.into_iter().collect();
         secrets.sort_by_key(|secret| Reverse(secret.len()));
         Self { secrets }
     }
 
-    /// Of a token or an assertion, and of each of its parts.
+    /// Creates a redaction of a token or an assertion, and of each of its parts.
     ///
-    /// Of a text that was cut off, what is left of a JWT says much by itself: two of its parts say who, and the third
-    /// proves it.
+    /// A truncated message may contain only some parts of a JWT.
     #[must_use]
     pub fn of_token(token: &'s str) -> Self {
-        Self::of(token.split('.').filter(|part| part.len() >= MIN_PART).chain([token]))
+        Self::new(token.split('.').filter(|part| part.len() >= MIN_PART).chain([token]))
     }
 
-    /// A text of the network without a secret, and otherwise as it is.
+    /// Removes the secrets from a message.
     #[must_use]
     pub fn text(&self, text: &str) -> String {
         let mut kept = String::with_capacity(text.len());
@@ -58,9 +57,9 @@ impl<'s> Redaction<'s> {
         kept
     }
 
-    /// A text of the network as one line: no secret, no control characters, no more than so many others.
+    /// Removes secrets and control characters from a message, and shortens it to one line of `most` characters.
     ///
-    /// The text is read no further than the line needs, and a secret is found even where it goes on beyond that.
+    /// Finds a secret even if it extends beyond the end of the line.
     #[must_use]
     pub fn line(&self, text: &str, most: usize) -> String {
         let (mut line, mut left) = (String::new(), most);
@@ -190,7 +189,7 @@ mod tests {
             by_number.to_lowercase().replace("\\U", "\\u"),
             secret.replace('~', "%7E").replace('&', "\\u0026"),
         ] {
-            let line = Redaction::of([secret]).line(&format!("client_secret={spelling}&x=1"), 300);
+            let line = Redaction::new([secret]).line(&format!("client_secret={spelling}&x=1"), 300);
             assert_eq!(line, "client_secret=[redacted]&x=1", "{spelling}");
         }
     }
@@ -208,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_line_is_bounded_and_a_secret_at_its_end_is_not_cut() {
-        let redaction = Redaction::of(["canary-canary"]);
+        let redaction = Redaction::new(["canary-canary"]);
         assert_eq!(redaction.line("a\r\n\u{1b}[31mb", 300), "a   [31mb");
         assert_eq!(redaction.line("abc", 3), "abc");
         assert_eq!(redaction.line("abcd", 3), "abc…");
@@ -242,7 +241,7 @@ mod tests {
     fn the_longer_of_two_secrets_is_taken_out_whole_whichever_is_named_first() {
         for secrets in [["canary", "canary-canary"], ["canary-canary", "canary"]] {
             assert_eq!(
-                Redaction::of(secrets).text("a canary-canary, a canary"),
+                Redaction::new(secrets).text("a canary-canary, a canary"),
                 "a [redacted], a [redacted]"
             );
         }

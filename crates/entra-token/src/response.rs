@@ -1,4 +1,4 @@
-//! What an authority may answer, and what of it is believed.
+//! Validates the authority's response.
 
 use std::time::Duration;
 
@@ -12,26 +12,26 @@ use uuid::Uuid;
 use super::life::Life;
 use super::{Malformed, Outage, OutageCause, Proof, Refusal, RequestIds, Token, TokenError};
 
-/// The most characters of the authority's text that an error keeps.
+/// The longest description that an error keeps, in characters.
 const MAX_DESCRIPTION: usize = 300;
 
-/// The most characters of an OAuth error code that an error keeps; the longest registered one has 25.
+/// The longest OAuth error code that an error keeps, in characters. The longest registered one has 25.
 const MAX_ERROR: usize = 64;
 
-/// The wait of a throttled client that is not told how long, as in Microsoft's own libraries.
+/// The wait of a throttled client without `Retry-After`, as in Microsoft's libraries.
 const UNNAMED_WAIT: Duration = Duration::from_mins(1);
 
-/// The OAuth errors that Entra sends, with a 400, when it wants to be asked again. RFC 6749 has the first for redirects.
+/// The OAuth errors that Entra sends with a 400 if the client should retry. RFC 6749 defines the first for redirects.
 const PASSING: [&str; 2] = ["temporarily_unavailable", "request_timeout"];
 
-/// The question that an answer belongs to.
+/// The request that a response belongs to.
 pub(super) struct Asked<'a> {
     pub(super) at: Instant,
     pub(super) correlation_id: Uuid,
     pub(super) proof: &'a Proof,
 }
 
-/// An answer as it came from the network.
+/// A response as received.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
@@ -39,7 +39,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// The token of the answer, or why there is none.
+    /// Extracts the token, or the reason why there is none.
     pub(super) fn token(&self, asked: &Asked<'_>) -> Result<Token, TokenError> {
         self.match_request_id(asked);
         if self.status != StatusCode::OK {
@@ -62,14 +62,14 @@ impl Answer {
         if !response.token_type.eq_ignore_ascii_case("Bearer") {
             return Err(Malformed::TokenType);
         }
-        // Of zero or less: the resource would refuse it, and nobody may keep it.
+        // The resource would refuse such a token, and it must not be cached.
         if response.expires_in.is_some_and(|seconds| seconds < 1.0) {
             return Err(Malformed::Lifetime);
         }
         Ok(response)
     }
 
-    /// A throttled or failing authority need not answer in JSON: its 429 is plain text. So the status goes first.
+    /// Classifies an error. The status takes precedence, since a 429 may be plain text.
     fn error(&self, asked: &Asked<'_>) -> TokenError {
         let (status, retry_after) = (self.status, self.retry_after());
         let envelope = self.body().and_then(|body| {
@@ -100,7 +100,7 @@ impl Answer {
         TokenError::Protocol { status: self.status, problem, ids: self.ids(asked, None) }
     }
 
-    /// The ids that the answer names, in its body or its headers, or else the one that was sent.
+    /// The ids from the body or the headers of the response, or else the one that was sent.
     fn ids(&self, asked: &Asked<'_>, envelope: Option<&TokenErrorResponse>) -> RequestIds {
         let header = |name| self.headers.get(name)?.to_str().ok()?.parse().ok();
         let correlation_id = envelope.and_then(|envelope| envelope.correlation_id.parse().ok());
@@ -128,7 +128,7 @@ impl Answer {
         http_client::retry_after(&self.headers)
     }
 
-    /// An answer with another request's id hints at a proxy that mixes answers up.
+    /// Warns if the response has another request's id, which hints at a proxy that mixes up responses.
     fn match_request_id(&self, asked: &Asked<'_>) {
         let sent = asked.correlation_id.to_string();
         if self
@@ -141,7 +141,7 @@ impl Answer {
     }
 }
 
-/// However many seconds an answer names; whoever reads it as a life has a limit.
+/// A number of seconds, capped at the largest duration. `Life` limits it further.
 fn whole_seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds.floor()).unwrap_or(if seconds > 0.0 {
         Duration::MAX
@@ -161,12 +161,12 @@ fn refusal(status: StatusCode, envelope: &TokenErrorResponse, ids: RequestIds, p
     }
 }
 
-/// Entra's texts begin with `AADSTS`, the code and a colon.
+/// Parses the code from a description that starts with `AADSTS`, the code and a colon.
 fn aadsts(description: &str) -> Option<u32> {
     description.strip_prefix("AADSTS")?.split_once(':')?.0.parse().ok()
 }
 
-/// What stands before the ids and the time, which an error carries in members of its own.
+/// The description without the ids and the time that follow it.
 fn first_part(description: &str) -> &str {
     let end = description.find("Trace ID:").unwrap_or(description.len());
     description.get(..end).unwrap_or_default().trim_end()

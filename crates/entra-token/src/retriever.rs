@@ -35,7 +35,7 @@ impl TokenRetriever {
     #[must_use]
     pub fn new(source: impl Into<TokenSource>, http: HttpClient) -> Self {
         let (source, caches) = (source.into(), Arc::<Caches>::default());
-        Self { cache: caches.of(&source), source: Arc::new(source), http, caches }
+        Self { cache: caches.for_source(&source), source: Arc::new(source), http, caches }
     }
 
     /// The same client's retriever for another resource; what one of them holds is there for the other.
@@ -49,7 +49,7 @@ impl TokenRetriever {
     #[must_use]
     pub fn for_source(&self, source: impl Into<TokenSource>) -> Self {
         let source = source.into();
-        let cache = self.caches.of(&source);
+        let cache = self.caches.for_source(&source);
         Self { source: Arc::new(source), cache, http: self.http.clone(), caches: Arc::clone(&self.caches) }
     }
 

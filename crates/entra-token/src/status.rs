@@ -1,4 +1,4 @@
-//! Numbers about a retriever, for whoever watches it.
+//! Request counts and the token expiry of a retriever, for monitoring.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,29 +6,29 @@ use jiff::Timestamp;
 
 use super::TokenError;
 
-/// How many requests for a token ended how, and until when the token at hand lives.
+/// Token requests by outcome, and when the cached token expires.
 ///
-/// A request counts once, with its retry and all the credentials that were tried for it. The outcomes are the variants
-/// of [`TokenError`].
+/// A request counts once, including its retry and all credentials tried. The outcomes are the variants of
+/// [`TokenError`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TokenStatus {
-    /// There was a token.
+    /// Acquired a token.
     pub acquired: u64,
     /// The credential is unusable, or was refused.
     pub credential: u64,
     /// The request was refused for another reason.
     pub configuration: u64,
-    /// The authority was asked too often.
+    /// The authority throttled this client.
     pub throttled: u64,
-    /// The authority did not answer, or only that it cannot.
+    /// The authority was unreachable or failed.
     pub unavailable: u64,
-    /// The answer was none to a token request.
+    /// The response was malformed.
     pub protocol: u64,
-    /// When the token at hand expires, or has expired.
+    /// When the cached token expires or expired.
     pub expires_at: Option<Timestamp>,
 }
 
-/// The counts, as requests end.
+/// Counters of completed requests.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     acquired: AtomicU64,

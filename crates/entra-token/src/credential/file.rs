@@ -1,4 +1,4 @@
-//! Files that are picked up when they change.
+//! Reads credential files, and rereads them when they change.
 
 mod files;
 mod stamp;
@@ -17,43 +17,43 @@ use stamp::Stamp;
 
 pub(super) use files::Files;
 
-/// After how long a file is read again although it seems unchanged: a time of modification can be set back.
+/// The interval after which an apparently unchanged file is reread, since a modification time can be set back.
 const REREAD: Duration = Duration::from_mins(10);
 
-/// How long a look may take. A mount that hangs would keep a token request for ever.
+/// The timeout of a check, since a mount may hang.
 const LONGEST_LOOK: Duration = Duration::from_secs(2);
 
-/// What a file holds, and the how-manieth content that is.
+/// The parsed file contents and their version number.
 #[derive(Debug)]
 pub(super) struct Content<T> {
     pub(super) value: T,
     pub(super) generation: u64,
 }
 
-/// Makes something of a file's bytes.
+/// Parses the bytes of a file.
 type Parse<T> = Box<dyn Fn(&[u8]) -> Result<T, CredentialProblem> + Send + Sync>;
 
-/// Files with what they held when they last made sense.
+/// Files with their last usable contents.
 ///
-/// Files that become unusable, or do not answer, change nothing but the log: what they held before stays in use.
+/// If the files become unusable or reading them hangs, the last contents stay in use and a warning is logged.
 pub(super) struct WatchedFile<T> {
     files: Files,
     parse: Parse<T>,
     content: ArcSwap<Content<T>>,
-    /// Never locked while a file is read.
+    /// Not locked while a file is read.
     seen: Mutex<Seen>,
-    /// Whoever has it reads. So a file that does not answer keeps one thread, and not one for each look.
+    /// Held while reading, so that a file that hangs blocks one thread rather than one per check.
     turn: Arc<tokio::sync::Mutex<()>>,
-    /// Since when somebody has the turn.
+    /// When the current reading started.
     reading_since: Mutex<Option<Instant>>,
 }
 
-/// What was seen of the file when it was last read.
+/// The state of the files when they were last read.
 struct Seen {
     at: Instant,
     stamps: Option<Vec<Stamp>>,
     digest: Vec<u8>,
-    /// What is wrong with it since then; the log has said so.
+    /// The last problem, which has been logged.
     problem: Option<CredentialError>,
 }
 
@@ -77,21 +77,20 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
         }))
     }
 
-    /// The file, as errors and logs name it.
+    /// The name in errors and logs.
     pub(super) fn name(&self) -> String {
         self.files.name()
     }
 
-    /// What it held when it was last looked at.
+    /// The contents when the file was last checked.
     pub(super) fn content(&self) -> Arc<Content<T>> {
         self.content.load_full()
     }
 
-    /// Looks at the file, off the threads that must not wait, and gives what it holds; or, where it does not answer in
-    /// time, what it held before.
+    /// Checks the file on a blocking thread, and returns its contents, or the last ones if the check times out.
     pub(super) async fn look(self: &Arc<Self>, look: Look) -> Arc<Content<T>> {
         let since = *lock(&self.reading_since);
-        // Whoever comes to a file that has not answered for long need not wait as long again.
+        // Counted from the start of the current reading, so that later callers do not wait for a file that hangs.
         let until = since.unwrap_or_else(Instant::now) + LONGEST_LOOK;
         if timeout_at(until, self.refreshed(look)).await.is_err() && lock(&self.reading_since).is_some() {
             self.report(CredentialProblem::Unanswered(LONGEST_LOOK).at(self.name()));
@@ -108,7 +107,7 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
             *lock(&file.reading_since) = None;
             drop(turn);
         });
-        // An error: the runtime is shutting down, and what is at hand is good enough.
+        // An error means that the runtime is shutting down, and the last contents are good enough.
         let _ = reading.await;
     }
 
@@ -134,7 +133,7 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
         }
     }
 
-    /// Takes in what has changed, and gives the digest of what is there now.
+    /// Rereads the files, stores their contents if they changed, and returns their digest.
     fn reread(&self, known: Vec<u8>) -> Result<Vec<u8>, CredentialError> {
         let reading = self.files.read()?;
         let digest = digest_of(&reading);
@@ -144,12 +143,12 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
         let value = (self.parse)(&reading.bytes).map_err(|problem| problem.at(self.name()))?;
         let generation = self.content.load().generation + 1;
         self.content.store(Arc::new(Content { value, generation }));
-        tracing::info!(file = self.name(), "a credential's file has changed and was read");
+        tracing::info!(file = self.name(), "reloaded a changed credential file");
         reading.warn_of_readers();
         Ok(digest)
     }
 
-    /// Says once in the log what is wrong.
+    /// Logs a problem once.
     fn report(&self, error: CredentialError) {
         let mut seen = lock(&self.seen);
         if seen.problem.as_ref() == Some(&error) {
@@ -160,7 +159,7 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
         drop(seen);
         tracing::warn!(
             error = problem,
-            "a credential's file has become unusable; what it held before stays in use"
+            "a credential file has become unusable; its last contents stay in use"
         );
     }
 }
@@ -279,7 +278,7 @@ mod tests {
         assert_eq!(log.matches("has become unusable").count(), 1, "{log}");
         std::fs::write(&path, "canary two").unwrap();
         let log = looked();
-        assert_eq!(log.matches("has changed and was read").count(), 1, "{log}");
+        assert_eq!(log.matches("reloaded a changed credential file").count(), 1, "{log}");
         assert!(log.contains(&path.display().to_string()) && !log.contains("canary"), "{log}");
     }
 
@@ -352,7 +351,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn the_log_names_a_file_with_a_secret_that_everybody_can_read() {
+    fn the_log_names_a_file_with_a_secret_that_every_user_can_read() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let paths = ["shown", "hidden", "harmless"].map(|name| folder.path().join(name));

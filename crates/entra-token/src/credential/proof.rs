@@ -68,7 +68,7 @@ impl Proof {
     /// Redacts the proof from messages of the authority.
     pub(crate) fn redaction(&self) -> Redaction<'_> {
         match &self.content {
-            Content::Secret(secret) => Redaction::of([secret.expose()]),
+            Content::Secret(secret) => Redaction::new([secret.expose()]),
             Content::Assertion(assertion) => Redaction::of_token(assertion.expose()),
         }
     }

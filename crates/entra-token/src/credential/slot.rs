@@ -1,4 +1,4 @@
-//! A credential's place in the list, and what is known of it there.
+//! A credential in the list, with its state.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -9,16 +9,15 @@ use tokio::time::Instant;
 use super::{Credential, Look};
 use crate::TokenError;
 
-/// How long a refused credential is passed over while another one works.
+/// How long a refused credential is skipped while another one works.
 ///
-/// Long enough to cost nothing, short enough that one which was refused for a passing reason comes back: Entra
-/// refuses a new secret until it has spread.
-const PASSED_OVER: Duration = Duration::from_mins(10);
+/// Some refusals are temporary: Entra refuses a new secret until it is replicated.
+const SKIP_REFUSED: Duration = Duration::from_mins(10);
 
-/// From how many days before a credential expires the log says so.
+/// How many days before a credential expires the log warns.
 const WARN_FROM_DAYS: i64 = 30;
 
-/// How often.
+/// The interval between warnings.
 const WARN_EVERY: Duration = Duration::from_hours(24);
 
 /// When a credential expires.
@@ -26,20 +25,20 @@ const WARN_EVERY: Duration = Duration::from_hours(24);
 pub struct Expiry<'a> {
     /// The credential's name.
     pub credential: &'a str,
-    /// The time.
+    /// The time of expiry.
     pub at: Timestamp,
-    /// How many whole days are left; negative once it has expired.
+    /// The whole days that remain, negative once it has expired.
     pub days: i64,
 }
 
-/// A credential, whether the authority refused it, and when the log last said that it expires.
+/// A credential, its last refusal, and when the log last warned of its expiry.
 pub(super) struct Slot {
     credential: Credential,
     refused: Mutex<Option<Refused>>,
     warned_at: Mutex<Option<Instant>>,
 }
 
-/// When a credential was refused, and what its file held then.
+/// When a credential was refused, and the generation of its file.
 #[derive(Clone, Copy)]
 struct Refused {
     at: Instant,
@@ -55,19 +54,19 @@ impl Slot {
         &self.credential
     }
 
-    /// Whether it was refused lately, and its file still holds what was refused.
+    /// Whether it was refused recently, and its file has not changed since.
     pub(super) async fn is_refused(&self) -> bool {
         let generation = self.credential.generation(Look::Glance).await;
         let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.is_some_and(|refused| refused.at.elapsed() < PASSED_OVER && refused.generation == generation)
+        refused.is_some_and(|refused| refused.at.elapsed() < SKIP_REFUSED && refused.generation == generation)
     }
 
-    /// Whether it was refused when it was tried last.
+    /// Whether it was refused when it was last tried.
     pub(super) fn was_refused(&self) -> bool {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    /// Remembers that it is refused, and says so once where another one takes its place.
+    /// Records a refusal, and logs it once if another credential is tried instead.
     pub(super) fn refuse(&self, generation: u64, error: &TokenError, next: Option<&Credential>) {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         let is_known = refused.is_some_and(|refused| refused.generation == generation);
@@ -77,7 +76,7 @@ impl Slot {
                 credential = self.credential.name(),
                 next = next.name(),
                 %error,
-                "a credential is refused, and the next one takes its place; renew it or remove it"
+                "a credential was refused and the next one is used; renew it or remove it"
             );
         }
     }
@@ -86,7 +85,7 @@ impl Slot {
         if self.refused.lock().unwrap_or_else(PoisonError::into_inner).take().is_some() {
             tracing::info!(
                 credential = self.credential.name(),
-                "a credential that was refused is taken again"
+                "a credential that was refused is accepted again"
             );
         }
     }
@@ -94,7 +93,7 @@ impl Slot {
     pub(super) fn expiry(&self) -> Option<Expiry<'_>> {
         let at = self.credential.expires_at()?;
         let seconds = at.duration_since(Timestamp::now()).as_secs();
-        // Whole days on either side of now: what expired an hour ago has -1.
+        // Rounded down: one that expired an hour ago has -1.
         Some(Expiry { credential: self.credential.name(), at, days: seconds.div_euclid(86_400) })
     }
 
@@ -110,9 +109,9 @@ impl Slot {
         }
         *warned_at = Some(Instant::now());
         if days < 0 {
-            tracing::warn!(credential, expired_at = %at, "a credential has expired; put a new one in its place");
+            tracing::warn!(credential, expired_at = %at, "a credential has expired; replace it");
         } else {
-            tracing::warn!(credential, expires_at = %at, days, "a credential expires soon; put a new one beside it");
+            tracing::warn!(credential, expires_at = %at, days, "a credential expires soon; add a new one");
         }
     }
 }
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_whose_end_nobody_told_expires_at_no_time() {
+    fn a_secret_without_a_known_expiry_has_none() {
         let secret = SecretCredential::new(ClientSecret::parse("canary").unwrap());
         assert_eq!(Slot::new(Credential::Secret(secret)).expiry(), None);
     }

@@ -1,4 +1,4 @@
-//! The ids by which whoever runs the authority finds a request.
+//! The ids by which the authority's operator finds a request.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
-//! What is wrong with an answer.
+//! What is wrong with a malformed response.
 
-/// What is wrong with an answer that should have been a token or an error.
+/// What is wrong with a response that is neither a token nor an error.
 ///
-/// None of these quotes the answer: a malformed one may still hold a token.
+/// None of these quotes the response, which may still contain a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// The body is larger than a token response can be.

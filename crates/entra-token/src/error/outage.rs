@@ -1,4 +1,4 @@
-//! An authority that does not answer, or only that it cannot.
+//! An authority that is unreachable or reports an outage.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,20 +7,20 @@ use http::StatusCode;
 
 use super::RequestIds;
 
-/// The authority gave no answer that decides anything; it may be different soon.
+/// The authority did not handle the request. A later one may succeed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{cause}{}; {ids}", wait(*retry_after))]
 pub struct Outage {
-    /// What happened in place of an answer.
+    /// What happened instead.
     #[source]
     pub cause: OutageCause,
-    /// How long to wait, where the authority says or the last failure is too recent.
+    /// How long to wait before retrying, if the authority named it or a failure is too recent.
     pub retry_after: Option<Duration>,
-    /// The request's ids, for whoever runs the authority.
+    /// The ids of the request, for the authority's operator.
     pub ids: RequestIds,
 }
 
-/// What happened in place of an answer.
+/// Why the authority did not handle the request.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum OutageCause {
     /// The authority: it says that it cannot answer now.

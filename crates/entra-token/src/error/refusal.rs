@@ -1,4 +1,4 @@
-//! A token request that the authority read and refused.
+//! The refusal of a token request by the authority.
 
 use std::fmt;
 
@@ -31,18 +31,18 @@ pub struct Refusal {
     pub aadsts: Option<u32>,
     /// The first part of the authority's own text.
     pub description: String,
-    /// The request's ids, for whoever runs the authority.
+    /// The ids of the request, for the authority's operator.
     pub ids: RequestIds,
 }
 
 impl Refusal {
-    /// The step that mends it, in plain words, where the code is known.
+    /// How to fix it, if the code is known.
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
         self.aadsts.and_then(aadsts::lookup).map(|entry| entry.remedy)
     }
 
-    /// Whether another credential could fare better.
+    /// Whether another credential may succeed.
     ///
     /// By the OAuth error code, which says that the client could not be authenticated (RFC 6749 section 5.2); of an
     /// assertion also by Entra's own, since its OAuth error may be another one.

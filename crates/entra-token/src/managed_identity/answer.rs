@@ -85,7 +85,7 @@ impl Asked<'_> {
 
     /// The endpoint's words made fit for a log.
     fn one_line(&self, text: &str) -> String {
-        Redaction::of(self.endpoint.secret()).line(text, MAX_DESCRIPTION)
+        Redaction::new(self.endpoint.secret()).line(text, MAX_DESCRIPTION)
     }
 }
 

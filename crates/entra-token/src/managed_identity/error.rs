@@ -1,4 +1,4 @@
-//! Why a machine has no token for its identity.
+//! Why a machine gives no token for a managed identity.
 
 use std::sync::Arc;
 
@@ -6,21 +6,21 @@ use http::StatusCode;
 
 use crate::RequestIds;
 
-/// Whoever deploys it: the machine gives no token for such an identity. It is cloned to everybody who waited.
+/// The machine gives no token for the identity, because of how the program is deployed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ManagedIdentityFault {
-    /// Nothing is there to answer, so this is no machine with managed identities.
+    /// There is no endpoint, so this machine has no managed identities.
     #[error(
         "no managed identity endpoint answers at {host}; run where Azure assigns identities, or choose another credential"
     )]
     NoEndpoint {
         /// Host and port that were asked.
         host: String,
-        /// What the HTTP client says; nothing, where a proxy answered in the endpoint's place.
+        /// The error of the HTTP client. None if a proxy responded instead of the endpoint.
         #[source]
         source: Option<Arc<reqwest::Error>>,
     },
-    /// The endpoint read the request and refused it.
+    /// The endpoint refused the request.
     #[error(
         "the managed identity endpoint at {host} answered {status}: \"{description}\"; assign the identity to this \
          machine, and check its id and the resource; {ids}"
@@ -28,17 +28,17 @@ pub enum ManagedIdentityFault {
     Refused {
         /// Host and port that were asked.
         host: String,
-        /// The answer's status.
+        /// The status of the response.
         status: StatusCode,
-        /// The endpoint's own words, bounded, in one line and free of what the workload proves itself with.
+        /// The endpoint's message, shortened to one line and without secrets.
         description: String,
-        /// The request's ids, for whoever runs the endpoint.
+        /// The ids of the request, for the endpoint's operator.
         ids: RequestIds,
     },
 }
 
 impl ManagedIdentityFault {
-    /// The status of the endpoint's answer, where there was one.
+    /// The status of the response, if there was one.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         match self {
@@ -47,7 +47,7 @@ impl ManagedIdentityFault {
         }
     }
 
-    /// The ids of the request, where it was answered.
+    /// The ids of the request, if there was a response.
     #[must_use]
     pub fn ids(&self) -> Option<RequestIds> {
         match self {

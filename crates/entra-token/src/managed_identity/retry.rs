@@ -1,4 +1,4 @@
-//! When the endpoint is asked again: by the rules that its documentation sets for its callers.
+//! Retries requests to the endpoint, as its documentation asks.
 //!
 //! <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#retry-guidance>
 
@@ -9,20 +9,23 @@ use http::StatusCode;
 use super::IdentityEndpoint;
 use crate::TokenError;
 
-/// How often it is asked again while IMDS is being updated, which takes up to 70 seconds.
+/// The number of retries while IMDS is updated, which takes up to 70 seconds.
 const UPDATE_RETRIES: u32 = 7;
 
-/// How long to wait each time.
+/// The wait before each of them.
 const UPDATE_WAIT: Duration = Duration::from_secs(10);
 
-/// How often it is asked again for any other passing reason, after 1, 2 and 4 seconds.
+/// The number of retries after any other transient error, after 1, 2 and 4 seconds.
 const RETRIES: u32 = 3;
 
-/// The longest wait that a caller is kept for at the endpoint's word; beyond it, the error says how long.
+/// The longest `Retry-After` that is waited for. A longer one is returned in the error.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// Asks until there is an answer, or none to wait for.
-pub(super) async fn asking<T, F>(endpoint: &IdentityEndpoint, ask: impl Fn() -> F) -> Result<T, TokenError>
+/// Sends a request until it succeeds, or no retry is left.
+pub(super) async fn with_retries<T, F>(
+    endpoint: &IdentityEndpoint,
+    ask: impl Fn() -> F,
+) -> Result<T, TokenError>
 where
     F: Future<Output = Result<T, TokenError>>,
 {
@@ -37,17 +40,17 @@ where
         }
         let wait = wait(endpoint, &error, tried);
         if tried >= most_retries(endpoint, &error) || wait > LONGEST_WAIT {
-            // Whoever is throttled leaves the endpoint alone for as long as the next retry would have.
+            // A throttled client sends no request for as long as it would have waited for the next retry.
             let is_throttled = matches!(error, TokenError::Throttled { .. });
             return Err(if is_throttled { error.with_wait(wait) } else { error });
         }
-        tracing::debug!(%error, wait_seconds = wait.as_secs(), "asking the managed identity endpoint again");
+        tracing::debug!(%error, wait_seconds = wait.as_secs(), "retrying the managed identity request");
         tokio::time::sleep(wait).await;
         tried += 1;
     }
 }
 
-/// How long to wait before asking again, after so many times in vain.
+/// The wait before the next retry.
 fn wait(endpoint: &IdentityEndpoint, error: &TokenError, tried: u32) -> Duration {
     if is_update(endpoint, error) {
         return UPDATE_WAIT;
@@ -59,14 +62,14 @@ fn most_retries(endpoint: &IdentityEndpoint, error: &TokenError) -> u32 {
     if is_update(endpoint, error) { UPDATE_RETRIES } else { RETRIES }
 }
 
-/// IMDS is being updated.
+/// Whether IMDS is being updated.
 fn is_update(endpoint: &IdentityEndpoint, error: &TokenError) -> bool {
     error.status() == Some(StatusCode::GONE) && matches!(endpoint, IdentityEndpoint::Imds(_))
 }
 
-/// Whether the endpoint's status means that it may answer later.
+/// Whether a request with this status may succeed later.
 ///
-/// A 404 does, since IMDS comes up after the machine. 403 is what some proxies answer in its place.
+/// A 404 may, since IMDS starts after the machine. A 403 comes from some proxies.
 pub(super) fn is_passing(status: StatusCode) -> bool {
     status.is_server_error()
         || matches!(
@@ -114,7 +117,7 @@ mod tests {
             asked.set(seconds);
             Err::<(), _>(failing(status, retry_after))
         };
-        asking(endpoint, ask).await.unwrap_err();
+        with_retries(endpoint, ask).await.unwrap_err();
         asked.take()
     }
 
@@ -136,7 +139,7 @@ mod tests {
     async fn a_throttled_client_is_told_how_long_the_endpoint_is_to_be_left_alone() {
         for (retry_after, left) in [(None, 8), (Some(3), 8), (Some(9), 9), (Some(60), 60)] {
             let ask = async || Err::<(), _>(failing(429, retry_after));
-            let error = asking(&imds(), ask).await.unwrap_err();
+            let error = with_retries(&imds(), ask).await.unwrap_err();
             assert_eq!(error.retry_after(), Some(Duration::from_secs(left)), "{retry_after:?}");
         }
     }
@@ -148,12 +151,12 @@ mod tests {
             tried.set(tried.get() + 1);
             if tried.get() == 3 { Ok("token") } else { Err(failing(500, None)) }
         };
-        assert_eq!(asking(&imds(), third).await.unwrap(), "token");
+        assert_eq!(with_retries(&imds(), third).await.unwrap(), "token");
         let unreachable = async || {
             tried.set(tried.get() + 1);
             Err::<(), _>(ManagedIdentityFault::NoEndpoint { host: String::new(), source: None }.into())
         };
-        assert!(asking(&imds(), unreachable).await.is_err());
+        assert!(with_retries(&imds(), unreachable).await.is_err());
         assert_eq!(tried.get(), 4);
         assert!(!is_passing(StatusCode::BAD_REQUEST) && !is_passing(StatusCode::FORBIDDEN));
     }

@@ -1,4 +1,4 @@
-//! The caches of retrievers that belong together, one for each key.
+//! The caches that related retrievers share, one per key.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,20 +9,20 @@ use url::Url;
 use crate::TokenSource;
 use crate::cache::Cache;
 
-/// The most keys that are kept: enough for every resource and tenant of a service, and no more than a few megabytes.
+/// The largest number of keys: enough for every resource and tenant of a service, and a few megabytes at most.
 const MOST_KEYS: usize = 1000;
 
-/// What tells tokens apart.
+/// The parameters that identify a token.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Key {
     /// The endpoint's URL names the authority, the tenant and the version.
     TokenEndpoint(Url, ClientId, AppIdUri),
-    /// The machine has several identities; what tells them apart is written as the endpoint is asked.
+    /// The endpoint's URL names the identity.
     ManagedIdentity(Url),
 }
 
 impl Key {
-    fn of(source: &TokenSource) -> Self {
+    fn for_source(source: &TokenSource) -> Self {
         match source {
             TokenSource::TokenEndpoint(request) => Self::TokenEndpoint(
                 request.authority.token_endpoint(request.version),
@@ -36,7 +36,7 @@ impl Key {
     }
 }
 
-/// The caches by key. It is locked where a retriever is made, and nowhere else.
+/// The caches by key. Locked only when a retriever is created.
 #[derive(Debug, Default)]
 pub(super) struct Caches(Mutex<Kept>);
 
@@ -53,10 +53,12 @@ struct Entry {
 }
 
 impl Caches {
-    /// The cache of this source's key. Beyond the limit a key is forgotten that no retriever has any more, or else any:
-    /// the retrievers that are there keep their token. Of several it is the one that was asked for least recently.
-    pub(super) fn of(&self, source: &TokenSource) -> Arc<Cache> {
-        let key = Key::of(source);
+    /// Returns the cache for this source, and creates it if there is none.
+    ///
+    /// Beyond the limit, evicts the least recently used key, preferably one without a retriever. Existing retrievers keep
+    /// their cache.
+    pub(super) fn for_source(&self, source: &TokenSource) -> Arc<Cache> {
+        let key = Key::for_source(source);
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.uses += 1;
         let last_use = kept.uses;
@@ -109,8 +111,8 @@ mod tests {
                 for client in IDS {
                     for resource in ["api://a", "api://b", "api://b/"] {
                         let source = source(instance, tenant, client, resource);
-                        let cache = caches.of(&source);
-                        assert!(Arc::ptr_eq(&cache, &caches.of(&source)));
+                        let cache = caches.for_source(&source);
+                        assert!(Arc::ptr_eq(&cache, &caches.for_source(&source)));
                         seen.push(cache);
                     }
                 }
@@ -126,16 +128,16 @@ mod tests {
     fn a_key_without_a_retriever_is_forgotten_first_and_then_the_one_that_was_made_least_recently() {
         let caches = Caches::default();
         let source = |i: usize| source("https://localhost", IDS[0], IDS[1], &format!("api://{i}"));
-        let mut kept: Vec<_> = (0..MOST_KEYS).map(|i| caches.of(&source(i))).collect();
-        let is_kept = |i: usize, cache: &Arc<Cache>| Arc::ptr_eq(cache, &caches.of(&source(i)));
+        let mut kept: Vec<_> = (0..MOST_KEYS).map(|i| caches.for_source(&source(i))).collect();
+        let is_kept = |i: usize, cache: &Arc<Cache>| Arc::ptr_eq(cache, &caches.for_source(&source(i)));
         // The last retriever of a key that was made after all the others is gone.
         drop(kept.pop());
-        kept.push(caches.of(&source(MOST_KEYS)));
+        kept.push(caches.for_source(&source(MOST_KEYS)));
         assert!(is_kept(0, &kept[0]) && is_kept(1, &kept[1]));
         // All have a retriever now, and the one that was asked for least recently goes.
-        caches.of(&source(MOST_KEYS + 1));
+        caches.for_source(&source(MOST_KEYS + 1));
         // All but that one.
-        let last = caches.of(&source(MOST_KEYS + 2));
+        let last = caches.for_source(&source(MOST_KEYS + 2));
         assert!(is_kept(3, &kept[3]) && is_kept(MOST_KEYS + 2, &last));
         assert!(!is_kept(2, &kept[2]));
     }

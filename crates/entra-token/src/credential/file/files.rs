@@ -1,4 +1,4 @@
-//! The files themselves, and what is read of them.
+//! Reads one or several files as one.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -9,31 +9,31 @@ use std::time::Duration;
 use super::super::{CredentialError, CredentialProblem};
 use super::stamp::{Stamp, stamps};
 
-/// How long the first reading may take. Longer than later ones, since there is nothing to fall back to.
+/// The timeout of the first reading. Longer than later ones, since there are no last contents to fall back to.
 const FIRST_READING: Duration = Duration::from_secs(10);
 
 /// A file, or several that belong together and are read as one.
 #[derive(Debug, Clone)]
 pub(in super::super) struct Files {
     pub(in super::super) paths: Vec<PathBuf>,
-    /// The most bytes that are read of each.
+    /// The largest size of each file, in bytes.
     pub(in super::super) limit: u64,
-    /// Whether what a file holds is to be kept from other users of the machine.
+    /// Whether the contents of a file must be hidden from other users of the machine.
     pub(in super::super) is_secret: fn(&[u8]) -> bool,
 }
 
-/// What was read.
+/// The bytes of the files, and the metadata before they were read.
 pub(super) struct Reading {
-    /// Seen before the files were read.
+    /// The metadata before the files were read.
     pub(super) stamps: Option<Vec<Stamp>>,
-    /// The bytes of all, one after another, each ending its last line.
+    /// The concatenated bytes, with a line break between files.
     pub(super) bytes: Vec<u8>,
-    /// The files that hold a secret and can be read by everybody.
+    /// The files with a secret that every user can read.
     exposed: Vec<String>,
 }
 
 impl Files {
-    /// As errors and logs name them.
+    /// The name in errors and logs.
     pub(super) fn name(&self) -> String {
         self.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" with ")
     }
@@ -42,7 +42,7 @@ impl Files {
         stamps(&self.paths)
     }
 
-    /// Reads them in a thread that can be left alone with a file which does not answer.
+    /// Reads the files on a thread of its own, which is abandoned if a file hangs.
     pub(super) fn read_at_first(&self) -> Result<Reading, CredentialError> {
         let (files, (here, there)) = (self.clone(), mpsc::sync_channel(1));
         std::thread::spawn(move || here.send(files.read()));
@@ -69,7 +69,7 @@ impl Files {
         Ok(reading)
     }
 
-    /// Looks before it opens: opening a pipe waits for somebody who writes to it.
+    /// Checks the file type before opening the file, since opening a pipe blocks until it has a writer.
     fn read_one(&self, path: &Path) -> Result<(Metadata, Vec<u8>), CredentialProblem> {
         let unreadable = |error: io::Error| CredentialProblem::Unreadable(error.to_string());
         let metadata = std::fs::metadata(path).map_err(unreadable)?;
@@ -86,7 +86,7 @@ impl Files {
 }
 
 impl Reading {
-    /// A secret that every user of the machine can read is worth a word, though a container may have but one user.
+    /// Warns of secrets that every user of the machine can read.
     pub(super) fn warn_of_readers(&self) {
         for file in &self.exposed {
             tracing::warn!(

@@ -1,19 +1,19 @@
-//! By what a change of a file is noticed without reading it.
+//! Detects changes of a file by its metadata.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// What changes with a file, at the cost of no more than a glance at it.
+/// The metadata that changes when a file is written or replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stamp {
     modified: Option<SystemTime>,
     length: u64,
-    /// Where it lies: a link may point to another file of the same time and length.
+    /// Device and inode: a symbolic link may now point to another file of the same time and length.
     place: (u64, u64),
 }
 
-/// The stamps of all, where all are there.
+/// The stamps of all files, if all exist.
 pub(super) fn stamps(paths: &[PathBuf]) -> Option<Vec<Stamp>> {
     paths.iter().map(|path| stamp(path).ok()).collect()
 }
