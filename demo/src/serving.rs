@@ -1,8 +1,9 @@
 //! Starts the services, walks through the flow, and keeps serving.
 
 use demo::Settings;
-use demo::system::{DEMO_CLIENT_SECRET, Options, Ports, System};
+use demo::system::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_RESOURCE_ID, Options, Ports, System};
 use demo::walkthrough::Summary;
+use entra_shared::azure_ad::Version;
 use http_shell::process;
 
 use super::{say, walk};
@@ -21,10 +22,13 @@ pub(super) async fn run(once: bool) -> anyhow::Result<Summary> {
     Ok(summary)
 }
 
-/// Returns example commands to try while the services run.
+/// The text that says where the services are, and commands to call them.
+///
+/// The commands need only `curl` and `sed`: the token comes from the token endpoint, by the article's own POST.
 fn invitation(system: &System) -> String {
     let (ca, resource, client) = (system.ca_file(), system.resource_url(), system.client_url());
     let (ca, instance) = (ca.display(), system.authority().instance());
+    let token_endpoint = system.authority().first_tenant().authority().token_endpoint(Version::V2);
     format!(
         "
 Serving until Ctrl-C:
@@ -32,13 +36,15 @@ Serving until Ctrl-C:
   resource   {resource}docs
   client     {client}api/resources
 
-Try it from a terminal of its own:
-  export HTTP_CLIENT__CA_FILE={ca} AZURE_AD__INSTANCE={instance} RESOURCE__BASE_URL={resource}
-  export AZURE_CLIENT_SECRET={DEMO_CLIENT_SECRET}
-  cargo run --quiet --package client-app -- read
-  TOKEN=$(cargo run --quiet --package client-app -- token --raw)
-  curl --cacert {ca} --header \"Authorization: Bearer $TOKEN\" {resource}api/resources
-  curl --cacert {ca} --header \"Authorization: Bearer $TOKEN\" --json '{{\"name\": \"mine\", \"content\": 42}}' {resource}api/resources
+Try it in another terminal:
+  TOKEN=$(curl --silent --cacert '{ca}' {token_endpoint} \\
+    -d grant_type=client_credentials \\
+    -d client_id={DEMO_CLIENT_ID} \\
+    -d client_secret={DEMO_CLIENT_SECRET} \\
+    -d scope=api://{DEMO_RESOURCE_ID}/.default | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')
+  curl --cacert '{ca}' --header \"Authorization: Bearer $TOKEN\" {resource}api/resources
+  curl --cacert '{ca}' --header \"Authorization: Bearer $TOKEN\" --json '{{\"name\": \"mine\", \"content\": 42}}' {resource}api/resources
+  curl --cacert '{ca}' {client}api/resources
 "
     )
 }

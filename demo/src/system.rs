@@ -21,6 +21,10 @@ use url::Url;
 
 pub use options::{Options, Ports};
 
+/// The client id of `DemoClientApp` in the seeded directory.
+pub const DEMO_CLIENT_ID: &str = "3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813";
+/// The client id of `DemoResourceApp` in the seeded directory.
+pub const DEMO_RESOURCE_ID: &str = "b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4";
 /// The secret of `DemoClientApp` in the seeded directory.
 pub const DEMO_CLIENT_SECRET: &str = "development-only-demo-client-secret";
 /// The secret of `DemoReadOnlyClientApp` in the seeded directory.

@@ -1,6 +1,8 @@
 //! `cargo demo`: what it prints and how it ends.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use demo::system::DEMO_CLIENT_SECRET;
 use tests::World;
@@ -12,6 +14,38 @@ fn the_walkthrough_exits_with_0_if_every_step_went_as_expected() {
     let lines = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{lines}{}", String::from_utf8_lossy(&output.stderr));
     assert!(lines.ends_with("17 steps as expected, 0 otherwise, 0 skipped\n"), "{lines}");
+}
+
+/// The printed commands, in the terminal of a reader who copies them all.
+#[cfg(unix)]
+#[test]
+fn the_commands_that_it_prints_acquire_a_token_and_call_the_services() {
+    let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    let has_curl = Command::new("curl").arg("--version").output().is_ok();
+    assert!(has_curl || !in_ci, "the continuous integration has curl");
+    if !has_curl {
+        return;
+    }
+    let mut demo = program::command::<&str>("demo", &[]).spawn().unwrap();
+    let lines = BufReader::new(demo.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut script = String::from("set -e\n");
+    let printed = lines.skip_while(|line| !line.starts_with("Try it")).skip(1);
+    for line in printed {
+        script.push_str(&line);
+        script.push('\n');
+        if script.matches("\n  curl ").count() == 3 {
+            break;
+        }
+    }
+    let shell = Command::new("sh").args(["-c", &script]).stderr(Stdio::inherit()).output().unwrap();
+    demo.kill().unwrap();
+    demo.wait().unwrap();
+    let printed = String::from_utf8(shell.stdout).unwrap();
+    assert!(shell.status.success(), "{script}{printed}");
+    assert!(!script.contains("cargo"), "{script}");
+    // An empty list, the created resource, and a list that has it.
+    assert!(printed.starts_with(r#"{"items":[]"#), "{script}{printed}");
+    assert_eq!(printed.matches(r#""name":"mine""#).count(), 2, "{script}{printed}");
 }
 
 /// A settings file for running services, with only what every tenant has.

@@ -57,9 +57,9 @@ fn the_older_format_has_the_same_members_under_its_own_names() {
     let secret = &manifest("DemoClientApp", ManifestFormat::AadGraph, true)["passwordCredentials"][0];
     assert_eq!(secret["endDate"], "2099-12-31T00:00:00Z");
     assert_eq!(secret["value"], Value::Null);
-    assert_eq!(ManifestFormat::of(&old), ManifestFormat::AadGraph);
+    assert_eq!(ManifestFormat::detect(&old), ManifestFormat::AadGraph);
     let new = manifest("DemoResourceApp", ManifestFormat::Graph, true);
-    assert_eq!(ManifestFormat::of(&new), ManifestFormat::Graph);
+    assert_eq!(ManifestFormat::detect(&new), ManifestFormat::Graph);
 }
 
 #[tokio::test]

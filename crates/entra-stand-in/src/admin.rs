@@ -1,16 +1,15 @@
-//! The admin listener: what a test needs beyond Entra, for processes that cannot call the Rust API.
+//! The admin listener: offers the Rust API's test controls to other processes, over HTTP.
 //!
-//! Plain http on a loopback address. A web page in a browser on this machine must not be able to use it. Refused are
-//! requests with an `Origin` or from another site by their `Sec-Fetch-Site`, which browsers say of pages; `POST`s
-//! without a JSON body, which a page of another origin cannot send unasked; and a `Host` that is not loopback, as that
-//! of a page which had its name resolve to loopback.
+//! Plain http on a loopback address. Web pages in a browser on this machine must not be able to use it. It therefore
+//! refuses requests with an `Origin` or a cross-site `Sec-Fetch-Site`, `POST`s without a JSON body (which need a CORS
+//! preflight), and any `Host` that is not loopback (DNS rebinding).
 //!
 //! The routes, which `GET /` lists as well. `tenant` is an id; where it may be absent, it is the directory's first.
 //!
 //! | route | takes | gives |
 //! |---|---|---|
 //! | `GET /health` | | 200 while it serves |
-//! | `POST /tokens` | `client_id`, `resource`, `tenant`?, `claims`? | 200 `access_token`, with claims of one's choosing |
+//! | `POST /tokens` | `client_id`, `resource`, `tenant`?, `claims`? | 200 `access_token`, with any claims |
 //! | `POST /tenants` | `{}` | 201 the new tenant's `id`, `instance`, `issuer`, `token_endpoint`; of more than a thousand, the one used the longest ago is forgotten |
 //! | `DELETE /tenants/{tenant}` | | 204; 404 for one that no test made |
 //! | `POST /tenants/{tenant}/applications` | `name`, `roles`?, `identifier_uris`?, `token_version`?, `token_lifetime_seconds`?, `idtyp`?, `use_guid`?, `assignment_required`? | 201 `client_id`, `app_id_uri` |
@@ -86,7 +85,7 @@ use crate::tenants::LiveTenant;
 use body::Body;
 use one_at_a_time::OneAtATime;
 
-/// What `GET /` answers.
+/// The response to `GET /`.
 const ROUTES: [&str; 32] = [
     "GET /health",
     "POST /tokens",
@@ -177,12 +176,12 @@ async fn mint(State(state): State<AppState>, Body(request): Body<MintRequest>) -
     }
 }
 
-/// An answer with tokens or secrets in it.
+/// A response that contains tokens or secrets.
 fn never_stored(body: impl IntoResponse) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], body).into_response()
 }
 
-/// The tenant of a request; the first one where it names none.
+/// Returns the tenant that a request names, or the first one.
 fn tenant(state: &AppState, id: Option<TenantId>) -> Result<Arc<LiveTenant>, Box<Response>> {
     let found = id.map_or_else(|| Some(Arc::clone(state.tenants.first())), |id| state.tenants.tenant(id));
     found.ok_or_else(|| Box::new(unknown_tenant()))
@@ -196,7 +195,7 @@ fn invalid(detail: String) -> Response {
     problem(StatusCode::BAD_REQUEST, "request_invalid", detail)
 }
 
-/// Lets only programs of this machine through.
+/// Refuses requests that a browser sent for a web page.
 async fn guard(request: Request, next: Next) -> Response {
     if !has_loopback_host(request.uri(), request.headers()) {
         let text = "the Host is not localhost, 127.0.0.1 or [::1]".to_owned();
@@ -213,7 +212,7 @@ async fn guard(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Whether a browser says that a page sends it (<https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header>).
+/// Whether browser headers show that a web page sent the request (<https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header>).
 fn is_of_a_page(headers: &HeaderMap) -> bool {
     let mut sites = headers.get_all("sec-fetch-site").iter();
     headers.contains_key(header::ORIGIN) || sites.any(|site| site != "none" && site != "same-origin")

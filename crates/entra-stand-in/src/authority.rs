@@ -25,7 +25,7 @@ use crate::mint::{MintError, MintRequest};
 use crate::tenant::Tenant;
 use crate::tenants::TenantError;
 
-/// A stand-in for Entra ID that serves until it is dropped.
+/// A running stand-in for Entra ID; it stops serving when it is dropped.
 #[derive(Debug)]
 pub struct Authority {
     state: AppState,
@@ -37,11 +37,11 @@ pub struct Authority {
     shutdown: DropGuard,
 }
 
-/// Why a stand-in does not start.
+/// Why a stand-in could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Whoever set it up: settings, directory or data folder are unusable.
-    // Not `transparent`, here and below: the exit code is found by looking for the settings error among the sources.
+    /// The settings, the directory or the data folder cannot be used.
+    // Not `transparent`, here and below: the program looks for the settings error among the sources to pick its exit code.
     #[error("{0}")]
     Settings(#[from] SettingsError),
     /// The address for Entra's endpoints is taken.
@@ -52,128 +52,128 @@ pub enum StartError {
     AdminAddress {
         /// The address.
         address: SocketAddr,
-        /// What the operating system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// The address where managed identities get tokens is taken.
+    /// The address of the managed identity endpoint is taken.
     #[error("cannot listen on {address} (`managed_identity.listen`)")]
     ManagedIdentityAddress {
         /// The address.
         address: SocketAddr,
-        /// What the operating system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// The work of starting was cut short, as when the runtime ends.
-    #[error("starting was cut short")]
+    /// The runtime shut down before the start was complete.
+    #[error("interrupted while starting")]
     Interrupted(#[from] tokio::task::JoinError),
 }
 
 impl Authority {
-    /// A stand-in with the built-in directory on free ports of 127.0.0.1, its keys kept in the user's cache.
+    /// Configures a stand-in; by default with the built-in directory, on free ports of 127.0.0.1, with its keys in the user's cache.
     #[must_use]
     pub fn builder() -> Builder {
         Builder::new()
     }
 
-    /// The base URL that takes the place of `https://login.microsoftonline.com`.
+    /// Returns the base URL to use in place of `https://login.microsoftonline.com`.
     #[must_use]
     pub fn instance(&self) -> Instance {
         self.state.origin.canonical().clone()
     }
 
-    /// The address that was bound.
+    /// Returns the address of Entra's endpoints.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The certificate authority that clients have to trust, in PEM.
+    /// Returns the certificate authority that clients must trust, in PEM.
     #[must_use]
     pub fn ca_certificate_pem(&self) -> &str {
         self.certificates.certificate_pem()
     }
 
-    /// The base URL of the admin listener, if there is one.
+    /// Returns the base URL of the admin listener, if it is enabled.
     #[must_use]
     pub fn admin_url(&self) -> Option<Url> {
         self.admin_url.clone()
     }
 
-    /// The base URL where managed identities get tokens, if there is such a listener.
+    /// Returns the base URL of the managed identity endpoints, if they are enabled.
     ///
-    /// Most of Microsoft's SDKs take it for IMDS in the variable `AZURE_POD_IDENTITY_AUTHORITY_HOST`; for App Service,
-    /// `IDENTITY_ENDPOINT` is its path `msi/token`.
+    /// Set it as `AZURE_POD_IDENTITY_AUTHORITY_HOST` to make most of Microsoft's SDKs use it as IMDS. For App Service, set
+    /// `IDENTITY_ENDPOINT` to its path `msi/token`.
     #[must_use]
     pub fn managed_identity_url(&self) -> Option<Url> {
         self.managed_identity_url.clone()
     }
 
-    /// Makes a tenant that shares nothing with others: its own ids, keys, clock, faults and journal.
+    /// Creates a tenant with its own ids, keys, clock, faults and journal.
     ///
-    /// Takes well under a millisecond where keys were made ahead, as they are by the second time it is asked for.
+    /// Takes well under a millisecond if a key was generated ahead, which is so from the second call on.
     ///
     /// # Errors
-    /// There are too many, or there are no keys to be had.
+    /// There are too many tenants, or no key can be generated.
     pub async fn tenant(&self) -> Result<Tenant, TenantError> {
         let tenants = Arc::clone(&self.state.tenants);
-        // Where no key was made ahead, making one is long work.
+        // Generating a key takes long if none was generated ahead.
         let live = tokio::task::spawn_blocking(move || tenants.add()).await??;
         Ok(Tenant::new(live, Arc::clone(&self.state.reach)))
     }
 
-    /// The tenant that stands first in the directory.
+    /// Returns the first tenant of the directory.
     #[must_use]
     pub fn first_tenant(&self) -> Tenant {
         Tenant::new(Arc::clone(self.state.tenants.first()), Arc::clone(&self.state.reach))
     }
 
-    /// The tenant of this id, of the directory or made by a test.
+    /// Returns the tenant with this id, whether it comes from the directory or was created by a test.
     #[must_use]
     pub fn find_tenant(&self, id: TenantId) -> Option<Tenant> {
         Some(Tenant::new(self.state.tenants.tenant(id)?, Arc::clone(&self.state.reach)))
     }
 
-    /// Forgets a tenant that a test made; those of the directory stay.
+    /// Removes a tenant that a test created; tenants of the directory stay.
     pub fn remove_tenant(&self, tenant: &Tenant) {
         self.state.tenants.remove(tenant.id());
     }
 
-    /// What came to the endpoints of every tenant, and of none.
+    /// Returns the journal of all requests, including those that name no tenant.
     #[must_use]
     pub fn journal(&self) -> &Journal {
         &self.state.tenants.journal
     }
 
-    /// Signs with a new key from now on; the ones before it stay published. Takes this thread some 100 ms.
+    /// Rolls the first tenant's signing key over; earlier keys stay published. Blocks for some 100 ms.
     ///
-    /// These are the keys of the first tenant; see [`Tenant::keys`] for those of others and for single steps.
+    /// See [`Tenant::keys`] for other tenants and for the single steps of a rollover.
     ///
     /// # Errors
-    /// The new key cannot be kept in the data folder.
+    /// The new key cannot be stored in the data folder.
     pub fn roll_keys(&self) -> Result<(), RollError> {
         self.state.tenants.first().keys.roll()
     }
 
-    /// Mints a token with claims of the caller's choosing, signed with the tenant's current key.
+    /// Mints a token with any claims, signed with the tenant's current key.
     ///
     /// # Errors
-    /// The directory knows no such tenant, client or resource.
+    /// The directory has no such tenant, client or resource.
     pub fn mint(&self, request: &MintRequest) -> Result<AccessToken, MintError> {
         request.mint(&self.state.tenants, self.state.origin.canonical())
     }
 
-    /// Issues a server certificate for DNS names and IP addresses, from the stand-in's own authority.
+    /// Issues a server certificate for DNS names and IP addresses, signed by the stand-in's certificate authority.
     ///
     /// # Errors
-    /// One of the names is neither.
+    /// One of the names is neither, or is a Microsoft host name.
     pub fn issue_certificate<N: AsRef<str>>(&self, names: &[N]) -> Result<IssuedCertificate, IssueError> {
         self.certificates.issue(names)
     }
 
-    /// Stops listening and waits for the requests in flight.
+    /// Stops listening and waits for requests in flight.
     pub async fn shutdown(mut self) {
         drop(self.shutdown);
-        // Not dropped with the rest, which would cut the requests short.
+        // Dropping the set would abort the requests in flight.
         while self.tasks.join_next().await.is_some() {}
     }
 }

@@ -1,8 +1,8 @@
-//! Tokens that no API may accept, and odd ones that it has to, by name: one parametrised test runs them all.
+//! Named tokens that no API may accept, and odd ones that it must accept, for one parametrised test.
 //!
-//! A bad token differs from a good one in one thing, and is signed with the tenant's key wherever that thing is not the
-//! signature, so that nothing else refuses it. The classes are those of RFC 8725 and of published flaws in JWT
-//! libraries, and what Entra's own validation rules ask for.
+//! A bad token has exactly one defect. Unless the defect is in the signature, the token is signed with the tenant's key,
+//! so that no other check can refuse it. The classes come from RFC 8725, from published flaws in JWT libraries, and from
+//! Entra's validation rules.
 //!
 //! ```
 //! # async fn example(tenant: entra_stand_in::Tenant, client: entra_stand_in::Client, api: entra_stand_in::Application)
@@ -44,7 +44,7 @@ pub struct BadToken {
     token: String,
 }
 
-/// A token that looks odd and is valid. `Debug` hides it.
+/// An odd but valid token. `Debug` hides it.
 #[derive(Clone)]
 pub struct GoodToken {
     name: String,
@@ -52,23 +52,23 @@ pub struct GoodToken {
     token: String,
 }
 
-/// What an API has to answer (RFC 6750 section 3.1).
+/// The response that an API must give (RFC 6750 section 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
-    /// 401, `invalid_token`: a token, and not one for this API.
+    /// 401, `invalid_token`: a token, but not a valid one for this API.
     InvalidToken,
-    /// 400, `invalid_request`: not of the form of a bearer token.
+    /// 400, `invalid_request`: not in the syntax of a bearer token.
     InvalidRequest,
-    /// 400 or 401: on the border between the two.
+    /// 400 or 401: either reading is defensible.
     Malformed,
-    /// 400, 401, 413 or 431: too much of it.
+    /// 400, 401, 413 or 431: too large.
     TooLarge,
-    /// 403, `insufficient_scope`: a good token that does not carry the role.
+    /// 403, `insufficient_scope`: a valid token without the role.
     InsufficientScope,
 }
 
 impl Expected {
-    /// Whether a status is the expected one.
+    /// Whether a status is an acceptable one.
     #[must_use]
     pub fn allows(self, status: u16) -> bool {
         match self {
@@ -80,7 +80,7 @@ impl Expected {
         }
     }
 
-    /// The status that fits best.
+    /// Returns the preferred status.
     #[must_use]
     pub fn status(self) -> u16 {
         match self {
@@ -90,7 +90,7 @@ impl Expected {
         }
     }
 
-    /// The `error` of the challenge that goes with [`Self::status`].
+    /// Returns the `error` of the challenge that belongs to [`Self::status`].
     #[must_use]
     pub fn error(self) -> &'static str {
         match self {
@@ -102,31 +102,31 @@ impl Expected {
 }
 
 impl BadToken {
-    /// A stable name, such as `alg/none`; no two are the same.
+    /// Returns its stable and unique name, such as `alg/none`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What is wrong with it.
+    /// Describes its defect.
     #[must_use]
     pub fn wrong(&self) -> &str {
         &self.wrong
     }
 
-    /// What an API has to answer.
+    /// Returns the response that an API must give.
     #[must_use]
     pub fn expected(&self) -> Expected {
         self.expected
     }
 
-    /// The token, which may hold characters that no bearer token has.
+    /// Returns the token, which may contain characters that are invalid in a bearer token.
     #[must_use]
     pub fn token(&self) -> &str {
         &self.token
     }
 
-    /// The value of an `Authorization` header, marked sensitive.
+    /// Returns the value of an `Authorization` header, marked sensitive.
     #[must_use]
     pub fn authorization(&self) -> HeaderValue {
         authorization(&self.token)
@@ -134,25 +134,25 @@ impl BadToken {
 }
 
 impl GoodToken {
-    /// A stable name; no two are the same.
+    /// Returns its stable and unique name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What is odd about it.
+    /// Describes what is odd about it.
     #[must_use]
     pub fn odd(&self) -> &str {
         &self.odd
     }
 
-    /// The token.
+    /// Returns the token.
     #[must_use]
     pub fn token(&self) -> &str {
         &self.token
     }
 
-    /// The value of an `Authorization` header, marked sensitive.
+    /// Returns the value of an `Authorization` header, marked sensitive.
     #[must_use]
     pub fn authorization(&self) -> HeaderValue {
         authorization(&self.token)
@@ -173,7 +173,7 @@ impl fmt::Debug for GoodToken {
     }
 }
 
-/// Every bad token of a client for an API, by their client ids. Takes some seconds of a core in a debug build.
+/// Builds all bad tokens of a client for an API, given by client id. Takes some seconds in a debug build.
 pub(crate) fn bad_tokens(
     tenant: &LiveTenant,
     instance: &Instance,
@@ -190,7 +190,7 @@ pub(crate) fn bad_tokens(
     Ok(rows)
 }
 
-/// Every odd but valid token of a client for an API, by their client ids.
+/// Builds all odd but valid tokens of a client for an API, given by client id.
 pub(crate) fn good_tokens(
     tenant: &LiveTenant,
     instance: &Instance,
@@ -200,7 +200,7 @@ pub(crate) fn good_tokens(
 }
 
 fn authorization(token: &str) -> HeaderValue {
-    // Never the fallback: no token holds a control character but the tab.
+    // The fallback is never used, since no token contains a control character other than tab.
     let value = HeaderValue::from_bytes(format!("Bearer {token}").as_bytes());
     let mut value = value.unwrap_or_else(|_| HeaderValue::from_static("Bearer"));
     value.set_sensitive(true);

@@ -17,16 +17,16 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use crate::data_folder::{CA_FILE, DataFolder};
 use crate::origin::{MICROSOFT, is_microsofts};
 
-/// How people see whose certificate it is.
+/// The subject that certificate viewers show.
 const SUBJECT: &str = "Local stand-in for Entra ID (never trust outside tests)";
 
-/// The authority's life, in years: as long as a developer's machine.
+/// The certificate authority's lifetime in years; about that of a developer's machine.
 const AUTHORITY_YEARS: i16 = 10;
 
-/// A server certificate's life, in days: the longest that all TLS clients accept.
+/// A server certificate's lifetime in days; the longest that all TLS clients accept.
 const SERVER_DAYS: i64 = 397;
 
-/// The certificate authority: made once, kept in the data folder. `Debug` hides its key.
+/// The certificate authority, created once and stored in the data folder. `Debug` hides its key.
 #[derive(Debug)]
 pub struct CertificateAuthority {
     certificate_pem: String,
@@ -34,16 +34,16 @@ pub struct CertificateAuthority {
 }
 
 impl CertificateAuthority {
-    /// Reads the authority from the folder; the first time, makes it.
+    /// Reads the authority from the folder; creates it the first time.
     ///
     /// # Errors
-    /// The folder cannot be used, or its file is not as it was written.
+    /// The folder cannot be used, or its file is corrupt.
     pub fn open(folder: &DataFolder) -> Result<Self, KeyProblem> {
         let text = folder.read_or_create(CA_FILE, || generate().map_err(|error| unusable(&error)))?;
         Self::parse(&text).ok_or_else(|| folder.malformed(CA_FILE))
     }
 
-    /// The certificate that clients have to trust.
+    /// Returns the certificate that clients must trust, in PEM.
     #[must_use]
     pub fn certificate_pem(&self) -> &str {
         &self.certificate_pem
@@ -52,10 +52,10 @@ impl CertificateAuthority {
     /// Issues a server certificate for DNS names and IP addresses.
     ///
     /// # Errors
-    /// One of them is neither, or a host of Microsoft's.
+    /// One of them is neither, or is a Microsoft host name.
     pub fn issue<N: AsRef<str>>(&self, names: &[N]) -> Result<IssuedCertificate, IssueError> {
         let names: Vec<String> = names.iter().map(|name| name.as_ref().to_owned()).collect();
-        // Whoever trusts this authority for a test trusts it with the real Entra as well.
+        // A machine that trusts this authority for tests would trust it for the real Entra as well.
         if let Some(name) = names.iter().find(|name| is_microsofts(name)) {
             return Err(IssueError::Microsofts(name.clone()));
         }
@@ -87,13 +87,13 @@ pub struct IssuedCertificate {
 }
 
 impl IssuedCertificate {
-    /// The certificate.
+    /// Returns the certificate in PEM.
     #[must_use]
     pub fn certificate_pem(&self) -> &str {
         &self.certificate_pem
     }
 
-    /// Its private key (PKCS #8).
+    /// Returns the private key in PEM (PKCS #8).
     #[must_use]
     pub fn private_key_pem(&self) -> &str {
         &self.private_key_pem
@@ -114,14 +114,14 @@ impl fmt::Debug for IssuedCertificate {
     }
 }
 
-/// Whoever asked: a certificate cannot be issued for these names.
+/// Why no certificate can be issued for these names.
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
-    /// One of them is neither a DNS name nor an IP address.
+    /// One of the names is neither a DNS name nor an IP address.
     #[error("no certificate can be issued for these names")]
     Names(#[from] rcgen::Error),
-    /// The stand-in never passes for Microsoft.
-    #[error("`{0}` is a host of Microsoft's; no certificate is issued for one")]
+    /// One of the names is a Microsoft host name.
+    #[error("`{0}` is a Microsoft host name; no certificate is issued for one")]
     Microsofts(String),
 }
 
@@ -129,7 +129,7 @@ fn generate() -> Result<String, rcgen::Error> {
     let key = KeyPair::generate()?;
     let mut params = params();
     set_validity(&mut params, AUTHORITY_YEARS.years());
-    // Its key, in whosever hands, makes no certificate for them that a client takes (RFC 5280 section 4.2.1.10).
+    // Even if the key leaks, clients reject certificates for these domains (RFC 5280 section 4.2.1.10).
     let excluded = MICROSOFT.iter().map(|&domain| GeneralSubtree::DnsName(domain.to_owned())).collect();
     params.name_constraints =
         Some(NameConstraints { permitted_subtrees: Vec::new(), excluded_subtrees: excluded });
@@ -137,7 +137,7 @@ fn generate() -> Result<String, rcgen::Error> {
     Ok(format!("{}{}", key.serialize_pem(), certificate.pem()))
 }
 
-/// What of the authority's certificate goes into those it issues; the same at every start.
+/// The parameters that issued certificates refer to; the same at every start.
 fn params() -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
@@ -148,10 +148,10 @@ fn params() -> CertificateParams {
 }
 
 fn unusable(error: &rcgen::Error) -> KeyProblem {
-    KeyProblem::new("data.folder", format!("no certificate authority could be made: {error}"))
+    KeyProblem::new("data.folder", format!("cannot create a certificate authority: {error}"))
 }
 
-/// Valid from yesterday on, so that a clock a little behind accepts the certificate as well.
+/// Sets the validity from yesterday on, so that clients with a slow clock accept the certificate.
 pub(crate) fn set_validity(params: &mut CertificateParams, life: Span) {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let midnight =

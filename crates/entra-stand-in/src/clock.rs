@@ -1,40 +1,40 @@
-//! A tenant's clock, which a test can move: whatever the stand-in does for the tenant goes by it.
+//! A tenant's clock, which a test can move. Everything that the stand-in does for the tenant uses it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A clock that runs beside the machine's, ahead of it or behind it, or stands still.
+/// A clock with an offset from the machine's, which can be frozen.
 #[derive(Debug, Default)]
 pub struct Clock(Mutex<Setting>);
 
 #[derive(Debug, Clone, Copy)]
 enum Setting {
-    /// It runs, this far ahead of the machine's clock.
+    /// Runs, this far ahead of the machine's clock.
     Running(SignedDuration),
-    /// It stands still.
+    /// Frozen at this time.
     Frozen(Timestamp),
 }
 
 impl Clock {
-    /// What the clock shows.
+    /// Returns the clock's time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.setting().now()
     }
 
-    /// Sets the clock forward, whether it runs or not.
+    /// Sets the clock forward, running or frozen.
     pub fn advance(&self, time: Duration) {
         self.shift(SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX));
     }
 
-    /// Sets the clock back, whether it runs or not.
+    /// Sets the clock back, running or frozen.
     pub fn rewind(&self, time: Duration) {
         self.shift(SignedDuration::try_from(time).map_or(SignedDuration::MIN, |time| -time));
     }
 
-    /// Sets the clock to a time, from which it runs on unless it is frozen.
+    /// Sets the clock to a time; it keeps running unless it is frozen.
     pub fn set(&self, time: Timestamp) {
         let mut setting = self.setting();
         *setting = match *setting {
@@ -43,19 +43,19 @@ impl Clock {
         };
     }
 
-    /// Stops the clock at what it shows.
+    /// Freezes the clock at its current time.
     pub fn freeze(&self) {
         let mut setting = self.setting();
         *setting = Setting::Frozen(setting.now());
     }
 
-    /// Lets the clock run again, from what it shows.
+    /// Resumes a frozen clock from its current time.
     pub fn resume(&self) {
         let mut setting = self.setting();
         *setting = Setting::Running(setting.now().duration_since(Timestamp::now()));
     }
 
-    /// Makes the clock show the machine's time again.
+    /// Resets the clock to the machine's time.
     pub fn reset(&self) {
         *self.setting() = Setting::default();
     }
@@ -69,7 +69,7 @@ impl Clock {
     }
 
     fn setting(&self) -> MutexGuard<'_, Setting> {
-        // Every change is one assignment, so a panic elsewhere leaves nothing half done.
+        // Each change is a single assignment, so a poisoned lock still holds a consistent clock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -89,7 +89,7 @@ impl Default for Setting {
     }
 }
 
-/// Ends at the first or last time there is.
+/// Adds with saturation at the first and last possible time.
 fn shifted(time: Timestamp, by: SignedDuration) -> Timestamp {
     let end = if by.is_negative() { Timestamp::MIN } else { Timestamp::MAX };
     time.checked_add(by).unwrap_or(end)

@@ -1,4 +1,4 @@
-//! One request: its ids, and the one reading of the clock that everything about it is judged by.
+//! The ids of a request, and the time that all of its checks use.
 
 use std::convert::Infallible;
 
@@ -8,17 +8,17 @@ use http::request::Parts;
 use jiff::Timestamp;
 use uuid::{Builder, Uuid};
 
-/// The header in which a client names its request, and finds the name again in the answer.
+/// The header with the client's id for a request, which the response repeats.
 pub(crate) const CLIENT_REQUEST_ID: &str = "client-request-id";
 
-/// What is known of a request before anything of it is read.
+/// The ids and the time of a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Context {
-    /// The stand-in's own id for the request; the `uti` of a token is made of it.
+    /// The stand-in's own id for the request; a token's `uti` is derived from it.
     pub(crate) trace_id: Uuid,
-    /// The client's `client-request-id`, where it sent one.
+    /// The client's `client-request-id`, if it sent one.
     pub(crate) client_request_id: Option<Uuid>,
-    /// When the request came, by the clock of the tenant it names.
+    /// When the request arrived, by the clock of the tenant that it names.
     pub(crate) now: Timestamp,
 }
 
@@ -31,13 +31,13 @@ impl Context {
         Self { trace_id: trace_id(), client_request_id, now }
     }
 
-    /// The `correlation_id` of an error.
+    /// Returns the `correlation_id` of an error.
     pub(crate) fn correlation_id(&self) -> Uuid {
         self.client_request_id.unwrap_or(self.trace_id)
     }
 }
 
-/// The context that [`crate::endpoints`] puts on every request.
+/// Extracts the context that [`crate::endpoints`] attaches to every request.
 impl<S: Sync> FromRequestParts<S> for Context {
     type Rejection = Infallible;
 
@@ -46,7 +46,7 @@ impl<S: Sync> FromRequestParts<S> for Context {
     }
 }
 
-/// A random id whose last byte is zero, as Entra's are. It is no secret, so the system is not asked for randomness.
+/// Generates a random id whose last byte is zero, like Entra's. It is not secret, so a fast generator suffices.
 fn trace_id() -> Uuid {
     Builder::from_random_bytes((fastrand::u128(..) & !0xff).to_be_bytes()).into_uuid()
 }

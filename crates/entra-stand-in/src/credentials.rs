@@ -1,4 +1,4 @@
-//! What an app can prove itself with, and whether what it presented is that.
+//! An app's credentials, and the verification of those that a request presents.
 
 mod assertion;
 mod certificate;
@@ -31,7 +31,7 @@ use rsa::Algorithm;
 /// A credential registered for an app.
 #[derive(Debug, Clone)]
 pub(crate) enum Credential {
-    /// One of the manifest's `passwordCredentials` whose value is known.
+    /// One of the manifest's `passwordCredentials` with a known value.
     Secret(Secret),
     /// One of the manifest's `keyCredentials`.
     Certificate(Certificate),
@@ -40,13 +40,13 @@ pub(crate) enum Credential {
 }
 
 impl Credential {
-    /// Whether it is the federated one of this issuer and subject, case included.
+    /// Whether it is the federated credential with this issuer and subject (case-sensitive).
     pub(crate) fn is_federated(&self, issuer: &str, subject: &str) -> bool {
         matches!(self, Self::Federated(known) if known.issuer == issuer && known.subject == subject)
     }
 }
 
-/// What a request presented. No `Debug`: an assertion opens as much as a secret does.
+/// The credential in a request. No `Debug`, since an assertion is as sensitive as a secret.
 pub(crate) enum Presented<'r> {
     /// Nothing.
     Nothing,
@@ -56,7 +56,7 @@ pub(crate) enum Presented<'r> {
     Assertion(&'r str),
 }
 
-/// Checks credentials, and keeps the keys of issuers, which that takes.
+/// Verifies credentials, with a cache of federated issuers' keys.
 #[derive(Debug)]
 pub(crate) struct Authenticator {
     issuers: Issuers,
@@ -64,12 +64,12 @@ pub(crate) struct Authenticator {
 }
 
 impl Authenticator {
-    /// Fetches issuers' keys as `http` says; `strict` refuses assertions that only libraries' habits excuse.
+    /// Creates an authenticator that fetches issuers' keys with the settings in `http`. `strict` refuses non-standard assertions.
     pub(crate) fn new(strict: bool, http: HttpClientSettings) -> Result<Self, KeyProblem> {
         Ok(Self { issuers: Issuers::new(http)?, strict })
     }
 
-    /// Whether what was presented is one of the claimant's credentials.
+    /// Verifies that the presented credential is one of the claimant's.
     pub(crate) async fn authenticate(
         &self,
         claimant: &Claimant<'_>,
@@ -90,7 +90,7 @@ impl Authenticator {
         }
     }
 
-    /// An assertion that the client made and signed with its certificate.
+    /// Verifies an assertion that the client signed with its certificate's key.
     async fn check_own(
         &self,
         claimant: &Claimant<'_>,
@@ -114,7 +114,7 @@ impl Authenticator {
         Ok(())
     }
 
-    /// A token that an issuer of a federated credential gave the client.
+    /// Verifies a token from the issuer of a federated credential.
     async fn check_federated(
         &self,
         claimant: &Claimant<'_>,
@@ -125,7 +125,7 @@ impl Authenticator {
             return Err(AssertionRefusal::OwnToken);
         }
         // The one algorithm that Entra documents for issuers.
-        let algorithm = Algorithm::of(&header.alg)
+        let algorithm = Algorithm::parse(&header.alg)
             .filter(|algorithm| *algorithm == Algorithm::Rs256)
             .ok_or_else(|| assertion.unsupported())?;
         let found = federated::find(claimant.federated(), claims)?;

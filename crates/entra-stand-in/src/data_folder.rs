@@ -1,4 +1,4 @@
-//! Where keys, and in strict mode the assertions that were used, are kept between starts.
+//! Stores keys, and in strict mode used assertions, between starts.
 
 use std::fs;
 use std::io::{self, Write};
@@ -12,28 +12,29 @@ pub(crate) const CA_FILE: &str = "certificate-authority.pem";
 /// The name of the folder in the user's cache.
 const NAME: &str = "entra-stand-in";
 
-/// A folder for keys, whose files are made whole, and for used assertions, which come to theirs line by line. All are
-/// readable by this user alone.
+/// A folder for keys, written atomically, and for used assertions, appended line by line. Only this user can read the
+/// files.
 ///
-/// One that this program makes is this user's alone; who can write to one that was named and is there is not looked at.
+/// Folders that it creates belong to this user only. The permissions of an existing folder are not checked if the
+/// settings name it.
 #[derive(Debug, Clone)]
 pub struct DataFolder(PathBuf);
 
 impl DataFolder {
-    /// A folder that was named; it is made if it is missing.
+    /// Opens a folder, creating it if it is missing.
     ///
     /// # Errors
-    /// It cannot be made.
+    /// The folder cannot be created.
     pub fn at(path: impl Into<PathBuf>) -> Result<Self, KeyProblem> {
         let folder = Self(path.into());
         make(&folder.0).map_err(|error| folder.problem(&error))?;
         Ok(folder)
     }
 
-    /// A folder in the user's cache; where there is no usable one, in the folder for temporary files.
+    /// Opens a folder in the user's cache, or else in the folder for temporary files.
     ///
     /// # Errors
-    /// Neither can be made, or somebody else could have written to it.
+    /// Neither can be created, or other users could have written to it.
     pub fn of_user() -> Result<Self, KeyProblem> {
         let cached = cache().map(|cache| private(cache.join(NAME)));
         if let Some(Ok(folder)) = cached {
@@ -46,13 +47,13 @@ impl DataFolder {
         })
     }
 
-    /// The file with the certificate authority; readable as PEM by whoever is to trust it.
+    /// Returns the path of the certificate authority's file (PEM).
     #[must_use]
     pub fn ca_file(&self) -> PathBuf {
         self.path(CA_FILE)
     }
 
-    /// A folder in this one.
+    /// Opens a subfolder.
     pub(crate) fn folder(&self, name: &str) -> Result<Self, KeyProblem> {
         Self::at(self.path(name))
     }
@@ -61,7 +62,7 @@ impl DataFolder {
         self.0.join(name)
     }
 
-    /// The file's text, if the file is there.
+    /// Reads a file, if it exists.
     pub(crate) fn read(&self, name: &str) -> Result<Option<String>, KeyProblem> {
         match fs::read_to_string(self.path(name)) {
             Ok(text) => Ok(Some(text)),
@@ -70,9 +71,9 @@ impl DataFolder {
         }
     }
 
-    /// Makes the file unless it is there; says whether it made it. Readers never see a part of it.
+    /// Creates a file unless it exists, and returns whether it did. Readers never see a partial file.
     ///
-    /// Of two processes that make it at once, the second leaves the first one's in place.
+    /// If two processes create it at once, the first one's file stays.
     pub(crate) fn create(&self, name: &str, text: &str) -> Result<bool, KeyProblem> {
         let created = || {
             let mut file = tempfile::NamedTempFile::new_in(&self.0)?; // mode 0600
@@ -87,7 +88,7 @@ impl DataFolder {
         created().map_err(|error| self.problem(&error))
     }
 
-    /// Adds a line to the end of the file, which is made if it is missing.
+    /// Appends a line to a file, creating it if it is missing.
     pub(crate) fn append(&self, name: &str, line: &str) -> Result<(), KeyProblem> {
         let mut options = fs::OpenOptions::new();
         options.append(true).create(true);
@@ -97,7 +98,7 @@ impl DataFolder {
         appended.map_err(|error| self.problem(&error))
     }
 
-    /// Reads the file; the first time, makes it first.
+    /// Reads a file; creates it the first time.
     pub(crate) fn read_or_create(
         &self,
         name: &str,
@@ -114,7 +115,7 @@ impl DataFolder {
         }
     }
 
-    /// The names of its files, in order.
+    /// Returns the names of its files, sorted.
     pub(crate) fn names(&self) -> Result<Vec<String>, KeyProblem> {
         let names = || {
             let entries = fs::read_dir(&self.0)?;
@@ -136,10 +137,10 @@ impl DataFolder {
         }
     }
 
-    /// What is wrong with a file that this program wrote.
+    /// Returns the error for a corrupt file.
     pub(crate) fn malformed(&self, name: &str) -> KeyProblem {
         let path = self.path(name);
-        KeyProblem::new("data.folder", format!("{}: not as it was written; delete it", path.display()))
+        KeyProblem::new("data.folder", format!("{}: corrupt; delete it", path.display()))
     }
 
     fn problem(&self, error: &io::Error) -> KeyProblem {
@@ -147,7 +148,7 @@ impl DataFolder {
     }
 }
 
-/// Where this user's programs keep what they can make again.
+/// Returns the user's cache folder.
 fn cache() -> Option<PathBuf> {
     let folder = |variable| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
     if cfg!(windows) {
@@ -167,12 +168,12 @@ fn make(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Makes the folder and sees that nobody else can have put anything in it.
+/// Creates the folder and checks that no other user can have written to it.
 fn private(path: PathBuf) -> io::Result<DataFolder> {
     make(&path)?;
     check_owner(&path)?;
     let folder = DataFolder(path);
-    // A cache on a read-only file system is no use, even where the folder is there.
+    // The folder may exist on a read-only file system.
     tempfile::tempfile_in(&folder.0)?;
     Ok(folder)
 }
@@ -193,14 +194,14 @@ fn temporary_name() -> io::Result<String> {
     Ok(format!("{NAME}-{}", user_id()?))
 }
 
-/// The user this process runs as: the owner of a file it makes.
+/// Returns the user id of this process: the owner of a file that it creates.
 #[cfg(unix)]
 fn user_id() -> io::Result<u32> {
     use std::os::unix::fs::MetadataExt;
     Ok(tempfile::tempfile()?.metadata()?.uid())
 }
 
-/// On other systems both folders are the user's own already.
+/// On other systems both folders belong to the user.
 #[cfg(not(unix))]
 fn check_owner(_: &Path) -> io::Result<()> {
     Ok(())

@@ -1,4 +1,4 @@
-//! The directory: tenants, the apps in them, and what was granted to whom.
+//! The directory: tenants, their apps, and grants.
 
 mod changes;
 mod error;
@@ -32,13 +32,13 @@ pub use registrations::{ManifestFile, RegisteredPrincipal, RegisteredTenant, Reg
 use crate::credentials::Credential;
 use files::Files;
 
-/// What the stand-in knows: tenants, app registrations, grants.
+/// Tenants, app registrations and grants.
 #[derive(Debug, Clone)]
 pub struct Directory {
     tenants: HashMap<TenantId, Tenant>,
     domains: HashMap<String, TenantId>,
     first: TenantId,
-    /// Every registration, those without a service principal too.
+    /// All registrations, including those without a service principal.
     applications: HashMap<ClientId, Arc<Application>>,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Tenant {
     pub(crate) id: TenantId,
     pub(crate) display_name: String,
     pub(crate) region: Option<String>,
-    /// Whether its keys are its own; other tenants share a key set under `common`, as Entra's do.
+    /// Whether it has its own key set; the other tenants share one under `common`, like Entra's.
     pub(crate) has_own_key_set: bool,
     principals: HashMap<ClientId, ServicePrincipal>,
     /// Ids of the granted roles, by client and resource; the nil id is an assignment without a role.
@@ -56,7 +56,7 @@ pub(crate) struct Tenant {
     managed_identities: Vec<ManagedIdentity>,
 }
 
-/// An app in a tenant.
+/// A service principal: an app in a tenant.
 #[derive(Debug, Clone)]
 pub(crate) struct ServicePrincipal {
     pub(crate) application: Arc<Application>,
@@ -73,50 +73,49 @@ pub(crate) struct Application {
     pub(crate) identifier_uris: Vec<AppIdUri>,
     pub(crate) app_roles: Vec<AppRoleDefinition>,
     pub(crate) token_version: Version,
-    /// How long its access tokens last at least and at most, where a policy of the tenant's says so.
+    /// The minimum and maximum lifetime of its access tokens, if a policy sets them.
     pub(crate) token_lifetime: Option<RangeInclusive<Duration>>,
     pub(crate) optional_claims: OptionalClaims,
     pub(crate) credentials: Vec<Credential>,
-    /// Whether it is registered to work without a credential, as an app on a person's device.
+    /// Whether it is a public client, such as an app on a device.
     pub(crate) is_public: bool,
-    /// Whether tenants other than its own may have it.
+    /// Whether other tenants may have a service principal for it.
     pub(crate) is_multi_tenant: bool,
-    /// The app roles that it asks for, by resource; asking gives none of them.
+    /// The app roles that it requests, by resource; requested roles are not granted by that.
     pub(crate) required_roles: Vec<(ClientId, Uuid)>,
 }
 
-/// An app role as a resource's registration defines it.
+/// An app role in a resource's registration.
 #[derive(Debug, Clone)]
 pub(crate) struct AppRoleDefinition {
     pub(crate) id: Uuid,
-    /// What goes into the `roles` claim; a role without a value is granted by its id, and never seen.
+    /// The value in the `roles` claim; a role without one is granted by its id and never appears.
     pub(crate) value: Option<String>,
-    /// Whether it can be granted; who was granted it before keeps it.
+    /// Whether it can be granted; existing grants stay.
     pub(crate) enabled: bool,
     pub(crate) for_applications: bool,
 }
 
-/// What a resource asked to find in its access tokens beside the usual claims.
+/// The optional claims that a resource requests for its access tokens.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/optional-claims-reference>
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct OptionalClaims {
     /// `idtyp`: `app` in app-only tokens.
     pub(crate) idtyp: bool,
-    /// `aud` with `use_guid`: the client id as audience of v1.0 tokens, whatever was asked for.
+    /// `aud` with `use_guid`: v1.0 tokens always have the client id as audience.
     pub(crate) aud_as_guid: bool,
-    /// `xms_cc`: what the client says that it can handle.
+    /// `xms_cc`: the client's capabilities.
     pub(crate) client_capabilities: bool,
 }
 
 impl Directory {
-    /// The directory that is built in: the tenant Contoso with two APIs and three clients.
+    /// Builds the built-in directory: the tenant Contoso with two APIs and three clients.
     ///
-    /// Client secrets come from the variables of `environment` that the directory names, and are the documented
-    /// development defaults where it is empty.
+    /// Client secrets come from the variables that the directory names, or are the documented development defaults.
     ///
     /// # Errors
-    /// A variable with a client secret cannot be used.
+    /// A variable with a client secret is invalid.
     pub fn seeded(environment: &Environment) -> Result<Self, DirectoryError> {
         Files::seeded().directory(environment)
     }
@@ -126,43 +125,43 @@ impl Directory {
     /// # Errors
     /// Names the file, the key in it and the remedy.
     pub fn load(folder: &Path, environment: &Environment) -> Result<Self, DirectoryError> {
-        Files::of(folder)?.directory(environment)
+        Files::read(folder)?.directory(environment)
     }
 
-    /// The tenant of this id.
+    /// Returns the tenant with this id.
     pub(crate) fn tenant(&self, id: TenantId) -> Option<&Tenant> {
         self.tenants.get(&id)
     }
 
-    /// The tenant that has this domain name; case does not matter.
+    /// Returns the tenant with this domain name, ignoring case.
     pub(crate) fn tenant_by_domain(&self, domain: &str) -> Option<&Tenant> {
         self.tenant(*self.domains.get(&domain.to_ascii_lowercase())?)
     }
 
-    /// The tenant that a text names, by its id or one of its domains.
+    /// Returns the tenant with this id or domain.
     pub(crate) fn tenant_named(&self, text: &str) -> Option<&Tenant> {
         TenantId::parse(text).map_or_else(|_| self.tenant_by_domain(text), |id| self.tenant(id))
     }
 
-    /// Whether an app that is not in a tenant could be: it is registered, and not in another tenant for itself alone.
+    /// Whether an app could be added to a tenant: it is registered, and multi-tenant or in no tenant yet.
     pub(crate) fn could_be_added(&self, client: ClientId) -> bool {
         let elsewhere = || self.tenants.values().any(|tenant| tenant.principal(client).is_some());
         self.applications.get(&client).is_some_and(|app| app.is_multi_tenant || !elsewhere())
     }
 
-    /// The tenant that stands first in the directory.
+    /// Returns the first tenant.
     pub(crate) fn first_tenant(&self) -> Option<&Tenant> {
         self.tenant(self.first)
     }
 }
 
 impl Tenant {
-    /// The app of this client id, if it is in the tenant.
+    /// Returns the app with this client id, if it is in the tenant.
     pub(crate) fn principal(&self, client: ClientId) -> Option<&ServicePrincipal> {
         self.principals.get(&client)
     }
 
-    /// The app that a client asks a token for: by its client id, or by an App ID URI with or without a trailing slash.
+    /// Returns the requested resource: by client id, or by App ID URI with or without a trailing slash.
     pub(crate) fn resource(&self, requested: &str) -> Option<&ServicePrincipal> {
         if let Ok(client) = ClientId::parse(requested) {
             return self.principal(client);
@@ -172,12 +171,12 @@ impl Tenant {
         self.principals.values().find(|principal| principal.application.identifier_uris.iter().any(named))
     }
 
-    /// Whether the client was granted anything on the resource.
+    /// Whether the client has any grant on the resource.
     pub(crate) fn is_assigned(&self, client: &Application, resource: &Application) -> bool {
         self.grants.contains_key(&(client.client_id, resource.client_id))
     }
 
-    /// The values of the roles that the client asks for on the resource, and that nobody granted.
+    /// Returns the values of the resource's roles that the client requests without consent.
     pub(crate) fn roles_without_consent<'d>(
         &self,
         client: &Application,
@@ -191,7 +190,7 @@ impl Tenant {
         resource.app_roles.iter().filter(lacks).filter_map(|role| role.value.as_deref()).collect()
     }
 
-    /// The values of the roles granted to the client on the resource, in the order of the resource's registration.
+    /// Returns the values of the client's granted roles, in the order of the resource's registration.
     ///
     /// A role that was disabled after it was granted stays in tokens.
     /// <https://learn.microsoft.com/entra/identity-platform/howto-add-app-roles-in-apps>
@@ -202,7 +201,7 @@ impl Tenant {
     }
 }
 
-/// An App ID URI without its trailing slash.
+/// Removes the trailing slash of an App ID URI.
 fn bare(uri: &str) -> &str {
     uri.strip_suffix('/').unwrap_or(uri)
 }

@@ -1,10 +1,10 @@
-//! Entra's endpoints, by path for the router and by name for faults and the journal.
+//! Entra's endpoints: their paths for the router, their names for faults and the journal.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// One of the endpoints that the stand-in serves for a tenant.
+/// An endpoint that the stand-in serves for a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
@@ -16,13 +16,13 @@ pub enum Endpoint {
     DiscoveryV2,
     /// Both key sets.
     Keys,
-    /// Instance discovery, asked about a URL of the tenant.
+    /// Instance discovery for a URL of the tenant.
     Instance,
-    /// Both shapes in which a workload asks for a managed identity's token.
+    /// Both managed identity endpoints, IMDS and App Service.
     ManagedIdentity,
 }
 
-/// The endpoints' paths: of instance discovery the whole, of the others what follows the tenant.
+/// The endpoints' paths after the tenant; for instance discovery the whole path.
 pub(crate) const INSTANCE: &str = "/common/discovery/instance";
 pub(crate) const TOKEN: [&str; 2] = ["oauth2/token", "oauth2/v2.0/token"];
 pub(crate) const DISCOVERY: [&str; 2] =
@@ -30,7 +30,7 @@ pub(crate) const DISCOVERY: [&str; 2] =
 pub(crate) const KEYS: [&str; 2] = ["discovery/keys", "discovery/v2.0/keys"];
 
 impl Endpoint {
-    /// The endpoint of Entra's that a path is one of.
+    /// Returns the endpoint that serves a path, if one does.
     pub(crate) fn of_path(path: &str) -> Option<Self> {
         if path == INSTANCE {
             return Some(Self::Instance);

@@ -1,4 +1,4 @@
-//! Entra's endpoints, and nothing beside them.
+//! Serves Entra's endpoints.
 
 mod addressed;
 mod discovery;
@@ -34,11 +34,11 @@ use crate::tenant::Reach;
 use crate::tenants::Tenants;
 use identify::Identify;
 
-/// What the endpoints answer from; in one piece, since each request clones it several times.
+/// The shared state of the endpoints, behind one pointer since each request clones it several times.
 #[derive(Debug, Clone)]
 pub(crate) struct AppState(Arc<Parts>);
 
-/// What [`AppState`] is made of.
+/// The parts of [`AppState`].
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) tenants: Arc<Tenants>,
@@ -62,7 +62,7 @@ impl Deref for AppState {
     }
 }
 
-/// The routes. Every answer has the headers that Entra gives to all of them.
+/// Builds the routes. All responses have Entra's common headers.
 pub(crate) fn router(state: AppState) -> Router {
     let identifying = state.clone();
     let of_tenant = |paths: [&str; 2]| paths.map(|path| format!("/{{tenant}}/{path}"));
@@ -82,11 +82,11 @@ pub(crate) fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// The base URL by which the client knows the stand-in.
+/// The base URL that the client used.
 #[derive(Debug, Clone)]
 struct BaseUrl(Instance);
 
-/// An answer that anybody may read and keep for a day, as Entra's discovery documents are.
+/// Builds a response that any web page may read and cache for a day, like Entra's discovery documents.
 fn public(body: impl serde::Serialize) -> Response {
     let mut response = axum::Json(body).into_response();
     set(response.headers_mut(), &[("cache-control", "max-age=86400, private")]);
@@ -94,7 +94,7 @@ fn public(body: impl serde::Serialize) -> Response {
     response
 }
 
-/// What a browser asks before a page of another origin may read a document.
+/// Responds to the CORS preflight for a document.
 async fn allowed() -> Response {
     let mut response = StatusCode::OK.into_response();
     allow_other_origins(response.headers_mut());
@@ -112,7 +112,7 @@ fn set(headers: &mut HeaderMap, values: &[(&'static str, &'static str)]) {
     }
 }
 
-/// A refusal of anything but a token; refused token requests say more in the log.
+/// Refuses a request other than for a token; the token endpoint logs more.
 fn refuse(refusal: Refusal, context: &Context) -> Response {
     tracing::info!(aadsts = refusal.code(), trace_id = %context.trace_id, "refused");
     let aadsts = refusal.code();

@@ -1,6 +1,6 @@
-//! Every error that the stand-in answers with: its AADSTS number, status, OAuth `error` and text, as Entra has them.
+//! The stand-in's errors, with Entra's AADSTS codes, statuses, OAuth `error` values and texts.
 //!
-//! The texts are those of captured answers. Where status or `error` is not known from one, the row says "assumed".
+//! The texts come from captured responses. A row says "assumed" if no capture shows its status or `error`.
 //! <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
 
 mod assertion;
@@ -15,10 +15,10 @@ pub(crate) use assertion::{AssertionRefusal, Part};
 
 use crate::context::Context;
 
-/// The most characters of a request that an error repeats.
+/// The most characters of a request that an error text repeats.
 const MAX_ECHO: usize = 200;
 
-/// Where a request was refused.
+/// The kind of endpoint that refused a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     /// The token endpoint.
@@ -27,7 +27,7 @@ pub(crate) enum Endpoint {
     Discovery,
 }
 
-/// Why a request is refused; the display text is Entra's.
+/// Why a request is refused. The display text is Entra's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error(
@@ -117,16 +117,16 @@ pub(crate) enum Refusal {
     MalformedRequest,
 }
 
-/// A part of a request, cut short, that an error repeats to whoever sent it.
+/// A part of a request, truncated, that an error text repeats to the sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Echo(String);
 
-/// What is fixed about a refusal.
+/// The constant parts of an error response.
 struct Row {
     code: u32,
     status: StatusCode,
     error: &'static str,
-    /// Whether the answer links to a page about the code; Entra's do for most codes.
+    /// Whether the response has an `error_uri`, as for most codes of Entra.
     error_uri: bool,
 }
 
@@ -161,7 +161,7 @@ impl Refusal {
             Self::MalformedClient { .. } => row(700038, "unauthorized_client", false),
             Self::MalformedTenant { .. } => row(900023, "invalid_request", true),
             Self::MissingParameter { .. } => row(900144, "invalid_request", true),
-            // 400, as documented; a 405 would be HTTP's own word for it, and Entra does not say it.
+            // 400 as documented, although HTTP's status for it would be 405.
             Self::NotPost { .. } => row(900561, "invalid_request", true),
             Self::ResourceOnV2 => row(901002, "invalid_request", true), // error assumed
             Self::ScopeWithoutDefault { .. } => row(1002012, "invalid_scope", false),
@@ -175,12 +175,12 @@ impl Refusal {
         }
     }
 
-    /// The number after `AADSTS`.
+    /// Returns the number after `AADSTS`.
     pub(crate) fn code(&self) -> u32 {
         self.row().code
     }
 
-    /// What the log adds for whoever looks for the mistake.
+    /// Returns advice for the log, if there is more to say than Entra does.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::WrongSecret { is_id: true, .. } => Some("the secret's id was sent in place of its value"),
@@ -189,14 +189,14 @@ impl Refusal {
         }
     }
 
-    /// The answer, in Entra's envelope.
+    /// Builds the response in Entra's format.
     pub(crate) fn into_response(self, context: &Context) -> Response {
         let Row { code, status, error, error_uri } = self.row();
         let timestamp = context.now.strftime("%Y-%m-%d %H:%M:%SZ").to_string();
         let (trace_id, correlation_id) = (context.trace_id, context.correlation_id());
         let body = TokenErrorResponse {
             error: error.to_owned(),
-            // Single spaces, as Entra writes since 2023; before, the ids stood on lines of their own.
+            // Single spaces, as Entra writes since 2023; before, each id had a line of its own.
             error_description: format!(
                 "AADSTS{code}: {self} Trace ID: {trace_id} Correlation ID: {correlation_id} Timestamp: {timestamp}"
             ),
@@ -204,7 +204,7 @@ impl Refusal {
             timestamp,
             trace_id: trace_id.to_string(),
             correlation_id: correlation_id.to_string(),
-            // Microsoft's page, not one of the stand-in's: it is where people read on.
+            // Microsoft's page, since that is where the code is documented.
             error_uri: error_uri.then(|| format!("https://login.microsoftonline.com/error?code={code}")),
         };
         let mut response = (status, Json(body)).into_response();
@@ -216,7 +216,7 @@ impl Refusal {
 }
 
 impl Echo {
-    pub(crate) fn of(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         Self(text.chars().take(MAX_ECHO).collect())
     }
 }
@@ -244,7 +244,7 @@ mod tests {
     }
 
     fn every_refusal() -> Vec<Refusal> {
-        let (echo, text) = (|| Echo::of("x"), || "x".to_owned());
+        let (echo, text) = (|| Echo::new("x"), || "x".to_owned());
         let client = ClientId::parse("3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813").unwrap();
         let tenant = TenantId::parse("8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20").unwrap();
         every![Refusal:
@@ -278,7 +278,7 @@ mod tests {
     }
 
     fn every_assertion_refusal() -> Vec<AssertionRefusal> {
-        let echo = || Echo::of("x");
+        let echo = || Echo::new("x");
         let client = ClientId::parse("3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813").unwrap();
         let time = jiff::Timestamp::UNIX_EPOCH;
         let mut every = every![AssertionRefusal:
@@ -317,7 +317,7 @@ mod tests {
 
     #[test]
     fn what_an_error_repeats_is_bounded() {
-        let refusal = Refusal::MalformedTenant { tenant: Echo::of(&"ü".repeat(60_000)) };
+        let refusal = Refusal::MalformedTenant { tenant: Echo::new(&"ü".repeat(60_000)) };
         assert!(refusal.to_string().len() < 600);
     }
 }

@@ -1,4 +1,4 @@
-//! What an error code or a token means: its cause and rule, its claims, and what the directory says of them.
+//! Explains an AADSTS code (cause, rule, remedy) or an access token (claims, and checks against the directory).
 
 mod checks;
 mod code;
@@ -12,10 +12,10 @@ use jiff::Timestamp;
 
 use crate::directory::Registrations;
 
-/// The longest text that is looked at, in bytes: room for the largest token of a header, and a message around it.
+/// The longest text to explain, in bytes: the largest token that fits into a header, with a message around it.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// An explanation for people. Its text never holds a token's signature.
+/// An explanation for people. Its text never contains a token's signature.
 #[derive(Debug, Clone)]
 pub struct Explanation {
     text: String,
@@ -37,12 +37,12 @@ impl fmt::Display for Explanation {
 }
 
 impl Registrations {
-    /// Explains an AADSTS code, a message with one in it, or an access token; the token's times are compared with `now`.
+    /// Explains an AADSTS code, a message that contains one, or an access token, whose times are compared with `now`.
     ///
-    /// A token's signature is not verified: what is wrong with a token is explained whoever made it.
+    /// A token's signature is not verified, so tokens of any issuer can be explained.
     ///
     /// # Errors
-    /// The text is none of these. It is not repeated, since it may be a secret.
+    /// The text is none of these. The error does not repeat it, since it may be a secret.
     pub fn explain(&self, subject: &str, now: Timestamp) -> Result<Explanation, KeyProblem> {
         let unusable = |problem: &str| Err(KeyProblem::new("SUBJECT", problem));
         let subject = subject.trim();
@@ -60,7 +60,7 @@ impl Registrations {
     }
 }
 
-/// A text from elsewhere, safe to print: without control characters, and cut short.
+/// Makes an untrusted text safe to print: without control characters, and truncated.
 fn printable(text: &str) -> String {
     const MOST: usize = 300;
     let mut shown: String =

@@ -1,4 +1,4 @@
-//! What goes wrong at a tenant's endpoints: scripts that a test writes, one fault for each request that comes.
+//! Injects faults at a tenant's endpoints. A test writes a script per endpoint, with one fault for each request.
 
 mod broken_body;
 mod fault;
@@ -17,10 +17,10 @@ pub(crate) use injection::{Envelope, answer, in_entras_envelope};
 use crate::endpoint::Endpoint;
 use script::Script;
 
-/// The most faults that one endpoint's script holds.
+/// The most faults in an endpoint's script.
 const LONGEST_SCRIPT: usize = 1000;
 
-/// The fault scripts of one tenant. Once a script has ended, its endpoint answers as ever.
+/// The fault scripts of a tenant. When a script has ended, its endpoint responds regularly again.
 ///
 /// ```
 /// # async fn example(tenant: entra_stand_in::Tenant) {
@@ -33,26 +33,26 @@ const LONGEST_SCRIPT: usize = 1000;
 pub struct Faults(Mutex<HashMap<Endpoint, Script>>);
 
 impl Faults {
-    /// Writes the script of an endpoint, in place of what is left of the one before: a fault a request.
+    /// Sets the script of an endpoint, one fault for each request. It replaces what is left of the previous script.
     ///
-    /// What a fault does not fit, as [`Fault::wrong_issuer`] a key set, it leaves as it is. A script has at most 1000
-    /// faults; those beyond are left out.
+    /// A fault that does not fit a response, such as [`Fault::wrong_issuer`] on a key set, changes nothing. Faults beyond
+    /// the first 1000 are dropped.
     pub fn on(&self, endpoint: Endpoint, script: impl IntoIterator<Item = Fault>) {
-        self.scripts().insert(endpoint, Script::of(script.into_iter().take(LONGEST_SCRIPT)));
+        self.scripts().insert(endpoint, Script::new(script.into_iter().take(LONGEST_SCRIPT)));
     }
 
-    /// How many faults of an endpoint's script are still to come.
+    /// Returns the number of faults left in an endpoint's script.
     #[must_use]
     pub fn remaining(&self, endpoint: Endpoint) -> usize {
         self.scripts().get(&endpoint).map_or(0, Script::remaining)
     }
 
-    /// Ends all scripts.
+    /// Removes all scripts.
     pub fn clear(&self) {
         self.scripts().clear();
     }
 
-    /// What is to happen to the next request, which comes now by the tenant's clock.
+    /// Takes the fault of the next request, which arrives now by the tenant's clock.
     pub(crate) fn next(&self, endpoint: Endpoint, now: Timestamp) -> Option<Fault> {
         self.scripts().get_mut(&endpoint)?.next(now).filter(|fault| *fault != Fault::none())
     }
@@ -96,7 +96,7 @@ mod tests {
         ] {
             assert_eq!(faults.next(Endpoint::Token, at(second)), expected, "{second}");
         }
-        // A clock that goes back starts anew.
+        // A clock that went back starts a new window.
         assert_eq!(faults.next(Endpoint::Token, at(0)), None);
         faults.on(Endpoint::Token, [Fault::throttle(0, Duration::from_mins(1))]);
         assert_eq!(faults.next(Endpoint::Token, at(0)), refused(60));

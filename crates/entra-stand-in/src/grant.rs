@@ -1,4 +1,4 @@
-//! What a client was granted, and the claims that say so.
+//! A granted token request and the claims of its token.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::directory::{ServicePrincipal, Tenant};
 /// How far Entra back-dates `iat` and `nbf`, in seconds.
 const BACK_DATED: i64 = 300;
 
-/// A token's life from now where the resource's registration does not say.
+/// The default lifetime of a token.
 const LIFE: Duration = Duration::from_hours(1);
 
-/// From which life on an answer says when to renew the token.
+/// The lifetime above which responses contain `refresh_in`.
 const LONG_LIFE: Duration = Duration::from_hours(2);
 
 /// A client's right to a token for a resource.
@@ -26,52 +26,52 @@ pub(crate) struct Grant<'a> {
     pub(crate) tenant: &'a Tenant,
     pub(crate) client: &'a ServicePrincipal,
     pub(crate) resource: &'a ServicePrincipal,
-    /// The resource as the client named it.
+    /// The resource in the client's words, an App ID URI or a client id.
     pub(crate) requested: &'a str,
     pub(crate) authentication: ClientAuthentication,
-    /// What the client says that it can handle.
+    /// The capabilities that the client declared.
     pub(crate) capabilities: Vec<String>,
 }
 
-/// The claims of a token: the regular ones, and those that both client and resource have to ask for.
+/// The claims of a token: the regular ones, and the optional ones that client and resource must request.
 #[derive(Debug, Serialize)]
 pub(crate) struct TokenClaims {
     #[serde(flatten)]
     pub(crate) regular: Claims,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     xms_cc: Vec<String>,
-    /// How long the token lasts from now, in seconds.
+    /// The token's lifetime from now, in seconds.
     #[serde(skip)]
     life: u64,
 }
 
 impl TokenClaims {
-    /// The life that token responses tell, in seconds: one less, for the time that passed since.
+    /// Returns `expires_in`: the lifetime less one second, as in Entra's responses.
     pub(crate) fn expires_in(&self) -> u64 {
         self.life.saturating_sub(1)
     }
 
-    /// When a long-lived token is to be renewed, in seconds: after half of its life.
+    /// Returns `refresh_in`, for long-lived tokens only: half of the lifetime, in seconds.
     pub(crate) fn refresh_in(&self) -> Option<u64> {
         (self.life > LONG_LIFE.as_secs()).then(|| self.expires_in() / 2)
     }
 }
 
 impl Grant<'_> {
-    /// How long a token lasts from now, in seconds; each its own time where the registration names a range.
+    /// Returns a token's lifetime in seconds; random if the registration has a range.
     fn life(&self) -> u64 {
         let Some(range) = &self.resource.application.token_lifetime else { return LIFE.as_secs() };
         fastrand::u64(range.start().as_secs()..=range.end().as_secs())
     }
 
-    /// The token's version: the resource decides, whatever endpoint was asked.
+    /// Returns the token's version, which the resource's registration decides and not the endpoint.
     ///
     /// <https://learn.microsoft.com/entra/identity-platform/access-tokens#token-formats>
     pub(crate) fn version(&self) -> Version {
         self.resource.application.token_version
     }
 
-    /// The claims of the token.
+    /// Builds the claims of the token.
     ///
     /// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>
     pub(crate) fn claims(&self, instance: &Instance, context: &Context) -> TokenClaims {
@@ -109,7 +109,7 @@ impl Grant<'_> {
         TokenClaims { regular, xms_cc: if heard { self.capabilities.clone() } else { Vec::new() }, life }
     }
 
-    /// The roles that the client asks for in its registration and was not granted, separated by spaces.
+    /// Returns the roles that the client's registration requests without consent, separated by spaces.
     pub(crate) fn roles_without_consent(&self) -> Option<String> {
         let (client, resource) = (&self.client.application, &self.resource.application);
         let roles = self.tenant.roles_without_consent(client, resource);
@@ -146,7 +146,7 @@ fn xms_ftd() -> String {
 
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    // These claims mean nothing to anybody, so anybody may guess them.
+    // These claims carry no meaning, so it does not matter that they can be guessed.
     fastrand::fill(&mut bytes);
     bytes
 }

@@ -1,6 +1,6 @@
-//! What came to Entra's endpoints and why it was answered as it was, for tests to look at.
+//! Records the requests to Entra's endpoints, their outcomes and the reasons, for tests to assert on.
 //!
-//! Only ids, numbers and texts of the stand-in's own go in: whatever a client sent stays out, and with it every secret.
+//! Entries contain ids, numbers and the stand-in's own texts only. Nothing that a client sent is stored, so no secret is.
 
 mod count;
 mod entry;
@@ -16,20 +16,20 @@ pub(crate) use entry::{Caller, Reason};
 
 use crate::endpoint::Endpoint;
 
-/// The most entries that are kept of all tenants, at a kilobyte each at most.
+/// The most entries of the journal of all tenants, at most one kilobyte each.
 const MOST: usize = 10_000;
 
-/// The most entries that are kept of one tenant that a test made; there may be a thousand of them.
+/// The most entries for a tenant that a test created, of which there may be a thousand.
 const MOST_OF_A_TEST: usize = 1_000;
 
-/// The requests to the endpoints of one tenant, or of all, in the order of their answers.
+/// The requests to the endpoints of one tenant, or of all, in the order of their responses.
 #[derive(Debug)]
 pub struct Journal {
     most: usize,
     entries: Mutex<VecDeque<Arc<Entry>>>,
 }
 
-/// Entries of a journal as it was when they were taken.
+/// A snapshot of a journal's entries.
 #[derive(Debug, Clone, Default)]
 pub struct Entries(Vec<Arc<Entry>>);
 
@@ -40,42 +40,42 @@ impl Default for Journal {
 }
 
 impl Journal {
-    /// The journal of a tenant that a test made.
+    /// Creates the journal of a tenant that a test created.
     pub(crate) fn of_a_test() -> Self {
         Self { most: MOST_OF_A_TEST, ..Self::default() }
     }
 
-    /// Every entry; of more than are kept, the latest: ten thousand, of a test's tenant a thousand.
+    /// Returns the latest entries: at most 10,000, or 1,000 for a tenant that a test created.
     #[must_use]
     pub fn entries(&self) -> Entries {
         Entries(self.lock().iter().map(Arc::clone).collect())
     }
 
-    /// The entries of the time just past, by the machine's clock.
+    /// Returns the entries of this most recent period, by the machine's clock.
     #[must_use]
     pub fn within(&self, past: Duration) -> Entries {
         let is_within = |entry: &&Arc<Entry>| entry.at.elapsed() <= past;
         Entries(self.lock().iter().filter(is_within).map(Arc::clone).collect())
     }
 
-    /// Forgets all entries.
+    /// Removes all entries.
     pub fn clear(&self) {
         self.lock().clear();
     }
 
-    /// Sees that so many requests came to the token endpoints: a number, or a range like `1..=2`.
+    /// Asserts the number of requests to the token endpoints: a number, or a range like `1..=2`.
     ///
     /// # Panics
-    /// It was another number; the message lists what came.
+    /// The number is another; the message lists the requests.
     #[track_caller]
     pub fn expect_token_requests(&self, expected: impl Count) {
         self.entries().expect_token_requests(expected);
     }
 
-    /// Sees that the key sets were fetched so many times.
+    /// Asserts the number of requests to the key sets.
     ///
     /// # Panics
-    /// It was another number; the message lists what came.
+    /// The number is another; the message lists the requests.
     #[track_caller]
     pub fn expect_key_set_fetches(&self, expected: impl Count) {
         self.entries().expect_key_set_fetches(expected);
@@ -95,28 +95,28 @@ impl Journal {
 }
 
 impl Entries {
-    /// As [`Journal::expect_token_requests`].
+    /// See [`Journal::expect_token_requests`].
     ///
     /// # Panics
-    /// It was another number; the message lists what came.
+    /// The number is another; the message lists the requests.
     #[track_caller]
     pub fn expect_token_requests(&self, expected: impl Count) {
         self.expect(Endpoint::Token, expected);
     }
 
-    /// As [`Journal::expect_key_set_fetches`].
+    /// See [`Journal::expect_key_set_fetches`].
     ///
     /// # Panics
-    /// It was another number; the message lists what came.
+    /// The number is another; the message lists the requests.
     #[track_caller]
     pub fn expect_key_set_fetches(&self, expected: impl Count) {
         self.expect(Endpoint::Keys, expected);
     }
 
-    /// Sees that so many requests came to an endpoint.
+    /// Asserts the number of requests to an endpoint.
     ///
     /// # Panics
-    /// It was another number; the message lists what came.
+    /// The number is another; the message lists the requests.
     #[track_caller]
     pub fn expect(&self, endpoint: Endpoint, expected: impl Count) {
         let count = self.iter().filter(|entry| entry.endpoint == endpoint).count();
@@ -127,18 +127,18 @@ impl Entries {
         );
     }
 
-    /// The most requests to an endpoint that came within any time of this length.
+    /// Returns the most requests to an endpoint within any period of this length.
     #[must_use]
     pub fn most_within(&self, time: Duration, endpoint: Endpoint) -> usize {
         self.only(|entry| entry.endpoint == endpoint).most_within_any(time)
     }
 
-    /// Those of the entries that are wanted.
+    /// Returns the entries that match.
     pub(crate) fn only(&self, is_wanted: impl Fn(&Entry) -> bool) -> Self {
         Self(self.iter().filter(|entry| is_wanted(entry)).map(Arc::clone).collect())
     }
 
-    /// The most entries that came within any time of this length.
+    /// Returns the most entries within any period of this length.
     pub(crate) fn most_within_any(&self, time: Duration) -> usize {
         let times: Vec<Instant> = self.iter().map(|entry| entry.at).collect();
         let from = |start: &Instant| {

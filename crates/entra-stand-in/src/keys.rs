@@ -1,4 +1,4 @@
-//! The keys that sign tokens: which one signs now, and which are published.
+//! A tenant's signing keys: the current one, and the published ones.
 
 mod kept;
 mod key_set;
@@ -19,18 +19,18 @@ pub(crate) use spare::SpareKeys;
 
 use crate::DataFolder;
 
-/// Entra always publishes more than one key; so does the stand-in, that nobody relies on there being one.
+/// The minimum number of published keys. Entra always publishes several, so clients must not rely on a single one.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/signing-key-rollover>
 const PUBLISHED_AT_LEAST: usize = 2;
 
-/// The most keys known, published or removed; one more drops the oldest removed one, or the oldest where none is.
+/// The most keys, published or removed; beyond it, the oldest removed key is dropped, or else the oldest.
 const KNOWN_AT_MOST: usize = 8;
 
-/// The signing keys of one tenant, as an immutable set that a change replaces whole.
+/// The signing keys of a tenant: an immutable set that each change replaces.
 ///
-/// A key is made when it is first needed, which takes some 100 ms of a core: the one that signs with the first token, and
-/// the other with the first look at what is published.
+/// A key is generated when it is first needed, which takes some 100 ms: the current one for the first token, the next one
+/// for the first request for the key set.
 ///
 /// A rollover has four steps: [`Self::announce`], [`Self::promote`], [`Self::retire`], [`Self::remove`].
 #[derive(Debug)]
@@ -41,41 +41,41 @@ pub struct SigningKeys {
     foreign: OnceLock<Arc<SigningKey>>,
 }
 
-/// Where new keys come from.
+/// The source of new keys.
 #[derive(Debug)]
 enum Source {
-    /// They are made, and kept from one start to the next.
+    /// New keys are generated and stored in the data folder.
     Kept(KeptKeys),
-    /// They were made ahead, and are the tenant's for as long as it lives.
+    /// New keys were generated ahead, and exist as long as the tenant.
     Spare(Arc<SpareKeys>),
 }
 
-/// Why the keys stay as they are.
+/// Why the keys could not be changed.
 #[derive(Debug, thiserror::Error)]
 pub enum RollError {
-    /// The stand-in: a key cannot be made or kept.
-    // Not `transparent`: who is to blame is found among the sources.
+    /// A key cannot be generated or stored.
+    // Not `transparent`: callers look for the cause among the sources.
     #[error("the signing keys could not be rolled over")]
     Key(#[from] KeyProblem),
-    /// Whoever asked: there is no key of this id.
+    /// The tenant has no key with this id.
     #[error("the tenant has no such key")]
     UnknownKey,
-    /// Whoever asked: the key is not in a state from which this step leads on.
-    #[error("the key is {0}; the step is not for such a key")]
+    /// The key's state does not allow this step.
+    #[error("the key is {0}, which this step does not allow")]
     WrongState(KeyState),
 }
 
 impl SigningKeys {
-    /// Reads the keys of the folder; those that are missing are made when they are needed.
+    /// Reads the keys of the folder; missing ones are generated when they are needed.
     pub(crate) fn open(folder: DataFolder) -> Result<Self, KeyProblem> {
         let (kept, keys) = KeptKeys::open(folder)?;
         let all = keys.len() >= PUBLISHED_AT_LEAST;
-        Ok(Self::new(if all { KeySet::of(keys) } else { None }, Source::Kept(kept)))
+        Ok(Self::new(if all { KeySet::from_keys(keys) } else { None }, Source::Kept(kept)))
     }
 
-    /// Takes a key that was made ahead, and another once somebody looks.
+    /// Takes a key that was generated ahead, and another one when the key set is requested.
     pub(crate) fn of_spare(spare: &Arc<SpareKeys>) -> Result<Self, KeyProblem> {
-        Ok(Self::new(KeySet::of(vec![spare.take()?]), Source::Spare(Arc::clone(spare))))
+        Ok(Self::new(KeySet::from_keys(vec![spare.take()?]), Source::Spare(Arc::clone(spare))))
     }
 
     fn new(set: Option<KeySet>, source: Source) -> Self {
@@ -83,24 +83,24 @@ impl SigningKeys {
         Self { set, source, changes: Mutex::default(), foreign: OnceLock::new() }
     }
 
-    /// The ids of the keys and what each is, the signing one first.
+    /// Returns the ids and states of the keys, the current one first.
     #[must_use]
     pub fn list(&self) -> Vec<(String, KeyState)> {
         self.snapshot().all().map(|(key, state)| (key.kid().to_owned(), state)).collect()
     }
 
-    /// The id of the key that signs.
+    /// Returns the id of the current signing key.
     #[must_use]
     pub fn signing(&self) -> String {
         self.current().kid().to_owned()
     }
 
-    /// Publishes a new key, which signs nothing yet, and returns its id. Takes up to some 100 ms.
+    /// Publishes a new key that does not sign yet, and returns its id. Takes up to some 100 ms.
     ///
-    /// The keys of a seeded tenant outlast it from their promotion on.
+    /// Keys of the directory's tenants are stored from their promotion on.
     ///
     /// # Errors
-    /// No key can be made.
+    /// No key can be generated.
     pub fn announce(&self) -> Result<String, RollError> {
         let _change = self.change();
         let key = self.source.new_key()?;
@@ -110,10 +110,10 @@ impl SigningKeys {
         Ok(kid)
     }
 
-    /// Signs with a published key from now on; the one before it stays published.
+    /// Signs with a published key from now on; the previous one stays published.
     ///
     /// # Errors
-    /// There is no such key, or it was retired or removed.
+    /// The key does not exist, or was retired or removed.
     pub fn promote(&self, kid: &str) -> Result<(), RollError> {
         let _change = self.change();
         let mut set = KeySet::clone(&self.set().load());
@@ -126,18 +126,18 @@ impl SigningKeys {
         Ok(())
     }
 
-    /// Never signs with a key again; it stays published.
+    /// Retires a key: it stays published but never signs again.
     ///
     /// # Errors
-    /// There is no such key, or it signs.
+    /// The key does not exist, or is the current one.
     pub fn retire(&self, kid: &str) -> Result<(), RollError> {
         self.put(kid, &[KeyState::Announced, KeyState::Published], KeyState::Retired)
     }
 
-    /// No longer publishes a key. Where only one would be left, announces another.
+    /// Stops publishing a key. Announces another one if only one would be left.
     ///
     /// # Errors
-    /// There is no such key, or it signs; no other can be made or the kept one not be deleted.
+    /// The key does not exist or is the current one, no other can be generated, or its file cannot be deleted.
     pub fn remove(&self, kid: &str) -> Result<(), RollError> {
         let published = [KeyState::Announced, KeyState::Published, KeyState::Retired];
         let _change = self.change();
@@ -153,18 +153,18 @@ impl SigningKeys {
         Ok(())
     }
 
-    /// Publishes a removed key again, as after a removal by mistake; it signs nothing.
+    /// Publishes a removed key again, such as after a mistake; it does not sign.
     ///
     /// # Errors
-    /// There is no such key among the removed ones.
+    /// No removed key has this id.
     pub fn restore(&self, kid: &str) -> Result<(), RollError> {
         self.put(kid, &[KeyState::Removed], KeyState::Retired)
     }
 
-    /// Replaces all keys at once, as after a theft: none of those before is published any more.
+    /// Replaces all keys at once, as after a theft; none of the previous keys stays published.
     ///
     /// # Errors
-    /// No keys can be made, or the kept ones not be replaced.
+    /// No keys can be generated, or the stored ones cannot be replaced.
     pub fn emergency(&self) -> Result<(), RollError> {
         let _change = self.change();
         let current = self.source.new_key()?;
@@ -185,18 +185,18 @@ impl SigningKeys {
     /// Announces a key and promotes it at once. Takes up to some 100 ms.
     ///
     /// # Errors
-    /// No key can be made or kept.
+    /// No key can be generated or stored.
     pub fn roll(&self) -> Result<(), RollError> {
         let kid = self.announce()?;
         self.promote(&kid)
     }
 
-    /// The key that signs now.
+    /// Returns the current signing key.
     pub(crate) fn current(&self) -> Arc<SigningKey> {
         Arc::clone(&self.set().load().current)
     }
 
-    /// The keys as they are now, with as many published as there have to be.
+    /// Returns the current set, after generating keys up to the minimum number.
     pub(crate) fn snapshot(&self) -> Arc<KeySet> {
         let is_whole = |set: &KeySet| set.published().count() >= PUBLISHED_AT_LEAST;
         let set = self.set().load_full();
@@ -219,7 +219,7 @@ impl SigningKeys {
         self.set.get_or_init(|| ArcSwap::from_pointee(self.source.first_keys()))
     }
 
-    /// A key that is none of the tenant's, for tokens that must not verify.
+    /// Returns a key that is not the tenant's, for tokens that must not verify.
     pub(crate) fn foreign(&self) -> Result<Arc<SigningKey>, KeyProblem> {
         if let Some(key) = self.foreign.get() {
             return Ok(Arc::clone(key));
@@ -252,14 +252,14 @@ impl SigningKeys {
         self.set().store(Arc::new(set));
     }
 
-    /// Lets one change after the other happen; readers never wait.
+    /// Serializes changes; readers never wait.
     fn change(&self) -> MutexGuard<'_, ()> {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Source {
-    /// Makes the keys that a tenant starts with.
+    /// Creates the keys that a tenant starts with.
     fn first_keys(&self) -> KeySet {
         let kept = match self {
             Self::Kept(kept) => kept.complete(PUBLISHED_AT_LEAST),
@@ -270,7 +270,7 @@ impl Source {
             SigningKey::make().into_iter().collect()
         });
         #[expect(clippy::expect_used, reason = "a key is made of random numbers and memory alone")]
-        KeySet::of(keys).expect("an RSA key can be made")
+        KeySet::from_keys(keys).expect("an RSA key can be made")
     }
 
     fn new_key(&self) -> Result<Arc<SigningKey>, KeyProblem> {

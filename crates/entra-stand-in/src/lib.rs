@@ -1,19 +1,8 @@
 //! A local stand-in for Microsoft Entra ID: app-only tokens for tests and demos, without a tenant.
 //!
-//! Its tokens are for software under test. Anybody can have one: never trust its issuer or its certificate
-//! authority where anything is at stake.
+//! **Never trust its issuer or its certificate authority outside tests:** anyone who reaches it can have any token.
 //!
-//! ```
-//! # tokio::runtime::Runtime::new()?.block_on(async {
-//! let authority = entra_stand_in::Authority::builder().spawn().await?;
-//! println!("set AZURE_AUTHORITY_HOST to {}", authority.instance());
-//! authority.shutdown().await;
-//! # Ok::<(), entra_stand_in::StartError>(())
-//! # })?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
-//! A test has a tenant to itself, with a client that holds one role, and a token that it acquired over https:
+//! A test creates a tenant for itself, an API with a role, and a client that is granted the role:
 //!
 //! ```
 //! # tokio::runtime::Runtime::new()?.block_on(async {
@@ -21,30 +10,37 @@
 //! let tenant = authority.tenant().await?;
 //! let api = tenant.application("orders")?.role("Orders.Read")?;
 //! let client = tenant.client("caller")?.grant(&api, "Orders.Read")?;
-//! let token = client.token(&api).await?;
+//! let token = client.token(&api).await?; // acquired over https, with the client's secret
+//! for bad in tenant.bad_tokens(&client, &api)? {
+//!     // send `bad.authorization()` to your API; it must answer `bad.expected()`
+//! #   assert_ne!(bad.expected().status(), 200);
+//! }
 //! # assert_eq!(token.expose().split('.').count(), 3);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! The service under test is pointed at [`Authority::instance`] and [`Tenant::id`], and trusts
+//! [`Authority::ca_certificate_pem`]. For programs in other languages, the admin listener ([`Authority::admin_url`])
+//! offers the same over plain http and JSON.
+//!
 //! # Layout
 //!
-//! - [`Authority`] is the running whole: its listeners, and what a test does to it beyond Entra (`authority`, `mint`).
-//! - What it knows: [`Directory`] (`directory/`: tenants, apps, grants, read from files).
-//! - How a client proves itself: `credentials/` (secrets, certificates, federated credentials with the keys of their
-//!   issuers, and what strict mode refuses).
-//! - What it answers: `endpoints/` (token, discovery, key set, instance discovery), `errors` (every AADSTS code with
-//!   its status and text), `grant` (the claims of a token), `origin` (whose name stands in URLs and issuers);
-//!   `endpoints/managed_identity` does so for managed identities, on a listener of its own.
-//! - What it says to people: `explain/` (an error code, a token against the directory), and [`Registrations`]: the
-//!   directory's manifests and service principals.
-//! - What it signs with: `keys/` (the signing keys), `certificates` (https), [`DataFolder`] (where both are kept).
-//! - What tests do: [`Tenant`] (`tenants` holds them, `tenant/` is what a test does with one: [`Application`],
-//!   [`Client`]), [`Clock`], [`Faults`], [`Journal`], and [`catalogue`], the tokens that no API may accept.
-//! - `admin` is the listener for tests in other processes.
+//! - [`Authority`]: the running stand-in and its listeners. [`Tenant`], [`Application`] and [`Client`]: what a test
+//!   registers.
+//! - `directory/`: tenants, app registrations and grants, read from files or changed by tests.
+//! - `credentials/`: verifies secrets, client assertions and federated tokens.
+//! - `endpoints/`: token, discovery, key set, instance discovery, managed identity. `errors` has every AADSTS code with
+//!   its status and text, `grant` the claims of a token, `origin` the URLs in documents and issuers.
+//! - `keys/`: the signing keys. `certificates`: the certificate authority for https. [`DataFolder`] stores both.
+//! - [`Clock`], [`Faults`], [`Journal`] and [`catalogue`]: time, failures, recorded requests, and tokens that no API may
+//!   accept.
+//! - `explain/`: explains an AADSTS code, or a token against the directory.
+//! - `admin`: the listener for tests in other processes.
 //!
-//! Dependency rule: this crate depends on `shared` and on none of the other services.
+//! It depends on `entra-shared` and `http-shell`, and on neither library under test, so that it cannot share their
+//! mistakes.
 
 mod admin;
 mod authority;

@@ -1,4 +1,4 @@
-//! Tokens that nobody asked for: signed like every other, with claims of a test's choosing.
+//! Mints tokens with any claims, signed like all others.
 
 use entra_shared::azure_ad::Instance;
 use entra_shared::claims::ClientAuthentication;
@@ -14,63 +14,63 @@ use crate::keys::SigningFailed;
 use crate::origin::is_microsofts;
 use crate::tenants::{LiveTenant, Tenants};
 
-/// Whose token to mint, and how it differs from the one that this client would get.
+/// A token to mint: its client and resource, and changes to the claims that the client would get.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MintRequest {
-    /// The tenant; the directory's first where it is absent.
+    /// The tenant; by default the directory's first.
     pub tenant: Option<TenantId>,
     /// The client.
     pub client_id: ClientId,
     /// The resource: its client id or App ID URI.
     pub resource: String,
-    /// Claims to set in place of the regular ones, or beside them; `null` removes one.
+    /// Claims to replace or add; `null` removes a claim.
     #[serde(default)]
     pub claims: Map<String, Value>,
 }
 
-/// Why there is no token.
+/// Why a token could not be minted.
 #[derive(Debug, thiserror::Error)]
 pub enum MintError {
-    /// Whoever asked: the directory has no such tenant.
+    /// The directory has no such tenant.
     #[error("the directory has no such tenant")]
     UnknownTenant,
-    /// Whoever asked: the client is not in the tenant.
+    /// The client is not in the tenant.
     #[error("the tenant has no such client")]
     UnknownClient,
-    /// Whoever asked: the resource is not in the tenant.
+    /// The resource is not in the tenant.
     #[error("the tenant has no such resource")]
     UnknownResource,
-    /// Whoever asked: a stand-in never issues under a host of Microsoft's.
-    #[error("`iss` is under a host of Microsoft's")]
+    /// The `iss` claim names a Microsoft host, under which the stand-in never issues tokens.
+    #[error("`iss` names a Microsoft host")]
     MicrosoftIssuer,
-    /// The stand-in: the token could not be made.
-    #[error("the token could not be made")]
+    /// The token could not be signed.
+    #[error("the token could not be signed")]
     Failed,
 }
 
 impl MintRequest {
-    /// The token that this client regularly gets for this resource.
+    /// Requests the regular token of a client for a resource.
     #[must_use]
     pub fn new(client_id: ClientId, resource: impl Into<String>) -> Self {
         Self { tenant: None, client_id, resource: resource.into(), claims: Map::new() }
     }
 
-    /// In this tenant rather than the directory's first.
+    /// Sets the tenant, instead of the directory's first.
     #[must_use]
     pub fn tenant(mut self, tenant: TenantId) -> Self {
         self.tenant = Some(tenant);
         self
     }
 
-    /// With this claim, whatever the regular one is; `null` removes it.
+    /// Sets a claim; `null` removes it.
     #[must_use]
     pub fn claim(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.claims.insert(name.into(), value.into());
         self
     }
 
-    /// Mints the token. Neither credentials nor grants are asked for: the regular claims tell what was granted.
+    /// Mints the token. No credential is needed; the regular `roles` are those that were granted.
     pub(crate) fn mint(&self, tenants: &Tenants, instance: &Instance) -> Result<AccessToken, MintError> {
         match self.tenant {
             Some(id) => self.mint_in(&*tenants.tenant(id).ok_or(MintError::UnknownTenant)?, instance),
@@ -78,7 +78,7 @@ impl MintRequest {
         }
     }
 
-    /// The same in this tenant.
+    /// Mints the token in this tenant.
     pub(crate) fn mint_in(&self, live: &LiveTenant, instance: &Instance) -> Result<AccessToken, MintError> {
         let tenant = live.entry();
         let grant = Grant {
@@ -104,7 +104,7 @@ impl MintRequest {
     }
 }
 
-/// Whether an issuer, or one of a list of them, is under a host of Microsoft's.
+/// Whether an issuer, or one of a list, names a Microsoft host.
 fn names_microsoft(issuer: &Value) -> bool {
     match issuer {
         Value::String(text) => {

@@ -1,4 +1,4 @@
-//! Whose name stands in URLs and issuers: the one by which the client knows the stand-in.
+//! The base URL in documents and issuers: the one that the client used to reach the stand-in.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -9,7 +9,7 @@ use http::header::HOST;
 use http::uri::Authority;
 use url::Host;
 
-/// Domains under which Microsoft issues tokens or serves its clouds, each with all of its subdomains.
+/// Domains, with all subdomains, under which Microsoft issues tokens or serves its clouds.
 pub(crate) const MICROSOFT: [&str; 21] = [
     "azure.cn",
     "azure.com",
@@ -34,7 +34,7 @@ pub(crate) const MICROSOFT: [&str; 21] = [
     "windows.net",
 ];
 
-/// Domains under which Entra issues tokens, in every cloud; the others of Microsoft's have issuers of other kinds.
+/// Domains under which Entra issues tokens, in all clouds; Microsoft's other domains have other kinds of issuers.
 const ENTRA: [&str; 13] = [
     "b2clogin.com",
     "ciamlogin.com",
@@ -51,20 +51,20 @@ const ENTRA: [&str; 13] = [
     "sts.windows.net",
 ];
 
-/// The names of the stand-in.
+/// The host names and ports of the stand-in.
 #[derive(Debug, Clone)]
 pub(crate) struct Origin {
     names: Vec<String>,
     canonical: Instance,
-    /// The host and port of the canonical URL, as they stand in a `Host`.
+    /// The canonical URL's host and port, as in a `Host` header.
     authority: String,
-    /// The port that the server listens on, whatever the URLs say.
+    /// The port that the server listens on; the public URL may have another.
     port: u16,
     pinned: bool,
 }
 
 impl Origin {
-    /// The origin of a server at this address, known by these DNS names, or by one URL alone.
+    /// Creates the origin of a server at this address, with these DNS names or a single public URL.
     pub(crate) fn new(
         names: &[String],
         public_url: Option<&Instance>,
@@ -89,7 +89,7 @@ impl Origin {
         Ok(Self { names: known, canonical, authority, port, pinned })
     }
 
-    /// The base URL for whoever knows no better one.
+    /// The default base URL.
     pub(crate) fn canonical(&self) -> &Instance {
         &self.canonical
     }
@@ -99,11 +99,11 @@ impl Origin {
         self.port
     }
 
-    /// The base URL by which the sender of these headers knows the stand-in.
-    pub(crate) fn of(&self, headers: &HeaderMap) -> Instance {
+    /// Returns the base URL that the sender of these headers used.
+    pub(crate) fn for_headers(&self, headers: &HeaderMap) -> Instance {
         let mut hosts = headers.get_all(HOST).iter();
         let host = match (self.pinned, hosts.next(), hosts.next()) {
-            // What most clients use, and what need not be read.
+            // The fast path: most clients use the canonical URL.
             (false, Some(host), None) if host == self.authority.as_str() => None,
             (false, Some(host), None) => Authority::try_from(host.as_bytes()).ok(),
             _ => None,
@@ -113,7 +113,7 @@ impl Origin {
             .unwrap_or_else(|| self.canonical.clone())
     }
 
-    /// Whether a host, without a port, is one of the stand-in's names.
+    /// Whether a host (without port) is one of the stand-in's names.
     pub(crate) fn is_own(&self, host: &str) -> bool {
         let own = |name: &String| name.eq_ignore_ascii_case(host);
         self.names.iter().any(own)
@@ -121,7 +121,7 @@ impl Origin {
     }
 }
 
-/// The addresses that a client on this machine, or one that was told the address, may use in a URL.
+/// Returns the IP addresses that clients may use in URLs for a listener at this address.
 pub(crate) fn addresses(listen: IpAddr) -> Vec<IpAddr> {
     let mut addresses = vec![IpAddr::from([127, 0, 0, 1]), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])];
     if !listen.is_unspecified() && !addresses.contains(&listen) {
@@ -130,7 +130,7 @@ pub(crate) fn addresses(listen: IpAddr) -> Vec<IpAddr> {
     addresses
 }
 
-/// An address as it stands in a URL: version 6 in brackets.
+/// Formats an address for a URL: IPv6 in brackets.
 pub(crate) fn in_url(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => address.to_string(),
@@ -151,12 +151,12 @@ fn own_name(name: &str) -> Result<String, KeyProblem> {
     }
 }
 
-/// Whether a host belongs to Microsoft.
+/// Whether a host name belongs to Microsoft.
 pub(crate) fn is_microsofts(host: &str) -> bool {
     is_below(host, &MICROSOFT)
 }
 
-/// Whether Entra itself issues tokens under a host; Microsoft's other issuers, as that of a cluster, are not Entra.
+/// Whether Entra itself issues tokens under a host name; Microsoft's other issuers, such as AKS clusters, are not Entra.
 pub(crate) fn is_entras(host: &str) -> bool {
     is_below(host, &ENTRA)
 }
@@ -185,7 +185,7 @@ mod tests {
         for host in hosts {
             headers.append(HOST, HeaderValue::from_static(host));
         }
-        origin.of(&headers).to_string()
+        origin.for_headers(&headers).to_string()
     }
 
     #[test]
@@ -248,7 +248,7 @@ mod tests {
         {
             assert!(is_entras(host), "{host}");
         }
-        // The issuers of clusters and of pipelines, whose tokens federated credentials are for.
+        // The issuers of AKS and of Azure Pipelines, whose tokens federated credentials accept.
         for host in ["eastus.oic.prod-aks.azure.com", "vstoken.dev.azure.com", "issuer.example"] {
             assert!(!is_entras(host), "{host}");
         }

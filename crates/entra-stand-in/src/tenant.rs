@@ -1,4 +1,4 @@
-//! What a test does with a tenant: registers apps in it, moves its clock, breaks its endpoints, reads its journal.
+//! A tenant as a test uses it: app registrations, clock, faults, keys and journal.
 
 mod application;
 mod client;
@@ -26,17 +26,17 @@ use crate::keys::SigningKeys;
 use crate::tenants::LiveTenant;
 use crate::{MintError, MintRequest, RegistrationError};
 
-/// A tenant with its own ids, keys, clock, faults and journal. Clones are the same tenant.
+/// A tenant with its own ids, keys, clock, faults and journal. Clones refer to the same tenant.
 #[derive(Debug, Clone)]
 pub struct Tenant {
     live: Arc<LiveTenant>,
     reach: Arc<Reach>,
 }
 
-/// How long [`Client::token`] waits for an answer: a fault that hangs is to end a test, not to hold it for ever.
+/// The time limit of [`Client::token`], so that an injected hang fails a test instead of blocking it forever.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How the stand-in is reached from outside.
+/// The stand-in's URL and certificate authority, and an HTTP client that trusts it.
 #[derive(Debug)]
 pub(crate) struct Reach {
     pub(crate) instance: Instance,
@@ -49,19 +49,19 @@ impl Tenant {
         Self { live, reach }
     }
 
-    /// The tenant's id: the `tid` of its tokens.
+    /// Returns the tenant's id: the `tid` of its tokens.
     #[must_use]
     pub fn id(&self) -> TenantId {
         self.live.id
     }
 
-    /// The tenant at the stand-in: its endpoints and issuers.
+    /// Returns the tenant's endpoints and issuers.
     #[must_use]
     pub fn authority(&self) -> Authority {
         Authority::new(self.reach.instance.clone(), self.id(), None)
     }
 
-    /// Registers an API, known as `api://{client id}`. It wants v2.0 tokens.
+    /// Registers an API with the App ID URI `api://{client id}` and v2.0 tokens.
     ///
     /// # Errors
     /// The tenant has too many apps.
@@ -69,7 +69,7 @@ impl Tenant {
         Application::register(self, name)
     }
 
-    /// Registers a client, with a secret of its own.
+    /// Registers a client with a new client secret.
     ///
     /// # Errors
     /// The tenant has too many apps.
@@ -77,50 +77,50 @@ impl Tenant {
         Client::register(self, name)
     }
 
-    /// The keys that sign its tokens.
+    /// Returns the keys that sign its tokens.
     #[must_use]
     pub fn keys(&self) -> &SigningKeys {
         &self.live.keys
     }
 
-    /// The clock that its secrets and tokens go by.
+    /// Returns the clock that decides when its tokens and credentials expire.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.live.clock
     }
 
-    /// What goes wrong at its endpoints.
+    /// Returns the faults to inject at its endpoints.
     #[must_use]
     pub fn faults(&self) -> &Faults {
         &self.live.faults
     }
 
-    /// What came to its endpoints.
+    /// Returns the journal of requests to its endpoints.
     #[must_use]
     pub fn journal(&self) -> &Journal {
         &self.live.journal
     }
 
-    /// Mints a token with claims of the caller's choosing, whatever tenant the request names.
+    /// Mints a token with any claims. The tenant that the request names is ignored.
     ///
     /// # Errors
-    /// The tenant knows no such client or resource.
+    /// The tenant has no such client or resource.
     pub fn mint(&self, request: &MintRequest) -> Result<AccessToken, MintError> {
         request.mint_in(&self.live, &self.reach.instance)
     }
 
-    /// Tokens that no API may accept: see [`BadToken`]. `client` needs no role, `api` no particular one.
+    /// Returns tokens that no API may accept; see [`BadToken`]. The client needs no granted role.
     ///
     /// # Errors
-    /// Client or API is of another tenant.
+    /// The client or the API belongs to another tenant.
     pub fn bad_tokens(&self, client: &Client, api: &Application) -> Result<Vec<BadToken>, MintError> {
         catalogue::bad_tokens(&self.live, &self.reach.instance, (client.client_id(), api.client_id()))
     }
 
-    /// Tokens that look odd and are valid: see [`GoodToken`].
+    /// Returns odd but valid tokens; see [`GoodToken`].
     ///
     /// # Errors
-    /// Client or API is of another tenant.
+    /// The client or the API belongs to another tenant.
     pub fn good_tokens(&self, client: &Client, api: &Application) -> Result<Vec<GoodToken>, MintError> {
         catalogue::good_tokens(&self.live, &self.reach.instance, (client.client_id(), api.client_id()))
     }
@@ -134,7 +134,7 @@ impl Tenant {
 }
 
 impl Reach {
-    /// A client that trusts the stand-in and nobody else.
+    /// Returns an HTTP client that trusts only the stand-in's certificate authority.
     fn http(&self) -> Result<reqwest::Client, reqwest::Error> {
         if let Some(http) = self.http.get() {
             return Ok(http.clone());

@@ -1,6 +1,6 @@
-//! The tenants as they live: what the directory says of each, its keys, its clock, its faults, its journal.
+//! The tenants at run time: each one's directory entry, keys, clock, faults and journal.
 //!
-//! A tenant shares nothing with another, so that tests beside each other cannot disturb each other.
+//! Tenants share nothing, so that parallel tests do not affect each other.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
@@ -20,23 +20,23 @@ use crate::journal::Journal;
 use crate::keys::{SigningKeys, SpareKeys};
 use crate::{DataFolder, Directory};
 
-/// The most tenants at a time, at some 30 KB each beside what is in their journals.
+/// The most tenants at a time; each takes some 30 KB without its journal.
 const MOST: usize = 1000;
 
-/// Every tenant of a stand-in: those of its directory, and those that tests made.
+/// All tenants of a stand-in: those of its directory and those that tests created.
 #[derive(Debug)]
 pub(crate) struct Tenants {
     by_id: RwLock<HashMap<TenantId, Arc<LiveTenant>>>,
     domains: HashMap<String, TenantId>,
     first: Arc<LiveTenant>,
     spare_keys: Arc<SpareKeys>,
-    /// How often a tenant was looked up, so that the one used the longest ago is known.
+    /// Counts look-ups, to find the least recently used tenant.
     uses: AtomicU64,
-    /// What came to any tenant, or to none.
+    /// The journal of all requests, including those without a tenant.
     pub(crate) journal: Arc<Journal>,
 }
 
-/// One tenant.
+/// A tenant at run time.
 #[derive(Debug)]
 pub(crate) struct LiveTenant {
     pub(crate) id: TenantId,
@@ -45,33 +45,33 @@ pub(crate) struct LiveTenant {
     pub(crate) clock: Clock,
     pub(crate) faults: Faults,
     pub(crate) journal: Arc<Journal>,
-    /// Its clients' assertions that were used, for strict mode.
+    /// Assertions that were used; strict mode refuses them the second time.
     pub(crate) seen: SeenAssertions,
-    /// The last of all uses that was one of this tenant.
+    /// The value of [`Tenants::uses`] at the last look-up of this tenant.
     last_used: AtomicU64,
 }
 
-/// Why there is no further tenant.
+/// Why a tenant could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum TenantError {
-    /// Whoever asked: there are too many already, and all are held by tests or stand in the directory.
+    /// There are too many tenants, and all are in use or in the directory.
     #[error("there are {MOST} tenants already, and all are in use; remove some")]
     TooMany,
-    /// The stand-in: no key can be had for it.
-    // Not `transparent`: who is to blame is found among the sources.
+    /// No signing key could be generated for the tenant.
+    // Not `transparent`: callers look for the cause among the sources.
     #[error("the tenant has no signing keys")]
     Keys(#[from] KeyProblem),
-    /// The work of making it was cut short, as when the runtime ends.
-    #[error("making the tenant was cut short")]
+    /// The runtime shut down before the tenant was created.
+    #[error("interrupted while creating the tenant")]
     Interrupted(#[from] tokio::task::JoinError),
 }
 
 impl Tenants {
-    /// The tenants of a directory. What is kept of the first is in the folder itself, of others in one of their own.
+    /// Opens the tenants of a directory. The first one's files are in the data folder, the others' in subfolders.
     ///
-    /// In strict mode the assertions that were used are kept as well.
+    /// In strict mode, used assertions are stored as well.
     pub(crate) fn open(directory: &Directory, folder: &DataFolder, strict: bool) -> Result<Self, KeyProblem> {
-        // Keys for the first tenant that a test makes are in the making while the rest starts.
+        // Keys for the first tenant of a test are generated while the rest starts.
         let spare_keys = Arc::new(SpareKeys::new(folder.folder("spare")?));
         spare_keys.refill();
         let (mut by_id, mut first) = (HashMap::new(), None);
@@ -98,9 +98,9 @@ impl Tenants {
         })
     }
 
-    /// Makes a tenant with keys of its own. Blocks for some 100 ms a key where none was made ahead.
+    /// Creates a tenant with its own keys. Blocks for some 100 ms per key if none was generated ahead.
     ///
-    /// Where there are too many, that of a test which was used the longest ago is forgotten, unless a test holds it.
+    /// If there are too many, evicts the least recently used tenant that no test holds.
     pub(crate) fn add(&self) -> Result<Arc<LiveTenant>, TenantError> {
         let entry = directory::Tenant::fresh(TenantId::from(Uuid::new_v4()));
         let (keys, seen) = (SigningKeys::of_spare(&self.spare_keys)?, SeenAssertions::of_a_test());
@@ -115,7 +115,7 @@ impl Tenants {
         Ok(live)
     }
 
-    /// Forgets a tenant that a test made; says whether it was there. Those of the directory stay.
+    /// Removes a tenant that a test created, and returns whether it existed. Tenants of the directory stay.
     pub(crate) fn remove(&self, id: TenantId) -> bool {
         let mut tenants = self.write();
         let made = tenants.get(&id).is_some_and(|tenant| tenant.entry().has_own_key_set);
@@ -128,17 +128,17 @@ impl Tenants {
         Some(tenant)
     }
 
-    /// The tenant that has this domain name; case does not matter.
+    /// Returns the tenant with this domain name, ignoring case.
     pub(crate) fn by_domain(&self, domain: &str) -> Option<Arc<LiveTenant>> {
         self.tenant(*self.domains.get(&domain.to_ascii_lowercase())?)
     }
 
-    /// The tenant that stands first in the directory.
+    /// Returns the directory's first tenant.
     pub(crate) fn first(&self) -> &Arc<LiveTenant> {
         &self.first
     }
 
-    /// Every tenant, the first one first.
+    /// Returns all tenants, beginning with the directory's first.
     pub(crate) fn all(&self) -> Vec<Arc<LiveTenant>> {
         let mut all: Vec<_> = self.read().values().map(Arc::clone).collect();
         all.sort_by_key(|tenant| (tenant.id != self.first.id, tenant.id));
@@ -154,7 +154,7 @@ impl Tenants {
     }
 }
 
-/// The tenant of a test that nobody holds and that was used the longest ago.
+/// Returns the least recently used tenant that a test created and no test holds.
 fn unused(tenants: &HashMap<TenantId, Arc<LiveTenant>>) -> Option<TenantId> {
     let is_free =
         |tenant: &&Arc<LiveTenant>| tenant.entry().has_own_key_set && Arc::strong_count(tenant) == 1;
@@ -177,12 +177,12 @@ impl LiveTenant {
         }
     }
 
-    /// What the directory says of the tenant, now.
+    /// Returns the tenant's current directory entry.
     pub(crate) fn entry(&self) -> Arc<directory::Tenant> {
         self.entry.load_full()
     }
 
-    /// Changes what the directory says; requests in flight go by what it said when they came.
+    /// Changes the directory entry; requests in flight keep the entry they started with.
     pub(crate) fn change<T>(
         &self,
         change: impl Fn(&mut directory::Tenant) -> Result<T, RegistrationError>,
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tenant_used_the_longest_ago_makes_room_unless_somebody_holds_it() {
+    fn the_least_recently_used_tenant_is_evicted_unless_a_test_holds_it() {
         let folder = tempfile::tempdir().unwrap();
         let folder = DataFolder::at(folder.path()).unwrap();
         let directory = Directory::seeded(&Environment::default()).unwrap();

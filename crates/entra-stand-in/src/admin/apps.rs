@@ -1,4 +1,4 @@
-//! The apps of a tenant: APIs and clients, each made or changed with all that is asked for, or not at all.
+//! Creates and changes the apps of a tenant, APIs and clients. A request applies as a whole or not at all.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::endpoints::AppState;
 use crate::tenant::NewSecret;
 use crate::tenants::LiveTenant;
 
-/// A number of seconds, or a list of the least and the most.
+/// A number of seconds, or a list of minimum and maximum.
 #[derive(Deserialize, Clone, Copy)]
 #[serde(untagged, expecting = "a number of seconds, or a list of the least and the most")]
 enum Lifetime {
@@ -55,7 +55,7 @@ pub(super) struct NewApplication {
     assignment_required: bool,
 }
 
-/// Roles and URIs come to those that the API has; of the rest, what is absent stays as it is.
+/// Roles and URIs are added to those of the API; other absent members stay unchanged.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangedApplication {
@@ -77,7 +77,7 @@ pub(super) struct NewClient {
     name: String,
     #[serde(default)]
     secrets: Vec<WantedSecret>,
-    /// Each its DER in base64.
+    /// Each certificate's DER in base64.
     #[serde(default)]
     certificates: Vec<String>,
     #[serde(default)]
@@ -130,7 +130,7 @@ impl NewApplication {
         Ok(json!({ "client_id": id, "app_id_uri": format!("api://{id}") }))
     }
 
-    /// What is asked for beside the name.
+    /// The requested properties other than the name.
     fn wanted(self, client_id: ClientId) -> ChangedApplication {
         ChangedApplication {
             client_id,

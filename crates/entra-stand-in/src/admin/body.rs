@@ -7,10 +7,10 @@ use serde::de::DeserializeOwned;
 
 use super::invalid;
 
-/// The largest body, in bytes: room for a token with a great many claims.
+/// The largest body in bytes; enough for a token with very many claims.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// A body that was read; what is wrong with it is answered.
+/// Extracts a JSON body; the rejection describes what is wrong with it.
 pub(super) struct Body<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {

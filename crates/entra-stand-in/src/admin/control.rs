@@ -47,7 +47,7 @@ pub(super) struct Hand {
     reset: bool,
 }
 
-/// One thing that is done to a clock.
+/// An operation on a clock.
 enum Turn {
     Advance(Duration),
     Rewind(Duration),
@@ -63,7 +63,7 @@ pub(super) struct Whose {
     pub(super) tenant: Option<TenantId>,
 }
 
-/// The entries that are asked for; those of the time just past go by the machine's clock, which no test moves.
+/// Selects journal entries. `within_seconds` uses the machine's clock, which no test moves.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
@@ -94,7 +94,7 @@ pub(super) async fn faults(State(state): State<AppState>, Body(new): Body<Script
     }
 }
 
-/// Does the one thing that the request asks for; one that asks for several, or nothing, changes nothing.
+/// Applies the one operation in the request; a request with none or several changes nothing.
 pub(super) async fn clock(State(state): State<AppState>, Body(hand): Body<Hand>) -> Response {
     let tenant = match tenant(&state, hand.tenant) {
         Ok(tenant) => tenant,
@@ -117,7 +117,7 @@ pub(super) async fn clock(State(state): State<AppState>, Body(hand): Body<Hand>)
 }
 
 impl Hand {
-    /// What is asked for, where it is one thing.
+    /// Returns the operation if the request has exactly one.
     fn turn(&self) -> Option<Turn> {
         let turns = [
             self.advance_seconds.map(|seconds| Turn::Advance(Duration::from_secs(seconds))),
@@ -170,7 +170,7 @@ pub(super) async fn clear_journal(State(state): State<AppState>, Query(whose): Q
     StatusCode::NO_CONTENT.into_response()
 }
 
-/// A tenant's journal, or that of all.
+/// Returns a tenant's journal, or the one of all tenants.
 fn journal_of(state: &AppState, id: Option<TenantId>) -> Result<Arc<Journal>, Box<Response>> {
     let Some(id) = id else { return Ok(Arc::clone(&state.tenants.journal)) };
     Ok(Arc::clone(&tenant(state, Some(id))?.journal))
@@ -213,7 +213,7 @@ pub(super) async fn good_tokens(
     .await
 }
 
-/// Signs one catalogue at a time, off the threads that serve: each takes a core for some time.
+/// Signs one catalogue at a time on the blocking pool, since each keeps a core busy for seconds.
 async fn tokens<T: Send + 'static>(
     tenant: Result<Arc<LiveTenant>, Box<Response>>,
     queue: &OneAtATime,

@@ -17,7 +17,7 @@ use crate::credentials::{Certificate, Credential, FederatedCredential};
 use crate::endpoints::AppState;
 use crate::tenant::NewSecret;
 
-/// The times of a secret; it lasts for two years from now where they are absent.
+/// The validity of a secret; two years from now by default.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WantedSecret {
@@ -67,7 +67,7 @@ pub(super) struct OldFederated {
 }
 
 impl WantedSecret {
-    /// Makes the secret.
+    /// Generates the secret.
     pub(super) fn made(&self, now: Timestamp) -> NewSecret {
         let mut new = NewSecret::lasting(now);
         let secret = &mut new.registered;
@@ -80,7 +80,7 @@ impl WantedSecret {
 }
 
 impl NewSecret {
-    /// What whoever made it is told, once.
+    /// Returns the secret's JSON for the response; its value is shown only here.
     pub(super) fn shown(&self) -> Value {
         json!({ "key_id": self.registered.key_id, "client_secret": self.value.expose() })
     }
@@ -92,7 +92,7 @@ pub(super) fn certificate(text: &str) -> Result<Certificate, RegistrationError> 
     Certificate::from_der(&der).map_err(|_| RegistrationError::InvalidCertificate)
 }
 
-/// Makes a federated credential where Microsoft Graph would.
+/// Creates a federated credential under Microsoft Graph's rules.
 pub(super) fn federated(
     issuer: &str,
     subject: &str,

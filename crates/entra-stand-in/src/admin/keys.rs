@@ -1,4 +1,4 @@
-//! The four steps of a rollover, and the emergency.
+//! The four steps of a key rollover, and the emergency replacement.
 
 use axum::Json;
 use axum::extract::{Query, State};
@@ -65,7 +65,7 @@ fn done((): ()) -> Response {
     StatusCode::NO_CONTENT.into_response()
 }
 
-/// Does a step off the threads that serve: making a key takes a core some 100 ms.
+/// Runs a step on the blocking pool, since generating a key takes some 100 ms.
 async fn step(
     state: AppState,
     id: Option<TenantId>,

@@ -1,16 +1,16 @@
-//! Work that takes a core for some time, one piece after the other.
+//! Serializes CPU-bound work.
 
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
 use tokio::task::{JoinError, spawn_blocking};
 
-/// Does the next piece of work once the one before has ended, whoever still waits for it.
+/// Runs jobs one after the other, even if the requests that started them are gone.
 #[derive(Debug, Clone, Default)]
 pub(super) struct OneAtATime(Arc<Mutex<()>>);
 
 impl OneAtATime {
-    /// Does it off the threads that serve.
+    /// Runs a job on the blocking pool, after the jobs before it.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn no_two_pieces_of_work_are_done_at_once_even_if_nobody_waits_for_them() {
+    async fn no_two_jobs_run_at_once_even_if_their_requests_are_gone() {
         let (queue, busy) = (OneAtATime::default(), Arc::new(AtomicUsize::new(0)));
         let work = || {
             let busy = Arc::clone(&busy);
@@ -44,7 +44,7 @@ mod tests {
                 others
             }
         };
-        // Given up as soon as it has begun.
+        // Cancelled as soon as it has begun.
         let given_up = tokio::time::timeout(Duration::ZERO, queue.run(work())).await;
         assert!(given_up.is_err());
         let (first, second, third) = tokio::join!(queue.run(work()), queue.run(work()), queue.run(work()));

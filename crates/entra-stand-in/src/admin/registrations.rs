@@ -1,4 +1,4 @@
-//! Tenants of tests, and what their apps were granted.
+//! Creates tenants, and grants, revokes and requests roles.
 
 use std::sync::Arc;
 
@@ -113,7 +113,7 @@ pub(super) async fn enabled(
     })
 }
 
-/// Changes a tenant, as a whole or not at all.
+/// Changes a tenant atomically.
 pub(super) fn changed(
     state: &AppState,
     id: &str,
@@ -127,7 +127,7 @@ pub(super) fn changed(
     }
 }
 
-/// Makes something in a tenant, and tells what.
+/// Creates something in a tenant and returns its JSON.
 pub(super) fn created(
     state: &AppState,
     id: &str,

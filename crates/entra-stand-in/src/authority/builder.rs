@@ -1,4 +1,4 @@
-//! What a stand-in is started with.
+//! Configures and starts a stand-in.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU64;
@@ -25,10 +25,10 @@ use crate::tenant::Reach;
 use crate::tenants::Tenants;
 use crate::{DataFolder, Directory, admin};
 
-/// The `IDENTITY_HEADER` of the App Service shape where none is set. It is public, and opens this stand-in alone.
+/// The default `IDENTITY_HEADER` of the App Service endpoint. It is public and of use with this stand-in only.
 pub const DEVELOPMENT_IDENTITY_HEADER: &str = "development-only-identity-header";
 
-/// What a stand-in is to be like; see [`Authority::builder`].
+/// The configuration of a stand-in; see [`Authority::builder`].
 #[derive(Debug, Clone)]
 pub struct Builder {
     listen: SocketAddr,
@@ -53,7 +53,7 @@ impl Builder {
             allow_non_loopback: false,
             admin_listen: Some(any),
             managed_identity_listen: None,
-            identity_header: SecretHash::of(DEVELOPMENT_IDENTITY_HEADER),
+            identity_header: SecretHash::from_secret(DEVELOPMENT_IDENTITY_HEADER),
             names: vec!["localhost".to_owned()],
             public_url: None,
             directory: None,
@@ -68,100 +68,100 @@ impl Builder {
         }
     }
 
-    /// The address of Entra's endpoints; port 0 takes a free one.
+    /// Sets the address of Entra's endpoints; port 0 picks a free port.
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
         self
     }
 
-    /// Lets [`Self::listen`] be an address that other machines reach.
+    /// Allows [`Self::listen`] to be an address that other machines can reach.
     #[must_use]
     pub fn allow_non_loopback(mut self, allow: bool) -> Self {
         self.allow_non_loopback = allow;
         self
     }
 
-    /// The address of the admin listener, always a loopback one; `None` for no such listener.
+    /// Sets the loopback address of the admin listener; `None` disables it.
     #[must_use]
     pub fn admin_listen(mut self, address: Option<SocketAddr>) -> Self {
         self.admin_listen = address;
         self
     }
 
-    /// The address where managed identities get tokens, always a loopback one; `None`, the default, for no such listener.
+    /// Sets the loopback address of the managed identity endpoints; `None`, the default, disables them.
     #[must_use]
     pub fn managed_identity_listen(mut self, address: Option<SocketAddr>) -> Self {
         self.managed_identity_listen = address;
         self
     }
 
-    /// What a workload in App Service proves itself with, in place of [`DEVELOPMENT_IDENTITY_HEADER`].
+    /// Sets the secret that App Service workloads send, instead of [`DEVELOPMENT_IDENTITY_HEADER`].
     #[must_use]
     pub fn identity_header(mut self, secret: &str) -> Self {
-        self.identity_header = SecretHash::of(secret);
+        self.identity_header = SecretHash::from_secret(secret);
         self
     }
 
-    /// The DNS names in the server's certificate and, where a client uses them, in URLs and issuers.
+    /// Sets the DNS names in the server's certificate. URLs and issuers contain the name that the client used.
     #[must_use]
     pub fn names(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.names = names.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Pins URLs and issuers to one base URL.
+    /// Uses one base URL in all URLs and issuers.
     #[must_use]
     pub fn public_url(mut self, url: Option<Instance>) -> Self {
         self.public_url = url;
         self
     }
 
-    /// What it knows, in place of the built-in directory.
+    /// Replaces the built-in directory.
     #[must_use]
     pub fn directory(mut self, directory: Directory) -> Self {
         self.directory = Some(directory);
         self
     }
 
-    /// Where its keys are kept, in place of the user's cache.
+    /// Sets the folder for keys, instead of one in the user's cache.
     #[must_use]
     pub fn data_folder(mut self, path: impl Into<PathBuf>) -> Self {
         self.data_folder = Some(path.into());
         self
     }
 
-    /// How long requests in flight may take after [`Authority::shutdown`].
+    /// Sets how long requests in flight may take after [`Authority::shutdown`]; 10 seconds by default.
     #[must_use]
     pub fn drain_timeout(mut self, time: Duration) -> Self {
         self.drain_timeout = time;
         self
     }
 
-    /// Refuses client assertions that Entra takes for the sake of libraries, but RFC 7523 and its documentation forbid.
+    /// Refuses client assertions that Entra accepts although RFC 7523 or Entra's documentation forbids them.
     #[must_use]
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
         self
     }
 
-    /// How the keys of the issuers of federated credentials are fetched.
+    /// Sets how keys of federated credentials' issuers are fetched.
     #[must_use]
     pub fn http_client(mut self, settings: HttpClientSettings) -> Self {
         self.http_client = settings;
         self
     }
 
-    /// Starts it, serving in tasks of this runtime.
+    /// Starts the stand-in, which serves in tasks of the current tokio runtime.
     ///
     /// # Errors
-    /// What it was given cannot be used, or an address is taken.
+    /// A setting cannot be used, or an address is taken.
     pub async fn spawn(self) -> Result<Authority, StartError> {
         self.check_addresses()?;
         let Self { listen, names, drain_timeout, strict, .. } = self;
         let authenticator = Authenticator::new(strict, self.http_client)?;
         let (data_folder, directory) = (self.data_folder, self.directory);
-        // Reading keys is blocking work, and the first time, making them is long work.
+        // Reading keys blocks, and the first start generates them, which takes long.
         let opened = tokio::task::spawn_blocking(move || open(data_folder, directory, strict)).await??;
         let Opened { tenants, directory, certificates } = opened;
 
@@ -202,25 +202,26 @@ impl Builder {
         Ok(Authority { state, certificates, address, admin_url, managed_identity_url, tasks, shutdown })
     }
 
-    /// Its tokens pass for real ones with whoever trusts its certificate: nobody else is to reach it unasked.
+    /// Refuses addresses that other machines can reach: anyone who reaches the stand-in can have any token.
     fn check_addresses(&self) -> Result<(), KeyProblem> {
         if !self.listen.ip().is_loopback() && !self.allow_non_loopback {
-            let remedy = "not a loopback address; set `server.allow_non_loopback` if others are to reach it";
+            let remedy =
+                "not a loopback address; set `server.allow_non_loopback` to let other machines reach it";
             return Err(KeyProblem::new("server.listen", remedy));
         }
         if self.admin_listen.is_some_and(|address| !address.ip().is_loopback()) {
-            let problem = "not a loopback address; whoever reaches this listener has any token";
+            let problem = "not a loopback address; anyone who reaches this listener can have any token";
             return Err(KeyProblem::new("admin.listen", problem));
         }
         if self.managed_identity_listen.is_some_and(|address| !address.ip().is_loopback()) {
-            let problem = "not a loopback address; whoever reaches this listener is taken for a workload";
+            let problem = "not a loopback address; anyone who reaches this listener can have a managed identity's token";
             return Err(KeyProblem::new("managed_identity.listen", problem));
         }
         Ok(())
     }
 }
 
-/// Binds a listener without TLS, where there is to be one.
+/// Binds a listener without TLS, if an address is set.
 async fn plain(address: Option<SocketAddr>) -> Result<Option<Server>, BindError> {
     match address {
         Some(address) => Server::bind_address(address, None).await.map(Some),

@@ -1,4 +1,4 @@
-//! What is not signed with RS256 by the key that it names.
+//! Tokens not signed with RS256 by the key that they name.
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{
@@ -54,7 +54,7 @@ fn unsigned(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
     Ok(())
 }
 
-/// HMACs keyed with what everybody knows (CVE-2016-10555 and many after it).
+/// HMACs with public values as secrets (CVE-2016-10555 and its successors).
 fn hmacs(forge: &Forge, rows: &mut Rows) {
     let algorithms =
         [("HS256", hmac::HMAC_SHA256), ("HS384", hmac::HMAC_SHA384), ("HS512", hmac::HMAC_SHA512)];
@@ -83,7 +83,7 @@ fn hmacs(forge: &Forge, rows: &mut Rows) {
     }
 }
 
-/// The right key in the wrong way: each key has one algorithm (RFC 8725 section 3.1).
+/// The right key with a wrong algorithm: each key has one algorithm (RFC 8725 section 3.1).
 fn other_rsa(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
     let ways: [(&str, Encoding); 5] = [
         ("RS384", &RSA_PKCS1_SHA384),
@@ -121,7 +121,7 @@ fn other_rsa(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
     Ok(())
 }
 
-/// A good token, one part of which was changed after it was signed.
+/// A good token with one part changed after it was signed.
 fn changed(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
     let good = forge.good_token()?;
     let [h, p, s] = parts(&good)?;

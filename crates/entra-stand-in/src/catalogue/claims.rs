@@ -1,4 +1,4 @@
-//! Claims that are missing, of another type, or somebody else's.
+//! Claims that are missing, of a wrong type, or of another party.
 //!
 //! <https://learn.microsoft.com/entra/identity-platform/claims-validation>
 
@@ -9,10 +9,10 @@ use super::Expected::InvalidToken;
 use super::forge::{Forge, Rows, row};
 use crate::MintError;
 
-/// A tenant and an object that nobody has.
+/// Ids of a tenant and an object that do not exist.
 const OTHER: &str = "14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41";
 
-/// Longer than any token of Entra's lives, in seconds: 29 hours.
+/// Longer than the lifetime of any Entra token, in seconds: 29 hours.
 const TOO_LONG: i64 = 29 * 3600;
 
 pub(super) fn add(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
@@ -97,7 +97,7 @@ fn audiences(forge: &Forge) -> Cases {
 }
 
 fn times(forge: &Forge) -> Cases {
-    // The token was back-dated by five minutes.
+    // The token is back-dated by five minutes.
     let now = forge.number("iat") + 300;
     let wrong = "not a time";
     vec![
@@ -162,11 +162,11 @@ fn identities(forge: &Forge) -> Cases {
     ]
 }
 
-/// A v1.0 token belongs to v1.0's issuer, and a v2.0 token to v2.0's.
+/// Tokens with the issuer of another version or cloud.
 fn versions(forge: &Forge) -> Cases {
     let (base, tenant) = (&forge.instance, forge.text("tid"));
     let (v1, v2) = (format!("{base}/{tenant}/"), format!("{base}/{tenant}/v2.0"));
-    // Of Azure China, and of the US government.
+    // Azure China and Azure Government.
     let (other, other_issuer, other_cloud) = match forge.version {
         Version::V1 => ("2.0", &v2, format!("https://sts.chinacloudapi.cn/{tenant}/")),
         Version::V2 => ("1.0", &v1, format!("https://login.microsoftonline.us/{tenant}/v2.0")),
@@ -194,7 +194,7 @@ fn versions(forge: &Forge) -> Cases {
     cases
 }
 
-/// `null` in place of a claim, which is not the same as its absence.
+/// Claims that are `null`, which differs from absent.
 fn null_claims(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
     for claim in ["iss", "aud", "exp", "nbf", "iat", "tid", "ver", "oid", "sub"] {
         let without = forge.claims_with(json!({ claim: null })).to_string();

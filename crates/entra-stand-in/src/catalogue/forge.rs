@@ -1,4 +1,4 @@
-//! Makes tokens out of parts that do not fit together.
+//! Builds tokens from parts that do not belong together.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use crate::grant::Grant;
 use crate::keys::SigningKey;
 use crate::tenants::LiveTenant;
 
-/// What bad tokens are made of.
+/// The ingredients of bad tokens.
 pub(super) struct Forge {
     /// The key that signs the tenant's tokens.
     pub(super) key: Arc<SigningKey>,
-    /// Another that the tenant publishes.
+    /// Another key that the tenant publishes.
     pub(super) other_key: Arc<SigningKey>,
-    /// One that it does not: another tenant's, or an attacker's.
+    /// A key that the tenant does not publish: another tenant's, or an attacker's.
     pub(super) foreign_key: Arc<SigningKey>,
     /// The claims of a good token, with every role of the API.
     pub(super) good: Map<String, Value>,
@@ -32,7 +32,7 @@ pub(super) struct Forge {
     pub(super) roles: Vec<String>,
 }
 
-/// The rows of a catalogue, to be added to.
+/// The rows of a catalogue under construction.
 pub(super) type Rows = Vec<BadToken>;
 
 impl Forge {
@@ -75,7 +75,7 @@ impl Forge {
         }
     }
 
-    /// The header of a good token, with other members; `null` removes one. In v1.0, `x5t` is what `kid` is.
+    /// The header of a good token with changed members; `null` removes one. In v1.0, `x5t` equals `kid`.
     pub(super) fn header_with(&self, mut members: Value) -> Value {
         if let (Version::V1, Value::Object(members)) = (self.version, &mut members)
             && let Some(kid) = members.get("kid").cloned()
@@ -93,7 +93,7 @@ impl Forge {
         })
     }
 
-    /// The claim that says how the client proved who it is.
+    /// The name of the claim for the client's authentication method.
     pub(super) fn class_claim(&self) -> &'static str {
         match self.version {
             Version::V1 => "appidacr",
@@ -106,22 +106,22 @@ impl Forge {
         Value::Object(self.good.clone())
     }
 
-    /// The claims of a good token, with others; `null` removes one.
+    /// The claims of a good token with changes; `null` removes one.
     pub(super) fn claims_with(&self, claims: Value) -> Value {
         with(self.claims(), claims)
     }
 
-    /// A claim of the good token that is a text.
+    /// A string claim of the good token.
     pub(super) fn text(&self, claim: &str) -> &str {
         self.good.get(claim).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// A claim of the good token that is a number.
+    /// A number claim of the good token.
     pub(super) fn number(&self, claim: &str) -> i64 {
         self.good.get(claim).and_then(Value::as_i64).unwrap_or_default()
     }
 
-    /// The token of these two parts, signed as every token of the tenant is.
+    /// Signs these two parts with the tenant's key.
     pub(super) fn signed(
         &self,
         header: impl AsRef<[u8]>,
@@ -130,18 +130,18 @@ impl Forge {
         self.signed_message(&message(header, payload))
     }
 
-    /// The same of what is encoded already.
+    /// Signs two parts that are encoded already.
     pub(super) fn signed_message(&self, message: &str) -> Result<String, MintError> {
         let signature = self.key.signature(&RSA_PKCS1_SHA256, message.as_bytes())?;
         Ok(join(message, &signature))
     }
 
-    /// A good token, but for these claims.
+    /// A good token except for these claims.
     pub(super) fn with_claims(&self, claims: Value) -> Result<String, MintError> {
         self.signed(self.header().to_string(), self.claims_with(claims).to_string())
     }
 
-    /// A good token, but for these members of the header.
+    /// A good token except for these header members.
     pub(super) fn with_header(&self, members: Value) -> Result<String, MintError> {
         self.signed(self.header_with(members).to_string(), self.claims().to_string())
     }

@@ -1,4 +1,4 @@
-//! Odd tokens that Entra could issue one day, or that the standards allow: refusing one is a fault too.
+//! Odd tokens that the standards allow and Entra could issue; an API must accept them.
 
 use aws_lc_rs::signature::RSA_PKCS1_SHA256;
 use entra_shared::azure_ad::Version;
@@ -41,7 +41,7 @@ fn headers(forge: &Forge) -> Cases {
         ("typ-access-token", typ, json!({ "typ": "at+jwt" })),
         ("typ-media-type", typ, json!({ "typ": "application/at+jwt" })),
         ("x5t", "the thumbprint that v1.0 tokens have", json!({ "x5t": forge.key.kid() })),
-        ("unknown", "members that nobody has heard of", json!({ "new": [{}], "nonce": "n" })),
+        ("unknown", "unknown members", json!({ "new": [{}], "nonce": "n" })),
     ]
 }
 
@@ -56,7 +56,7 @@ fn claims(forge: &Forge) -> Cases {
         Version::V2 => json!({ "appid": { "x": 1 }, "appidacr": 2 }),
     };
     vec![
-        ("unknown", "claims that nobody has heard of", json!({ "xms_new": { "a": [1, null] }, "é": "ü" })),
+        ("unknown", "unknown claims", json!({ "xms_new": { "a": [1, null] }, "é": "ü" })),
         (
             "opaque-missing",
             "without the claims that mean nothing",
@@ -80,6 +80,6 @@ fn claims(forge: &Forge) -> Cases {
         ("long-lived", "valid for 24 hours", json!({ "exp": now + 24 * 3600 })),
         ("roles-reversed", "the roles in another order", json!({ "roles": reversed })),
         ("roles-repeated", "each role twice", json!({ "roles": repeated })),
-        ("roles-many", "200 roles beside those needed", json!({ "roles": many })),
+        ("roles-many", "200 roles in addition to those needed", json!({ "roles": many })),
     ]
 }

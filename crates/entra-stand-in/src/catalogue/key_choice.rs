@@ -1,4 +1,4 @@
-//! Which key a token wants to be verified with.
+//! Tokens that try to choose the key that verifies them.
 
 use aws_lc_rs::signature::RSA_PKCS1_SHA256;
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ fn key_ids(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
     Ok(())
 }
 
-/// Keys that the token brings along, or that are somebody else's (RFC 8725 section 3.10).
+/// Keys embedded in the token, or of another party (RFC 8725 section 3.10).
 fn other_keys(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
     let (kid, key) = (forge.key.kid(), &forge.foreign_key);
     let jwk = json!({ "kty": "RSA", "use": "sig", "kid": kid, "n": key.modulus(), "e": key.exponent() });

@@ -1,4 +1,4 @@
-//! Signatures that are the right size and made with the right key, but are no RSASSA-PKCS1-v1_5 with SHA-256.
+//! Signatures of the right size and key, but with a padding other than RSASSA-PKCS1-v1_5 with SHA-256.
 //!
 //! <https://www.rfc-editor.org/rfc/rfc8017#section-8.2.2>
 
@@ -18,7 +18,7 @@ const SHA256_INFO: [u8; 19] = [
     0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00,
     0x04, 0x20,
 ];
-/// The same with the parameters of the algorithm left out, which RFC 8017 does not allow in a signature.
+/// The same without the algorithm's parameters, which RFC 8017 does not allow in a signature.
 const SHA256_INFO_WITHOUT_NULL: [u8; 17] =
     [0x30, 0x2f, 0x30, 0x0b, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x04, 0x20];
 const SHA1_INFO: [u8; 15] =
@@ -27,7 +27,7 @@ const SHA1_INFO: [u8; 15] =
 pub(super) fn add(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
     let message = message(forge.header().to_string(), forge.claims().to_string());
     let good = forge.key.signature(&RSA_PKCS1_SHA256, message.as_bytes())?;
-    let private = PrivateKey::of(&forge.key).ok_or(MintError::Failed)?;
+    let private = PrivateKey::from_signing_key(&forge.key).ok_or(MintError::Failed)?;
     for (name, signature) in numbers(&private.modulus, &good) {
         let wrong = "the signature is no number that the key makes";
         row(rows, InvalidToken, (format!("signature/{name}"), wrong), join(&message, &signature));
@@ -59,7 +59,7 @@ fn numbers(modulus: &BigUint, good: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// What the key is applied to: `00 01 ff .. ff 00` and the digest, each with one thing wrong.
+/// Encoded messages: `00 01 ff .. ff 00` and the digest, each with one defect.
 fn paddings(message: &[u8], size: usize) -> Vec<(&'static str, Vec<u8>)> {
     let sha256 = [&SHA256_INFO[..], digest(&SHA256, message).as_ref()].concat();
     let sha1 = [&SHA1_INFO[..], digest(&SHA1_FOR_LEGACY_USE_ONLY, message).as_ref()].concat();
@@ -104,7 +104,7 @@ struct PrivateKey {
 }
 
 impl PrivateKey {
-    fn of(key: &SigningKey) -> Option<Self> {
+    fn from_signing_key(key: &SigningKey) -> Option<Self> {
         let der = key.private_key().ok()?;
         // PKCS #8 (RFC 5208): version, algorithm, and in an octet string the key (RFC 8017 appendix A.1.2).
         let (info, _) = element(der.as_ref())?;
@@ -120,13 +120,13 @@ impl PrivateKey {
         Some(Self { modulus: BigUint::from_bytes_be(&modulus), exponent: BigUint::from_bytes_be(exponent) })
     }
 
-    /// Not in constant time: these are tokens to be refused.
+    /// Applies the private key; not in constant time, which does not matter for tokens that must be refused.
     fn apply(&self, padded: &[u8], size: usize) -> Vec<u8> {
         in_bytes(&BigUint::from_bytes_be(padded).modpow(&self.exponent, &self.modulus), size)
     }
 }
 
-/// The content of the first DER element, and what follows it.
+/// Splits DER into the content of the first element and the rest.
 fn element(der: &[u8]) -> Option<(&[u8], &[u8])> {
     let (_tag, rest) = der.split_first()?;
     let (&length, rest) = rest.split_first()?;

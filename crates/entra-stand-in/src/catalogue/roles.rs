@@ -1,4 +1,4 @@
-//! Good tokens that do not carry the role, however much they look it.
+//! Valid tokens that seem to have the role but do not.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ pub(super) fn add(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
         ("space-in-front", "a role with a space", each(|role| format!(" {role}"))),
         ("tab", "a role with a tab", each(|role| format!("{role}\t"))),
         ("no-break-space", "a role with a space", each(|role| format!("{role}\u{a0}"))),
-        ("zero-width-space", "a role with a space that nobody sees", each(|role| format!("{role}\u{200b}"))),
+        ("zero-width-space", "a role with an invisible space", each(|role| format!("{role}\u{200b}"))),
         ("line-break", "a role with a line break", each(|role| format!("{role}\n"))),
         ("longer", "a role that begins like it", each(|role| format!("{role}.All"))),
         ("longer-in-front", "a role that ends like it", each(|role| format!("X{role}"))),
@@ -46,7 +46,7 @@ pub(super) fn add(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
     odd_types(forge, rows)
 }
 
-/// The roles in a claim that is not `roles`.
+/// Roles in a claim other than `roles`.
 fn elsewhere(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
     let uri = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role";
     for claim in ["role", "Roles", "ROLES", "groups", "wids", "scope", "permissions", "authorities", uri] {
@@ -64,7 +64,7 @@ fn elsewhere(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
     Ok(())
 }
 
-/// Users' tokens, at an API for applications.
+/// Users' tokens, at an API for applications only.
 fn users(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
     let scope = forge.roles.join(" ");
     let cases = [

@@ -1,4 +1,4 @@
-//! What is no JWS in compact serialization, or no JWT (RFC 7515, RFC 7519, RFC 8725).
+//! Tokens that are not a JWS in compact serialization, or not a JWT (RFC 7515, RFC 7519, RFC 8725).
 
 mod encodings;
 mod header;

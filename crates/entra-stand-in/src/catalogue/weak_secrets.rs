@@ -1,6 +1,6 @@
-//! Secrets that people leave in place, as they stand in samples, tutorials and lists of passwords.
+//! Default secrets from samples, tutorials and password lists.
 
-/// What an HMAC may turn out to be keyed with; the first is no secret at all.
+/// Secrets that an HMAC may be keyed with by mistake; the first is empty.
 pub(super) const WEAK_SECRETS: [&str; 132] = [
     "",
     "secret",

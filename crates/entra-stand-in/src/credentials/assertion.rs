@@ -1,6 +1,6 @@
-//! A client assertion as it comes in: a JWS whose signature nobody has looked at yet.
+//! Parses a client assertion; its signature is not verified here.
 //!
-//! It is read as leniently as Microsoft's own libraries need: numbers as text, padded segments, `aud` in a list.
+//! Parsing is as lenient as Microsoft's libraries need: numbers as strings, padded segments, `aud` as a list.
 //! <https://www.rfc-editor.org/rfc/rfc7523#section-3>
 
 use base64::Engine;
@@ -19,18 +19,18 @@ const LENIENT_STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD
 const LENIENT: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 
-/// An assertion, not verified. No `Debug`: while it lasts, it opens as much as a secret does.
+/// An unverified assertion. No `Debug`, since it is as sensitive as a secret until it expires.
 pub(super) struct Assertion<'a> {
     pub(super) header: Header,
     pub(super) claims: Claims,
-    /// What was signed.
+    /// The signed part: header and payload.
     pub(super) message: &'a str,
     pub(super) signature: Vec<u8>,
     /// Whether a segment is padded, which RFC 7515 forbids.
     pub(super) padded: bool,
 }
 
-/// The members of the header that count; `x5c` in any shape is not one of them.
+/// The relevant members of the header; `x5c` is ignored.
 #[derive(Deserialize)]
 pub(super) struct Header {
     pub(super) alg: String,
@@ -42,7 +42,7 @@ pub(super) struct Header {
     pub(super) x5t_s256: Option<String>,
     #[serde(default)]
     pub(super) kid: Option<String>,
-    /// Extensions that a reader has to know (RFC 7515 section 4.1.11); this one knows none.
+    /// Extensions that must be understood (RFC 7515 section 4.1.11); none is supported.
     #[serde(default)]
     crit: Option<Value>,
 }
@@ -63,7 +63,7 @@ pub(super) struct Claims {
     pub(super) iat: Option<Time>,
     #[serde(default)]
     pub(super) jti: Option<String>,
-    /// What a user let an app do, in whatever shape; never in a token that an app got for itself.
+    /// A user's delegated permissions; never in an app-only token.
     #[serde(default)]
     scp: Option<Value>,
     #[serde(default)]
@@ -78,7 +78,7 @@ pub(super) enum Audience {
     Many(Vec<String>),
 }
 
-/// A `NumericDate`, as whatever JSON it was written.
+/// A `NumericDate`, from any JSON form that libraries write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Time {
     pub(super) at: Timestamp,
@@ -100,7 +100,7 @@ impl<'a> Assertion<'a> {
     }
 }
 
-/// A JSON object in base64url. serde would take a list for a struct as well.
+/// Decodes a JSON object from base64url. The check for `{` is needed because serde reads structs from lists too.
 fn object<T: DeserializeOwned>(segment: &str) -> Option<T> {
     let json = LENIENT_URL.decode(segment).ok()?;
     json.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(&json).ok()).flatten()
@@ -111,7 +111,7 @@ impl Header {
         self.x5t.is_some() || self.x5t_s256.is_some() || self.kid.is_some()
     }
 
-    /// The certificate as errors name it: in hexadecimal where it is a thumbprint.
+    /// Returns the certificate's name for errors: a thumbprint in hexadecimal, else the `kid`.
     pub(super) fn certificate_name(&self) -> String {
         let thumbprint = self.x5t.as_deref().or(self.x5t_s256.as_deref());
         match thumbprint.map(|text| (text, base64_of_any_kind(text))) {
@@ -123,12 +123,12 @@ impl Header {
 }
 
 impl Claims {
-    /// Whether somebody other than the client says who it is: issuers have URLs, and clients have ids.
+    /// Whether an external issuer made the token: issuers are URLs, clients are ids.
     pub(super) fn are_external(&self) -> bool {
         self.iss.as_deref().is_some_and(|issuer| issuer.contains("://"))
     }
 
-    /// Whether a user is behind the token.
+    /// Whether it is a user's token.
     pub(super) fn are_a_users(&self) -> bool {
         self.scp.is_some() || self.idtyp.as_ref().is_some_and(|kind| kind == "user")
     }
@@ -163,12 +163,12 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
-/// Bytes in base64 or base64url, padded or not.
+/// Decodes base64 or base64url, padded or not.
 pub(super) fn base64_of_any_kind(text: &str) -> Option<Vec<u8>> {
     LENIENT_URL.decode(text).or_else(|_| LENIENT_STANDARD.decode(text)).ok()
 }
 
-/// Hexadecimal in upper case, as the portal shows thumbprints.
+/// Formats bytes in upper-case hexadecimal, as the portal shows thumbprints.
 pub(super) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::new(), |mut text, byte| {

@@ -1,4 +1,4 @@
-//! Certificates that an app signs its assertions with.
+//! Certificates whose keys sign client assertions.
 //!
 //! <https://learn.microsoft.com/entra/identity-platform/certificate-credentials>
 
@@ -11,7 +11,7 @@ use x509_parser::public_key::PublicKey;
 use super::assertion::{Header, base64_of_any_kind, hex};
 use super::rsa::RsaKey;
 
-/// A certificate registered for an app: its public key, its thumbprints and its time of validity.
+/// A certificate registered for an app: public key, thumbprints and validity.
 #[derive(Debug, Clone)]
 pub(crate) struct Certificate {
     pub(super) key: RsaKey,
@@ -22,13 +22,13 @@ pub(crate) struct Certificate {
     key_id: Option<Uuid>,
 }
 
-/// Whoever registers it: bytes that are no usable certificate.
+/// The bytes are not a usable certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not the DER of an X.509 certificate with an RSA key of 2048 to 8192 bits")]
 pub(crate) struct InvalidCertificate;
 
 impl Certificate {
-    /// Reads a certificate; it counts from its `notBefore` until its `notAfter`.
+    /// Parses a certificate, valid from its `notBefore` until its `notAfter`.
     pub(crate) fn from_der(der: &[u8]) -> Result<Self, InvalidCertificate> {
         let (rest, certificate) = X509Certificate::from_der(der).map_err(|_| InvalidCertificate)?;
         let Ok(PublicKey::RSA(public)) = certificate.public_key().parsed() else {
@@ -50,14 +50,14 @@ impl Certificate {
         })
     }
 
-    /// With the id that the registration gave it, by which a `kid` may name it.
+    /// Sets the registration's key id, which a `kid` may name.
     #[must_use]
     pub(crate) fn with_key_id(mut self, key_id: Uuid) -> Self {
         self.key_id = Some(key_id);
         self
     }
 
-    /// Valid within the registration's times alone, where they are narrower than the certificate's own.
+    /// Narrows the validity to the registration's start and end.
     #[must_use]
     pub(crate) fn within(mut self, start: Timestamp, end: Timestamp) -> Self {
         self.start = self.start.max(start);
@@ -70,7 +70,7 @@ impl Certificate {
         self.sha256 == other.sha256
     }
 
-    /// Whether an assertion's header names this certificate; every thumbprint that it gives has to match.
+    /// Whether an assertion's header names this certificate. All thumbprints in the header must match.
     pub(super) fn is_named_by(&self, header: &Header) -> bool {
         let is = |thumbprint: &[u8], text: &str| base64_of_any_kind(text).is_some_and(|b| b == thumbprint);
         let sha1 = header.x5t.as_deref().map(|text| is(&self.sha1, text));

@@ -1,4 +1,4 @@
-//! The client that has to prove itself, and what its own credentials say to a secret or an assertion.
+//! The client that authenticates, and the checks against its registered credentials.
 
 use entra_shared::ids::ClientId;
 use jiff::{SignedDuration, Timestamp};
@@ -9,27 +9,27 @@ use super::secret::{self, WrongSecret};
 use super::{Certificate, Credential, FederatedCredential, SecretHash, SeenAssertions, TenantAddress};
 use crate::errors::{AssertionRefusal, Echo, Refusal};
 
-/// How far the clocks of client and stand-in may differ.
+/// The tolerated clock skew between client and stand-in.
 pub(super) const SKEW: SignedDuration = SignedDuration::from_secs(30);
 
-/// The longest life of a client's own assertion.
+/// The longest lifetime of a client's own assertion.
 ///
-/// Entra is documented to set no limit; no library needs a day, and one that asks for it has a mistake in its units.
+/// Entra documents no limit. No library needs a day; a longer lifetime indicates a wrong unit.
 pub(super) const MAX_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
-/// Who has to prove itself, where and when.
+/// The client that authenticates, with the tenant's address and the time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Claimant<'a> {
     pub(crate) client: ClientId,
     pub(crate) registered: &'a [Credential],
     pub(crate) address: TenantAddress<'a>,
-    /// The tenant's assertions that were used, for strict mode.
+    /// The tenant's used assertions, for strict mode.
     pub(crate) seen: &'a SeenAssertions,
     pub(crate) now: Timestamp,
 }
 
 impl Claimant<'_> {
-    /// The secret is one of the app's, and valid.
+    /// Checks that the secret is one of the app's and valid now.
     pub(super) fn check_secret(&self, presented: &SecretHash) -> Result<(), Refusal> {
         let client = self.client;
         let registered = self.registered.iter().filter_map(|credential| match credential {
@@ -43,7 +43,7 @@ impl Claimant<'_> {
         })
     }
 
-    /// The app's federated credentials.
+    /// Returns the app's federated credentials.
     pub(super) fn federated(&self) -> impl Iterator<Item = &FederatedCredential> {
         self.registered.iter().filter_map(|credential| match credential {
             Credential::Federated(federated) => Some(federated),
@@ -51,7 +51,7 @@ impl Claimant<'_> {
         })
     }
 
-    /// `iss` and `sub` are the client, and `aud` is here (RFC 7523 section 3).
+    /// Checks that `iss` and `sub` are the client and `aud` is this tenant (RFC 7523 section 3).
     pub(super) fn check_names(&self, claims: &Claims) -> Result<(), AssertionRefusal> {
         let missing = |field| AssertionRefusal::MissingClaim { field };
         let issuer = claims.iss.as_deref().ok_or_else(|| missing("iss"))?;
@@ -66,21 +66,21 @@ impl Claimant<'_> {
         Err(AssertionRefusal::OtherAudience)
     }
 
-    /// The certificate that the header names is registered, made the signature, and is valid.
+    /// Checks that the header names a registered certificate, whose key made the signature and which is valid now.
     pub(super) fn check_certificate(&self, assertion: &Assertion<'_>) -> Result<(), AssertionRefusal> {
         let header = &assertion.header;
-        let algorithm = Algorithm::of(&header.alg).ok_or_else(|| assertion.unsupported())?;
+        let algorithm = Algorithm::parse(&header.alg).ok_or_else(|| assertion.unsupported())?;
         if !header.names_certificate() {
             return Err(AssertionRefusal::NoCertificateNamed);
         }
-        let thumbprint = || Echo::of(&header.certificate_name());
+        let thumbprint = || Echo::new(&header.certificate_name());
         let named = || {
             self.registered.iter().filter_map(|credential| match credential {
                 Credential::Certificate(certificate) if certificate.is_named_by(header) => Some(certificate),
                 _ => None,
             })
         };
-        // The same certificate may be registered more than once: one that is valid now counts.
+        // A certificate may be registered more than once; prefer a registration that is valid now.
         let valid = named().find(|named| named.start <= self.now && self.now < named.end);
         let unregistered =
             || AssertionRefusal::UnregisteredCertificate { thumbprint: thumbprint(), client: self.client };
@@ -98,7 +98,7 @@ impl Claimant<'_> {
 }
 
 impl Claims {
-    /// Whether now is between `nbf` (or `iat`) and `exp`, but for [`SKEW`].
+    /// Checks that now is between `nbf` (or `iat`) and `exp`, with [`SKEW`].
     pub(super) fn check_time(
         &self,
         now: Timestamp,
@@ -118,8 +118,8 @@ impl Claims {
 }
 
 impl Assertion<'_> {
-    /// The refusal of its algorithm.
+    /// Returns the refusal of its algorithm.
     pub(super) fn unsupported(&self) -> AssertionRefusal {
-        AssertionRefusal::UnsupportedAlgorithm { algorithm: Echo::of(&self.header.alg) }
+        AssertionRefusal::UnsupportedAlgorithm { algorithm: Echo::new(&self.header.alg) }
     }
 }

@@ -1,4 +1,4 @@
-//! Federated credentials: another identity provider says who the app is.
+//! Federated credentials: tokens of another identity provider authenticate the app.
 //!
 //! <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>
 
@@ -14,7 +14,7 @@ use crate::errors::{AssertionRefusal, Echo, Part};
 /// The longest issuer, subject or audience, in characters, as at Microsoft Graph.
 const MAX_TEXT: usize = 600;
 
-/// Whose tokens an app may present in place of a secret; see `federatedIdentityCredentials` of Microsoft Graph.
+/// An issuer, subject and audience whose tokens authenticate an app; Microsoft Graph's `federatedIdentityCredentials`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct FederatedCredential {
@@ -26,7 +26,7 @@ pub(crate) struct FederatedCredential {
 }
 
 impl FederatedCredential {
-    /// One with a name of its own, where Microsoft Graph would take it.
+    /// Creates a credential with a random name, under Microsoft Graph's rules.
     pub(crate) fn new(issuer: &str, subject: &str, audience: &str) -> Result<Self, &'static str> {
         let credential = Self {
             name: Uuid::new_v4().to_string(),
@@ -38,7 +38,7 @@ impl FederatedCredential {
         Ok(credential)
     }
 
-    /// Checks it as Microsoft Graph would, and says what is wrong.
+    /// Checks it under Microsoft Graph's rules.
     pub(crate) fn check(&self) -> Result<(), &'static str> {
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         let is_text = |text: &str| !text.is_empty() && text.chars().count() <= MAX_TEXT;
@@ -58,7 +58,7 @@ impl FederatedCredential {
     }
 }
 
-/// Whether documents of an issuer may be fetched from here: https, or this machine.
+/// Whether an issuer's documents may be fetched from a URL: https, or http on this machine.
 pub(super) fn is_fetchable(url: &Url) -> bool {
     let bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
     bare && match url.scheme() {
@@ -68,12 +68,12 @@ pub(super) fn is_fetchable(url: &Url) -> bool {
     }
 }
 
-/// Whether an issuer's document may name this URL: one elsewhere has no say about what is asked on this machine.
+/// Whether an issuer's document may refer to a URL: a remote issuer may not direct requests to this machine (SSRF).
 pub(super) fn may_name(issuer: &Url, named: &Url) -> bool {
     is_fetchable(named) && (is_this_machine(issuer) || !is_this_machine(named))
 }
 
-/// Whether a URL is of this machine, as it is written.
+/// Whether a URL's host is this machine, judged by its text.
 pub(super) fn is_this_machine(url: &Url) -> bool {
     let is_local = |address: IpAddr| address.is_loopback() || address.is_unspecified();
     match url.host() {
@@ -87,7 +87,7 @@ pub(super) fn is_this_machine(url: &Url) -> bool {
     }
 }
 
-/// Finds the credential that a token's claims match, case included; each part alone has an error of its own.
+/// Finds the credential that matches a token's claims (case-sensitive); issuer, subject and audience have separate errors.
 pub(super) fn find<'a>(
     registered: impl Iterator<Item = &'a FederatedCredential>,
     claims: &Claims,
@@ -95,23 +95,23 @@ pub(super) fn find<'a>(
     let issuer = claims.iss.as_deref().ok_or(AssertionRefusal::MissingClaim { field: "iss" })?;
     let subject = claims.sub.as_deref().ok_or(AssertionRefusal::MissingClaim { field: "sub" })?;
     let audiences = claims.aud.as_ref().ok_or(AssertionRefusal::MissingClaim { field: "aud" })?.values();
-    let audience = || Echo::of(&audiences.join(","));
+    let audience = || Echo::new(&audiences.join(","));
     let mut registered = registered.peekable();
     if registered.peek().is_none() {
         return Err(AssertionRefusal::NoFederatedCredential {
-            issuer: Echo::of(issuer),
-            subject: Echo::of(subject),
+            issuer: Echo::new(issuer),
+            subject: Echo::new(subject),
             audience: audience(),
         });
     }
     let of_issuer: Vec<_> = registered.filter(|credential| credential.issuer == issuer).collect();
     if of_issuer.is_empty() {
-        return Err(AssertionRefusal::NoMatch { part: Part::Issuer, value: Echo::of(issuer) });
+        return Err(AssertionRefusal::NoMatch { part: Part::Issuer, value: Echo::new(issuer) });
     }
     let of_subject: Vec<_> = of_issuer.iter().filter(|credential| credential.subject == subject).collect();
     if of_subject.is_empty() {
         let but_for_case = |c: &&FederatedCredential| c.subject.to_lowercase() == subject.to_lowercase();
-        let subject = Echo::of(subject);
+        let subject = Echo::new(subject);
         return Err(if of_issuer.iter().any(but_for_case) {
             AssertionRefusal::SubjectCase { subject }
         } else {

@@ -1,4 +1,4 @@
-//! The keys of external issuers: fetched when a token of theirs comes, and kept.
+//! Caches the keys of external issuers, fetched when a token of theirs arrives.
 
 mod documents;
 mod known;
@@ -18,39 +18,39 @@ use super::rsa::RsaKey;
 use documents::Documents;
 use known::{Known, Moment};
 
-/// The most issuers whose keys are kept at a time, at some 100 KB each at most.
+/// The most issuers in the cache, at most some 100 KB each.
 const MAX_ISSUERS: usize = 256;
 
-/// The issuers that were asked lately, each by every tenant for itself: what a tenant knows of one goes by its clock.
+/// The cached issuers, separately for each tenant, since the entries age by the tenant's clock.
 pub(super) struct Issuers {
     documents: Documents,
     known: Mutex<HashMap<(TenantId, String), Slot>>,
 }
 
-/// A tenant's knowledge of an issuer, and when it was last wanted.
+/// A tenant's cache entry for an issuer, and when it was last used.
 struct Slot {
     known: Arc<tokio::sync::Mutex<Known>>,
     used: Instant,
 }
 
-/// Which tenant asks for keys, and what its clock shows.
+/// The tenant that needs keys, and its clock's time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asking {
     pub(super) tenant: TenantId,
     pub(super) now: Timestamp,
 }
 
-/// The issuer, or the network on the way to it: there are no keys.
+/// The issuer's keys could not be fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unreachable;
 
 impl Issuers {
-    /// None yet, to be asked with these settings.
+    /// Creates an empty cache that fetches with these settings.
     pub(super) fn new(settings: HttpClientSettings) -> Result<Self, KeyProblem> {
         Ok(Self { documents: Documents::new(settings)?, known: Mutex::default() })
     }
 
-    /// The issuer's key of this id.
+    /// Returns the issuer's key with this id, fetching the keys if necessary.
     pub(super) async fn key(
         &self,
         asking: Asking,
@@ -78,7 +78,7 @@ impl Issuers {
         known.kept(kid, now).map(Some).ok_or(Unreachable)
     }
 
-    /// What is known of an issuer; where too many are, the one that was wanted the longest ago is forgotten.
+    /// Returns the entry of an issuer; evicts the least recently used one if there are too many.
     fn known(&self, tenant: TenantId, issuer: &str) -> Arc<tokio::sync::Mutex<Known>> {
         let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (tenant, issuer.to_owned());

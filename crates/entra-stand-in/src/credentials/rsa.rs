@@ -1,4 +1,4 @@
-//! RSA public keys, and the algorithms that assertions are signed with.
+//! Verifies RSA signatures of assertions.
 
 use aws_lc_rs::signature::{
     RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
@@ -19,7 +19,7 @@ pub(super) enum Algorithm {
 
 impl Algorithm {
     /// Reads the `alg` of a header; case matters.
-    pub(super) fn of(name: &str) -> Option<Self> {
+    pub(super) fn parse(name: &str) -> Option<Self> {
         match name {
             "PS256" => Some(Self::Ps256),
             "RS256" => Some(Self::Rs256),

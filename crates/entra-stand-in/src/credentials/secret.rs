@@ -7,37 +7,37 @@ use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// A client secret, kept as its hash.
+/// A client secret, stored as its hash.
 #[derive(Debug, Clone)]
 pub(crate) struct Secret {
-    /// Its id, which people at times send in place of its value.
+    /// Its id, which is often sent by mistake instead of the value.
     pub(crate) key_id: Uuid,
     pub(crate) hash: SecretHash,
     pub(crate) start: Timestamp,
     pub(crate) end: Timestamp,
-    /// From when on Entra knows it: a new secret takes some seconds to spread, and is a wrong one until then.
+    /// When it becomes known to Entra: a new secret is refused as wrong until it has propagated.
     pub(crate) known_from: Timestamp,
 }
 
-/// The SHA-256 of a secret; the secret itself is not kept.
+/// The SHA-256 of a secret; the secret itself is not stored.
 ///
-/// A plain hash suffices: a client secret is random, not a password that somebody can guess.
+/// A plain hash suffices, since a client secret is random and cannot be guessed like a password.
 #[derive(Clone)]
 pub(crate) struct SecretHash([u8; 32]);
 
 /// Why a secret is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WrongSecret {
-    /// It is none of the app's.
+    /// The app has no such secret.
     Unknown,
-    /// It is the id of one of the app's.
+    /// It is the id of one of the app's secrets, not the value.
     IsId,
-    /// It is one of the app's, outside its time of validity.
+    /// The app has it, but it is not valid now.
     Expired,
 }
 
 impl SecretHash {
-    pub(crate) fn of(secret: &str) -> Self {
+    pub(crate) fn from_secret(secret: &str) -> Self {
         let mut hash = [0; 32];
         hash.copy_from_slice(digest(&SHA256, secret.as_bytes()).as_ref());
         Self(hash)
@@ -63,26 +63,26 @@ impl fmt::Debug for SecretHash {
     }
 }
 
-/// The SHA-256 of a secret in hexadecimal, as `sha256` of a directory's `[[secrets]]` holds it.
+/// Returns the SHA-256 of a secret in hexadecimal, for `sha256` of a directory's `[[secrets]]`.
 #[must_use]
 pub fn hash_secret(secret: &str) -> String {
-    super::assertion::hex(&SecretHash::of(secret).0).to_lowercase()
+    super::assertion::hex(&SecretHash::from_secret(secret).0).to_lowercase()
 }
 
-/// Whether `presented` is one of the secrets.
+/// Checks that `presented` is one of the secrets and valid now.
 pub(super) fn check<'a>(
     mut registered: impl Iterator<Item = &'a Secret> + Clone,
     presented: &SecretHash,
     now: Timestamp,
 ) -> Result<(), WrongSecret> {
-    // Every secret is compared, so that the time taken does not tell which one matched.
+    // All secrets are compared, so that timing does not reveal which one matched.
     let (mut matched, mut valid) = (false, false);
     for secret in registered.clone() {
         let equal = secret.hash.matches(presented) && secret.known_from <= now;
         matched |= equal;
         valid |= equal && secret.start <= now && now < secret.end;
     }
-    let is_id = |secret: &Secret| SecretHash::of(&secret.key_id.to_string()).matches(presented);
+    let is_id = |secret: &Secret| SecretHash::from_secret(&secret.key_id.to_string()).matches(presented);
     match (matched, valid) {
         (_, true) => Ok(()),
         (true, false) => Err(WrongSecret::Expired),
@@ -99,7 +99,7 @@ mod tests {
         let second = |second| Timestamp::from_second(second).unwrap();
         Secret {
             key_id: Uuid::from_u128(7),
-            hash: SecretHash::of(value),
+            hash: SecretHash::from_secret(value),
             start: second(start),
             end: second(end),
             known_from: Timestamp::MIN,
@@ -110,15 +110,15 @@ mod tests {
     fn a_secret_that_has_not_spread_is_a_wrong_one() {
         let now = |second| Timestamp::from_second(second).unwrap();
         let slow = [Secret { known_from: now(5), ..secret("new", 0, 200) }];
-        assert_eq!(check(slow.iter(), &SecretHash::of("new"), now(4)), Err(WrongSecret::Unknown));
-        assert_eq!(check(slow.iter(), &SecretHash::of("new"), now(5)), Ok(()));
+        assert_eq!(check(slow.iter(), &SecretHash::from_secret("new"), now(4)), Err(WrongSecret::Unknown));
+        assert_eq!(check(slow.iter(), &SecretHash::from_secret("new"), now(5)), Ok(()));
     }
 
     #[test]
     fn a_secret_counts_from_its_start_until_its_end() {
         let registered = [secret("old", 0, 100), secret("new", 90, 200)];
         let try_at = |value: &str, second| {
-            check(registered.iter(), &SecretHash::of(value), Timestamp::from_second(second).unwrap())
+            check(registered.iter(), &SecretHash::from_secret(value), Timestamp::from_second(second).unwrap())
         };
         assert_eq!(try_at("old", 99), Ok(()));
         assert_eq!(try_at("new", 99), Ok(()));
@@ -135,7 +135,7 @@ mod tests {
         // The example of FIPS 180-4.
         assert_eq!(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         for right in [hex.clone(), hex.to_uppercase()] {
-            assert!(SecretHash::parse(&right).unwrap().matches(&SecretHash::of("abc")));
+            assert!(SecretHash::parse(&right).unwrap().matches(&SecretHash::from_secret("abc")));
         }
         for wrong in ["", &hex[2..], &hex[1..], &format!("{hex}00"), &hex.replace('b', "g"), &"ü".repeat(32)]
         {
@@ -147,7 +147,7 @@ mod tests {
     fn a_secret_given_twice_counts_while_one_of_them_is_valid() {
         let registered = [secret("same", 0, 100), secret("same", 0, 200)];
         let now = Timestamp::from_second(150).unwrap();
-        assert_eq!(check(registered.iter(), &SecretHash::of("same"), now), Ok(()));
+        assert_eq!(check(registered.iter(), &SecretHash::from_secret("same"), now), Ok(()));
     }
 
     #[test]

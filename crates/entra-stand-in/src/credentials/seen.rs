@@ -1,4 +1,4 @@
-//! The assertions that were used: in strict mode, none is used twice while it lasts.
+//! Replay protection in strict mode: an assertion can be used once until it expires.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,18 +11,18 @@ use jiff::Timestamp;
 use super::assertion::hex;
 use crate::DataFolder;
 
-/// The most assertions of a tenant that are remembered at a time, at some 150 bytes each; room for a client that makes
-/// one for each request of a load test.
+/// The most stored assertions of a tenant, at some 150 bytes each; enough for a load test with an assertion for each
+/// request.
 const MAX_SEEN: usize = 100_000;
 
-/// The same of a tenant that a test made; there may be a thousand of them.
+/// The same for a tenant that a test created, of which there may be a thousand.
 const MAX_SEEN_OF_A_TEST: usize = 10_000;
 
-/// Where those of all tenants are, each in a folder of its own. A file has an hour's: the one in which they expire,
-/// counted from 1970, is its name.
+/// The folder of stored assertions, with a subfolder for each tenant. A file has the assertions that expire in one hour;
+/// its name is that hour, counted from 1970.
 const FOLDER: &str = "used-assertions";
 
-/// The ids of a tenant's assertions that were used, each until it expires.
+/// The ids of a tenant's used assertions, until they expire.
 #[derive(Debug)]
 pub(crate) struct SeenAssertions {
     most: usize,
@@ -31,12 +31,12 @@ pub(crate) struct SeenAssertions {
 }
 
 impl SeenAssertions {
-    /// Those of a tenant that a test made; they end with it.
+    /// Creates the store of a tenant that a test created, in memory only.
     pub(crate) fn of_a_test() -> Self {
         Self { most: MAX_SEEN_OF_A_TEST, ..Self::default() }
     }
 
-    /// Those of a tenant that are kept in the data folder from one start to the next.
+    /// Opens the store of a directory's tenant, which persists in the data folder.
     pub(crate) fn kept(folder: &DataFolder, tenant: TenantId) -> Result<Self, KeyProblem> {
         let (folder, now) = (folder.folder(FOLDER)?.folder(&tenant.to_string())?, Timestamp::now());
         forget_expired(&folder, now)?;
@@ -48,7 +48,7 @@ impl SeenAssertions {
         Ok(Self { seen: Mutex::new(seen), kept: Some(folder), ..Self::default() })
     }
 
-    /// Remembers a client's verified assertion until `expiry`; whether it was used before, as a rule that it breaks.
+    /// Stores a client's verified assertion until `expiry`; returns the broken rule if it was used before.
     pub(super) async fn remember(
         &self,
         client: ClientId,
@@ -59,7 +59,7 @@ impl SeenAssertions {
         let key = hex(digest(&SHA256, format!("{client} {jti}").as_bytes()).as_ref());
         self.add(&key, expiry, now)?;
         let Some(folder) = self.kept.clone() else { return Ok(()) };
-        // The disk may be slow, and nobody else is to wait for it.
+        // The disk may be slow, and other requests must not wait for it.
         let line = key.clone();
         let kept = tokio::task::spawn_blocking(move || keep(&folder, &line, expiry)).await;
         let kept =
@@ -79,7 +79,7 @@ impl SeenAssertions {
         if seen.len() >= self.most {
             seen.retain(|_, expiry| now < *expiry);
         }
-        // None is forgotten before its time, which would let it be used again.
+        // Evicting an unexpired assertion would allow its replay, so a full store refuses.
         if seen.len() >= self.most {
             return Err("too many assertions at a time");
         }
@@ -106,11 +106,11 @@ fn keep(folder: &DataFolder, key: &str, expiry: Timestamp) -> Result<(), KeyProb
     {
         tracing::warn!(%error, "old assertions stay in the data folder");
     }
-    // A line before it may have been cut short, by a full disk for instance; its assertion was refused then.
+    // The previous line may be incomplete, for instance after a full disk; its assertion was refused.
     folder.append(&name, &format!("\n{key} {}\n", expiry.as_second()))
 }
 
-/// Removes the files whose hour is over, by the machine's clock, which no test moves.
+/// Removes expired files, by the machine's clock, which no test moves.
 fn forget_expired(folder: &DataFolder, now: Timestamp) -> Result<(), KeyProblem> {
     let names = folder.names()?;
     let expired = names.iter().filter(|name| hour_of(name).is_some_and(|of| of < hour(now)));
@@ -121,12 +121,12 @@ fn hour(time: Timestamp) -> i64 {
     time.as_second().div_euclid(3600)
 }
 
-/// The hour in which the assertions of a file expire; none of a file of something else.
+/// Returns the hour in which a file's assertions expire, from the file's name.
 fn hour_of(name: &str) -> Option<i64> {
     name.parse().ok()
 }
 
-/// A line of a file; none where it was not written to its end.
+/// Parses a line of a file; an incomplete line is ignored.
 fn parsed(line: &str) -> Option<(String, Timestamp)> {
     let (key, second) = line.split_once(' ')?;
     Some((key.to_owned(), Timestamp::from_second(second.parse().ok()?).ok()?))
@@ -186,10 +186,10 @@ mod tests {
                 "{jti}"
             );
         }
-        // Another tenant's are its own, wherever it stands in the directory.
+        // Another tenant has its own store, at any position in the directory.
         let of_other = SeenAssertions::kept(&data, other).unwrap();
         assert!(of_other.remember(one, "a", second(now + 60), second(now)).await.is_ok());
-        // A new hour's file takes the place of those that are over.
+        // The file of a new hour replaces the expired ones.
         kept.append(&over, "key 1\n").unwrap();
         assert!(next.remember(one, "d", second(now + 3 * 7200), second(now)).await.is_ok());
         assert!(!kept.names().unwrap().contains(&over));

@@ -1,4 +1,4 @@
-//! What changes in a directory while the stand-in runs: tenants that a test makes, and the apps in them.
+//! Changes to a directory at run time: new tenants, and changes to their apps.
 
 mod application;
 mod error;
@@ -13,24 +13,24 @@ pub use error::RegistrationError;
 
 use super::{Application, Directory, ServicePrincipal, Tenant};
 
-/// The most apps of a tenant, and roles or credentials of an app, that are registered while the stand-in runs.
+/// The most apps of a tenant, and roles or credentials of an app, that can be registered at run time.
 const MOST: usize = 1000;
 
 impl Directory {
-    /// The tenants, the first one first.
+    /// Returns the tenants, beginning with the first.
     pub(crate) fn tenants(&self) -> impl Iterator<Item = &Tenant> {
         let others = self.tenants.values().filter(|tenant| tenant.id != self.first);
         self.first_tenant().into_iter().chain(others)
     }
 
-    /// The tenants by their domain names, in lower case.
+    /// Returns the tenants' ids by domain name, in lower case.
     pub(crate) fn domains(&self) -> &HashMap<String, TenantId> {
         &self.domains
     }
 }
 
 impl Tenant {
-    /// A tenant without apps, whose keys are published under its own address alone.
+    /// Creates a tenant without apps, with its own key set.
     pub(crate) fn fresh(id: TenantId) -> Self {
         Self {
             id,
@@ -43,7 +43,7 @@ impl Tenant {
         }
     }
 
-    /// Registers an app, and its service principal with it.
+    /// Registers an app with its service principal.
     pub(crate) fn register(
         &mut self,
         application: Application,
@@ -60,7 +60,7 @@ impl Tenant {
         Ok(())
     }
 
-    /// The app of this client id, to be changed.
+    /// Returns the app with this client id, for changes.
     pub(crate) fn principal_mut(
         &mut self,
         client: ClientId,
@@ -68,7 +68,7 @@ impl Tenant {
         self.principals.get_mut(&client).ok_or(RegistrationError::UnknownApp(client))
     }
 
-    /// Grants a client a role of a resource; granting it once more changes nothing.
+    /// Grants a client a role of a resource; an existing grant stays.
     pub(crate) fn grant(
         &mut self,
         client: ClientId,
@@ -88,7 +88,7 @@ impl Tenant {
         Ok(())
     }
 
-    /// Lets a client ask for a role of a resource, which gives it nothing.
+    /// Adds a role to those that a client requests, without consent.
     pub(crate) fn request(
         &mut self,
         client: ClientId,
@@ -104,7 +104,7 @@ impl Tenant {
         Ok(())
     }
 
-    /// Makes an app known by a further App ID URI.
+    /// Adds an App ID URI to an app.
     pub(crate) fn add_uri(&mut self, app: ClientId, uri: &AppIdUri) -> Result<(), RegistrationError> {
         match self.resource(uri.as_str()).map(|known| known.application.client_id) {
             Some(known) if known == app => return Ok(()),
@@ -119,7 +119,7 @@ impl Tenant {
         Ok(())
     }
 
-    /// Takes a granted role back; one that was not granted changes nothing.
+    /// Revokes a role; does nothing if it was not granted.
     pub(crate) fn revoke(
         &mut self,
         client: ClientId,
@@ -139,7 +139,7 @@ impl Tenant {
 }
 
 impl ServicePrincipal {
-    /// The registration, to be changed.
+    /// Returns the registration, for changes.
     pub(crate) fn application_mut(&mut self) -> &mut Application {
         Arc::make_mut(&mut self.application)
     }

@@ -1,9 +1,9 @@
-//! What is wrong with a directory's files.
+//! Errors in a directory's files.
 
 use entra_shared::settings::SettingsError;
 use serde::de::DeserializeOwned;
 
-/// Whoever wrote the directory: a file is unusable. One line; never the value of a secret.
+/// A file of the directory is invalid. The text is one line and never contains the value of a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}: {problem}")]
 pub struct DirectoryError {
@@ -16,7 +16,7 @@ impl DirectoryError {
         Self { file: file.to_owned(), problem: problem.into() }
     }
 
-    /// A key of the file whose value cannot be used.
+    /// Creates the error of a key with an invalid value.
     pub(super) fn key(file: &str, key: &str, problem: impl std::fmt::Display) -> Self {
         Self::new(file, format!("`{key}`: {problem}"))
     }
@@ -46,7 +46,7 @@ pub(super) fn parse_json<T: DeserializeOwned>(file: &str, text: &str) -> Result<
     Ok(value)
 }
 
-/// What is wrong at this path of a file.
+/// Creates the error at a path in a file.
 pub(super) fn json_error(file: &str, path: &str, error: &serde_json::Error) -> DirectoryError {
     let problem = without_value(&error.to_string()).to_owned();
     match path {
@@ -55,7 +55,7 @@ pub(super) fn json_error(file: &str, path: &str, error: &serde_json::Error) -> D
     }
 }
 
-/// serde's texts on a wrong type quote the value; what was expected comes after it.
+/// Removes the value that serde's texts quote; what was expected stays.
 fn without_value(text: &str) -> &str {
     let quotes_value = text.starts_with("invalid type: ") || text.starts_with("invalid value: ");
     match text.rfind("expected ") {

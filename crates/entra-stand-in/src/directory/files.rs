@@ -1,4 +1,4 @@
-//! The files of a directory, put together.
+//! Reads the files of a directory.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -23,11 +23,11 @@ macro_rules! seed {
     };
 }
 
-/// The texts of a directory, each with the name that errors call it by.
+/// The texts of a directory's files, with their names in errors.
 pub(super) struct Files {
     directory: (String, String),
     manifests: Vec<(String, String)>,
-    /// What the paths of secret files start from.
+    /// The base of relative paths to secret files.
     folder: PathBuf,
 }
 
@@ -40,7 +40,7 @@ struct DirectoryFile {
 }
 
 impl Files {
-    /// The files that are built in.
+    /// Returns the built-in files.
     pub(super) fn seeded() -> Self {
         Self {
             directory: seed!("directory.toml"),
@@ -55,8 +55,8 @@ impl Files {
         }
     }
 
-    /// The files of a folder.
-    pub(super) fn of(folder: &Path) -> Result<Self, DirectoryError> {
+    /// Reads the files of a folder.
+    pub(super) fn read(folder: &Path) -> Result<Self, DirectoryError> {
         let read = |path: PathBuf| {
             let name = path.display().to_string();
             let text = fs::read_to_string(&path).map_err(|e| DirectoryError::new(&name, e.to_string()))?;
@@ -76,12 +76,12 @@ impl Files {
         })
     }
 
-    /// The manifests: the name that errors call each by, and its text.
+    /// Returns the manifests: name in errors, and text.
     pub(super) fn manifests(&self) -> &[(String, String)] {
         &self.manifests
     }
 
-    /// Reads the texts and puts them together.
+    /// Builds the directory.
     pub(super) fn directory(&self, environment: &Environment) -> Result<Directory, DirectoryError> {
         let (file, text) = &self.directory;
         let DirectoryFile { secrets, tenants } = parse_toml(file, text)?;
@@ -111,7 +111,7 @@ impl Files {
         for (id, (file, manifest)) in manifests {
             applications.insert(id, Arc::new(manifest.into_application(file, &hashes)?));
         }
-        Directory::of(file, tenants, &applications)
+        Directory::from_entries(file, tenants, &applications)
     }
 }
 

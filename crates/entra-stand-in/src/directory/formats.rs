@@ -1,7 +1,7 @@
-//! The two formats of an app registration's manifest, and the way from each to the other.
+//! Converts between the two formats of an app registration's manifest.
 //!
-//! Everything here works in Microsoft Graph's format. The one before it, of Azure AD Graph, says the same under other
-//! names: a file in it is translated as it is read, and a manifest can be written back in it.
+//! The stand-in uses Microsoft Graph's format. Files in the older Azure AD Graph format are converted when they are read,
+//! and manifests can be written in it.
 //! <https://learn.microsoft.com/entra/identity-platform/reference-app-manifest>
 
 mod aad_graph;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::DirectoryError;
 use super::error::{json_error, parse_json};
 
-/// How a manifest is spelled.
+/// The format of a manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ManifestFormat {
     /// Microsoft Graph: `displayName`, `api.requestedAccessTokenVersion`.
@@ -22,9 +22,9 @@ pub enum ManifestFormat {
 }
 
 impl ManifestFormat {
-    /// The format that a manifest is in: the older one has members that the other does not know.
+    /// Detects a manifest's format by members that only the older one has.
     #[must_use]
-    pub fn of(manifest: &Value) -> Self {
+    pub fn detect(manifest: &Value) -> Self {
         let has = |name: &str| manifest.get(name).is_some();
         let old = aad_graph::OWN_MEMBERS.iter().any(|name| has(name)) || !has("displayName") && has("name");
         if old && !has("api") { Self::AadGraph } else { Self::Graph }
@@ -43,8 +43,8 @@ impl ManifestFormat {
 /// Reads a manifest of either format; errors name the members as the file spells them.
 pub(super) fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, DirectoryError> {
     let manifest: Value = parse_json(file, text)?;
-    match ManifestFormat::of(&manifest) {
-        // From the text, in which a member may stand twice.
+    match ManifestFormat::detect(&manifest) {
+        // From the text, so that repeated members are found.
         ManifestFormat::Graph => parse_json(file, text),
         ManifestFormat::AadGraph => {
             check_version(file, &manifest)?;
@@ -59,10 +59,10 @@ pub(super) fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Di
 /// Reads a manifest of either format, and converts it to Microsoft Graph's. Errors call it `file`.
 ///
 /// # Errors
-/// The text is no JSON.
+/// The text is not JSON.
 pub fn graph_manifest(file: &str, text: &str) -> Result<Value, DirectoryError> {
     let manifest: Value = parse_json(file, text)?;
-    Ok(match ManifestFormat::of(&manifest) {
+    Ok(match ManifestFormat::detect(&manifest) {
         ManifestFormat::Graph => manifest,
         ManifestFormat::AadGraph => aad_graph::into_graph(manifest),
     })

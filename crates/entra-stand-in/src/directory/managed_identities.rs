@@ -1,4 +1,4 @@
-//! Managed identities: service principals without a registration, for which Azure itself answers.
+//! Managed identities: service principals without a registration or credential.
 //!
 //! <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/overview>
 
@@ -19,9 +19,9 @@ const KEY: &str = "tenants.managed_identities";
 pub(crate) struct ManagedIdentity {
     pub(crate) client_id: ClientId,
     pub(crate) object_id: ObjectId,
-    /// The id of the Azure resource that the identity is.
+    /// The identity's Azure resource id.
     pub(crate) resource_id: Option<String>,
-    /// Whether it is the one that a request without an id means.
+    /// Whether it is the default for requests without an id.
     pub(crate) system_assigned: bool,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct IdentityEntry {
 /// How a request names an identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IdentityName<'r> {
-    /// Not at all: the system-assigned one, or the only one there is.
+    /// Without an id: the system-assigned identity, or the only one.
     Default,
     ClientId(&'r str),
     ObjectId(&'r str),
@@ -64,7 +64,7 @@ impl Tenant {
                 assignment_required: false,
             };
             if self.principals.insert(entry.client_id, principal).is_some() {
-                let problem = format!("{} stands there twice; remove one", entry.client_id);
+                let problem = format!("{} is there twice; remove one", entry.client_id);
                 return Err(DirectoryError::key(file, &format!("{KEY}.client_id"), problem));
             }
             self.managed_identities.push(ManagedIdentity {
@@ -83,13 +83,13 @@ impl Tenant {
 }
 
 impl Directory {
-    /// The identity that a request names, with its tenant.
+    /// Returns the identity that a request names, with its tenant.
     pub(crate) fn managed_identity(&self, name: IdentityName<'_>) -> Option<(&Tenant, &ManagedIdentity)> {
         let mut named = self.identities().filter(|(_, identity)| identity.is_named(name));
         if let Some(found) = named.next() {
             return Some(found);
         }
-        // Without a system-assigned identity, a single other one stands in for it.
+        // Without a system-assigned identity, a single user-assigned one is the default.
         let mut all = self.identities();
         match (name, all.next(), all.next()) {
             (IdentityName::Default, Some(only), None) => Some(only),
@@ -103,7 +103,7 @@ impl Directory {
 }
 
 impl ManagedIdentity {
-    /// Azure's ids of resources do not depend on case.
+    /// Compares without case, like Azure's resource ids.
     fn is_named(&self, name: IdentityName<'_>) -> bool {
         match name {
             IdentityName::Default => self.system_assigned,
@@ -116,7 +116,7 @@ impl ManagedIdentity {
     }
 }
 
-/// One machine has all of them: each is named once, and one of them at most is system-assigned.
+/// Checks that ids are unique and at most one identity is system-assigned, since one machine has all of them.
 pub(super) fn check(file: &str, tenants: &HashMap<TenantId, Tenant>) -> Result<(), DirectoryError> {
     let mut names = Vec::new();
     for identity in tenants.values().flat_map(|tenant| &tenant.managed_identities) {
@@ -128,7 +128,7 @@ pub(super) fn check(file: &str, tenants: &HashMap<TenantId, Tenant>) -> Result<(
     names.sort();
     match names.windows(2).find(|pair| matches!(pair, [one, other] if one == other)) {
         Some([(key, value), ..]) => {
-            let problem = format!("{value} stands there twice; one machine has all identities: remove one");
+            let problem = format!("{value} is there twice; one machine has all identities: remove one");
             Err(DirectoryError::key(file, &format!("{KEY}.{key}"), problem))
         }
         _ => Ok(()),

@@ -1,6 +1,6 @@
-//! App registrations as the portal shows them, in the Microsoft Graph format of the manifest.
+//! App registrations in Microsoft Graph's manifest format, as the portal shows them.
 //!
-//! Members that mean nothing here are passed over, so that an exported manifest can be used as it is.
+//! Irrelevant members are ignored, so that an exported manifest can be used unchanged.
 //! <https://learn.microsoft.com/entra/identity-platform/reference-microsoft-graph-app-manifest>
 
 mod credentials;
@@ -17,7 +17,7 @@ use super::{AppRoleDefinition, Application, DirectoryError, OptionalClaims};
 use crate::credentials::{Credential, FederatedCredential, Secret, SecretHash};
 use credentials::{KeyCredential, federated};
 
-/// The hashes of the secrets whose values are known, by app and key id: a copied manifest has the ids of the other.
+/// The hashes of known secrets, by app and key id; key ids alone are not unique, since manifests get copied.
 pub(super) type SecretHashes = HashMap<(ClientId, Uuid), SecretHash>;
 
 #[derive(Debug, Deserialize)]
@@ -35,7 +35,7 @@ pub(super) struct Manifest {
     password_credentials: Vec<PasswordCredential>,
     #[serde(default, deserialize_with = "null_as_empty")]
     key_credentials: Vec<KeyCredential>,
-    /// No part of the manifest that the portal shows: Graph adds it with `$expand=federatedIdentityCredentials`.
+    /// Not in the portal's manifest: Graph adds it with `$expand=federatedIdentityCredentials`.
     #[serde(default, deserialize_with = "null_as_empty")]
     federated_identity_credentials: Vec<FederatedCredential>,
     is_fallback_public_client: Option<bool>,
@@ -97,7 +97,7 @@ struct RequiredAccess {
 }
 
 impl Manifest {
-    /// Whether the registration has a client secret of this id.
+    /// Whether the registration has a client secret with this id.
     pub(super) fn has_secret(&self, key_id: Uuid) -> bool {
         self.password_credentials.iter().any(|credential| credential.key_id == key_id)
     }
@@ -119,7 +119,7 @@ impl Manifest {
         let required = self.required_resource_access.iter();
         let required_roles = required.flat_map(RequiredResource::roles).collect();
         let credentials = self.credentials(file, secrets)?;
-        // Whoever registers a credential makes a confidential client of it, whatever the fallback.
+        // A registered credential makes it a confidential client, regardless of the fallback.
         let is_confidential = !self.password_credentials.is_empty()
             || !self.key_credentials.is_empty()
             || !self.federated_identity_credentials.is_empty();
@@ -139,12 +139,12 @@ impl Manifest {
         })
     }
 
-    /// What Graph refuses as well: a tenant has no such registration.
+    /// Checks for mistakes that Graph refuses as well.
     fn check(&self, file: &str, version: Version) -> Result<(), DirectoryError> {
         let (mut ids, mut values) = (HashSet::new(), HashSet::new());
         for role in &self.app_roles {
             let problem = |member: &str, text: &str| {
-                let problem = format!("{text} stands there twice; two roles of an app have two of them");
+                let problem = format!("{text} is there twice; it must be unique among the roles of an app");
                 Err(DirectoryError::key(file, &format!("appRoles.{member}"), problem))
             };
             if !ids.insert(role.id) {

@@ -1,4 +1,4 @@
-//! An app registration as a document: what a manifest says beyond what the stand-in needs to issue tokens.
+//! An app registration with its whole manifest, beyond what issuing tokens needs.
 
 use entra_shared::ids::ClientId;
 use serde::{Deserialize, Deserializer};
@@ -19,7 +19,7 @@ pub(crate) struct Registration {
     pub(crate) app_roles: Vec<RegisteredRole>,
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) required_resource_access: Vec<RequiredResource>,
-    /// The file, as errors and remedies call it.
+    /// The file's name in errors and remedies.
     #[serde(skip)]
     pub(crate) file: String,
     #[serde(skip)]
@@ -34,7 +34,7 @@ pub(crate) struct RegisteredRole {
     pub(crate) value: Option<String>,
 }
 
-/// One of `requiredResourceAccess`: what a client asks for at one resource.
+/// One of `requiredResourceAccess`: the permissions that a client requests at a resource.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RequiredResource {
@@ -43,7 +43,7 @@ pub(crate) struct RequiredResource {
     pub(crate) resource_access: Vec<RequiredAccess>,
 }
 
-/// A permission that a client asks for: a `Role` of its own or a user's `Scope`.
+/// A requested permission: an app `Role` or a delegated `Scope`.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct RequiredAccess {
     pub(crate) id: String,
@@ -60,12 +60,12 @@ impl Registration {
         Ok(Self { file: file.to_owned(), document, ..read })
     }
 
-    /// The role of this id.
+    /// Returns the role with this id.
     pub(crate) fn role(&self, id: &str) -> Option<&RegisteredRole> {
         self.app_roles.iter().find(|role| role.id.eq_ignore_ascii_case(id))
     }
 
-    /// The ids of the roles that it asks for at a resource.
+    /// Returns the ids of the roles that it requests at a resource.
     pub(crate) fn requested_roles(&self, resource: ClientId) -> impl Iterator<Item = &str> {
         let resource = resource.to_string();
         let of_resource =
@@ -79,7 +79,7 @@ impl Registration {
 }
 
 impl RegisteredRole {
-    /// Its value; where it has none, its id.
+    /// Returns its value, or its id if it has none.
     pub(crate) fn name(&self) -> &str {
         self.value.as_deref().unwrap_or(&self.id)
     }

@@ -24,7 +24,7 @@ impl Registrations {
     /// # Errors
     /// A variable with a client secret cannot be used.
     pub fn seeded(environment: &Environment) -> Result<Self, DirectoryError> {
-        Self::of(&Files::seeded(), environment)
+        Self::from_files(&Files::seeded(), environment)
     }
 
     /// Reads a folder; see [`Directory::load`].
@@ -32,10 +32,10 @@ impl Registrations {
     /// # Errors
     /// Names the file, the key in it and the remedy.
     pub fn load(folder: &Path, environment: &Environment) -> Result<Self, DirectoryError> {
-        Self::of(&Files::of(folder)?, environment)
+        Self::from_files(&Files::read(folder)?, environment)
     }
 
-    fn of(files: &Files, environment: &Environment) -> Result<Self, DirectoryError> {
+    fn from_files(files: &Files, environment: &Environment) -> Result<Self, DirectoryError> {
         let read = |(file, text): &(String, String)| Registration::parse(file, text);
         let registrations: Vec<Registration> =
             files.manifests().iter().map(read).collect::<Result<_, _>>()?;

@@ -1,4 +1,4 @@
-//! The secrets of `directory.toml`, and how each gets its value.
+//! The secrets of `directory.toml` and the sources of their values.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::DirectoryError;
 use crate::credentials::SecretHash;
 
-/// One of `[[secrets]]`: an app's secret, and where its value is to be found.
+/// One of `[[secrets]]`: an app's secret and the source of its value.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SecretEntry {
@@ -24,7 +24,7 @@ pub(super) struct SecretEntry {
 }
 
 impl SecretEntry {
-    /// The hash of the value: from the variable, else from the file (a path from `folder`), else the entry's own.
+    /// Returns the hash of the value: from the variable, else the file (relative to `folder`), else the entry.
     pub(super) fn value(
         &self,
         file: &str,
@@ -33,7 +33,7 @@ impl SecretEntry {
     ) -> Result<SecretHash, DirectoryError> {
         let written = self.written(file)?;
         if let Some(value) = self.variable.as_deref().and_then(|name| environment.value(name)) {
-            return Ok(SecretHash::of(value));
+            return Ok(SecretHash::from_secret(value));
         }
         if let Some(path) = &self.file {
             let path = folder.join(path);
@@ -42,7 +42,7 @@ impl SecretEntry {
             })?;
             return match text.trim_end_matches(['\r', '\n']) {
                 "" => Err(DirectoryError::key(file, "secrets.file", format!("{} is empty", path.display()))),
-                value => Ok(SecretHash::of(value)),
+                value => Ok(SecretHash::from_secret(value)),
             };
         }
         written.ok_or_else(|| {
@@ -55,7 +55,7 @@ impl SecretEntry {
         })
     }
 
-    /// The hash that stands in the entry, or that of the value that does.
+    /// Returns the entry's hash, or the hash of the entry's value.
     fn written(&self, file: &str) -> Result<Option<SecretHash>, DirectoryError> {
         let problem =
             |text| Err(DirectoryError::key(file, "secrets.sha256", format!("{}: {text}", self.key_id)));
@@ -66,7 +66,7 @@ impl SecretEntry {
                 Some(hash) => Ok(Some(hash)),
                 None => problem("not 64 hexadecimal digits; `authority-app hash-secret` prints the line"),
             },
-            (None, default) => Ok(default.map(SecretHash::of)),
+            (None, default) => Ok(default.map(SecretHash::from_secret)),
         }
     }
 }

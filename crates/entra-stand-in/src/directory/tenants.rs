@@ -45,7 +45,7 @@ struct PrincipalEntry {
 struct GrantEntry {
     client: ClientId,
     resource: ClientId,
-    /// The value or the id of an app role, or the nil id for an assignment without one.
+    /// The value or the id of an app role, or the nil id for the default assignment.
     role: AppRole,
 }
 
@@ -54,8 +54,8 @@ fn yes() -> bool {
 }
 
 impl Directory {
-    /// Puts the entries of `file` together.
-    pub(super) fn of(
+    /// Builds the directory from the entries of `file`.
+    pub(super) fn from_entries(
         file: &str,
         entries: Vec<TenantEntry>,
         applications: &Applications,
@@ -70,9 +70,9 @@ impl Directory {
                     return Err(DirectoryError::key(file, "tenants.domains", problem));
                 }
             }
-            let tenant = Tenant::of(file, entry, applications)?;
+            let tenant = Tenant::from_entry(file, entry, applications)?;
             if let Some(other) = tenants.insert(tenant.id, tenant) {
-                let problem = format!("{} stands there twice; remove one", other.id);
+                let problem = format!("{} is there twice; remove one", other.id);
                 return Err(DirectoryError::key(file, "tenants.id", problem));
             }
         }
@@ -83,7 +83,11 @@ impl Directory {
 }
 
 impl Tenant {
-    fn of(file: &str, entry: TenantEntry, applications: &Applications) -> Result<Self, DirectoryError> {
+    fn from_entry(
+        file: &str,
+        entry: TenantEntry,
+        applications: &Applications,
+    ) -> Result<Self, DirectoryError> {
         let mut tenant = Self {
             id: entry.id,
             display_name: entry.display_name,
@@ -115,7 +119,7 @@ impl Tenant {
         })?;
         let uris = &application.identifier_uris;
         if let Some(uri) = uris.iter().find(|uri| self.resource(uri.as_str()).is_some()) {
-            return Err(problem(format!("{}: another app of the tenant is {uri} already", entry.app)));
+            return Err(problem(format!("{}: another app of the tenant already has {uri}", entry.app)));
         }
         let principal = ServicePrincipal {
             application: Arc::clone(application),
@@ -125,11 +129,11 @@ impl Tenant {
         };
         match self.principals.insert(entry.app, principal) {
             None => Ok(()),
-            Some(_) => Err(problem(format!("{} stands there twice; remove one", entry.app))),
+            Some(_) => Err(problem(format!("{} is there twice; remove one", entry.app))),
         }
     }
 
-    /// The object id is the `oid` of tokens: two apps with the same would be one caller.
+    /// Checks that object ids are unique: as the `oid` of tokens, they identify the caller.
     fn check_object_ids(&self, file: &str) -> Result<(), DirectoryError> {
         let mut known: HashMap<ObjectId, &str> = HashMap::new();
         let mut principals: Vec<_> = self.principals.values().collect();
@@ -157,7 +161,7 @@ impl Tenant {
             let problem = format!("{} of {}: {text}", entry.role, resource.display_name);
             DirectoryError::key(file, "tenants.grants.role", problem)
         };
-        // A disabled role too: a grant here was made before it was.
+        // Disabled roles are allowed: the grant may predate the change.
         let role = match resource.role_named(&entry.role) {
             _ if is_default(&entry.role) => Uuid::nil(),
             // Graph refuses such an assignment as well.

@@ -1,4 +1,4 @@
-//! Whom a request is for: looked up before anything else, since the tenant's clock, faults and journal go with it.
+//! Finds a request's tenant first, since its clock, faults and journal apply to everything else.
 
 use std::sync::Arc;
 
@@ -20,36 +20,36 @@ use crate::tenants::LiveTenant;
 /// The endpoint and the tenant of a request.
 pub(super) struct Addressed {
     endpoint: Option<Endpoint>,
-    /// Requests that stand for many tenants (`common`) are the first one's.
+    /// The tenant; the first one for requests to `common` and the like.
     tenant: Option<Arc<LiveTenant>>,
     /// The journal of all tenants.
     journal: Arc<Journal>,
 }
 
 impl Addressed {
-    /// A request for this endpoint, if it is for one.
+    /// Finds the tenant of a request to this endpoint, if it is for one.
     pub(super) async fn by(endpoint: Option<Endpoint>, request: &mut Request, state: &AppState) -> Self {
-        // The segment is decoded as the endpoint's own is, so that both see the same tenant.
+        // Decoded like the endpoint's own path segment, so that both find the same tenant.
         let Ok(segment) = request.extract_parts::<TenantSegment>().await;
         let tenant = endpoint.and_then(|endpoint| match endpoint {
-            Endpoint::Instance => resolved(&TenantSegment::of(asked_about(request.uri().query()?)?), state),
+            Endpoint::Instance => resolved(&TenantSegment::new(asked_about(request.uri().query()?)?), state),
             Endpoint::ManagedIdentity => identity_query::tenant(request.uri().query(), state),
             _ => resolved(&segment, state),
         });
         Self { endpoint, tenant, journal: Arc::clone(&state.tenants.journal) }
     }
 
-    /// The time by the tenant's clock.
+    /// Returns the time by the tenant's clock.
     pub(super) fn now(&self) -> Timestamp {
         self.tenant.as_ref().map_or_else(Timestamp::now, |tenant| tenant.clock.now())
     }
 
-    /// What is to go wrong this time.
+    /// Takes the fault for this request, if there is one.
     pub(super) fn fault(&self, now: Timestamp) -> Option<Fault> {
         self.tenant.as_ref()?.faults.next(self.endpoint?, now)
     }
 
-    /// Begins the journals' entry on the request.
+    /// Begins the journal entry of the request.
     pub(super) fn recording(self, context: Context, fault: Option<&Fault>) -> Recording {
         let tenant = self.tenant.as_ref().map(|tenant| tenant.id);
         let entry = self.endpoint.map(|endpoint| Entry::unanswered(endpoint, tenant, &context, fault));
@@ -57,7 +57,7 @@ impl Addressed {
     }
 }
 
-/// An entry that goes into the journals once there is an answer, or once the client gave up waiting for one.
+/// A journal entry that is written when it is dropped: after the response, or when the client disconnects.
 pub(super) struct Recording {
     addressed: Addressed,
     entry: Option<Entry>,
@@ -84,7 +84,7 @@ fn resolved(segment: &TenantSegment, state: &AppState) -> Option<Arc<LiveTenant>
     Some(Arc::clone(resolved.tenant().unwrap_or(state.tenants.first())))
 }
 
-/// The tenant in the URL that instance discovery is asked about.
+/// Returns the tenant in the URL that an instance discovery request asks about.
 fn asked_about(query: &str) -> Option<String> {
     let mut pairs = form_urlencoded::parse(query.as_bytes());
     let (_, url) = pairs.find(|(name, _)| name == "authorization_endpoint")?;

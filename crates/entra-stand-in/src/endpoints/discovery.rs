@@ -1,7 +1,7 @@
 //! The `OpenID` Connect discovery documents, v1 and v2, members in Entra's order (captures of 2022 and 2024-02-02).
 //!
-//! They tell what Entra's tell, of other grants and endpoints too, so that a client finds what it looks for; the
-//! stand-in serves the token endpoint and the key set alone.
+//! Like Entra's, they list further grants and endpoints, which clients may look for. Of these the stand-in serves only the
+//! token endpoint and the key set.
 //! <https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc#fetch-the-openid-configuration-document>
 
 use axum::Extension;
@@ -22,7 +22,7 @@ pub(super) async fn v1(
     context: Context,
 ) -> Response {
     match tenant.resolve(&state.tenants, Endpoint::Discovery) {
-        Ok(resolved) => public(DocumentV1::of(&base, resolved.named())),
+        Ok(resolved) => public(DocumentV1::new(&base, resolved.named())),
         Err(refusal) => refuse(refusal, &context),
     }
 }
@@ -34,7 +34,7 @@ pub(super) async fn v2(
     context: Context,
 ) -> Response {
     match tenant.resolve(&state.tenants, Endpoint::Discovery) {
-        Ok(resolved) => public(DocumentV2::of(&base, resolved.named())),
+        Ok(resolved) => public(DocumentV2::new(&base, resolved.named())),
         Err(refusal) => refuse(refusal, &context),
     }
 }
@@ -78,7 +78,7 @@ struct DocumentV2 {
     clouds: Clouds,
 }
 
-/// What both documents begin with.
+/// The first members of both documents.
 #[derive(Serialize)]
 struct Head {
     token_endpoint: String,
@@ -89,7 +89,7 @@ struct Head {
     id_token_signing_alg_values_supported: [&'static str; 1],
 }
 
-/// What both documents end with.
+/// The last members of both documents.
 #[derive(Serialize)]
 struct Clouds {
     kerberos_endpoint: String,
@@ -101,13 +101,13 @@ struct Clouds {
 }
 
 impl DocumentV1 {
-    fn of(base: &Instance, named: Named<'_>) -> Self {
+    fn new(base: &Instance, named: Named<'_>) -> Self {
         let root = format!("{base}/{}", named.segment());
-        // The keys of v1 are the same for all tenants, and so is their address; but for a tenant of a test's own,
-        // so that its journal tells who fetched them.
+        // All tenants share the v1 keys and their URL. A tenant that a test created has its own, so that its journal
+        // shows who fetched them.
         let keys = if named.has_own_key_set() { root.clone() } else { format!("{base}/common") };
         Self {
-            head: Head::of(format!("{root}/oauth2/token"), format!("{keys}/discovery/keys")),
+            head: Head::new(format!("{root}/oauth2/token"), format!("{keys}/discovery/keys")),
             response_types_supported: ["code", "id_token", "code id_token", "token id_token", "token"],
             scopes_supported: ["openid"],
             issuer: named.issuer(base, Version::V1),
@@ -138,16 +138,16 @@ impl DocumentV1 {
             ],
             check_session_iframe: format!("{root}/oauth2/checksession"),
             userinfo_endpoint: format!("{root}/openid/userinfo"),
-            clouds: Clouds::of(&root, named),
+            clouds: Clouds::new(&root, named),
         }
     }
 }
 
 impl DocumentV2 {
-    fn of(base: &Instance, named: Named<'_>) -> Self {
+    fn new(base: &Instance, named: Named<'_>) -> Self {
         let root = format!("{base}/{}", named.segment());
         Self {
-            head: Head::of(format!("{root}/oauth2/v2.0/token"), format!("{root}/discovery/v2.0/keys")),
+            head: Head::new(format!("{root}/oauth2/v2.0/token"), format!("{root}/discovery/v2.0/keys")),
             response_types_supported: ["code", "id_token", "code id_token", "id_token token"],
             scopes_supported: ["openid", "profile", "email", "offline_access"],
             issuer: named.issuer(base, Version::V2),
@@ -179,13 +179,13 @@ impl DocumentV2 {
                 "c_hash",
                 "email",
             ],
-            clouds: Clouds::of(&root, named),
+            clouds: Clouds::new(&root, named),
         }
     }
 }
 
 impl Head {
-    fn of(token_endpoint: String, jwks_uri: String) -> Self {
+    fn new(token_endpoint: String, jwks_uri: String) -> Self {
         Self {
             token_endpoint,
             token_endpoint_auth_methods_supported: [
@@ -202,7 +202,7 @@ impl Head {
 }
 
 impl Clouds {
-    fn of(root: &str, named: Named<'_>) -> Self {
+    fn new(root: &str, named: Named<'_>) -> Self {
         let region = match named {
             Named::Tenant(tenant) => tenant.region.clone(),
             Named::Any(_) => None,

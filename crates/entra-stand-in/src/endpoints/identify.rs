@@ -1,4 +1,4 @@
-//! What every request goes through before its endpoint, and every answer after it.
+//! Gives each request its ids, and each response Entra's common headers.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -17,12 +17,12 @@ use crate::context::{CLIENT_REQUEST_ID, Context};
 use crate::endpoint::Endpoint;
 use crate::faults::{self, Envelope, Fault, in_entras_envelope};
 
-/// How many headers an answer has at most, unless a fault adds more.
+/// The most headers of a response without a fault.
 const HEADERS: usize = 16;
 
-/// A route whose requests have ids, and whose answers have the headers that tell them.
+/// A route with request ids and Entra's common headers.
 ///
-/// A service rather than a function in axum's `from_fn`, which would clone and box as much again for each request.
+/// A tower service, since axum's `from_fn` would double the clones and allocations of each request.
 #[derive(Debug, Clone)]
 pub(super) struct Identify {
     route: Route,
@@ -34,12 +34,12 @@ impl Identify {
         Self { route, state }
     }
 
-    /// Of Entra's headers, `Strict-Transport-Security` is left out: browsers would apply it to every port of localhost.
+    /// Omits Entra's `Strict-Transport-Security`, which browsers would apply to all ports of localhost.
     async fn answer(mut self, mut request: Request) -> Result<Response, Infallible> {
         let endpoint = Endpoint::of_path(request.uri().path());
         let addressed = Addressed::by(endpoint, &mut request, &self.state).await;
         let context = Context::new(request.headers(), addressed.now());
-        let instance = self.state.origin.of(request.headers());
+        let instance = self.state.origin.for_headers(request.headers());
         request.extensions_mut().insert(context);
         request.extensions_mut().insert(BaseUrl(instance));
         let fault = addressed.fault(context.now);
@@ -75,7 +75,7 @@ impl Service<Request> for Identify {
     }
 }
 
-/// Sets the headers that every answer of Entra's has.
+/// Sets Entra's common headers.
 fn tell(headers: &mut HeaderMap, context: &Context) {
     headers.reserve(HEADERS.saturating_sub(headers.len()));
     if let Ok(id) = HeaderValue::try_from(context.trace_id.to_string()) {

@@ -6,7 +6,7 @@ use super::AppState;
 use crate::directory::IdentityName;
 use crate::tenants::LiveTenant;
 
-/// The tenant of the identity that a query names.
+/// Returns the tenant of the identity that a query names.
 pub(super) fn tenant(query: Option<&str>, state: &AppState) -> Option<Arc<LiveTenant>> {
     let parameters = parameters(query);
     let name = named(&parameters).ok()?;
@@ -17,9 +17,9 @@ pub(super) fn tenant(query: Option<&str>, state: &AppState) -> Option<Arc<LiveTe
 pub(super) fn named(parameters: &[(String, String)]) -> Result<IdentityName<'_>, TooManyNames> {
     let mut names = parameters.iter().filter_map(|(name, value)| match name.as_str() {
         "client_id" => Some(IdentityName::ClientId(value)),
-        // `principal_id` is App Service's other word for it.
+        // App Service calls it `principal_id` as well.
         "object_id" | "principal_id" => Some(IdentityName::ObjectId(value)),
-        // `mi_res_id` is what newer clients send.
+        // Newer clients send `mi_res_id`.
         "mi_res_id" | "msi_res_id" => Some(IdentityName::ResourceId(value)),
         _ => None,
     });
@@ -37,7 +37,7 @@ pub(super) fn parameters(query: Option<&str>) -> Vec<(String, String)> {
     url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect()
 }
 
-/// The value of a parameter; an empty one counts as absent.
+/// Returns the value of a parameter; an empty one counts as absent.
 pub(super) fn value<'p>(parameters: &'p [(String, String)], name: &str) -> Option<&'p str> {
     let found = parameters.iter().find(|(other, _)| other == name);
     found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())

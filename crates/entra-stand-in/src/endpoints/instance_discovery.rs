@@ -1,4 +1,4 @@
-//! Instance discovery: how Microsoft's libraries ask whether a host is one of Entra's.
+//! Instance discovery, with which Microsoft's libraries check that a host is Entra's.
 
 use axum::Extension;
 use axum::extract::{RawQuery, State};

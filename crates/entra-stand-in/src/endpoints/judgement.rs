@@ -1,4 +1,4 @@
-//! Whether a token request is granted: what is looked at, and in which order.
+//! Decides whether a token request is granted, with the checks in Entra's order.
 
 use entra_shared::azure_ad::{Instance, Version};
 use entra_shared::claims::ClientAuthentication;
@@ -14,10 +14,10 @@ use crate::directory::{Application, Directory, ServicePrincipal, Tenant};
 use crate::errors::{Echo, Refusal};
 use crate::grant::Grant;
 
-/// What an `OpenID` Connect library adds to any scope; a service that acts for itself gets nothing for it.
+/// The scopes that `OpenID` Connect libraries add to any request; they have no effect in the client credentials grant.
 const IGNORED_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
-/// Where and when a token is asked for.
+/// The endpoint version, base URL and time of a token request.
 #[derive(Clone, Copy)]
 pub(super) struct Setting<'a> {
     pub(super) state: &'a AppState,
@@ -26,7 +26,7 @@ pub(super) struct Setting<'a> {
     pub(super) now: Timestamp,
 }
 
-/// Looks at one thing after the other, in Entra's order. Who has not proved who they are learns nothing of resources.
+/// Makes the checks in Entra's order. An unauthenticated client learns nothing about resources.
 pub(super) async fn judge<'r>(
     resolved: &'r Resolved,
     request: &'r TokenRequest,
@@ -35,7 +35,7 @@ pub(super) async fn judge<'r>(
     match request.value("grant_type") {
         None => return Err(Refusal::MissingParameter { parameter: "grant_type" }),
         Some(CLIENT_CREDENTIALS) => (),
-        Some(other) => return Err(Refusal::UnsupportedGrantType { grant_type: Echo::of(other) }),
+        Some(other) => return Err(Refusal::UnsupportedGrantType { grant_type: Echo::new(other) }),
     }
     let (live, tenant) = match resolved {
         Resolved::Tenant(live, tenant) => (live, &**tenant),
@@ -99,7 +99,7 @@ fn client<'t>(
 ) -> Result<&'t ServicePrincipal, Refusal> {
     let client_id = request.client_id().ok_or(Refusal::MissingParameter { parameter: "client_id" })?;
     let id = ClientId::parse(client_id).ok().filter(|id| !id.as_uuid().is_nil());
-    let id = id.ok_or_else(|| Refusal::MalformedClient { client: Echo::of(client_id) })?;
+    let id = id.ok_or_else(|| Refusal::MalformedClient { client: Echo::new(client_id) })?;
     let unknown = || {
         if directory.could_be_added(id) {
             return Refusal::MissingPrincipal { client: id, tenant: tenant.id };
@@ -109,7 +109,7 @@ fn client<'t>(
     enabled(tenant.principal(id).ok_or_else(unknown)?)
 }
 
-/// The client, where it is switched on.
+/// Returns the client if it is enabled.
 pub(super) fn enabled(client: &ServicePrincipal) -> Result<&ServicePrincipal, Refusal> {
     if client.enabled {
         return Ok(client);
@@ -118,13 +118,13 @@ pub(super) fn enabled(client: &ServicePrincipal) -> Result<&ServicePrincipal, Re
     Err(Refusal::DisabledClient { client: application.client_id, name: application.display_name.clone() })
 }
 
-/// The resource that the scope of a v2 request names: exactly one, with `/.default` behind it.
+/// Returns the resource in the scope of a v2 request: exactly one, followed by `/.default`.
 fn scoped_resource<'r>(tenant: &Tenant, request: &'r TokenRequest) -> Result<&'r str, Refusal> {
     if request.value("resource").is_some() {
         return Err(Refusal::ResourceOnV2);
     }
     let scope = request.value("scope").ok_or(Refusal::MissingField { field: "scope" })?;
-    let echo = || Echo::of(scope);
+    let echo = || Echo::new(scope);
     let mut resources = scope.split_ascii_whitespace().filter(|name| !IGNORED_SCOPES.contains(name));
     let without_default = || Refusal::ScopeWithoutDefault { scope: echo() };
     let first = resources.next().ok_or_else(without_default)?;
@@ -137,7 +137,7 @@ fn scoped_resource<'r>(tenant: &Tenant, request: &'r TokenRequest) -> Result<&'r
             return Err(Refusal::SeveralResources { scope: echo() });
         }
     }
-    // What a resource is registered under is well-formed, and need not be read once more.
+    // A registered name is well-formed and needs no further check.
     let is_known = tenant.resource(resource).is_some();
     if !is_known && ClientId::parse(resource).is_err() && AppIdUri::parse(resource).is_err() {
         return Err(Refusal::InvalidScope { scope: echo() });
@@ -145,13 +145,13 @@ fn scoped_resource<'r>(tenant: &Tenant, request: &'r TokenRequest) -> Result<&'r
     Ok(resource)
 }
 
-/// The resource, where the client may have a token for it.
+/// Returns the resource if the client may have a token for it.
 pub(super) fn resource<'t>(
     tenant: &'t Tenant,
     client: &Application,
     requested: &str,
 ) -> Result<&'t ServicePrincipal, Refusal> {
-    let echo = || Echo::of(requested);
+    let echo = || Echo::new(requested);
     let unknown = || Refusal::UnknownResource { resource: echo(), tenant: tenant.display_name.clone() };
     let resource = tenant.resource(requested).ok_or_else(unknown)?;
     if !resource.enabled {

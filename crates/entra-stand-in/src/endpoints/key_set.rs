@@ -1,6 +1,6 @@
-//! The key sets that resources verify tokens with.
+//! Serves the key sets that verify tokens.
 //!
-//! Members in Entra's order (captures of 2024-07-22): no `alg`, and `issuer` in the keys of v2 alone.
+//! Members are in Entra's order (captures of 2024-07-22): no `alg`, and `issuer` only in v2 keys.
 
 use std::sync::Arc;
 
@@ -54,10 +54,10 @@ struct Key<'a> {
     issuer: Option<&'a str>,
 }
 
-/// A tenant's keys are its own; a name that stands for many has the keys of all.
+/// Returns a tenant's own keys, or the keys of all tenants for `common` and the like.
 ///
-/// Those of tenants that tests made stay out of it, so that no test disturbs another. `base` is there
-/// for v2 alone, whose keys name their issuer.
+/// Keys of tenants that tests created are left out, so that tests do not affect each other. `base` is set for v2 only,
+/// whose keys name their issuer.
 fn key_set(state: &AppState, resolved: &Resolved, base: Option<&Instance>) -> Response {
     let shared = || {
         let mut all = state.tenants.all();
@@ -67,12 +67,12 @@ fn key_set(state: &AppState, resolved: &Resolved, base: Option<&Instance>) -> Re
     let tenants = resolved.tenant().map_or_else(shared, |tenant| vec![Arc::clone(tenant)]);
     let issuer = base.map(|base| resolved.named().issuer(base, Version::V2));
     let sets: Vec<_> = tenants.iter().map(|tenant| tenant.keys.snapshot()).collect();
-    let keys = sets.iter().flat_map(|set| set.published().map(|key| Key::of(key, issuer.as_deref())));
+    let keys = sets.iter().flat_map(|set| set.published().map(|key| Key::new(key, issuer.as_deref())));
     public(KeySet { keys: keys.collect() })
 }
 
 impl<'a> Key<'a> {
-    fn of(key: &'a SigningKey, issuer: Option<&'a str>) -> Self {
+    fn new(key: &'a SigningKey, issuer: Option<&'a str>) -> Self {
         Self {
             kty: "RSA",
             usage: "sig",

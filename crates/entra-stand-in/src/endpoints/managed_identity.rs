@@ -1,7 +1,7 @@
-//! Tokens for managed identities, in the two shapes in which a workload asks Azure for them.
+//! The managed identity endpoints: IMDS (virtual machines, AKS) and App Service.
 //!
-//! Plain http on a loopback address, on a listener of its own, as on a virtual machine (IMDS) and in App Service. Each
-//! shape demands a header of its own, which a web page of another origin cannot send unasked.
+//! Plain http on a loopback address and a separate listener, as on a virtual machine and in App Service. Each endpoint
+//! requires its own header, which web pages of other origins cannot send without a CORS preflight.
 //! <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>
 
 mod app_service;
@@ -31,19 +31,19 @@ use crate::faults::{self, Envelope};
 use crate::grant::Grant;
 use crate::journal::{Caller, Reason};
 
-/// A token's life from now, in seconds: a managed identity's lasts a day.
+/// The lifetime of a managed identity's token from now, in seconds: a day.
 const LIFE: i64 = 86_400;
 
-/// The life that answers tell, in seconds.
+/// The `expires_in` of responses, in seconds.
 const EXPIRES_IN: i64 = LIFE - 1;
 
-/// Where a workload on a virtual machine asks. MSAL Node ends every URL that it takes from the environment with a slash.
+/// The paths of IMDS. MSAL Node appends a slash to URLs from the environment.
 const IMDS_PATHS: [&str; 2] = ["/metadata/identity/oauth2/token", "/metadata/identity/oauth2/token/"];
 
-/// Where a workload of App Service asks.
+/// The paths of App Service.
 const APP_SERVICE_PATHS: [&str; 2] = ["/msi/token", "/msi/token/"];
 
-/// What the listener answers from.
+/// The state of the managed identity listener.
 #[derive(Debug, Clone)]
 pub(crate) struct MachineState {
     app: AppState,
@@ -62,7 +62,7 @@ impl FromRef<MachineState> for AppState {
     }
 }
 
-/// The routes of both shapes.
+/// Builds the routes of both endpoints.
 pub(crate) fn router(state: MachineState) -> Router {
     let routes = IMDS_PATHS.iter().fold(Router::new(), |routes, path| routes.route(path, any(imds::token)));
     APP_SERVICE_PATHS
@@ -73,9 +73,7 @@ pub(crate) fn router(state: MachineState) -> Router {
         .with_state(state)
 }
 
-/// A page whose name was made to resolve to loopback could send any header, but no loopback `Host`.
-///
-/// The tenant's clock, faults and journal count here too.
+/// Refuses any `Host` that is not loopback (DNS rebinding), and applies the tenant's clock, faults and journal.
 async fn guard(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     if !has_loopback_host(request.uri(), request.headers()) {
         return StatusCode::FORBIDDEN.into_response();
@@ -96,25 +94,25 @@ async fn guard(State(state): State<AppState>, mut request: Request, next: Next) 
     response
 }
 
-/// A token for an identity.
+/// A token for a managed identity.
 struct Issued {
     claims: Claims,
     token: String,
-    /// What the journal is to know.
+    /// The details for the journal.
     noted: (Extension<Caller>, Extension<Reason>),
 }
 
-/// Why there is no token for an identity.
+/// Why a managed identity gets no token.
 enum Denied {
     /// The directory has no such identity.
     UnknownIdentity,
-    /// Entra says no to the identity; its answer is passed on.
+    /// Entra refuses the identity; its error is passed on.
     Refused(Refusal),
-    /// The token could not be made.
+    /// The token could not be signed.
     Failed,
 }
 
-/// Issues a token. Whoever reaches the listener is taken for a workload on the machine, as in Azure.
+/// Issues a token. Any caller of the listener counts as a workload on the machine, as in Azure.
 fn issue(
     state: &AppState,
     name: IdentityName<'_>,
@@ -142,7 +140,7 @@ fn issue(
     Ok(Issued { claims: claims.regular, token, noted })
 }
 
-/// Whether the identity may have the token: it needs no credential, and is else a client as any other.
+/// Decides whether the identity may have the token, like for any client but without a credential.
 fn grant<'a>(tenant: &'a Tenant, id: ClientId, requested: &'a str) -> Result<Grant<'a>, Denied> {
     let client = tenant.principal(id).ok_or(Denied::UnknownIdentity)?;
     let client = judgement::enabled(client).map_err(Denied::Refused)?;
@@ -151,7 +149,7 @@ fn grant<'a>(tenant: &'a Tenant, id: ClientId, requested: &'a str) -> Result<Gra
     Ok(Grant { tenant, client, resource, requested, authentication, capabilities: Vec::new() })
 }
 
-/// The only value of a header.
+/// Returns a header's value, unless it is repeated.
 fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
@@ -169,7 +167,7 @@ mod tests {
     use crate::directory::Application;
 
     #[test]
-    fn an_identity_that_was_switched_off_gets_nothing() {
+    fn a_disabled_identity_gets_no_token() {
         let mut tenant = Tenant::fresh(TenantId::from(Uuid::from_u128(1)));
         let identity = Application::fresh("identity");
         let id = identity.client_id;

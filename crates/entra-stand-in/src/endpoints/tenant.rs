@@ -1,4 +1,4 @@
-//! The part of a URL that names a tenant.
+//! The path segment that names a tenant.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,16 +19,16 @@ const PERSONAL_ACCOUNTS: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
 #[derive(Debug)]
 pub(super) struct TenantSegment(String);
 
-/// What the segment names.
+/// The tenant, or tenants, that the segment names.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Named<'d> {
-    /// One tenant, by its id or one of its domains.
+    /// A tenant, by its id or one of its domains.
     Tenant(&'d Tenant),
-    /// Whatever tenant an account is of.
+    /// The tenant of the account that signs in.
     Any(Alias),
 }
 
-/// What the segment names, as it is at the time of the request.
+/// The tenant of a request, with its directory entry at that time.
 #[derive(Debug)]
 pub(crate) enum Resolved {
     Tenant(Arc<LiveTenant>, Arc<Tenant>),
@@ -50,26 +50,26 @@ impl<S: Send + Sync> FromRequestParts<S> for TenantSegment {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        // What is not UTF-8 names no tenant.
+        // A segment that is not UTF-8 names no tenant.
         let path = Path::<String>::from_request_parts(parts, state).await;
         Ok(Self(path.map(|Path(segment)| segment).unwrap_or_default()))
     }
 }
 
 impl TenantSegment {
-    /// The segment of another URL.
-    pub(super) fn of(segment: String) -> Self {
+    /// Creates the segment of another URL.
+    pub(super) fn new(segment: String) -> Self {
         Self(segment)
     }
 
-    /// Finds what the segment names; case does not matter.
+    /// Finds the tenant of the segment, ignoring case.
     pub(super) fn resolve(&self, tenants: &Tenants, endpoint: Endpoint) -> Result<Resolved, Refusal> {
         Self::named(&self.0, tenants, endpoint)
     }
 
-    /// Finds what a segment of another URL names.
+    /// Finds the tenant of another URL's segment.
     pub(super) fn named(segment: &str, tenants: &Tenants, endpoint: Endpoint) -> Result<Resolved, Refusal> {
-        if let Some(alias) = Alias::of(segment) {
+        if let Some(alias) = Alias::parse(segment) {
             return Ok(Resolved::Any(alias));
         }
         let tenant = if let Ok(id) = TenantId::parse(segment) {
@@ -77,19 +77,21 @@ impl TenantSegment {
         } else if Domain::parse(segment).is_ok() {
             tenants.by_domain(segment)
         } else {
-            return Err(Refusal::MalformedTenant { tenant: Echo::of(segment) });
+            return Err(Refusal::MalformedTenant { tenant: Echo::new(segment) });
         };
-        tenant.map(Resolved::of).ok_or_else(|| Refusal::UnknownTenant { tenant: Echo::of(segment), endpoint })
+        tenant
+            .map(Resolved::for_tenant)
+            .ok_or_else(|| Refusal::UnknownTenant { tenant: Echo::new(segment), endpoint })
     }
 }
 
 impl Resolved {
-    fn of(tenant: Arc<LiveTenant>) -> Self {
+    fn for_tenant(tenant: Arc<LiveTenant>) -> Self {
         let entry = tenant.entry();
         Self::Tenant(tenant, entry)
     }
 
-    /// The tenant, where it is one.
+    /// Returns the tenant, unless it is an alias.
     pub(crate) fn tenant(&self) -> Option<&Arc<LiveTenant>> {
         match self {
             Self::Tenant(tenant, _) => Some(tenant),
@@ -106,7 +108,7 @@ impl Resolved {
 }
 
 impl Alias {
-    fn of(segment: &str) -> Option<Self> {
+    fn parse(segment: &str) -> Option<Self> {
         [Self::Common, Self::Organizations, Self::Consumers]
             .into_iter()
             .find(|alias| alias.as_str().eq_ignore_ascii_case(segment))
@@ -122,7 +124,7 @@ impl Alias {
 }
 
 impl Named<'_> {
-    /// How URLs name it: a tenant by its id, even where the client used a domain.
+    /// Returns its name in URLs: a tenant's id, even if the client used a domain.
     pub(super) fn segment(self) -> String {
         match self {
             Self::Tenant(tenant) => tenant.id.to_string(),
@@ -134,7 +136,7 @@ impl Named<'_> {
         matches!(self, Self::Tenant(tenant) if tenant.has_own_key_set)
     }
 
-    /// The issuer of its tokens; where it stands for many tenants, with a place to fill in.
+    /// Returns the issuer of its tokens; for an alias, with a placeholder for the tenant.
     pub(super) fn issuer(self, base: &Instance, version: Version) -> String {
         let tenant = match self {
             Self::Tenant(tenant) => return base.issuer(tenant.id, version),

@@ -40,10 +40,10 @@ pub(super) async fn v2(
     Call { state: &state, version: Version::V2, base: &base.0.0, context }.answer(&tenant, request).await
 }
 
-/// Room for the claims of a token, or for the token itself with what is told of it; what needs more gets more.
+/// The initial capacity of JSON buffers, in bytes; enough for a token's claims or a token response.
 const ROOM: usize = 2048;
 
-/// One request to a token endpoint.
+/// A request to a token endpoint.
 struct Call<'a> {
     state: &'a AppState,
     version: Version,
@@ -57,7 +57,7 @@ impl Call<'_> {
             return [(header::ALLOW, "POST, OPTIONS")].into_response();
         }
         if request.method() != Method::POST {
-            return self.refused(Refusal::NotPost { method: Echo::of(request.method().as_str()) });
+            return self.refused(Refusal::NotPost { method: Echo::new(request.method().as_str()) });
         }
         let resolved = match tenant.resolve(&self.state.tenants, Endpoint::Token) {
             Ok(resolved) => resolved,
@@ -87,12 +87,12 @@ impl Call<'_> {
         response
     }
 
-    /// Signs on this thread: it takes some 2 ms, every request does it, and the threads that run the tasks are as many
-    /// as the cores; handing it to the pool for blocking work would add a queue and no core.
+    /// Issues the token. Signs on this thread, which takes some 2 ms: the runtime has a thread for each core, so the
+    /// blocking pool would add a queue but no capacity.
     fn granted(&self, grant: &Grant<'_>) -> Response {
         let claims = grant.claims(self.base, &self.context);
         let Some(tenant) = self.state.tenants.tenant(grant.tenant.id) else {
-            return self.refused(Refusal::NoTenant); // removed meanwhile
+            return self.refused(Refusal::NoTenant); // the tenant was removed meanwhile
         };
         let key = tenant.keys.current();
         let signed = json(&claims)
@@ -101,7 +101,7 @@ impl Call<'_> {
         let access_token = match &signed {
             Ok(token) => token,
             Err(error) => {
-                tracing::error!(error, trace_id = %self.context.trace_id, "no token could be made");
+                tracing::error!(error, trace_id = %self.context.trace_id, "the token could not be signed");
                 return StatusCode::INTERNAL_SERVER_ERROR.into_response();
             }
         };
@@ -110,7 +110,7 @@ impl Call<'_> {
             client_id = %grant.client.application.client_id,
             resource = %grant.resource.application.client_id,
             roles = claims.regular.roles.len(),
-            // The most frequent surprise: a role that was asked for, and not consented to, is not in the token.
+            // A frequent surprise: roles that are requested without consent are not in the token.
             not_consented,
             version = %grant.version(),
             trace_id = %self.context.trace_id,
@@ -149,7 +149,7 @@ impl Call<'_> {
     }
 }
 
-/// The same as `serde_json::to_vec`, which begins with 128 bytes and grows a token from there.
+/// Like `serde_json::to_vec`, which would start with 128 bytes and reallocate.
 fn json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     let mut json = Vec::with_capacity(ROOM);
     serde_json::to_writer(&mut json, value)?;

@@ -1,4 +1,4 @@
-//! A token request as it comes in: its form, and the credential in it.
+//! Reads a token request: its form and its credential.
 
 use std::collections::HashMap;
 
@@ -16,10 +16,10 @@ use crate::credentials::{Presented, SecretHash};
 use crate::errors::Refusal;
 use crate::journal::Caller;
 
-/// The largest body, in bytes: room for a long client assertion.
+/// The largest body in bytes; enough for a long client assertion.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// What a client can handle beyond OAuth: `cp1`, claims challenges.
+/// The client capability for claims challenges.
 const KNOWN_CAPABILITIES: [&str; 1] = ["cp1"];
 
 /// The parameters of a token request. No `Debug`: one of them is a secret.
@@ -34,7 +34,7 @@ struct Basic {
     secret: SecretHash,
 }
 
-/// The client of a request that nobody else is going to read.
+/// The `client_id` of a form, without the rest.
 pub(super) async fn caller(request: &mut Request) -> Option<Caller> {
     let body = std::mem::take(request.body_mut());
     let read = TokenRequest::read(request.headers(), body).await.ok()?;
@@ -48,7 +48,7 @@ impl TokenRequest {
     pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Self, Refusal> {
         let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
         let basic = authorizations.next().map(Basic::read).transpose()?.flatten();
-        // Two would be two clients, or one that proves itself twice (RFC 6749 section 2.3).
+        // A client authenticates in one way only (RFC 6749 section 2.3).
         if authorizations.next().is_some() {
             return Err(Refusal::MalformedRequest);
         }
@@ -61,7 +61,7 @@ impl TokenRequest {
         Ok(request)
     }
 
-    /// The value of a parameter; an empty one counts as absent (RFC 6749 section 3.2).
+    /// Returns the value of a parameter; an empty one counts as absent (RFC 6749 section 3.2).
     pub(super) fn value(&self, name: &str) -> Option<&str> {
         self.parameters.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
@@ -70,12 +70,12 @@ impl TokenRequest {
         self.value("client_id").or(self.basic.as_ref().map(|basic| basic.client_id.as_str()))
     }
 
-    /// Whether the client proved itself in the header (RFC 6749 section 5.2 asks for a challenge then).
+    /// Whether the client used HTTP Basic, which requires a challenge in refusals (RFC 6749 section 5.2).
     pub(super) fn uses_basic(&self) -> bool {
         self.basic.is_some()
     }
 
-    /// The credential that the client presented.
+    /// Returns the credential that the client presented.
     pub(super) fn credential(&self) -> Result<Presented<'_>, Refusal> {
         if let Some(basic) = &self.basic {
             return Ok(Presented::Secret(basic.secret.clone()));
@@ -84,16 +84,16 @@ impl TokenRequest {
             let parameter = "client_assertion_type";
             return match self.value(parameter) {
                 Some(JWT_BEARER) => Ok(Presented::Assertion(assertion)),
-                Some(_) => Err(Refusal::MalformedRequest), // code assumed
+                Some(_) => Err(Refusal::MalformedRequest), // the code is assumed
                 None => Err(Refusal::MissingParameter { parameter }),
             };
         }
-        // An empty secret was presented, and is wrong.
+        // An empty secret counts as presented, and is wrong.
         let secret = self.parameters.get("client_secret");
-        Ok(secret.map_or(Presented::Nothing, |secret| Presented::Secret(SecretHash::of(secret))))
+        Ok(secret.map_or(Presented::Nothing, |secret| Presented::Secret(SecretHash::from_secret(secret))))
     }
 
-    /// What the client says that it can handle, in its `claims` parameter; one that cannot be read says nothing.
+    /// Returns the client's capabilities from the `claims` parameter; empty if it is invalid.
     ///
     /// <https://learn.microsoft.com/entra/identity-platform/claims-challenge#client-capabilities>
     pub(super) fn capabilities(&self) -> Vec<String> {
@@ -103,7 +103,7 @@ impl TokenRequest {
         values.filter(|value| KNOWN_CAPABILITIES.contains(value)).map(str::to_owned).collect()
     }
 
-    /// A client proves itself in one way alone (RFC 6749 section 2.3), and is one client.
+    /// Checks that the client authenticates in one way only (RFC 6749 section 2.3), with one id.
     fn check_one_client(&self) -> Result<(), Refusal> {
         let ways = [
             self.basic.is_some(),
@@ -123,7 +123,7 @@ impl TokenRequest {
 }
 
 impl Basic {
-    /// Reads the header; another scheme is none of our business.
+    /// Reads an HTTP Basic header; other schemes are ignored.
     fn read(value: &http::HeaderValue) -> Result<Option<Self>, Refusal> {
         let text = value.to_str().map_err(|_| Refusal::MalformedRequest)?;
         let Some((scheme, credentials)) = text.split_once(' ') else { return Ok(None) };
@@ -133,13 +133,16 @@ impl Basic {
         let decoded = BASE64_STANDARD.decode(credentials.trim()).ok().and_then(|b| String::from_utf8(b).ok());
         let (client_id, secret) =
             decoded.as_deref().and_then(|text| text.split_once(':')).ok_or(Refusal::MalformedRequest)?;
-        Ok(Some(Self { client_id: form_decoded(client_id), secret: SecretHash::of(&form_decoded(secret)) }))
+        Ok(Some(Self {
+            client_id: form_decoded(client_id),
+            secret: SecretHash::from_secret(&form_decoded(secret)),
+        }))
     }
 }
 
-/// Both parts of the header are encoded as in a form (RFC 6749 section 2.3.1).
+/// Decodes a part of the header, which is form-encoded (RFC 6749 section 2.3.1).
 fn form_decoded(text: &str) -> String {
-    // `=` and `&` separate pairs in a form; here they stand for themselves.
+    // `=` and `&` separate pairs in a form; here they are literal.
     let text = text.replace('=', "%3D").replace('&', "%26");
     form_urlencoded::parse(text.as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default()
 }
@@ -150,11 +153,11 @@ fn is_form(headers: &HeaderMap) -> bool {
     kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
-/// The pairs of a form, each name once (RFC 6749 section 3.2).
+/// Reads the pairs of a form; no name may repeat (RFC 6749 section 3.2).
 fn parameters(form: &[u8]) -> Result<HashMap<String, String>, Refusal> {
     let mut parameters = HashMap::new();
     for (name, value) in form_urlencoded::parse(form) {
-        // What is not UTF-8 was replaced by this character.
+        // The replacement character marks bytes that were not UTF-8.
         let garbled = [&name, &value].iter().any(|text| text.contains('\u{fffd}'));
         if garbled || parameters.insert(name.into_owned(), value.into_owned()).is_some() {
             return Err(Refusal::MalformedRequest);

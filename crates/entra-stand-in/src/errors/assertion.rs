@@ -7,12 +7,12 @@ use jiff::Timestamp;
 
 use super::{Echo, Row};
 
-/// Why a client assertion is refused; the display text is Entra's.
+/// Why a client assertion is refused. The display text is Entra's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AssertionRefusal {
     #[error("JWT token is invalid or malformed.")]
     Malformed,
-    /// In strict mode alone; no text of Entra's.
+    /// Strict mode only; the text is not Entra's.
     #[error("JWT token is invalid or malformed. [Strict mode - {rule}]")]
     NotStandard { rule: &'static str },
     #[error("Request to External OIDC endpoint failed.")]
@@ -50,7 +50,7 @@ pub(crate) enum AssertionRefusal {
         short(end)
     )]
     WrongSignature { thumbprint: Echo, start: Timestamp, end: Timestamp },
-    /// Of a federated issuer's token, whose keys have no thumbprint; wording assumed after the one above.
+    /// For a federated issuer's token, whose keys have no thumbprint; the text is assumed after the one above.
     #[error("Client assertion contains an invalid signature. [Reason - {reason}]")]
     WrongIssuerSignature { reason: &'static str },
     #[error("The certificate with identifier used to sign the client assertion is expired on application.")]
@@ -61,17 +61,17 @@ pub(crate) enum AssertionRefusal {
     NoMatch { part: Part, value: Echo },
     #[error("AAD-issued tokens may not be used for federated identity flows.")]
     OwnToken,
-    /// The number is known, the text assumed.
+    /// The code is known, the text is assumed.
     #[error("Only app tokens can be used as federated identity credentials.")]
     UserToken,
-    /// The number is known, the text assumed.
+    /// The code is known, the text is assumed.
     #[error("The certificate used to sign the client assertion is not within its validity period.")]
     CertificateNotYetValid,
     #[error(
         "Invalid JWT token. No certificate SHA-1 thumbprint, certificate SHA-256 thumbprint, nor keyId specified in token header."
     )]
     NoCertificateNamed,
-    // As captured: PS256 has been added since, and the text is not known to say so.
+    // As captured. Entra has added PS256 since, and no later capture of this text exists.
     #[error(
         "Invalid JWT token. '{algorithm}' is not a supported signature algorithm. Supported signing algorithms are: 'RS256,RS384,RS512'"
     )]
@@ -82,7 +82,7 @@ pub(crate) enum AssertionRefusal {
     SubjectCase { subject: Echo },
 }
 
-/// What of an external token no federated credential has.
+/// The part of an external token that matches no federated credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     Issuer,
@@ -134,7 +134,7 @@ impl fmt::Display for Part {
     }
 }
 
-/// A time with seven digits behind the second, as .NET writes it.
+/// Formats a time with seven fractional digits, as .NET does.
 fn precise(time: &Timestamp) -> impl fmt::Display {
     time.strftime("%Y-%m-%dT%H:%M:%S%.7fZ").to_string()
 }

@@ -1,4 +1,4 @@
-//! A token's claims against the directory. Every check has one step that mends what it finds.
+//! Checks a token's claims against the directory. Each failed check has one remedy.
 
 mod client;
 mod roles;
@@ -12,14 +12,14 @@ use url::Url;
 use crate::directory::{Registrations, ServicePrincipal, Tenant};
 use crate::origin::is_entras;
 
-/// One check and what it found.
+/// A check and its result.
 #[derive(Debug)]
 pub(super) struct Check {
     pub(super) name: &'static str,
     pub(super) found: Result<String, Problem>,
 }
 
-/// What is wrong, and the step that mends it.
+/// What is wrong, and the remedy.
 #[derive(Debug)]
 pub(super) struct Problem {
     pub(super) text: String,
@@ -32,7 +32,7 @@ fn problem(text: impl Into<String>, remedy: impl Into<String>) -> Found {
     Err(Problem { text: text.into(), remedy: remedy.into() })
 }
 
-/// The token's claims, and those of the directory's entries that they name.
+/// The token's claims, and the directory entries that they name.
 #[derive(Debug)]
 pub(super) struct Facts<'a> {
     header: &'a Map<String, Value>,
@@ -101,7 +101,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// The issuer names the tenant in the form of the token's version.
+    /// Checks that the issuer names the tenant in the form of the token's version.
     fn issuer(&self) -> Found {
         let (issuer, tenant) = (self.text("iss"), self.text("tid"));
         let base = match self.text("ver") {
@@ -160,5 +160,5 @@ impl<'a> Facts<'a> {
 }
 
 fn unknown(what: &str, check: &str) -> Found {
-    problem(format!("the {what} is not known"), format!("mend what `{check}` found first"))
+    problem(format!("the {what} is not known"), format!("fix what `{check}` found first"))
 }

@@ -1,4 +1,4 @@
-//! What an error code means: its cause, the rule that was broken, the remedy.
+//! Explains an error code: its cause, the broken rule and the remedy.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use entra_shared::aadsts;
 
 use super::Explanation;
 
-/// The codes of a text: a number alone, or every one that follows `AADSTS`, each once, in order.
+/// Finds the codes in a text: a lone number, or each distinct number after `AADSTS`, in order.
 pub(super) fn codes(text: &str) -> Vec<u32> {
     if let Ok(code) = text.parse() {
         return vec![code];
@@ -40,13 +40,13 @@ pub(super) fn explain(codes: &[u32]) -> Explanation {
     Explanation { text, fine }
 }
 
-/// A rule of the token endpoint, with the page that has it.
+/// A rule of the token endpoint, with the page that documents it.
 struct Rule {
     rule: &'static str,
     link: &'static str,
 }
 
-/// The rule that a code says was broken. They are applied in this order, and the first that is broken is told.
+/// Returns the rule that a code stands for. The endpoint applies the rules in this order and reports the first broken one.
 fn rule(code: u32) -> Rule {
     let (rule, link) = match code {
         900561 | 900144 | 90014 | 9002313 => (
@@ -95,7 +95,7 @@ fn rule(code: u32) -> Rule {
             "https://learn.microsoft.com/entra/identity/conditional-access/workload-identity",
         ),
         50196 | 90033 | 90055 => (
-            "Whoever is told to wait waits: as long as Retry-After says, else longer from time to time.",
+            "A throttled client waits as long as Retry-After says, or backs off exponentially without it.",
             "https://learn.microsoft.com/entra/identity-platform/msal-error-handling-dotnet#http-429",
         ),
         _ => (

@@ -1,8 +1,8 @@
-//! What the claims of an access token mean.
+//! The meaning of an access token's claims.
 //!
 //! <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>
 
-/// What a claim means.
+/// Describes a claim.
 pub(super) fn of_claim(name: &str) -> &'static str {
     match name {
         "acr" | "amr" => "how a user signed in; never in an app-only token",
@@ -32,7 +32,7 @@ pub(super) fn of_claim(name: &str) -> &'static str {
     }
 }
 
-/// What a member of a token's header means.
+/// Describes a member of a token's header.
 pub(super) fn of_header(name: &str) -> &'static str {
     match name {
         "alg" => "how the token is signed",
@@ -43,7 +43,7 @@ pub(super) fn of_header(name: &str) -> &'static str {
     }
 }
 
-/// What a value means, where it is not plain from itself.
+/// Describes a claim's value, unless it is obvious.
 pub(super) fn of_value(name: &str, value: &serde_json::Value) -> Option<String> {
     match name {
         "appidacr" | "azpacr" => Some(

@@ -1,4 +1,4 @@
-//! A token taken apart.
+//! Decodes a token.
 
 use std::fmt::Write;
 
@@ -13,7 +13,7 @@ use crate::directory::Registrations;
 
 type Members = Map<String, Value>;
 
-/// A token's header and claims; the signature is left where it was.
+/// A token's header and claims, without the signature.
 #[derive(Debug)]
 pub(super) struct Token {
     header: Members,
@@ -21,7 +21,7 @@ pub(super) struct Token {
 }
 
 impl Token {
-    /// Reads a signed JWT, with or without the word that stands before it in an `Authorization` header.
+    /// Reads a signed JWT, with or without the `Bearer` prefix.
     pub(super) fn read(text: &str) -> Option<Self> {
         let token = match text.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") => token.trim(),

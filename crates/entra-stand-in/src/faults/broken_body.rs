@@ -1,4 +1,4 @@
-//! A body that ends before it should.
+//! A response body that breaks off.
 
 use std::io;
 use std::pin::Pin;
@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes, HttpBody};
 use http_body::Frame;
 
-/// Sends these bytes, then fails, whereupon the server drops the connection.
+/// Sends these bytes and then fails, so that the server closes the connection.
 pub(super) enum BrokenBody {
     /// The bytes are still to be sent.
     Whole(Bytes),

@@ -1,4 +1,4 @@
-//! What can happen to one request, and how a test says so.
+//! A fault that is injected into one request.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::parts::{AnyStatus, Headers, Status};
 
-/// The longest that a fault delays an answer: longer than any client waits.
+/// The longest delay of a fault; longer than any client waits.
 pub(super) const LONGEST_LATENCY: Duration = Duration::from_mins(10);
 
-/// What happens to one request.
+/// A fault for one request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fault(pub(super) Kind);
@@ -53,47 +53,47 @@ pub(super) enum Kind {
 }
 
 impl Fault {
-    /// Nothing: the regular answer.
+    /// The regular response.
     #[must_use]
     pub fn none() -> Self {
         Self(Kind::None {})
     }
 
-    /// An error of this status, in Entra's envelope; a status below 400 counts as 500.
+    /// An error of this status in Entra's format. A status below 400 becomes 500.
     #[must_use]
     pub fn status(status: u16) -> Self {
         let status = Status::try_from(status).unwrap_or(Status(500));
         Self(Kind::Status { status, retry_after_seconds: None, plain_text: false })
     }
 
-    /// 429 with `Retry-After`, in Entra's envelope.
+    /// 429 with `Retry-After` (in seconds), in Entra's format.
     #[must_use]
     pub fn too_many_requests(retry_after_seconds: u64) -> Self {
         Self::status(429).retry_after(retry_after_seconds)
     }
 
-    /// 429 with `Retry-After` and a text that is no JSON, as a gateway before Entra answers.
+    /// 429 with `Retry-After` (in seconds) and a plain text, as from a gateway in front of Entra.
     #[must_use]
     pub fn too_many_requests_in_plain_text(retry_after_seconds: u64) -> Self {
         let retry_after_seconds = Some(retry_after_seconds);
         Self(Kind::Status { status: Status(429), retry_after_seconds, plain_text: true })
     }
 
-    /// The regular answer, after this time.
+    /// The regular response after a delay.
     #[must_use]
     pub fn latency(time: Duration) -> Self {
         Self::none().after(time)
     }
 
-    /// An answer whose body breaks off half-way, short of its `Content-Length`.
+    /// A response whose body breaks off half-way, short of its `Content-Length`.
     #[must_use]
     pub fn truncated() -> Self {
         Self(Kind::Truncated {})
     }
 
-    /// Any other answer, in place of the regular one: a redirect, a page in HTML, a key set of one's own.
+    /// Any other response, such as a redirect, an HTML page or another key set.
     ///
-    /// A status below 200 or above 599 counts as 500. It has no `Content-Type` but one that [`Self::header`] gives it.
+    /// A status outside 200 to 599 becomes 500. There is no `Content-Type` unless [`Self::header`] sets one.
     ///
     /// ```
     /// # use entra_stand_in::Fault;
@@ -106,28 +106,28 @@ impl Fault {
         Self(Kind::Answer { status, headers: Headers::default(), body: body.into() })
     }
 
-    /// 429 with `Retry-After` for what comes beyond so many requests within a time, by the tenant's clock.
+    /// 429 with `Retry-After` for requests above a rate limit, by the tenant's clock.
     ///
-    /// It ends no sooner than its script does: when another takes its place, or all are cleared.
+    /// It stays in force until the script is replaced or cleared.
     #[must_use]
     pub fn throttle(requests: u16, window: Duration) -> Self {
         let window_seconds = u32::try_from(window.as_secs()).unwrap_or(u32::MAX);
         Self(Kind::Throttle { requests, window_seconds })
     }
 
-    /// The connection ends without an answer.
+    /// The connection closes without a response.
     #[must_use]
     pub fn reset() -> Self {
         Self(Kind::Reset {})
     }
 
-    /// No answer until the client gives up; shutting down waits for it until the end of the drain time.
+    /// No response until the client gives up. A shutdown waits for it until the drain timeout.
     #[must_use]
     pub fn hang() -> Self {
         Self(Kind::Hang {})
     }
 
-    /// The regular body as something that it is not, such as `text/html`.
+    /// The regular body with a wrong `Content-Type`, such as `text/html`.
     #[must_use]
     pub fn content_type(content_type: impl Into<String>) -> Self {
         Self(Kind::ContentType { content_type: content_type.into() })
@@ -151,7 +151,7 @@ impl Fault {
         Self(Kind::BrokenKeySet {})
     }
 
-    /// With `Retry-After`, where it is an error of some status.
+    /// Adds `Retry-After` (in seconds) to an error status.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         if let Kind::Status { retry_after_seconds, .. } = &mut self.0 {
@@ -160,7 +160,7 @@ impl Fault {
         self
     }
 
-    /// The same with a header; one that HTTP does not allow is left out, as at any fault but an answer.
+    /// Adds a header to [`Self::answer`]. Invalid headers, and headers of other faults, are ignored.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         if let Kind::Answer { headers, .. } = &mut self.0 {
@@ -169,14 +169,14 @@ impl Fault {
         self
     }
 
-    /// The same, after this time; after ten minutes at most.
+    /// Delays the fault, by ten minutes at most.
     #[must_use]
     pub fn after(self, time: Duration) -> Self {
         let milliseconds = u64::try_from(time.min(LONGEST_LATENCY).as_millis()).unwrap_or(u64::MAX);
         Self(Kind::Latency { milliseconds, then: Box::new(self.0) })
     }
 
-    /// Whether the request is answered unread.
+    /// Whether the fault needs no regular response.
     pub(crate) fn leaves_unread(&self) -> bool {
         let mut kind = &self.0;
         while let Kind::Latency { then, .. } = kind {
@@ -185,7 +185,7 @@ impl Fault {
         matches!(kind, Kind::Status { .. } | Kind::Answer { .. })
     }
 
-    /// What the journal calls it.
+    /// Returns its name in the journal.
     pub(crate) fn name(&self) -> String {
         self.0.name()
     }

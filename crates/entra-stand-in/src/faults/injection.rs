@@ -1,4 +1,4 @@
-//! Lets a fault happen to a request.
+//! Injects a fault into a request.
 
 use std::future::{Future, pending};
 use std::time::Duration;
@@ -13,21 +13,21 @@ use super::broken_body::BrokenBody;
 use super::fault::{Fault, Kind, LONGEST_LATENCY};
 use crate::context::Context;
 
-/// The largest answer of the stand-in's own that a fault changes, in bytes: a key set of every tenant.
+/// The largest response that a fault changes, in bytes: a key set of all tenants.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
-/// A tenant that nobody has, for issuers.
-const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
+/// A tenant id that does not exist, for issuers.
+const OTHER_TENANT: &str = "00000000-0000-4000-8000-000000000000";
 
 const EMPTY_KEY_SET: &str = r#"{"keys":[]}"#;
 
 const BROKEN_KEY_SET: &str =
     r#"{"keys":[{"kty":"RSA","use":"sig","kid":"broken","x5t":"broken","n":"%","e":"AQAB","x5c":["%"]}]}"#;
 
-/// How a listener writes an error of this status.
+/// Formats an error of this status for a listener.
 pub(crate) type Envelope = fn(StatusCode, &Context) -> Response;
 
-/// The answer to a request, after what is to happen to it.
+/// Responds to a request, with the fault applied.
 pub(crate) async fn answer(
     fault: Option<&Fault>,
     (envelope, context): (Envelope, &Context),
@@ -79,7 +79,7 @@ fn in_plain_text(status: StatusCode) -> Response {
     (status, status.canonical_reason().unwrap_or("Error")).into_response()
 }
 
-/// An error in Entra's envelope. Codes and texts as documented; that throttling says `temporarily_unavailable` is assumed.
+/// Builds an error in Entra's format. Codes and texts are as documented; `temporarily_unavailable` for 429 is assumed.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
 pub(crate) fn in_entras_envelope(status: StatusCode, context: &Context) -> Response {
@@ -123,14 +123,14 @@ fn truncated(mut response: Response, body: &Bytes) -> Response {
     response
 }
 
-/// Puts another tenant into the member `issuer`; only where it is no key set, whose keys have one each.
+/// Replaces the tenant in the member `issuer`; a key set has none at the top and stays as it is.
 fn with_wrong_issuer(mut response: Response, body: &Bytes) -> Response {
     let text = if is_key_set(body) { "".into() } else { String::from_utf8_lossy(body) };
     let changed = text.split_once(r#""issuer":""#).and_then(|(before, rest)| {
         let (issuer, after) = rest.split_once('"')?;
         let mut parts: Vec<&str> = issuer.split('/').collect();
         // https: / / host / tenant / ...
-        *parts.get_mut(3)? = NOBODY;
+        *parts.get_mut(3)? = OTHER_TENANT;
         Some(format!(r#"{before}"issuer":"{}"{after}"#, parts.join("/")))
     });
     *response.body_mut() = changed.map_or_else(|| Body::from(body.clone()), Body::from);
@@ -138,7 +138,7 @@ fn with_wrong_issuer(mut response: Response, body: &Bytes) -> Response {
     response
 }
 
-/// Only where it is a key set.
+/// Replaces the keys, if the document is a key set.
 fn with_key_set(mut response: Response, body: &Bytes, key_set: &'static str) -> Response {
     *response.body_mut() = if is_key_set(body) { Body::from(key_set) } else { Body::from(body.clone()) };
     response.headers_mut().remove(header::CONTENT_LENGTH);

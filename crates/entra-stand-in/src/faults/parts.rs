@@ -1,4 +1,4 @@
-//! What a fault's answer is made of, checked when it is read.
+//! The checked parts of a fault's response.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "u16", into = "u16")]
 pub(super) struct Status(pub(super) u16);
 
-/// The status of any answer, 200 to 599.
+/// The status of any response, 200 to 599.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u16", into = "u16")]
 pub(super) struct AnyStatus(pub(super) u16);
 
-/// Headers, each once; their names are in lower case.
+/// Headers, each at most once, with names in lower case.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "BTreeMap<String, String>")]
 pub(super) struct Headers(BTreeMap<String, String>);
@@ -49,7 +49,7 @@ impl From<AnyStatus> for u16 {
 }
 
 impl Headers {
-    /// Puts one in, where HTTP allows it (RFC 9110 section 5); says whether it does.
+    /// Sets a header if it is valid (RFC 9110 section 5), and returns whether it is.
     pub(super) fn insert(&mut self, name: &str, value: &str) -> bool {
         let Ok(name) = HeaderName::try_from(name) else { return false };
         let allowed = HeaderValue::try_from(value).is_ok();

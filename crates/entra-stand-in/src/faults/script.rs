@@ -1,4 +1,4 @@
-//! The script of one endpoint, as far as it has come.
+//! The remaining script of an endpoint.
 
 use std::collections::VecDeque;
 
@@ -6,16 +6,16 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::fault::{Fault, Kind};
 
-/// The faults that are still to come, a fault a request; one that throttles stays.
+/// The remaining faults, one for each request; a throttle stays.
 #[derive(Debug, Default)]
 pub(super) struct Script {
     faults: VecDeque<Fault>,
-    /// When the requests came that were let through by the fault that throttles.
+    /// When the requests that the throttle let through arrived.
     taken: VecDeque<Timestamp>,
 }
 
 impl Script {
-    pub(super) fn of(faults: impl Iterator<Item = Fault>) -> Self {
+    pub(super) fn new(faults: impl Iterator<Item = Fault>) -> Self {
         Self { faults: faults.collect(), taken: VecDeque::new() }
     }
 
@@ -23,7 +23,7 @@ impl Script {
         self.faults.len()
     }
 
-    /// What happens to a request that comes now.
+    /// Takes the fault of a request that arrives now.
     pub(super) fn next(&mut self, now: Timestamp) -> Option<Fault> {
         match self.faults.front() {
             Some(&Fault(Kind::Throttle { requests, window_seconds })) => {
@@ -35,7 +35,7 @@ impl Script {
     }
 
     fn throttled(&mut self, requests: usize, window: SignedDuration, now: Timestamp) -> Fault {
-        // One that came later by a clock that went back since is of another window.
+        // A request from before the clock was set back belongs to another window.
         let is_within = |at: &Timestamp| {
             let age = now.duration_since(*at);
             !age.is_negative() && age < window
@@ -47,7 +47,7 @@ impl Script {
         }
         let oldest = self.taken.front().copied().unwrap_or(now);
         let wait = window - now.duration_since(oldest);
-        // Rounded up, so that whoever waits as long as it says is let through.
+        // Rounded up, so that a client that waits this long is let through.
         let seconds = wait.as_secs() + i64::from(wait.subsec_nanos() > 0);
         Fault::too_many_requests(u64::try_from(seconds).unwrap_or(0))
     }

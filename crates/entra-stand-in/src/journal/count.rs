@@ -1,15 +1,15 @@
-//! How many requests a test expects.
+//! The number of requests that a test expects.
 
 use std::fmt;
 use std::ops::{RangeFrom, RangeInclusive, RangeToInclusive};
 
 /// A number, or a range of numbers: `1`, `1..=2`, `1..`, `..=2`.
 pub trait Count {
-    /// The least and the most that are expected.
+    /// Returns the minimum and the maximum.
     fn into_bounds(self) -> Bounds;
 }
 
-/// The least and the most that a [`Count`] includes.
+/// The minimum and the maximum of a [`Count`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     least: usize,
@@ -17,7 +17,7 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Whether the number is expected.
+    /// Whether the number is within the bounds.
     pub(crate) fn contains(self, number: usize) -> bool {
         (self.least..=self.most).contains(&number)
     }

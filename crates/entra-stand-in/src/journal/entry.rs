@@ -1,4 +1,4 @@
-//! One request, as the journal keeps it.
+//! A journal entry: one request and its outcome.
 
 use std::fmt;
 use std::time::Instant;
@@ -14,52 +14,52 @@ use crate::context::Context;
 use crate::endpoint::Endpoint;
 use crate::faults::Fault;
 
-/// The longest text of a reason, in characters.
+/// The maximum length of a reason, in characters.
 const LONGEST_REASON: usize = 500;
 
-/// One request and its answer.
+/// A request and its outcome.
 #[derive(Debug, Clone, Serialize)]
 pub struct Entry {
-    /// When it came, by the tenant's clock.
+    /// When it arrived, by the tenant's clock.
     pub time: Timestamp,
-    /// When it came, by a clock that only runs forward.
+    /// When it arrived, by a monotonic clock.
     #[serde(skip)]
     pub(crate) at: Instant,
     /// The endpoint.
     pub endpoint: Endpoint,
-    /// The tenant; the first one where the request stands for many, none where there is no such tenant.
+    /// The tenant; the first one for requests to `common` and the like, none if it does not exist.
     pub tenant: Option<TenantId>,
-    /// The client that asked for a token, where it sent an id.
+    /// The client of a token request, if it sent an id.
     pub client_id: Option<ClientId>,
-    /// The status of the answer; none where the client gave up before there was one.
+    /// The status of the response; none if the client disconnected before.
     pub status: Option<u16>,
     /// The AADSTS code of a refusal.
     pub aadsts: Option<u32>,
-    /// Why the answer is what it is.
+    /// The reason for the outcome.
     pub reason: String,
-    /// The fault that happened to the request.
+    /// The fault that was injected.
     pub fault: Option<String>,
-    /// The id by which the answer names the request.
+    /// The trace id in the response.
     pub trace_id: Uuid,
 }
 
-/// The client of a token request, left on the answer for the journal.
+/// The client of a token request, attached to the response for the journal.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Caller(pub(crate) Option<ClientId>);
 
-/// Why an answer is what it is, left on it for the journal.
+/// The reason for an outcome, attached to the response for the journal.
 #[derive(Debug, Clone)]
 pub(crate) enum Reason {
-    /// A token with these roles was issued; those that the client asks for and nobody consented to are not in it.
+    /// A token with these roles was issued. Roles that the client requests without consent are not in it.
     Issued { roles: Vec<String>, not_consented: Option<String> },
     /// The request was refused with this code.
     Refused { aadsts: u32, hint: Option<&'static str> },
-    /// The request was refused in these words, which have no code.
+    /// The request was refused with this text, without a code.
     Said(&'static str),
 }
 
 impl Entry {
-    /// A request that has just come.
+    /// Creates the entry of a request that has just arrived.
     pub(crate) fn unanswered(
         endpoint: Endpoint,
         tenant: Option<TenantId>,
@@ -80,7 +80,7 @@ impl Entry {
         }
     }
 
-    /// With what it was answered.
+    /// Adds the outcome.
     pub(crate) fn answered(mut self, response: &Response) -> Self {
         let reason = response.extensions().get::<Reason>();
         let faulted = || self.fault.as_deref().map(|fault| format!("a fault script says so: {fault}"));
@@ -103,7 +103,7 @@ impl Reason {
         }
     }
 
-    /// The catalogue's words for a code: the error's own text repeats parts of the request.
+    /// Returns the catalogue's text for a code, since the error's own text repeats parts of the request.
     fn text(&self) -> String {
         let (text, more) = match self {
             Self::Issued { roles, not_consented } => {
@@ -122,7 +122,7 @@ impl Reason {
             Self::Said(text) => ((*text).to_owned(), None),
         };
         let mut text = more.map(|more| format!("{text}; {more}")).unwrap_or(text);
-        // An app can have a thousand roles of 120 characters each.
+        // An app can have a thousand roles of up to 120 characters.
         if let Some((end, _)) = text.char_indices().nth(LONGEST_REASON) {
             text.truncate(end);
         }

@@ -1,4 +1,4 @@
-//! Keys that are kept in the data folder from one start to the next.
+//! Signing keys stored in the data folder.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,27 +7,27 @@ use entra_shared::settings::KeyProblem;
 use super::SigningKey;
 use crate::DataFolder;
 
-/// The keys that were signed with; the file with the highest number holds the one that signs.
+/// The keys that have signed. The file with the highest number contains the current key.
 #[derive(Debug)]
 pub(super) struct KeptKeys {
     folder: DataFolder,
-    /// Which key is in which file.
+    /// The file of each key.
     files: Mutex<Vec<(String, String)>>,
 }
 
 impl KeptKeys {
-    /// Reads the keys of the folder, the signing one first.
+    /// Reads the keys of the folder, the current one first.
     pub(super) fn open(folder: DataFolder) -> Result<(Self, Vec<SigningKey>), KeyProblem> {
         let kept = Self { folder, files: Mutex::default() };
         let keys = kept.read()?;
         Ok((kept, keys))
     }
 
-    /// Reads the keys once more, and makes what is missing to `at_least`. Takes some 100 ms of a core for each.
+    /// Reads the keys again and generates missing ones up to `at_least`. Takes some 100 ms for each.
     pub(super) fn complete(&self, at_least: usize) -> Result<Vec<SigningKey>, KeyProblem> {
         let mut numbers = numbers(&self.folder)?;
         while numbers.len() < at_least {
-            // Another process may make the same one at the same time; then that one counts.
+            // If another process creates the same file at the same time, its key is used.
             self.folder.create(&file(numbers.last().unwrap_or(&0) + 1), &SigningKey::generate()?)?;
             numbers = self::numbers(&self.folder)?;
         }
@@ -37,7 +37,7 @@ impl KeptKeys {
     fn read(&self) -> Result<Vec<SigningKey>, KeyProblem> {
         let (mut keys, mut files) = (Vec::new(), Vec::new());
         for name in numbers(&self.folder)?.iter().rev().copied().map(file) {
-            // Another process may have dropped the oldest meanwhile.
+            // Another process may have deleted the oldest meanwhile.
             if let Some(text) = self.folder.read(&name)? {
                 let key = SigningKey::parse(&text).ok_or_else(|| self.folder.malformed(&name))?;
                 files.push((key.kid().to_owned(), name));
@@ -48,7 +48,7 @@ impl KeptKeys {
         Ok(keys)
     }
 
-    /// Keeps a key as the one that signs.
+    /// Stores a key as the current one.
     pub(super) fn keep(&self, key: &SigningKey) -> Result<(), KeyProblem> {
         let mut number = numbers(&self.folder)?.last().unwrap_or(&0) + 1;
         let text = key.to_pem()?;
@@ -56,7 +56,7 @@ impl KeptKeys {
         while !self.folder.create(&file(number), &text)? {
             number += 1;
         }
-        // One that signs again has an older file.
+        // A key that signs again has an older file.
         self.forget(key.kid())?;
         self.files().push((key.kid().to_owned(), file(number)));
         Ok(())
@@ -76,12 +76,12 @@ impl KeptKeys {
     }
 }
 
-/// A key's file; numbers go up, so that the newest key is the current one.
+/// Returns the name of a key's file; the highest number is the current key.
 fn file(number: u32) -> String {
     format!("signing-key-{number:06}.pem")
 }
 
-/// The numbers of the keys in the folder, in order.
+/// Returns the numbers of the keys in the folder, sorted.
 fn numbers(folder: &DataFolder) -> Result<Vec<u32>, KeyProblem> {
     let number = |name: &String| name.strip_prefix("signing-key-")?.strip_suffix(".pem")?.parse().ok();
     Ok(folder.names()?.iter().filter_map(number).collect())

@@ -1,4 +1,4 @@
-//! The keys of a tenant at one moment, and what each of them is.
+//! The keys of a tenant with their states.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,38 +7,38 @@ use serde::Serialize;
 
 use super::{RollError, SigningKey};
 
-/// A set of keys, at least one.
+/// A non-empty set of keys.
 #[derive(Debug, Clone)]
 pub(crate) struct KeySet {
     pub(super) current: Arc<SigningKey>,
     pub(super) others: Vec<(Arc<SigningKey>, KeyState)>,
 }
 
-/// What a key is at the moment.
+/// The state of a key in a rollover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyState {
-    /// Published, and has signed nothing yet.
+    /// Published; has not signed yet.
     Announced,
-    /// Published; signs every token.
+    /// Published; signs all tokens.
     Signing,
     /// Published; has signed, and can be promoted again.
     Published,
-    /// Published for the tokens it has signed; signs no more.
+    /// Published for tokens that it signed; never signs again.
     Retired,
     /// No longer published.
     Removed,
 }
 
 impl KeySet {
-    /// The set of these keys, of which the first one signs; none where there is none.
-    pub(super) fn of(keys: Vec<SigningKey>) -> Option<Self> {
+    /// Creates a set whose first key signs; `None` if there are no keys.
+    pub(super) fn from_keys(keys: Vec<SigningKey>) -> Option<Self> {
         let mut keys = keys.into_iter().map(Arc::new);
         let current = keys.next()?;
         Some(Self { current, others: keys.map(|key| (key, KeyState::Published)).collect() })
     }
 
-    /// Every key that a resource has to accept, the current one first.
+    /// Returns the published keys, the current one first.
     pub(crate) fn published(&self) -> impl Iterator<Item = &Arc<SigningKey>> {
         self.all().filter(|(_, state)| *state != KeyState::Removed).map(|(key, _)| key)
     }
@@ -48,7 +48,7 @@ impl KeySet {
         std::iter::once((&self.current, KeyState::Signing)).chain(others)
     }
 
-    /// Takes out a key that is in one of these states; says where it stood.
+    /// Removes a key in one of these states, and returns its position.
     pub(super) fn take(
         &mut self,
         kid: &str,

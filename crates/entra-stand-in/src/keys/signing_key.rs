@@ -1,4 +1,7 @@
-//! One signing key: what it signs with, and what is published of it.
+//! A signing key with its published form.
+//!
+//! Tokens are not signed with jsonwebtoken: it serializes the header's members in its own order, and Entra's order is
+//! part of what the stand-in reproduces. It would also parse the key again for each token.
 
 use std::fmt;
 
@@ -19,10 +22,10 @@ use x509_parser::public_key::PublicKey;
 
 use crate::certificates::set_validity;
 
-/// A key's life in years, as in Entra's own certificates of signing keys.
+/// The lifetime of a key's certificate in years, as at Entra.
 const YEARS: i16 = 5;
 
-/// An RSA-2048 key, parsed once. `Debug` shows its id alone.
+/// An RSA-2048 key, parsed once. `Debug` shows only its id.
 pub(crate) struct SigningKey {
     pair: RsaKeyPair,
     kid: String,
@@ -31,16 +34,16 @@ pub(crate) struct SigningKey {
     certificate: String,
 }
 
-/// How a message is hashed and padded before the key is applied to it.
+/// The hash and padding of a signature algorithm.
 pub(crate) type Encoding = &'static dyn RsaEncoding;
 
-/// Signing failed; nobody but the cryptographic library is to blame.
+/// Signing failed in the cryptographic library.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the token could not be signed")]
 pub(crate) struct SigningFailed;
 
 impl SigningKey {
-    /// Makes a key and the self-signed certificate that it is published with, both in PEM.
+    /// Generates a key and its self-signed certificate, both in PEM.
     pub(crate) fn generate() -> Result<String, KeyProblem> {
         let generate = || -> Result<String, rcgen::Error> {
             let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
@@ -50,17 +53,18 @@ impl SigningKey {
             set_validity(&mut params, YEARS.years());
             Ok(format!("{}{}", key.serialize_pem(), params.self_signed(&key)?.pem()))
         };
-        generate()
-            .map_err(|error| KeyProblem::new("data.folder", format!("no signing key could be made: {error}")))
+        generate().map_err(|error| {
+            KeyProblem::new("data.folder", format!("cannot generate a signing key: {error}"))
+        })
     }
 
-    /// Makes a key that is kept nowhere yet. Takes some 100 ms of a core.
+    /// Generates a key that is not stored. Takes some 100 ms.
     pub(super) fn make() -> Result<Self, KeyProblem> {
-        let malformed = || KeyProblem::new("data.folder", "no signing key could be made");
+        let malformed = || KeyProblem::new("data.folder", "cannot generate a signing key");
         Self::parse(&Self::generate()?).ok_or_else(malformed)
     }
 
-    /// Reads what [`Self::generate`] made.
+    /// Parses the output of [`Self::generate`].
     pub(crate) fn parse(pem: &str) -> Option<Self> {
         let key = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).ok()?;
         let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).ok()?;
@@ -80,34 +84,34 @@ impl SigningKey {
         })
     }
 
-    /// The key's id: the SHA-1 thumbprint of its certificate, in base64url. It is `x5t` as well.
+    /// Returns the key id, also `x5t`: the SHA-1 thumbprint of the certificate in base64url.
     pub(crate) fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// The modulus, in base64url.
+    /// Returns the modulus in base64url.
     pub(crate) fn modulus(&self) -> &str {
         &self.modulus
     }
 
-    /// The public exponent, in base64url.
+    /// Returns the public exponent in base64url.
     pub(crate) fn exponent(&self) -> &str {
         &self.exponent
     }
 
-    /// The certificate's DER, in base64.
+    /// Returns the certificate's DER in base64.
     pub(crate) fn certificate(&self) -> &str {
         &self.certificate
     }
 
-    /// Signs claims as an access token of this version, with the members of its header in Entra's order.
+    /// Signs claims as an access token of this version, with header members in Entra's order.
     pub(crate) fn sign(&self, version: Version, claims: &[u8]) -> Result<String, SigningFailed> {
         let kid = &self.kid;
         let header = match version {
             Version::V1 => format!(r#"{{"typ":"JWT","alg":"RS256","x5t":"{kid}","kid":"{kid}"}}"#),
             Version::V2 => format!(r#"{{"typ":"JWT","alg":"RS256","kid":"{kid}"}}"#),
         };
-        // Base64 makes four characters of three bytes.
+        // Base64 encodes three bytes as four characters.
         let bytes = header.len() + claims.len() + self.pair.public_modulus_len();
         let mut token = String::with_capacity(bytes * 4 / 3 + 8);
         BASE64_URL_SAFE_NO_PAD.encode_string(header, &mut token);
@@ -119,14 +123,14 @@ impl SigningKey {
         Ok(token)
     }
 
-    /// Signs a message in any way that an RSA key can.
+    /// Signs a message with any RSA signature algorithm.
     pub(crate) fn signature(&self, encoding: Encoding, message: &[u8]) -> Result<Vec<u8>, SigningFailed> {
         let mut signature = vec![0; self.pair.public_modulus_len()];
         let signed = self.pair.sign(encoding, &SystemRandom::new(), message, &mut signature);
         signed.map(|()| signature).map_err(|_| SigningFailed)
     }
 
-    /// The key and its certificate, as [`Self::parse`] reads them.
+    /// Returns the key and its certificate in PEM, for [`Self::parse`].
     pub(super) fn to_pem(&self) -> Result<String, KeyProblem> {
         let private =
             self.private_key().map_err(|error| KeyProblem::new("data.folder", error.to_string()))?;
@@ -134,7 +138,7 @@ impl SigningKey {
         Ok(format!("{}{}", pem("PRIVATE KEY", private.as_ref()), pem("CERTIFICATE", &certificate)))
     }
 
-    /// The private key (PKCS #8).
+    /// Returns the private key (PKCS #8).
     pub(crate) fn private_key(&self) -> Result<Pkcs8V1Der<'static>, SigningFailed> {
         self.pair.as_der().map_err(|_| SigningFailed)
     }
@@ -146,7 +150,7 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// PEM with lines of 64 characters (RFC 7468).
+/// Encodes PEM with lines of 64 characters (RFC 7468).
 pub(super) fn pem(label: &str, der: &[u8]) -> String {
     let mut text = format!("-----BEGIN {label}-----\n");
     let mut rest = BASE64_STANDARD.encode(der);

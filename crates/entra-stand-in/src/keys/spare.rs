@@ -1,7 +1,7 @@
-//! Keys made ahead, for tenants that a test makes: making an RSA key takes a core some 100 ms, reading one a few.
+//! Generates signing keys ahead, for tenants that tests create: generating takes some 100 ms, reading a few.
 //!
-//! Spare keys stay in the data folder, and each start hands the same ones out again from the first. Tenants of one
-//! stand-in never share a key; only those of two stand-ins can, as seeded tenants do.
+//! Spare keys stay in the data folder, and each start uses the same ones again. Tenants of one stand-in never share a
+//! key; tenants of two stand-ins can.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -11,16 +11,16 @@ use entra_shared::settings::KeyProblem;
 use super::SigningKey;
 use crate::DataFolder;
 
-/// How many keys are read or made ahead once one was taken: those of eight tenants that nobody looks at.
+/// The number of keys to have ready once one was taken: enough for eight tenants with one key each.
 const AHEAD: usize = 8;
 
-/// How many are before that: those of the first tenant, should there be one.
+/// The number of keys to have ready before that: those of a first tenant.
 const AHEAD_AT_START: usize = 2;
 
-/// The most threads that get keys ready: how long making a key takes is chance, and the first of two is sooner there.
+/// The most threads that prepare keys. Generation takes a random time, so two threads yield the first key sooner.
 const MAKERS: usize = 2;
 
-/// The most spare keys kept in the folder, at some 3 KB each; those beyond are made anew each time.
+/// The most spare keys in the folder, at some 3 KB each; further ones are generated each time.
 const KEPT_AT_MOST: u32 = 1024;
 
 /// The spare keys of one stand-in.
@@ -28,16 +28,16 @@ const KEPT_AT_MOST: u32 = 1024;
 pub(crate) struct SpareKeys {
     folder: DataFolder,
     stock: Mutex<Stock>,
-    /// Told of each key that gets ready, and of each thread that ends.
+    /// Notified of each key that is ready and each thread that ends.
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Stock {
     ready: VecDeque<SigningKey>,
-    /// How many keys were handed out or got ready.
+    /// The number of keys that were taken or prepared.
     used: u32,
-    /// How many threads get keys ready.
+    /// The number of threads that prepare keys.
     makers: usize,
     /// Whether a key was ever taken.
     wanted: bool,
@@ -48,7 +48,7 @@ impl SpareKeys {
         Self { folder, stock: Mutex::default(), changed: Condvar::new() }
     }
 
-    /// A key that nobody else has. Blocks where none is ready.
+    /// Takes an unused key; blocks until one is ready.
     pub(crate) fn take(self: &Arc<Self>) -> Result<SigningKey, KeyProblem> {
         let mut stock = self.stock();
         stock.wanted = true;
@@ -63,7 +63,7 @@ impl SpareKeys {
             if let Some(key) = stock.ready.pop_front() {
                 return Ok(key);
             }
-            // Where there can be no thread, or those there were had no key, whoever needs one makes it.
+            // No thread could be started, or none produced a key: generate one here.
             if stock.makers == 0 {
                 let number = stock.next();
                 drop(stock);
@@ -73,7 +73,7 @@ impl SpareKeys {
         }
     }
 
-    /// Gets keys ready in threads of their own, as many as are needed.
+    /// Prepares keys in as many threads as needed.
     pub(crate) fn refill(self: &Arc<Self>) {
         let mut stock = self.stock();
         while stock.makers < MAKERS && stock.ready.len() + stock.makers < stock.ahead() {
@@ -107,18 +107,18 @@ impl Stock {
         self.used
     }
 
-    /// How many keys are to be ready.
+    /// Returns the number of keys to have ready.
     fn ahead(&self) -> usize {
         if self.wanted { AHEAD } else { AHEAD_AT_START }
     }
 }
 
-/// Gets one more key ready; says whether to go on. Ends with the stand-in.
+/// Prepares one more key, and returns whether to continue. Ends with the stand-in.
 fn add_one(spare: &Weak<SpareKeys>) -> bool {
     let Some(spare) = spare.upgrade() else { return false };
     let number = {
         let mut stock = spare.stock();
-        // The others that are at it bring one each as well.
+        // Each running thread will add one as well.
         if stock.ready.len() + stock.makers > stock.ahead() {
             stock.makers -= 1;
             return false;
@@ -157,7 +157,7 @@ mod tests {
         let taken: HashSet<String> = (0..3).map(|_| spare.take().unwrap().kid().to_owned()).collect();
         assert_eq!(taken.len(), 3);
         let kept = folder.names().unwrap();
-        // Beside them stands what the refilling thread is writing.
+        // The folder also has the file that the refilling thread is writing.
         assert!(kept.iter().filter(|name| name.starts_with("spare-key-")).count() >= 3, "{kept:?}");
     }
 

@@ -1,4 +1,4 @@
-//! The public key in every form that people have mistaken for an HMAC secret.
+//! The public key in all encodings that have been confused with an HMAC secret.
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
@@ -7,9 +7,9 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use super::signing_key::{SigningKey, pem};
 
 impl SigningKey {
-    /// Encodings of the public key, each with its name.
+    /// Returns encodings of the public key with their names.
     ///
-    /// A verifier that takes `alg` from the token and the key as text would use one of them as the HMAC secret.
+    /// A verifier that trusts the token's `alg` and holds the key as text would use one of them as the HMAC secret.
     pub(crate) fn public_encodings(&self) -> Vec<(&'static str, Vec<u8>)> {
         let certificate = BASE64_STANDARD.decode(self.certificate()).unwrap_or_default();
         let (spki, pkcs1) = match X509Certificate::from_der(&certificate) {

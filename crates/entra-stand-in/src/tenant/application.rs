@@ -1,4 +1,4 @@
-//! An API that a test registers.
+//! An API that a test registers in a tenant.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::Tenant;
 use crate::RegistrationError;
 use crate::directory::{self, ServicePrincipal};
 
-/// An API in a tenant. What is set on it counts for tokens issued from then on.
+/// An API in a tenant. Changes apply to tokens issued afterwards.
 #[derive(Debug, Clone)]
 pub struct Application {
     tenant: Tenant,
@@ -26,13 +26,13 @@ impl Application {
         Ok(Self { tenant: tenant.clone(), client_id: application.client_id })
     }
 
-    /// Its Application (client) ID: the audience of its v2.0 tokens.
+    /// Returns the Application (client) ID: the audience of its v2.0 tokens.
     #[must_use]
     pub fn client_id(&self) -> ClientId {
         self.client_id
     }
 
-    /// Its first App ID URI, `api://{client id}`.
+    /// Returns the first App ID URI, `api://{client id}`.
     #[must_use]
     pub fn app_id_uri(&self) -> String {
         format!("api://{}", self.client_id)
@@ -41,13 +41,13 @@ impl Application {
     /// Defines an app role that clients can be granted.
     ///
     /// # Errors
-    /// The text cannot be the value of a role, or there are too many.
+    /// The text is not a valid role value, or the API has too many roles.
     pub fn role(self, value: &str) -> Result<Self, RegistrationError> {
         let role = AppRole::parse(value)?;
         self.set(|principal| principal.application_mut().add_role(&role))
     }
 
-    /// Disables an app role: clients that were granted it keep it, and no other is granted it.
+    /// Disables an app role: existing grants stay, new ones are refused.
     ///
     /// # Errors
     /// The API has no such role.
@@ -57,17 +57,17 @@ impl Application {
             .change(|tenant| tenant.principal_mut(self.client_id)?.application_mut().disable_role(&role))
     }
 
-    /// Makes it known by a further App ID URI.
+    /// Adds an App ID URI.
     ///
     /// # Errors
-    /// The text cannot be an App ID URI, or another app of the tenant has it.
+    /// The text is not a valid App ID URI, or another app of the tenant has it.
     pub fn identifier_uri(self, uri: &str) -> Result<Self, RegistrationError> {
         let uri = AppIdUri::parse(uri).map_err(RegistrationError::InvalidUri)?;
         self.tenant.change(|tenant| tenant.add_uri(self.client_id, &uri))?;
         Ok(self)
     }
 
-    /// Asks for tokens of this version (`requestedAccessTokenVersion`).
+    /// Sets the version of its access tokens (`requestedAccessTokenVersion`).
     ///
     /// # Errors
     /// The tenant has no such app.
@@ -78,7 +78,7 @@ impl Application {
         })
     }
 
-    /// Asks for the optional claim `idtyp`.
+    /// Adds the optional claim `idtyp` to its tokens.
     ///
     /// # Errors
     /// The tenant has no such app.
@@ -89,7 +89,7 @@ impl Application {
         })
     }
 
-    /// Asks for its client id as the audience of v1.0 tokens (the optional claim `aud` with `use_guid`).
+    /// Sets its client id as the audience of v1.0 tokens (the optional claim `aud` with `use_guid`).
     ///
     /// # Errors
     /// The tenant has no such app.
@@ -100,30 +100,30 @@ impl Application {
         })
     }
 
-    /// Has its tokens last for this time: from 10 minutes to 24 hours, and an hour where nothing is said.
+    /// Sets the lifetime of its tokens: 10 minutes to 24 hours. The default is one hour.
     ///
-    /// For tokens of more than two hours, answers hold `refresh_in` as well.
+    /// Responses with tokens of more than two hours have `refresh_in` as well.
     /// <https://learn.microsoft.com/entra/identity-platform/configurable-token-lifetimes>
     ///
     /// # Errors
-    /// The time is shorter or longer.
+    /// The lifetime is shorter or longer.
     pub fn token_lifetime(self, time: Duration) -> Result<Self, RegistrationError> {
         self.token_lifetime_between(time..=time)
     }
 
-    /// Has each of its tokens last for a random time of this range, to the second.
+    /// Gives each of its tokens a random lifetime in this range, in whole seconds.
     ///
-    /// Entra documents 60 to 90 minutes where no policy says otherwise; what was captured of the client credentials
-    /// grant lasts an hour each time, and so do these tokens where nothing is said.
+    /// Entra documents a default of 60 to 90 minutes. All captured tokens of the client credentials grant last an hour,
+    /// which is the default here.
     /// <https://learn.microsoft.com/entra/identity-platform/access-tokens#token-lifetime>
     ///
     /// # Errors
-    /// The range is empty, or goes beyond 10 minutes to 24 hours.
+    /// The range is empty or exceeds 10 minutes to 24 hours.
     pub fn token_lifetime_between(self, range: RangeInclusive<Duration>) -> Result<Self, RegistrationError> {
         self.set(|principal| principal.application_mut().set_token_lifetime(range.clone()))
     }
 
-    /// Lets nobody have a token who was granted nothing ("Assignment required?").
+    /// Refuses tokens to clients without any grant ("Assignment required?").
     ///
     /// # Errors
     /// The tenant has no such app.
@@ -134,7 +134,7 @@ impl Application {
         })
     }
 
-    /// Switches its service principal on or off; while it is off, nobody has a token for it.
+    /// Enables or disables its service principal; while it is disabled, no client gets a token for it.
     ///
     /// # Errors
     /// The tenant has no such app.

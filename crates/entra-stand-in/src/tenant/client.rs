@@ -1,4 +1,4 @@
-//! A client that a test registers.
+//! A client that a test registers in a tenant.
 
 use entra_shared::azure_ad::Version;
 use entra_shared::ids::{AppRole, ClientId, ObjectId};
@@ -13,7 +13,7 @@ use crate::RegistrationError;
 use crate::credentials::Credential;
 use crate::directory;
 
-/// A client in a tenant, with a secret that is valid for two years by the tenant's clock.
+/// A client in a tenant. Its first secret is valid for two years by the tenant's clock.
 #[derive(Debug, Clone)]
 pub struct Client {
     pub(super) tenant: Tenant,
@@ -22,22 +22,22 @@ pub struct Client {
     secret: ClientSecret,
 }
 
-/// Why a client has no token.
+/// Why a client could not acquire a token.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// The stand-in was not reached, or its answer broke off.
-    #[error("the token endpoint was not reached")]
+    /// The stand-in was not reached, or its response broke off.
+    #[error("could not reach the token endpoint")]
     Unreachable(#[from] reqwest::Error),
-    /// The stand-in refused.
-    #[error("the token endpoint answered {status}: {description}")]
+    /// The stand-in refused the request.
+    #[error("the token endpoint returned {status}: {description}")]
     Refused {
-        /// The status.
+        /// The HTTP status.
         status: u16,
-        /// The `error_description`, where there is one.
+        /// The `error_description`; empty if there is none.
         description: String,
     },
-    /// The answer holds no token.
-    #[error("the token endpoint answered without a token")]
+    /// The response contains no token.
+    #[error("the response of the token endpoint contains no token")]
     Malformed,
 }
 
@@ -51,54 +51,54 @@ impl Client {
         Ok(Self { tenant: tenant.clone(), id: application.client_id, object_id, secret })
     }
 
-    /// Its Application (client) ID.
+    /// Returns the Application (client) ID.
     #[must_use]
     pub fn client_id(&self) -> ClientId {
         self.id
     }
 
-    /// Its service principal's object id: the `oid` and `sub` of its tokens.
+    /// Returns the service principal's object id: the `oid` and `sub` of its tokens.
     #[must_use]
     pub fn object_id(&self) -> ObjectId {
         self.object_id
     }
 
-    /// Its client secret.
+    /// Returns its first client secret.
     #[must_use]
     pub fn secret(&self) -> &ClientSecret {
         &self.secret
     }
 
-    /// Grants it a role of an API, as an administrator's consent does.
+    /// Grants the client a role of an API, as an administrator's consent does.
     ///
     /// # Errors
-    /// The API has no such role, or is of another tenant.
+    /// The API has no such role, or belongs to another tenant.
     pub fn grant(self, api: &Application, role: &str) -> Result<Self, RegistrationError> {
         let role = AppRole::parse(role)?;
         self.tenant.change(|tenant| tenant.grant(self.id, api.client_id(), &role))?;
         Ok(self)
     }
 
-    /// Asks for a role of an API in its registration (`requiredResourceAccess`), to which nobody has consented.
+    /// Adds a role of an API to the registration's `requiredResourceAccess`, without consent.
     ///
     /// # Errors
-    /// The API has no such role, or is of another tenant.
+    /// The API has no such role, or belongs to another tenant.
     pub fn request(self, api: &Application, role: &str) -> Result<Self, RegistrationError> {
         let role = AppRole::parse(role)?;
         self.tenant.change(|tenant| tenant.request(self.id, api.client_id(), &role))?;
         Ok(self)
     }
 
-    /// Takes a granted role back; tokens that were issued keep it until they expire.
+    /// Revokes a role; tokens already issued keep it until they expire.
     ///
     /// # Errors
-    /// The API has no such role, or is of another tenant.
+    /// The API has no such role, or belongs to another tenant.
     pub fn revoke(&self, api: &Application, role: &str) -> Result<(), RegistrationError> {
         let role = AppRole::parse(role)?;
         self.tenant.change(|tenant| tenant.revoke(self.id, api.client_id(), &role))
     }
 
-    /// Switches its service principal on or off.
+    /// Enables or disables its service principal.
     ///
     /// # Errors
     /// The tenant has no such app.
@@ -109,10 +109,10 @@ impl Client {
         })
     }
 
-    /// Acquires a token for an API: over https, with the secret, from the v2 endpoint.
+    /// Acquires a token for an API from the v2 endpoint, over https and with the client's first secret.
     ///
     /// # Errors
-    /// The stand-in was not reached, refused, or did not answer within half a minute.
+    /// The stand-in was not reached, refused the request, or did not respond within 30 seconds.
     pub async fn token(&self, api: &Application) -> Result<AccessToken, TokenError> {
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", CLIENT_CREDENTIALS)

@@ -11,7 +11,7 @@ use crate::RegistrationError;
 use crate::credentials::{Certificate, Credential, FederatedCredential, Secret, SecretHash};
 
 impl Client {
-    /// Gives it a further secret, which counts from `start` until `end` by the tenant's clock.
+    /// Adds a client secret that is valid from `start` until `end` by the tenant's clock.
     ///
     /// # Errors
     /// The client has too many credentials.
@@ -21,9 +21,9 @@ impl Client {
         Ok(value)
     }
 
-    /// Gives it a further secret that Entra knows only after this time, by the tenant's clock.
+    /// Adds a client secret that is accepted only after this time, by the tenant's clock.
     ///
-    /// Until then it is a wrong secret (7000215), as a new one is for some seconds at Entra.
+    /// Until then it is refused as wrong (AADSTS7000215). At Entra, new secrets take some seconds to propagate.
     ///
     /// # Errors
     /// The client has too many credentials.
@@ -35,27 +35,27 @@ impl Client {
         Ok(value)
     }
 
-    /// Takes a secret from it, its first one or another; what it has left goes on working.
+    /// Removes a client secret, the first one or another; the others stay valid.
     ///
     /// # Errors
     /// The client has no such secret.
     pub fn remove_secret(&self, secret: &ClientSecret) -> Result<(), RegistrationError> {
-        let hash = SecretHash::of(secret.expose());
+        let hash = SecretHash::from_secret(secret.expose());
         self.remove(|known| matches!(known, Credential::Secret(known) if known.hash.matches(&hash)))
     }
 
-    /// Takes a certificate from it: assertions that its key signs are refused from then on.
+    /// Removes a certificate: assertions signed with its key are refused from then on.
     ///
     /// # Errors
-    /// The bytes are no certificate, or the client does not have it.
+    /// The bytes are not a certificate, or the client does not have it.
     pub fn remove_certificate(&self, der: &[u8]) -> Result<(), RegistrationError> {
         let certificate = Certificate::from_der(der).map_err(|_| RegistrationError::InvalidCertificate)?;
         self.remove(|known| matches!(known, Credential::Certificate(known) if known.is(&certificate)))
     }
 
-    /// Lets it prove itself with assertions that the key of an X.509 certificate signs.
+    /// Adds a certificate, with whose key the client may sign assertions.
     ///
-    /// The certificate counts from its `notBefore` until its `notAfter`, by the tenant's clock.
+    /// The certificate is valid from its `notBefore` until its `notAfter`, by the tenant's clock.
     ///
     /// # Errors
     /// The bytes are not the DER of a certificate with an RSA key of 2048 to 8192 bits.
@@ -65,13 +65,13 @@ impl Client {
         Ok(self)
     }
 
-    /// Lets it prove itself with tokens of an issuer for this subject and audience.
+    /// Adds a federated credential: the client may present an issuer's tokens for this subject and audience.
     ///
     /// The audience is usually `api://AzureADTokenExchange`.
     ///
     /// # Errors
-    /// The issuer is not an https URL, nor an http one of this machine; a text is empty or too long; or the client has
-    /// a federated credential of this issuer and subject already.
+    /// The issuer is neither an https URL nor an http URL of this machine, an argument is empty or longer than 600
+    /// characters, or the client already has a federated credential with this issuer and subject.
     pub fn with_federated(
         self,
         issuer: &str,
@@ -84,7 +84,7 @@ impl Client {
         Ok(self)
     }
 
-    /// Takes the federated credential of this issuer and subject from it: their tokens are refused from then on.
+    /// Removes the federated credential with this issuer and subject; its tokens are refused from then on.
     ///
     /// # Errors
     /// The client has no such credential.
@@ -92,7 +92,7 @@ impl Client {
         self.remove(|known| known.is_federated(issuer, subject))
     }
 
-    /// Makes it a public client, which may not present any credential.
+    /// Makes the client a public client, whose credentials are refused.
     ///
     /// # Errors
     /// The tenant has no such app.

@@ -22,7 +22,7 @@ impl NewSecret {
         let value = ClientSecret::parse(BASE64_URL_SAFE_NO_PAD.encode(bytes)).expect("a secret");
         let registered = Secret {
             key_id: Uuid::new_v4(),
-            hash: SecretHash::of(value.expose()),
+            hash: SecretHash::from_secret(value.expose()),
             start: now,
             end: now.checked_add((2 * 365 * 24).hours()).unwrap_or(Timestamp::MAX),
             known_from: now,

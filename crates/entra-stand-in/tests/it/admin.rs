@@ -153,7 +153,8 @@ async fn no_listener_is_reachable_from_outside_unless_told() {
         error.to_string().starts_with("`admin.listen` (the settings or ADMIN__LISTEN): not a loopback"),
         "{error}"
     );
-    let world = World::of(Authority::builder().listen(any).allow_non_loopback(true).admin_listen(None)).await;
+    let world =
+        World::start_with(Authority::builder().listen(any).allow_non_loopback(true).admin_listen(None)).await;
     assert_eq!(world.authority.admin_url(), None);
     assert_eq!(world.get("common/discovery/keys").await.status, 200);
 }

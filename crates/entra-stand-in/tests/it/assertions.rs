@@ -24,7 +24,7 @@ fn now() -> i64 {
 async fn world(credentials: &[Value], strict: bool) -> World {
     let keys = format!("\"keyCredentials\": {}", Value::from(credentials));
     let edits = [("applications/DemoClientApp.json", "\"keyCredentials\": []", keys.as_str())];
-    World::of(Authority::builder().strict(strict).directory(directory(&edits).unwrap())).await
+    World::start_with(Authority::builder().strict(strict).directory(directory(&edits).unwrap())).await
 }
 
 /// A stand-in in which `DemoClientApp` has the certificates of both signers.
@@ -187,7 +187,7 @@ async fn a_pinned_url_lets_the_audience_have_any_name_of_the_stand_in_but_in_str
         let edits = [("applications/DemoClientApp.json", "\"keyCredentials\": []", keys.as_str())];
         let pinned = entra_shared::azure_ad::Instance::parse("https://entra.test/base").unwrap();
         let builder = Authority::builder().strict(strict).public_url(Some(pinned));
-        let mut world = World::of(builder.directory(directory(&edits).unwrap())).await;
+        let mut world = World::start_with(builder.directory(directory(&edits).unwrap())).await;
         let port = world.authority.address().port();
         world.base = format!("https://localhost:{port}");
         for (base, status) in [
@@ -416,7 +416,8 @@ async fn an_assertion_proves_the_app_in_the_tenant_that_it_names_alone() {
     ];
     for (strict, code) in [(false, "AADSTS700023: "), (true, "AADSTS50027: ")] {
         let world =
-            World::of(Authority::builder().strict(strict).directory(directory(&edits).unwrap())).await;
+            World::start_with(Authority::builder().strict(strict).directory(directory(&edits).unwrap()))
+                .await;
         let of_first = signer(0).sign(&header(signer(0)), &claims(&world));
         let aud = json!({ "aud": format!("{}/{SECOND_TENANT}/oauth2/v2.0/token", world.base) });
         let of_second = signer(0).sign(&header(signer(0)), &with(&claims(&world), &aud));

@@ -15,7 +15,7 @@ use crate::world::{
 
 /// A stand-in whose directory has some texts replaced, each of which must be there.
 async fn edited(edits: &[(&str, &str, &str)]) -> World {
-    World::of(Authority::builder().directory(directory(edits).unwrap())).await
+    World::start_with(Authority::builder().directory(directory(edits).unwrap())).await
 }
 
 /// The built-in directory with some texts replaced, each of which must be there.

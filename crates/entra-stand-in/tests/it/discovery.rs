@@ -67,7 +67,7 @@ async fn a_tenant_asked_for_by_domain_is_named_by_its_id() {
 
 #[tokio::test]
 async fn urls_and_issuers_have_the_name_that_the_client_used() {
-    let world = World::of(Authority::builder().names(["localhost", "authority"])).await;
+    let world = World::start_with(Authority::builder().names(["localhost", "authority"])).await;
     for (host, base) in [
         ("authority:7443", "https://authority:7443"),
         ("authority", "https://authority"),
@@ -83,7 +83,7 @@ async fn urls_and_issuers_have_the_name_that_the_client_used() {
 #[tokio::test]
 async fn a_pinned_url_stands_in_documents_and_tokens() {
     let url = entra_shared::azure_ad::Instance::parse("https://entra.test:8443").unwrap();
-    let world = World::of(Authority::builder().public_url(Some(url))).await;
+    let world = World::start_with(Authority::builder().public_url(Some(url))).await;
     let local = format!("https://localhost:{}", world.authority.address().port());
     let answer =
         send(world.http.get(format!("{local}/{TENANT}/v2.0/.well-known/openid-configuration"))).await;

@@ -105,7 +105,8 @@ fn edited(credentials: &Value) -> Result<entra_stand_in::Directory, entra_stand_
 
 /// A stand-in whose `DemoClientApp` trusts the issuer.
 async fn world(issuer: &Issuer) -> World {
-    World::of(Authority::builder().directory(edited(&json!([credential(&issuer.url)])).unwrap())).await
+    World::start_with(Authority::builder().directory(edited(&json!([credential(&issuer.url)])).unwrap()))
+        .await
 }
 
 async fn ask(world: &World, assertion: &str) -> Answer {
@@ -362,7 +363,7 @@ impl Silent {
         let http =
             HttpClientSettings { connect_timeout_seconds: seconds, timeout_seconds: seconds, ca_file: None };
         let directory = edited(&json!([credential(&self.url)])).unwrap();
-        World::of(Authority::builder().directory(directory).http_client(http)).await
+        World::start_with(Authority::builder().directory(directory).http_client(http)).await
     }
 
     fn assertion(&self) -> String {
@@ -417,7 +418,7 @@ async fn a_registered_subject_stands_for_itself_alone() {
         |subject| json!({ "name": "any", "issuer": issuer.url, "subject": subject, "audiences": [AUDIENCE] }),
     );
     let directory = edited(&json!(credentials)).unwrap();
-    let world = World::of(Authority::builder().directory(directory)).await;
+    let world = World::start_with(Authority::builder().directory(directory)).await;
     for (subject, status) in [(SUBJECT, 401), ("", 401), ("system:serviceaccount:demo:", 401), ("*", 200)] {
         let answer = ask(&world, &signed(&changed(&issuer.claims(), "sub", json!(subject)))).await;
         assert_eq!(answer.status, status, "{subject}: {answer:?}");

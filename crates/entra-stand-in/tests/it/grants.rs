@@ -16,7 +16,7 @@ object_id = \"b8e2f406-1d95-4c7a-a63b-f07c5d9e2184\"";
 pub(crate) const SECOND_TENANT: &str = "2f6f1a8e-93b5-4c07-8d1e-7a60b4c5d2e9";
 
 async fn edited(edits: &[(&str, &str, &str)]) -> World {
-    World::of(Authority::builder().directory(directory(edits).unwrap())).await
+    World::start_with(Authority::builder().directory(directory(edits).unwrap())).await
 }
 
 /// The built-in directory and a second tenant with these service principals.

@@ -22,11 +22,12 @@ struct Machine {
 
 impl Machine {
     async fn new() -> Self {
-        Self::of(Authority::builder()).await
+        Self::start_with(Authority::builder()).await
     }
 
-    async fn of(builder: entra_stand_in::Builder) -> Self {
-        let world = World::of(builder.managed_identity_listen(Some(([127, 0, 0, 1], 0).into()))).await;
+    async fn start_with(builder: entra_stand_in::Builder) -> Self {
+        let world =
+            World::start_with(builder.managed_identity_listen(Some(([127, 0, 0, 1], 0).into()))).await;
         Self { world, http: Client::builder().no_proxy().build().unwrap() }
     }
 
@@ -105,7 +106,8 @@ async fn an_identity_is_named_by_each_of_its_ids_in_both_shapes() {
 
 #[tokio::test]
 async fn the_tenants_grants_clock_faults_and_journal_count_for_its_identities() {
-    let machine = Machine::of(Authority::builder().admin_listen(Some(([127, 0, 0, 1], 0).into()))).await;
+    let machine =
+        Machine::start_with(Authority::builder().admin_listen(Some(([127, 0, 0, 1], 0).into()))).await;
     let tenant = machine.world.authority.first_tenant();
     let url = machine.world.authority.admin_url().unwrap().join(&format!("tenants/{TENANT}/grants")).unwrap();
     let grant = json!({ "client_id": VM, "resource": RESOURCE, "role": "Resource.Write" });
@@ -262,7 +264,7 @@ async fn app_service_refuses_as_the_real_one_does() {
 
 #[tokio::test]
 async fn the_header_of_app_service_can_be_a_secret_of_ones_own() {
-    let machine = Machine::of(Authority::builder().identity_header("of my own")).await;
+    let machine = Machine::start_with(Authority::builder().identity_header("of my own")).await;
     assert_eq!(machine.app_service(&api(), &[]).await.status, 401);
     let query = [("api-version", "2019-08-01"), ("resource", &api())];
     let own = machine.request("msi/token", &query).header("X-IDENTITY-HEADER", "of my own");

@@ -36,11 +36,11 @@ pub(crate) struct Answer {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::of(Authority::builder()).await
+        Self::start_with(Authority::builder()).await
     }
 
     /// A stand-in whose keys are kept from one run of the tests to the next.
-    pub(crate) async fn of(builder: Builder) -> Self {
+    pub(crate) async fn start_with(builder: Builder) -> Self {
         let authority = builder.data_folder(kept_keys()).spawn().await.unwrap();
         Self { http: client(&authority), base: authority.instance().to_string(), authority }
     }

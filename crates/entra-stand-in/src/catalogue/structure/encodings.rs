@@ -1,4 +1,4 @@
-//! Segments that are not base64url as a JWS has it (RFC 7515 section 2).
+//! Segments that are not the base64url of a JWS (RFC 7515 section 2).
 
 use serde_json::json;
 
@@ -61,7 +61,7 @@ pub(super) fn add(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
     Ok(())
 }
 
-/// A good token whose signature has one of the two characters that base64 and base64url write otherwise: nearly every one.
+/// A good token whose signature differs between base64 and base64url, as nearly all do.
 fn in_plain_base64(forge: &Forge) -> Result<String, MintError> {
     for number in 0..100 {
         let token = forge.with_claims(json!({ "nonce": number }))?;
@@ -73,13 +73,13 @@ fn in_plain_base64(forge: &Forge) -> Result<String, MintError> {
     Err(MintError::Failed)
 }
 
-/// The encoding of a text, with a space more where it takes that to have loose bits, and those not zero.
+/// Encodes a text with trailing bits that are not zero, adding a space if there would be none.
 fn with_loose_bits(text: &str) -> String {
     let text = if text.len().is_multiple_of(3) { format!("{text} ") } else { text.to_owned() };
     loosened(&encode(text))
 }
 
-/// Every such text ends with A, E, I .. or A, Q, g, w: the next letter decodes to the same bytes.
+/// Such an encoding ends with A, E, I … or A, Q, g, w; the next letter decodes to the same bytes.
 fn loosened(segment: &str) -> String {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut segment = segment.to_owned();

@@ -1,4 +1,4 @@
-//! Header members that change what the signed bytes mean, none of which Entra writes.
+//! Header members that change the meaning of the signed bytes; Entra uses none of them.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Headers and payloads that are no JSON object, or one that two readers read differently (RFC 8259 section 4).
+//! Headers and payloads that are not a JSON object, or that parsers read differently (RFC 8259 section 4).
 
 use serde_json::json;
 

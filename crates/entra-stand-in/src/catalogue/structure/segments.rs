@@ -1,4 +1,4 @@
-//! Tokens that are not three segments, or no segments at all.
+//! Tokens without exactly three segments.
 
 use serde_json::json;
 

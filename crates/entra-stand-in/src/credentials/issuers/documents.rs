@@ -1,4 +1,4 @@
-//! The documents of an issuer: its discovery document, and the key set that it names.
+//! Fetches an issuer's discovery document and the key set that it refers to.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -22,19 +22,19 @@ use super::reach::Reach;
 use crate::credentials::federated::may_name;
 use crate::credentials::rsa::RsaKey;
 
-/// The largest document, in bytes; room for a hundred keys with their certificates.
+/// The largest document in bytes; enough for a hundred keys with their certificates.
 const MAX_DOCUMENT_BYTES: usize = 512 * 1024;
 
-/// The most keys of an issuer that are kept, as at Entra.
+/// The most keys of an issuer that are used, as at Entra.
 const MAX_KEYS: usize = 100;
 
-/// Why there are no keys, for the log.
+/// Why the keys could not be fetched, for the log.
 pub(super) type Reason = Cow<'static, str>;
 
 /// Fetches documents, with the limits of [`entra_shared::http_client`].
 ///
-/// Where the discovery document is, whoever registered the issuer has said. Where the keys are, the document says, so
-/// that nobody has vouched for it: they may not be nearer than the document ([`Reach`]).
+/// The URL of the discovery document comes from the credential's registration, the URL of the keys from the document
+/// alone. The latter is untrusted and may not point to a nearer network than the document ([`Reach`]).
 pub(super) struct Documents {
     settings: HttpClientSettings,
     client: OnceLock<Client>,
@@ -42,7 +42,7 @@ pub(super) struct Documents {
 }
 
 impl Documents {
-    /// A client is made now only where its certificate authorities may turn out unusable; it takes some milliseconds.
+    /// Builds a client at once only to check a CA file, since this takes some milliseconds.
     pub(super) fn new(settings: HttpClientSettings) -> Result<Self, KeyProblem> {
         let client = OnceLock::new();
         if settings.ca_file.is_some() {
@@ -51,7 +51,7 @@ impl Documents {
         Ok(Self { settings, client, names: Arc::new(SystemNames) })
     }
 
-    /// Asks for the discovery document and then the key set.
+    /// Fetches the discovery document and then the key set.
     pub(super) async fn keys(&self, issuer: &str) -> Result<HashMap<String, RsaKey>, Reason> {
         #[derive(Deserialize)]
         struct Document {
@@ -78,7 +78,7 @@ impl Documents {
         Ok(set.keys.iter().take(MAX_KEYS).filter_map(rsa_key).collect())
     }
 
-    /// What is answered at a URL of an issuer's, from no nearer than this.
+    /// Fetches a document of an issuer, from a network no nearer than this.
     async fn answer(&self, issuer: &Url, url: Url, nearest: Reach) -> Result<Response, Reason> {
         if !may_name(issuer, &url) {
             return Err("the URL is not https, or it is of this machine and the issuer is not".into());
@@ -91,7 +91,7 @@ impl Documents {
         };
         let client = client.ok_or("no HTTP client could be made")?;
         let answer = client.get(url).send().await.map_err(|error| {
-            TooNear::of(&error)
+            TooNear::find_in(&error)
                 .map_or(Reason::from("the request failed"), |refusal| refusal.to_string().into())
         })?;
         if answer.status() != http::StatusCode::OK {
@@ -107,15 +107,15 @@ impl Documents {
         self.client.get().cloned()
     }
 
-    /// The client for an address.
+    /// Returns the HTTP client for a network.
     fn client_at(&self, address: IpAddr, nearest: Reach) -> Result<Option<Client>, Reason> {
-        if Reach::of(address) < nearest {
+        if Reach::for_address(address) < nearest {
             return Err(TooNear { host: address.to_string(), address }.to_string().into());
         }
         Ok(self.client())
     }
 
-    /// A client for this name alone: it has no connection yet that was judged for another document, or not at all.
+    /// Builds a client for one host name, so that no pooled connection bypasses the check of addresses.
     fn client_for(&self, host: &str, nearest: Reach) -> Option<Client> {
         let names = JudgedName { host: host.to_owned(), nearest, names: Arc::clone(&self.names) };
         http_client_resolving(&self.settings, Arc::new(names)).ok()
@@ -128,9 +128,9 @@ impl fmt::Debug for Documents {
     }
 }
 
-/// From how far away an answer came: from where it was connected to, unless the URL says it.
+/// Returns the network that a response came from: the peer's, unless the URL has an IP address.
 fn reach_of(url: &Url, answer: &Response) -> Reach {
-    let connected = || answer.remote_addr().map(|address| Reach::of(address.ip()));
+    let connected = || answer.remote_addr().map(|address| Reach::for_address(address.ip()));
     Reach::of_literal(url).or_else(connected).unwrap_or(Reach::World)
 }
 
@@ -138,7 +138,7 @@ async fn body(answer: Response) -> Result<Vec<u8>, Reason> {
     read_body(answer, MAX_DOCUMENT_BYTES).await.map_err(|_| "the answer is too large or broke off".into())
 }
 
-/// An RSA key for signatures, with its id (RFC 7517 section 4); other keys of the set are none of ours.
+/// Reads an RSA signature key with its id (RFC 7517 section 4); other kinds of keys are skipped.
 fn rsa_key(key: &Value) -> Option<(String, RsaKey)> {
     let member = |name: &str| key.get(name).and_then(Value::as_str);
     let number = |name| BASE64_URL_SAFE_NO_PAD.decode(member(name)?).ok();

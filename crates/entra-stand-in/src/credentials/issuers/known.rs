@@ -1,4 +1,4 @@
-//! What is known of an issuer, and when it is to be asked again.
+//! The cache entry of an issuer, and when to fetch its keys again.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,19 +8,19 @@ use tokio::time::Instant;
 
 use crate::credentials::rsa::RsaKey;
 
-/// How long keys are kept without being asked for again.
+/// How long keys are fresh.
 const LIFE: Duration = Duration::from_hours(1);
 
-/// How long keys are used while asking for them again fails.
+/// How long stale keys are used while fetching fails.
 const STALE_LIFE: Duration = Duration::from_hours(24);
 
-/// How often an unknown key id may have the keys fetched before [`LIFE`] is over.
+/// How often unknown key ids may cause a fetch within [`LIFE`].
 const FORCED_INTERVAL: Duration = Duration::from_mins(1);
 
-/// How long a failure is remembered: whoever waited for the same answer gets it, and does not ask again.
+/// How long a failure is cached, so that waiting callers share it instead of fetching again.
 const FAILURE_LIFE: Duration = Duration::from_millis(500);
 
-/// What is known of an issuer. Its lock is held while it is asked, so that it is asked once.
+/// The cache entry of an issuer. Its lock is held during a fetch, which makes it single-flight.
 #[derive(Default)]
 pub(super) struct Known {
     keys: HashMap<String, RsaKey>,
@@ -36,7 +36,7 @@ struct Failure {
     ended: Instant,
 }
 
-/// A time by the tenant's clock, which a test moves or stops, and by the machine's, which goes on.
+/// A time by the tenant's clock, which tests move or freeze, and by the machine's monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Moment {
     tenant: Timestamp,
@@ -44,12 +44,12 @@ pub(super) struct Moment {
 }
 
 impl Moment {
-    /// Now, where the tenant's clock shows this.
+    /// Captures now, with this time on the tenant's clock.
     pub(super) fn at(tenant: Timestamp) -> Self {
         Self { tenant, machine: Instant::now() }
     }
 
-    /// Whether less time has passed since than `life`, by both clocks; where the tenant's went back, it has not.
+    /// Whether less than `life` has passed by both clocks; false if the tenant's clock went back.
     fn is_recent(self, life: Duration, now: Self) -> bool {
         let by_tenant = now.tenant.duration_since(self.tenant);
         let by_tenant =
@@ -59,7 +59,7 @@ impl Moment {
 }
 
 impl Failure {
-    /// The same for a fetch that took a while: those who waited for it came meanwhile.
+    /// Like [`Self::is_within`] for a slow fetch, during which the waiting callers arrived.
     fn is_recent(self, life: Duration, now: Moment) -> bool {
         let took = SignedDuration::try_from(self.ended - self.begun.machine).unwrap_or_default();
         let life_and_fetch = SignedDuration::try_from(life).unwrap_or_default().saturating_add(took);
@@ -69,7 +69,7 @@ impl Failure {
 }
 
 impl Known {
-    /// Whether the issuer is to be asked before the key of this id is looked up; counts the times it is for the id.
+    /// Whether to fetch before looking up this key id; counts the fetches for unknown ids.
     pub(super) fn is_due(&mut self, kid: &str, now: Moment) -> bool {
         if !is_recent(self.fetched, LIFE, now) {
             return true;
@@ -81,31 +81,30 @@ impl Known {
         unknown
     }
 
-    /// Whether the issuer is left alone for now: longer where there is a key that can be used meanwhile.
+    /// Whether to back off for now; longer if there is a key to use meanwhile.
     pub(super) fn has_just_failed(&self, kid: &str, now: Moment) -> bool {
         let life = if self.kept(kid, now).is_some() { FORCED_INTERVAL } else { FAILURE_LIFE };
         self.failed.is_some_and(|failure| failure.is_recent(life, now))
     }
 
-    /// The key of this id.
+    /// Returns the key with this id.
     pub(super) fn key(&self, kid: &str) -> Option<RsaKey> {
         self.keys.get(kid).cloned()
     }
 
-    /// The key that is used although the issuer cannot be asked.
+    /// Returns the stale key to use while the issuer is unreachable.
     pub(super) fn kept(&self, kid: &str, now: Moment) -> Option<RsaKey> {
         self.key(kid).filter(|_| is_recent(self.fetched, STALE_LIFE, now))
     }
 
-    /// Takes over the keys that the issuer has now.
+    /// Stores the keys that were fetched.
     pub(super) fn replace(&mut self, keys: HashMap<String, RsaKey>, now: Moment) {
         self.keys = keys;
         self.fetched = Some(now);
         self.failed = None;
     }
 
-    /// Remembers that the issuer, asked from this moment on, gave no keys. For whom it was is open as before: the next one
-    /// asks again.
+    /// Records that a fetch, started at this time, failed. It counts for no key id, so the next caller may fetch again.
     pub(super) fn fail(&mut self, begun: Moment) {
         self.forced = None;
         self.failed = Some(Failure { begun, ended: Instant::now() });
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_waited_for_a_fetch_that_failed_does_not_ask_again() {
+    async fn callers_that_waited_for_a_failed_fetch_do_not_fetch_again() {
         let mut known = Known::default();
         let begun = second(0);
         tokio::time::advance(Duration::from_secs(5)).await;
@@ -180,7 +179,7 @@ mod tests {
         known.replace(HashMap::from([("a".to_owned(), key)]), second(0));
         assert!(known.is_due("a", second(3600)) && !known.has_just_failed("a", second(3600)));
         known.fail(second(3600));
-        // Not asked again within a minute; of a key that nobody knows, within half a second.
+        // No further fetch within a minute; for an unknown key, within half a second.
         assert!(known.has_just_failed("a", second(3630)) && known.kept("a", second(3630)).is_some());
         assert!(!known.has_just_failed("b", second(3630)));
         assert!(!known.has_just_failed("a", second(3660)));

@@ -1,4 +1,4 @@
-//! Names whose addresses are judged by whoever connects to them.
+//! DNS look-ups that leave out addresses in forbidden networks.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::reach::Reach;
 
-/// Looks up names as the system does.
+/// Resolves names with the system's resolver.
 pub(super) struct SystemNames;
 
 impl Resolve for SystemNames {
@@ -20,10 +20,10 @@ impl Resolve for SystemNames {
     }
 }
 
-/// Looks up one name for a document, and leaves out the addresses that are nearer than where the document came from.
+/// Resolves a document's host name, without addresses in a nearer network than the referring document's.
 ///
-/// The client connects to what is left and to nothing else: a name that is looked up twice can be two addresses ("DNS
-/// rebinding"). Any other name that it looks up is a proxy's, which the settings name.
+/// The client connects to these addresses only, since a second look-up could return others (DNS rebinding). Any other
+/// name it resolves is a proxy's, which the settings name.
 pub(super) struct JudgedName {
     pub(super) host: String,
     pub(super) nearest: Reach,
@@ -38,7 +38,7 @@ impl Resolve for JudgedName {
         let (host, nearest, found) = (self.host.clone(), self.nearest, self.names.resolve(name));
         Box::pin(async move {
             let (far, near): (Vec<_>, Vec<_>) =
-                found.await?.partition(|address| Reach::of(address.ip()) >= nearest);
+                found.await?.partition(|address| Reach::for_address(address.ip()) >= nearest);
             match near.first() {
                 Some(address) if far.is_empty() => Err(TooNear { host, address: address.ip() }.into()),
                 _ => Ok(Box::new(far.into_iter()) as Addrs),
@@ -54,7 +54,7 @@ impl fmt::Debug for JudgedName {
     }
 }
 
-/// The issuer: its document names a host that is nearer than the issuer itself.
+/// The issuer's document refers to a host in a nearer network than the issuer's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the keys are said to be at {host}, which is {address}: nearer than the issuer, and only an issuer that is \
@@ -66,8 +66,8 @@ pub(super) struct TooNear {
 }
 
 impl TooNear {
-    /// The refusal that made a request fail.
-    pub(super) fn of(error: &reqwest::Error) -> Option<&Self> {
+    /// Finds this error among the causes of a failed request.
+    pub(super) fn find_in(error: &reqwest::Error) -> Option<&Self> {
         let first: &(dyn std::error::Error + 'static) = error;
         std::iter::successors(Some(first), |error| error.source()).find_map(|error| error.downcast_ref())
     }

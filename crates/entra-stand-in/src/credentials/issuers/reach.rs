@@ -1,4 +1,4 @@
-//! From how far away an address can be reached.
+//! Classifies addresses by the network that can reach them.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -6,22 +6,22 @@ use url::{Host, Url};
 
 use crate::credentials::federated::is_this_machine;
 
-/// From where an address can be reached, the nearest first.
+/// The network that can reach an address, nearest first.
 ///
-/// A document has a say about what is asked as far away as itself, or farther: what is nearer trusts whoever reaches it.
+/// A document may refer only to addresses as far away as itself or farther: nearer services often trust their network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reach {
-    /// From this machine alone, or from its link: where a cloud hands out the machine's own tokens.
+    /// This machine or its link (loopback, link-local), such as a cloud's metadata service.
     Machine,
-    /// From a private network, or one that is shared behind a provider's translation (RFC 6598).
+    /// A private network, or carrier-grade NAT (RFC 6598).
     Network,
-    /// From everywhere.
+    /// The public internet.
     World,
 }
 
 impl Reach {
-    /// That of an address. An IPv4 address that is written as one of IPv6 is what it is.
-    pub(super) fn of(address: IpAddr) -> Self {
+    /// Classifies an address; an IPv4-mapped IPv6 address counts as IPv4.
+    pub(super) fn for_address(address: IpAddr) -> Self {
         let address = address.to_canonical();
         let (link, network) = match address {
             IpAddr::V4(address) => (address.is_link_local(), address.is_private() || is_shared(address)),
@@ -36,17 +36,17 @@ impl Reach {
         }
     }
 
-    /// That of a URL's host, where it needs no look-up.
+    /// Classifies a URL's host, if it needs no look-up.
     pub(super) fn of_literal(url: &Url) -> Option<Self> {
         match url.host()? {
-            Host::Ipv4(address) => Some(Self::of(address.into())),
-            Host::Ipv6(address) => Some(Self::of(address.into())),
+            Host::Ipv4(address) => Some(Self::for_address(address.into())),
+            Host::Ipv6(address) => Some(Self::for_address(address.into())),
             Host::Domain(_) => is_this_machine(url).then_some(Self::Machine),
         }
     }
 }
 
-/// Whether an address is of 100.64.0.0/10.
+/// Whether an address is in 100.64.0.0/10.
 fn is_shared(address: Ipv4Addr) -> bool {
     let [first, second, ..] = address.octets();
     first == 100 && second & 0b1100_0000 == 64
@@ -74,7 +74,7 @@ mod tests {
             ),
         ] {
             for address in addresses.split_whitespace() {
-                assert_eq!(Reach::of(address.parse().unwrap()), reach, "{address}");
+                assert_eq!(Reach::for_address(address.parse().unwrap()), reach, "{address}");
             }
         }
         assert!(Reach::Machine < Reach::Network && Reach::Network < Reach::World);

@@ -1,4 +1,4 @@
-//! What changes about one app: its roles, its credentials, the life of its tokens.
+//! Changes to an app's roles, credentials and token lifetime.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::credentials::Credential;
 use crate::directory::{AppRoleDefinition, Application, OptionalClaims};
 
 impl Application {
-    /// An app with a new client id, known as `api://{client id}`; it wants v2.0 tokens.
+    /// Creates an app with a new client id, the App ID URI `api://{client id}` and v2.0 tokens.
     pub(crate) fn fresh(display_name: &str) -> Self {
         let client_id = ClientId::from(Uuid::new_v4());
         Self {
@@ -30,7 +30,7 @@ impl Application {
         }
     }
 
-    /// Defines a role for applications; one that is there already stays.
+    /// Defines a role for applications, unless it exists.
     pub(crate) fn add_role(&mut self, role: &AppRole) -> Result<(), RegistrationError> {
         if self.app_roles.iter().any(|known| known.value.as_deref() == Some(role.as_str())) {
             return Ok(());
@@ -44,14 +44,14 @@ impl Application {
         Ok(())
     }
 
-    /// Disables a role: who was granted it keeps it, and nobody is granted it any more.
+    /// Disables a role: existing grants stay, new ones are refused.
     pub(crate) fn disable_role(&mut self, role: &AppRole) -> Result<(), RegistrationError> {
         let id = self.defined(role)?.id;
         self.app_roles.iter_mut().filter(|known| known.id == id).for_each(|known| known.enabled = false);
         Ok(())
     }
 
-    /// Adds a credential to those that it has. Of an issuer and a subject together there is one alone, as at Graph.
+    /// Adds a credential. Issuer and subject of federated credentials are unique, as at Microsoft Graph.
     pub(crate) fn add_credential(&mut self, credential: Credential) -> Result<(), RegistrationError> {
         if self.credentials.len() >= MOST {
             return Err(RegistrationError::TooMany(MOST));
@@ -67,7 +67,7 @@ impl Application {
         Ok(())
     }
 
-    /// Takes the credentials that `is_it` finds from the app; it works no longer with them.
+    /// Removes the credentials that `is_it` selects.
     pub(crate) fn remove_credential(
         &mut self,
         is_it: impl Fn(&Credential) -> bool,
@@ -77,7 +77,7 @@ impl Application {
         if self.credentials.len() < before { Ok(()) } else { Err(RegistrationError::UnknownCredential) }
     }
 
-    /// Has its access tokens last for a time of this range.
+    /// Sets the range of its access tokens' lifetimes.
     ///
     /// <https://learn.microsoft.com/entra/identity-platform/configurable-token-lifetimes>
     pub(crate) fn set_token_lifetime(
@@ -93,18 +93,18 @@ impl Application {
         Ok(())
     }
 
-    /// A role for applications.
+    /// Returns a role for applications.
     pub(super) fn defined(&self, role: &AppRole) -> Result<&AppRoleDefinition, RegistrationError> {
         let found = self.role_named(role).ok_or_else(|| RegistrationError::UnknownRole(role.clone()))?;
         if found.for_applications { Ok(found) } else { Err(RegistrationError::UserRole(role.clone())) }
     }
 
-    /// The id of a role that an application can be granted, or the nil id for no role in particular.
+    /// Returns the id of a role that an application can be granted, or the nil id for the default assignment.
     pub(super) fn role(&self, role: &AppRole) -> Result<Uuid, RegistrationError> {
         if is_default(role) { Ok(Uuid::nil()) } else { Ok(self.defined(role)?.id) }
     }
 
-    /// The role of this value, else the one of this id.
+    /// Returns the role with this value, or else with this id.
     pub(in crate::directory) fn role_named(&self, role: &AppRole) -> Option<&AppRoleDefinition> {
         let by_value = self.app_roles.iter().find(|known| known.value.as_deref() == Some(role.as_str()));
         let id = Uuid::try_parse(role.as_str()).ok();

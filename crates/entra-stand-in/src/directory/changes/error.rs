@@ -1,11 +1,11 @@
-//! Why a registration stays as it is.
+//! Why a registration could not be changed.
 
 use entra_shared::ids::{AppIdUri, AppRole, ClientId};
 
-/// Why a registration stays as it is. It is always whoever asked who is to blame.
+/// Why a registration could not be changed; the caller's argument is always the cause.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegistrationError {
-    /// The tenant has no app of this client id.
+    /// The tenant has no app with this client id.
     #[error("the tenant has no app {0}")]
     UnknownApp(ClientId),
     /// The resource has no such role.
@@ -14,31 +14,31 @@ pub enum RegistrationError {
     /// The role is for users (Graph refuses such an assignment as well).
     #[error("the role {0} is not for applications")]
     UserRole(AppRole),
-    /// The role is disabled: who has it keeps it, and nobody else gets it (Graph refuses such an assignment as well).
+    /// The role is disabled and cannot be granted (Graph refuses such an assignment as well).
     #[error("the role {0} is disabled; set `isEnabled` in the manifest, or grant it in directory.toml")]
     DisabledRole(AppRole),
-    /// The text cannot be the value of an app role.
+    /// The text is not a valid app role value.
     #[error("the role is {0}")]
     InvalidRole(#[from] entra_shared::ids::InvalidId),
-    /// The text cannot be an App ID URI.
+    /// The text is not a valid App ID URI.
     #[error("the App ID URI is {0}")]
     InvalidUri(entra_shared::ids::InvalidId),
     /// Another app of the tenant has this App ID URI.
-    #[error("another app of the tenant is {0} already")]
+    #[error("another app of the tenant already has the App ID URI {0}")]
     TakenUri(AppIdUri),
-    /// The bytes are no certificate that an app can use.
+    /// The bytes are not a certificate that an app can use.
     #[error("the certificate is not the DER of an X.509 certificate with an RSA key of 2048 to 8192 bits")]
     InvalidCertificate,
-    /// The federated credential is none that Graph would take; the text says why.
+    /// Graph would refuse the federated credential, for this reason.
     #[error("the federated credential: {0}")]
     InvalidFederated(&'static str),
     /// The app has no such secret, certificate or federated credential.
     #[error("the app has no such credential")]
     UnknownCredential,
-    /// The time is none that a token lifetime policy can say.
-    #[error("a token lasts for 10 minutes to 24 hours, and at most for no shorter a time than at least")]
+    /// A token lifetime policy cannot have this lifetime.
+    #[error("a token lifetime is 10 minutes to 24 hours, and the maximum is at least the minimum")]
     InvalidLifetime,
-    /// The tenant has as many apps, or the app as many roles or credentials, as it can have.
-    #[error("there are {0} already; that is the limit")]
+    /// The tenant has too many apps, or the app too many roles or credentials.
+    #[error("the limit of {0} is reached")]
     TooMany(usize),
 }

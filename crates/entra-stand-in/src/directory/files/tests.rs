@@ -33,7 +33,7 @@ fn opens(directory: &Directory, app: &str, secret: &str) -> bool {
     let tenant = directory.tenant_by_domain(TENANT).unwrap();
     let client = tenant.principal(ClientId::parse(app).unwrap()).unwrap();
     let is_it = |credential: &Credential| match credential {
-        Credential::Secret(registered) => registered.hash.matches(&SecretHash::of(secret)),
+        Credential::Secret(registered) => registered.hash.matches(&SecretHash::from_secret(secret)),
         _ => false,
     };
     client.application.credentials.iter().any(is_it)
@@ -276,9 +276,9 @@ fn two_manifests_of_one_app_are_refused() {
 #[test]
 fn a_folder_is_read_as_the_built_in_directory_is() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("directory");
-    let directory = load(&Files::of(&folder).unwrap(), &[]).unwrap();
+    let directory = load(&Files::read(&folder).unwrap(), &[]).unwrap();
     assert!(accepts(&directory, "development-only-demo-client-secret"));
-    let missing = Files::of(Path::new("/nowhere")).map(|_| ()).unwrap_err().to_string();
+    let missing = Files::read(Path::new("/nowhere")).map(|_| ()).unwrap_err().to_string();
     assert!(missing.contains("/nowhere/applications"), "{missing}");
 }
 

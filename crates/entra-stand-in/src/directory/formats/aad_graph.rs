@@ -1,11 +1,11 @@
-//! The manifest as Azure AD Graph spelled it.
+//! The manifest in Azure AD Graph's format.
 
 use serde_json::{Map, Value, json};
 
-/// The member that holds the version of access tokens.
+/// The member with the version of access tokens.
 pub(super) const VERSION: &str = "accessTokenAcceptedVersion";
 
-/// Members that only this format has at the top.
+/// Top-level members that only this format has.
 pub(super) const OWN_MEMBERS: [&str; 8] = [
     VERSION,
     "allowPublicClient",
@@ -17,7 +17,7 @@ pub(super) const OWN_MEMBERS: [&str; 8] = [
     "signInUrl",
 ];
 
-/// Where a member stands: here, and in Microsoft Graph's format.
+/// The paths of members: in this format, and in Microsoft Graph's.
 const MOVES: [(&[&str], &[&str]); 16] = [
     (&["name"], &["displayName"]),
     (&[VERSION], &["api", "requestedAccessTokenVersion"]),
@@ -37,7 +37,7 @@ const MOVES: [(&[&str], &[&str]); 16] = [
     (&["informationalUrls", "termsOfService"], &["info", "termsOfServiceUrl"]),
 ];
 
-/// How a member of a list's members is called: the list's path in Microsoft Graph's format, the name here, and there.
+/// Names of members in lists: the list's path in Microsoft Graph's format, the name here, and the name there.
 const RENAMES: [(&[&str], &str, &str); 7] = [
     (&["passwordCredentials"], "startDate", "startDateTime"),
     (&["passwordCredentials"], "endDate", "endDateTime"),
@@ -48,13 +48,13 @@ const RENAMES: [(&[&str], &str, &str); 7] = [
     (&["api", "preAuthorizedApplications"], "permissionIds", "delegatedPermissionIds"),
 ];
 
-/// Lists whose members have a `lang` here, always null.
+/// Lists whose members have a `lang` in this format, always null.
 const WITH_LANGUAGE: [&[&str]; 2] = [&["appRoles"], &["api", "oauth2PermissionScopes"]];
 
-/// The kinds of redirect URIs: the `type` here, and the object there.
+/// The kinds of redirect URIs: the `type` here, and the object in Microsoft Graph's format.
 const REDIRECTS: [(&str, &str); 3] = [("Web", "web"), ("Spa", "spa"), ("InstalledClient", "publicClient")];
 
-/// Members that only Microsoft Graph's format has, beside those of `MOVES`.
+/// Members that only Microsoft Graph's format has, in addition to those in `MOVES`.
 const GRAPH_MEMBERS: [&str; 14] = [
     "api",
     "applicationTemplateId",
@@ -72,7 +72,7 @@ const GRAPH_MEMBERS: [&str; 14] = [
     "web",
 ];
 
-/// Translates a manifest of this format into Microsoft Graph's.
+/// Converts a manifest from this format to Microsoft Graph's.
 pub(super) fn into_graph(mut manifest: Value) -> Value {
     for (old, new) in MOVES {
         relocate(&mut manifest, old, new);
@@ -95,7 +95,7 @@ pub(super) fn into_graph(mut manifest: Value) -> Value {
     manifest
 }
 
-/// Translates a manifest of Microsoft Graph's format into this one; what this one has no name for is left out.
+/// Converts a manifest from Microsoft Graph's format to this one; members without a counterpart are dropped.
 pub(super) fn from_graph(mut manifest: Value) -> Value {
     for (list, old, new) in RENAMES {
         each_member(&mut manifest, list, |member| rename(member, new, old));
@@ -123,7 +123,7 @@ pub(super) fn from_graph(mut manifest: Value) -> Value {
     manifest
 }
 
-/// The path of a member, as this format spells it.
+/// Returns a member's path in this format.
 pub(super) fn old_spelling(path: &str) -> String {
     for (old, new) in MOVES {
         if let Some(rest) = path.strip_prefix(&new.join(".")) {
@@ -144,7 +144,7 @@ fn relocate(manifest: &mut Value, from: &[&str], to: &[&str]) {
     }
 }
 
-/// Removes a member, and the object around it once that is empty.
+/// Removes a member, and its parent object if that becomes empty.
 fn take(value: &mut Value, path: &[&str]) -> Option<Value> {
     let (first, rest) = path.split_first()?;
     let members = value.as_object_mut()?;
@@ -159,7 +159,7 @@ fn take(value: &mut Value, path: &[&str]) -> Option<Value> {
     taken
 }
 
-/// Sets a member, making the objects around it where they are missing.
+/// Sets a member, creating missing parent objects.
 fn put(value: &mut Value, path: &[&str], new: Value) {
     let Some((first, rest)) = path.split_first() else {
         *value = new;

@@ -20,12 +20,12 @@ pub(super) struct KeyCredential {
     end_date_time: Timestamp,
     r#type: Option<String>,
     usage: Option<String>,
-    /// The certificate's DER in base64; the portal leaves it out.
+    /// The certificate's DER in base64; the portal omits it.
     key: Option<String>,
 }
 
 impl KeyCredential {
-    /// The certificate, where the manifest holds it and assertions are verified with it.
+    /// Returns the certificate, if the manifest contains it and it is for verifying assertions.
     pub(super) fn certificate(&self, file: &str) -> Result<Option<Certificate>, DirectoryError> {
         let is = |member: &Option<String>, wanted| member.as_deref() == Some(wanted);
         if !is(&self.r#type, "AsymmetricX509Cert") || !is(&self.usage, "Verify") {
@@ -33,7 +33,7 @@ impl KeyCredential {
         }
         let Some(key) = self.key.as_deref() else {
             let (key_id, remedy) = (self.key_id, "put its DER in base64 into `key`");
-            tracing::warn!(file, %key_id, remedy, "a certificate of `keyCredentials` is not known: exports leave it out");
+            tracing::warn!(file, %key_id, remedy, "a certificate in `keyCredentials` is unknown, since exports omit it");
             return Ok(None);
         };
         let problem =
@@ -44,7 +44,7 @@ impl KeyCredential {
     }
 }
 
-/// Checks federated credentials, each for itself and all beside each other.
+/// Checks each federated credential, and that issuer and subject are unique.
 pub(super) fn federated(
     file: &str,
     all: Vec<FederatedCredential>,

@@ -1,6 +1,6 @@
-//! The shape of App Service and Azure Functions.
+//! The managed identity endpoint of App Service and Azure Functions.
 //!
-//! A workload finds it by `IDENTITY_ENDPOINT` and proves with `IDENTITY_HEADER` that it runs there.
+//! A workload finds it in `IDENTITY_ENDPOINT` and authenticates with `IDENTITY_HEADER`.
 //! <https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>
 
 use axum::extract::{Request, State};
@@ -16,10 +16,10 @@ use crate::context::Context;
 use crate::credentials::SecretHash;
 use crate::journal::Reason;
 
-/// The one version of the endpoint.
+/// The only version of the endpoint.
 const VERSION: &str = "2019-08-01";
 
-/// An answer, with its members in the order of Microsoft's example; the number is a text.
+/// A response, with members in the order of Microsoft's example. The number is a string.
 #[derive(Serialize)]
 struct Answer {
     access_token: String,
@@ -39,7 +39,7 @@ pub(super) async fn token(State(state): State<MachineState>, context: Context, r
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
     let proven = super::header(request.headers(), "x-identity-header")
-        .is_some_and(|value| SecretHash::of(value).matches(&state.identity_header));
+        .is_some_and(|value| SecretHash::from_secret(value).matches(&state.identity_header));
     if !proven {
         return refuse(StatusCode::UNAUTHORIZED, "X-IDENTITY-HEADER is missing or wrong.");
     }
@@ -81,7 +81,7 @@ pub(super) async fn token(State(state): State<MachineState>, context: Context, r
     }
 }
 
-/// What a fault script has the service answer; wording assumed.
+/// The response to an injected error; its text is assumed.
 pub(super) fn failure(status: StatusCode, context: &Context) -> Response {
     refusal(status, status.canonical_reason().unwrap_or("Error"), context.trace_id)
 }

@@ -1,7 +1,7 @@
-//! The shape of the Azure Instance Metadata Service, on virtual machines and Kubernetes nodes.
+//! The Azure Instance Metadata Service (IMDS) of virtual machines and Kubernetes nodes.
 //!
-//! Its texts for an unknown identity are captured; the others are those of Microsoft's documentation, assumed where
-//! that only names the error.
+//! The texts for an unknown identity are captured. The others come from Microsoft's documentation, or are assumed if it
+//! names only the error.
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -15,13 +15,13 @@ use crate::context::Context;
 use crate::directory::IdentityName;
 use crate::journal::Reason;
 
-/// The oldest version that knows this endpoint; later ones answer alike.
+/// The oldest version with this endpoint; later ones respond alike.
 const OLDEST_VERSION: &str = "2018-02-01";
 
-/// How the service calls itself.
+/// The service's `Server` header.
 const SERVER: HeaderValue = HeaderValue::from_static("IMDS/150.870.65.0");
 
-/// An answer, with its members in the service's order and every number a text.
+/// A response, with members in the service's order. All numbers are strings.
 #[derive(Serialize)]
 struct Answer {
     access_token: String,
@@ -71,13 +71,13 @@ fn answer(state: &AppState, context: &Context, request: &Request) -> Response {
     }
 }
 
-/// The identity and the resource that a request names, or `error` and text of what is wrong with it.
+/// Returns the identity and the resource of a request, or the `error` and its text.
 fn asked<'p>(
     headers: &HeaderMap,
     parameters: &'p [(String, String)],
 ) -> Result<(IdentityName<'p>, &'p str), (&'static str, &'static str)> {
     let metadata = super::header(headers, "metadata").is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    // A proxy that forwards somebody else's request is what the service defends against.
+    // The service refuses forwarded requests, as a defence against SSRF through a proxy.
     if !metadata || headers.contains_key("x-forwarded-for") {
         return Err(("bad_request_102", "Required metadata header not specified"));
     }
@@ -92,7 +92,7 @@ fn asked<'p>(
     Ok((name, resource))
 }
 
-/// Whether it is a date, and not before the endpoint was there.
+/// Whether it is a date since the endpoint exists.
 fn is_version(text: &str) -> bool {
     let is_date = text.len() == OLDEST_VERSION.len() && text.parse::<jiff::civil::Date>().is_ok();
     is_date && text >= OLDEST_VERSION
@@ -105,7 +105,7 @@ fn bad_request(error: &str, error_description: &'static str) -> Response {
     response
 }
 
-/// What a fault script has the service answer; the text of a status other than 429 is the documented one of 500.
+/// The response to an injected error; statuses other than 429 have the documented text of 500.
 ///
 /// <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#error-handling>
 pub(super) fn failure(status: StatusCode, _: &Context) -> Response {

@@ -1,4 +1,4 @@
-//! Who got a token: which app, and whether for itself.
+//! Checks a token's client: which app it is, and that no user is involved.
 
 use entra_shared::ids::ObjectId;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Facts, Found, problem};
 
 impl Facts<'_> {
-    /// The client is in the tenant, and the token names it as its version does.
+    /// Checks that the client is in the tenant, and that the claim for it fits the token's version.
     pub(super) fn client(&self) -> Found {
         let (mine, others) = if self.text("ver") == "2.0" { ("azp", "appid") } else { ("appid", "azp") };
         if self.claims.contains_key(others) {
@@ -36,7 +36,7 @@ impl Facts<'_> {
         Ok(name.clone())
     }
 
-    /// The client proved who it is, in a way that is documented.
+    /// Checks that the client authenticated in a documented way.
     pub(super) fn class(&self) -> Found {
         let name = if self.text("ver") == "2.0" { "azpacr" } else { "appidacr" };
         match self.claims.get(name).and_then(Value::as_str) {
@@ -55,16 +55,17 @@ impl Facts<'_> {
         }
     }
 
-    /// No user is behind the token.
+    /// Checks that the token is not a user's.
     pub(super) fn app_only(&self) -> Found {
-        let mend = "get a token with the client credentials grant; a user's token holds `scp`, not app roles";
+        let remedy =
+            "get a token with the client credentials grant; a user's token holds `scp`, not app roles";
         if self.claims.contains_key("scp") {
-            return problem("`scp` is there: the token is a user's", mend);
+            return problem("`scp` is there: the token is a user's", remedy);
         }
         match self.claims.get("idtyp").and_then(Value::as_str) {
-            Some(kind) if kind != "app" => problem(format!("`idtyp` is `{kind}`"), mend),
+            Some(kind) if kind != "app" => problem(format!("`idtyp` is `{kind}`"), remedy),
             None if self.text("sub").is_empty() || self.text("sub") != self.text("oid") => {
-                problem("`sub` is not `oid`: the subject is not the client itself", mend)
+                problem("`sub` is not `oid`: the subject is not the client itself", remedy)
             }
             _ => Ok("a service got the token for itself".to_owned()),
         }

@@ -1,4 +1,4 @@
-//! The roles of a token: those in it, those granted, and those asked for that nobody consented to.
+//! Checks a token's roles: those in it, those granted, and those requested without consent.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::{Facts, Found, problem, unknown};
 use crate::directory::ServicePrincipal;
 
 impl Facts<'_> {
-    /// One finding, that of the step to take first: consent, then a new token.
+    /// Checks the roles, and reports the first step to take: consent, then a new token.
     pub(super) fn roles(&self) -> Found {
         let (Some(tenant), Some(client)) = (self.tenant, self.client) else {
             return unknown("client", "client");
@@ -53,7 +53,7 @@ impl Facts<'_> {
         }
     }
 
-    /// The names of the resource's roles that the client's manifest asks for and no grant gives.
+    /// Returns the resource's roles that the client's manifest requests and that are not granted.
     fn requested_without_consent(
         &self,
         client: &ServicePrincipal,

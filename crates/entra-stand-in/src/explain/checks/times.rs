@@ -1,19 +1,19 @@
-//! When a token counts.
+//! Checks when a token is valid.
 
 use serde_json::Value;
 
 use super::{Facts, Found, problem};
 
-/// The longest life of an access token, in seconds: 28 hours, where Entra can revoke it before.
+/// The longest lifetime of an access token, in seconds: 28 hours, with continuous access evaluation.
 ///
 /// <https://learn.microsoft.com/entra/identity/conditional-access/concept-continuous-access-evaluation>
 const LONGEST_LIFE: i64 = 28 * 3600;
 
-/// How far clocks may differ, in seconds.
+/// The clock skew to tolerate, in seconds.
 const SKEW: i64 = 300;
 
 impl Facts<'_> {
-    /// The times are those of one token that counts now.
+    /// Checks that the times are consistent and that the token is valid now.
     pub(super) fn times(&self) -> Found {
         let time = |name: &str| self.claims.get(name).and_then(Value::as_i64);
         let (Some(issued), Some(not_before), Some(expires)) = (time("iat"), time("nbf"), time("exp")) else {
