@@ -22,7 +22,7 @@ pub(super) async fn run(once: bool) -> anyhow::Result<Summary> {
     Ok(summary)
 }
 
-/// The text that says where the services are, and commands to call them.
+/// Returns the addresses of the services, and example commands to try while they run.
 ///
 /// The commands need only `curl` and `sed`: the token comes from the token endpoint, by the article's own POST.
 fn invitation(system: &System) -> String {

@@ -66,7 +66,7 @@ fn the_older_format_has_the_same_members_under_its_own_names() {
 async fn a_directory_in_the_older_format_issues_the_same_tokens() {
     let folder = aad_graph_folder();
     let directory = Directory::load(folder.path(), &Environment::default()).unwrap();
-    let world = World::of(Authority::builder().directory(directory)).await;
+    let world = World::start_with(Authority::builder().directory(directory)).await;
     let claims = part(&world.token(CLIENT, SECRET, &format!("api://{RESOURCE}")).await, 1);
     assert_eq!((claims.text("ver"), claims.text("aud")), ("2.0", RESOURCE));
     assert_eq!(claims.get("roles"), &json!(["Resource.Read", "Resource.Write"]));

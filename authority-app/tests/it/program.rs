@@ -118,7 +118,7 @@ async fn a_directory_that_holds_a_printed_hash_opens_to_its_secret() {
     assert_eq!(hash_secret("\n").0, 2);
     let default = "development_default = \"development-only-demo-client-secret\"";
     let directory = directory(&[("directory.toml", default, line.trim_end())]).unwrap();
-    let world = World::of(Authority::builder().directory(directory)).await;
+    let world = World::start_with(Authority::builder().directory(directory)).await;
     let scope = format!("api://{RESOURCE}/.default");
     for (secret, status) in [("canary-5e0a", 200), (SECRET, 401), (line.trim_end(), 401)] {
         assert_eq!(world.post(&v2(TENANT), &form(CLIENT, secret, &scope)).await.status, status, "{secret}");

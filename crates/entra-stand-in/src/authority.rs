@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use entra_shared::azure_ad::Instance;
 use entra_shared::ids::TenantId;
+use entra_shared::jwt::NoCryptography;
 use entra_shared::secret::AccessToken;
 use entra_shared::settings::{KeyProblem, SettingsError};
 use http_shell::server::BindError;
@@ -44,6 +45,9 @@ pub enum StartError {
     // Not `transparent`, here and below: the program looks for the settings error among the sources to pick its exit code.
     #[error("{0}")]
     Settings(#[from] SettingsError),
+    /// The process has no working provider of jsonwebtoken's cryptography.
+    #[error("{0}")]
+    Cryptography(#[from] NoCryptography),
     /// The address for Entra's endpoints is taken.
     #[error("{0}")]
     Bind(#[source] BindError),

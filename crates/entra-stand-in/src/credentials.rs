@@ -14,6 +14,7 @@ mod tenant_address;
 use entra_shared::claims::ClientAuthentication;
 use entra_shared::http_client::HttpClientSettings;
 use entra_shared::settings::KeyProblem;
+use jsonwebtoken::Algorithm;
 
 pub(crate) use certificate::Certificate;
 pub(crate) use claimant::Claimant;
@@ -26,7 +27,6 @@ pub(crate) use tenant_address::TenantAddress;
 use crate::errors::{AssertionRefusal, Refusal};
 use assertion::Assertion;
 use issuers::{Asking, Issuers};
-use rsa::Algorithm;
 
 /// A credential registered for an app.
 #[derive(Debug, Clone)]
@@ -125,8 +125,8 @@ impl Authenticator {
             return Err(AssertionRefusal::OwnToken);
         }
         // The one algorithm that Entra documents for issuers.
-        let algorithm = Algorithm::parse(&header.alg)
-            .filter(|algorithm| *algorithm == Algorithm::Rs256)
+        let algorithm = rsa::algorithm(&header.alg)
+            .filter(|algorithm| *algorithm == Algorithm::RS256)
             .ok_or_else(|| assertion.unsupported())?;
         let found = federated::find(claimant.federated(), claims)?;
         if claims.are_a_users() {

@@ -138,7 +138,7 @@ pub(crate) fn in_url(address: IpAddr) -> String {
     }
 }
 
-const MICROSOFTS: &str = "is a host of Microsoft's; a stand-in never issues under one";
+const MICROSOFTS: &str = "is a Microsoft host name, under which a stand-in never issues tokens";
 
 fn own_name(name: &str) -> Result<String, KeyProblem> {
     let problem = |text: &str| KeyProblem::new("server.names", format!("`{name}` {text}"));

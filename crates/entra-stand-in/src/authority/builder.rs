@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use entra_shared::azure_ad::Instance;
 use entra_shared::http_client::HttpClientSettings;
+use entra_shared::jwt::install_provider;
 use entra_shared::settings::{Environment, KeyProblem};
 use http_shell::server::{BindError, Server};
 use tokio::task::JoinSet;
@@ -155,9 +156,11 @@ impl Builder {
     /// Starts the stand-in, which serves in tasks of the current tokio runtime.
     ///
     /// # Errors
-    /// A setting cannot be used, or an address is taken.
+    /// A setting cannot be used, an address is taken, or the process has no working provider of jsonwebtoken's
+    /// cryptography.
     pub async fn spawn(self) -> Result<Authority, StartError> {
         self.check_addresses()?;
+        install_provider()?;
         let Self { listen, names, drain_timeout, strict, .. } = self;
         let authenticator = Authenticator::new(strict, self.http_client)?;
         let (data_folder, directory) = (self.data_folder, self.directory);

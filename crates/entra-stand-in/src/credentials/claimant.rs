@@ -4,7 +4,7 @@ use entra_shared::ids::ClientId;
 use jiff::{SignedDuration, Timestamp};
 
 use super::assertion::{Assertion, Claims};
-use super::rsa::Algorithm;
+use super::rsa;
 use super::secret::{self, WrongSecret};
 use super::{Certificate, Credential, FederatedCredential, SecretHash, SeenAssertions, TenantAddress};
 use crate::errors::{AssertionRefusal, Echo, Refusal};
@@ -69,7 +69,7 @@ impl Claimant<'_> {
     /// Checks that the header names a registered certificate, whose key made the signature and which is valid now.
     pub(super) fn check_certificate(&self, assertion: &Assertion<'_>) -> Result<(), AssertionRefusal> {
         let header = &assertion.header;
-        let algorithm = Algorithm::parse(&header.alg).ok_or_else(|| assertion.unsupported())?;
+        let algorithm = rsa::algorithm(&header.alg).ok_or_else(|| assertion.unsupported())?;
         if !header.names_certificate() {
             return Err(AssertionRefusal::NoCertificateNamed);
         }

@@ -1,41 +1,24 @@
-//! Verifies RSA signatures of assertions.
+//! Verifies RSA signatures of assertions, with jsonwebtoken.
+//!
+//! Only the signature check is jsonwebtoken's. Its `decode` takes no clock, and the times of an assertion are checked by
+//! the tenant's.
 
-use aws_lc_rs::signature::{
-    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
-    RSA_PSS_2048_8192_SHA256, RsaParameters, RsaPublicKeyComponents,
-};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use entra_shared::jwt::is_signed_by;
+use jsonwebtoken::{Algorithm, DecodingKey};
 
 /// The smallest and largest modulus, in bytes.
 const MODULUS_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
 
-/// A signature algorithm of a client assertion (RFC 7518 section 3.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Algorithm {
-    Ps256,
-    Rs256,
-    Rs384,
-    Rs512,
-}
-
-impl Algorithm {
-    /// Reads the `alg` of a header; case matters.
-    pub(super) fn parse(name: &str) -> Option<Self> {
-        match name {
-            "PS256" => Some(Self::Ps256),
-            "RS256" => Some(Self::Rs256),
-            "RS384" => Some(Self::Rs384),
-            "RS512" => Some(Self::Rs512),
-            _ => None,
-        }
-    }
-
-    fn parameters(self) -> &'static RsaParameters {
-        match self {
-            Self::Ps256 => &RSA_PSS_2048_8192_SHA256,
-            Self::Rs256 => &RSA_PKCS1_2048_8192_SHA256,
-            Self::Rs384 => &RSA_PKCS1_2048_8192_SHA384,
-            Self::Rs512 => &RSA_PKCS1_2048_8192_SHA512,
-        }
+/// Reads the `alg` of a client assertion (RFC 7518 section 3.1), case-sensitive; `None` for algorithms Entra refuses.
+pub(super) fn algorithm(name: &str) -> Option<Algorithm> {
+    match name {
+        "PS256" => Some(Algorithm::PS256),
+        "RS256" => Some(Algorithm::RS256),
+        "RS384" => Some(Algorithm::RS384),
+        "RS512" => Some(Algorithm::RS512),
+        _ => None,
     }
 }
 
@@ -47,7 +30,7 @@ pub(super) struct RsaKey {
 }
 
 impl RsaKey {
-    /// The key of these numbers, most significant byte first; `None` where it is too small or too large.
+    /// Creates a key from big-endian numbers; `None` if it is too small or too large.
     pub(super) fn new(modulus: &[u8], exponent: &[u8]) -> Option<Self> {
         // DER writes a zero before a number whose first bit is set.
         let number = |bytes: &[u8]| {
@@ -58,9 +41,10 @@ impl RsaKey {
         (MODULUS_BYTES.contains(&key.modulus.len()) && key.exponent.len() <= 8).then_some(key)
     }
 
-    /// Whether the signature is this key's.
+    /// Whether this key made the signature.
     pub(super) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
-        let key = RsaPublicKeyComponents { n: &self.modulus, e: &self.exponent };
-        key.verify(algorithm.parameters(), message, signature).is_ok()
+        let key = DecodingKey::from_rsa_raw_components(&self.modulus, &self.exponent);
+        // Encoded again, since libraries pad the segments and jsonwebtoken accepts none padded.
+        is_signed_by(&key, algorithm, message, &BASE64_URL_SAFE_NO_PAD.encode(signature))
     }
 }

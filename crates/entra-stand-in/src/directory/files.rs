@@ -104,7 +104,7 @@ impl Files {
             }
             let value = secret.value(file, &self.folder, environment)?;
             if hashes.insert((secret.app, secret.key_id), value).is_some() {
-                return Err(problem("stands there twice for one app; remove one"));
+                return Err(problem("is there twice for one app; remove one"));
             }
         }
         let mut applications: HashMap<ClientId, Arc<Application>> = HashMap::new();

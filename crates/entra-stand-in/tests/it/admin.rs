@@ -41,10 +41,10 @@ async fn nothing_is_minted_under_a_host_of_microsofts_or_for_whom_the_directory_
         assert!(matches!(error, MintError::MicrosoftIssuer));
     }
     assert!(world.authority.mint(&request().claim("iss", "https://example.com/")).is_ok());
-    let nobody = uuid::Uuid::from_u128(1);
-    let unknown = world.authority.mint(&request().tenant(nobody.into()));
+    let unknown_id = uuid::Uuid::from_u128(1);
+    let unknown = world.authority.mint(&request().tenant(unknown_id.into()));
     assert!(matches!(unknown.unwrap_err(), MintError::UnknownTenant));
-    let unknown = world.authority.mint(&MintRequest::new(nobody.into(), RESOURCE));
+    let unknown = world.authority.mint(&MintRequest::new(unknown_id.into(), RESOURCE));
     assert!(matches!(unknown.unwrap_err(), MintError::UnknownClient));
     let unknown = world.authority.mint(&MintRequest { resource: "api://x".into(), ..request() });
     assert!(matches!(unknown.unwrap_err(), MintError::UnknownResource));

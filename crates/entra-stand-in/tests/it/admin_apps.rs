@@ -172,7 +172,7 @@ async fn an_app_is_registered_whole_or_not_at_all() {
         whole["identifier_uris"] = uris.into();
         let refused = post(&world, &applications, whole).await;
         assert_eq!(refused.status, 400, "{refused:?}");
-        // Nobody has the name that the refused app was to have.
+        // No app has the name of the refused app.
         create(&world, &applications, json!({ "name": "y", "identifier_uris": [uri] })).await;
     }
 }

@@ -241,6 +241,6 @@ async fn every_route_that_is_listed_answers_and_says_what_is_wrong() {
     ] {
         assert_eq!(post(&world, path, body).await.status, 400, "{path}");
     }
-    let nobody = json!({ "tenant": "00000000-0000-4000-8000-000000000000" });
-    assert_eq!(post(&world, "keys/roll", nobody).await.status, 404);
+    let unknown_tenant = json!({ "tenant": "00000000-0000-4000-8000-000000000000" });
+    assert_eq!(post(&world, "keys/roll", unknown_tenant).await.status, 404);
 }

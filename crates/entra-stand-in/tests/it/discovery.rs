@@ -139,7 +139,7 @@ async fn a_key_is_named_by_the_thumbprint_of_the_certificate_it_comes_with() {
 #[tokio::test]
 async fn unknown_and_malformed_tenants_are_refused() {
     let world = World::new().await;
-    let nobody = "00000000-0000-0000-0000-000000000001";
+    let unknown = "00000000-0000-0000-0000-000000000001";
     for path in [
         "v2.0/.well-known/openid-configuration",
         ".well-known/openid-configuration",
@@ -147,7 +147,7 @@ async fn unknown_and_malformed_tenants_are_refused() {
         "discovery/keys",
     ] {
         for (tenant, error, code) in [
-            (nobody, "invalid_tenant", 90002),
+            (unknown, "invalid_tenant", 90002),
             ("fabrikam.com", "invalid_tenant", 90002),
             ("undefined", "invalid_request", 900023),
             ("%ff", "invalid_request", 900023),
@@ -204,7 +204,7 @@ async fn instance_discovery_has_the_captured_shape_and_no_host_of_microsofts() {
 }
 
 #[tokio::test]
-async fn instance_discovery_knows_the_stand_in_and_nobody_else() {
+async fn instance_discovery_knows_only_the_stand_in() {
     let world = World::new().await;
     let ask = async |url: &str| {
         let request = world.http.get(format!("{}/common/discovery/instance", world.base));

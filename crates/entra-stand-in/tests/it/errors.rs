@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::envelope::{Refused, opened};
 use crate::world::{Answer, CLIENT, RESOURCE, SECRET, TENANT, World, form, send, v1, v2};
 
-const NOBODY: &str = "00000000-0000-0000-0000-000000000001";
+const UNKNOWN_TENANT: &str = "00000000-0000-0000-0000-000000000001";
 const NO_SUCH_APP: &str = "11111111-2222-4333-8444-555555555555";
 
 /// What a refusal has to look like.
@@ -107,7 +107,7 @@ async fn the_tenant_is_looked_at_before_the_request() {
     };
     let over_common = "The grant type is not supported over the /common or /consumers endpoints. Please use the /organizations or tenant-specific endpoint.";
     for (tenant, expected) in [
-        (NOBODY, invalid_request(90002, not_found(NOBODY))),
+        (UNKNOWN_TENANT, invalid_request(90002, not_found(UNKNOWN_TENANT))),
         ("fabrikam.com", invalid_request(90002, not_found("fabrikam.com"))),
         (
             "undefined",

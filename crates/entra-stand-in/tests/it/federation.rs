@@ -167,7 +167,7 @@ async fn each_part_that_differs_has_an_error_of_its_own() {
             format!("AADSTS700211: {no_match} issuer '{}/'. {check}", issuer.url),
         ),
         ("aud", json!("api://other"), format!("AADSTS700212: {no_match} audience 'api://other'. {check}")),
-        ("sub", json!("somebody"), format!("AADSTS700213: {no_match} subject 'somebody'. {check}")),
+        ("sub", json!("another"), format!("AADSTS700213: {no_match} subject 'another'. {check}")),
         ("sub", json!("*"), format!("AADSTS700213: {no_match} subject '*'. {check}")),
         (
             "sub",
@@ -180,7 +180,7 @@ async fn each_part_that_differs_has_an_error_of_its_own() {
         let answer = ask(&world, &signed(&changed(&issuer.claims(), name, value))).await;
         assert_eq!(refusal(&answer), (401, "invalid_client".to_owned(), expected));
     }
-    assert_eq!(issuer.asked(), 0, "nobody is asked for keys before the claims match");
+    assert_eq!(issuer.asked(), 0, "no keys are fetched before the claims match");
 }
 
 #[tokio::test]
@@ -196,7 +196,7 @@ async fn an_app_without_federated_credentials_is_told_what_it_sent() {
 }
 
 #[tokio::test]
-async fn a_token_of_the_stand_in_itself_proves_nobody() {
+async fn a_token_of_the_stand_in_itself_is_refused() {
     let world = World::new().await;
     for resource in [RESOURCE, crate::world::OTHER] {
         let token = world.token(CLIENT, SECRET, &format!("api://{resource}")).await;
@@ -206,7 +206,7 @@ async fn a_token_of_the_stand_in_itself_proves_nobody() {
 }
 
 #[tokio::test]
-async fn a_token_of_the_stand_in_proves_nobody_under_another_of_its_names_and_entras_own_proves_nobody() {
+async fn a_token_of_the_stand_in_under_another_of_its_names_and_one_of_entra_are_refused() {
     let issuer = Issuer::start().await;
     let world = world(&issuer).await;
     let port = world.authority.address().port();
@@ -375,7 +375,7 @@ impl Silent {
 }
 
 #[tokio::test]
-async fn an_issuer_that_never_answers_costs_one_fetch_and_keeps_nobody_else_waiting() {
+async fn an_issuer_that_never_responds_costs_one_fetch_and_delays_no_other_issuer() {
     let mut silent = Silent::start().await;
     let world = silent.world(20).await;
     // How long ago a fetch failed goes by this clock as well.

@@ -66,7 +66,7 @@ async fn requests_that_stand_for_no_tenant_of_a_tests_own_are_not_in_its_journal
     let world = World::new().await;
     let (tenant, ..) = fresh(&world).await;
     world.get("common/discovery/keys").await;
-    world.get("nobody.example/discovery/keys").await;
+    world.get("unknown.example/discovery/keys").await;
     world.get("unheard-of/path").await;
     tenant.journal().expect_key_set_fetches(0);
     world.authority.first_tenant().journal().expect_key_set_fetches(1);

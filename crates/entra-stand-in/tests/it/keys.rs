@@ -1,4 +1,4 @@
-//! Keys over the life of a stand-in, and several stand-ins beside each other.
+//! Keys over the life of a stand-in, and several stand-ins in parallel.
 
 use std::time::{Duration, Instant};
 
@@ -101,7 +101,7 @@ async fn a_thousand_requests_of_a_hundred_callers_each_get_their_own_token() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_it_issues_is_trusted_by_whoever_trusts_it() {
+async fn a_certificate_that_it_issues_is_trusted_by_clients_that_trust_it() {
     let world = World::new().await;
     let issued = world.authority.issue_certificate(&["resource", "localhost"]).unwrap();
     assert!(issued.certificate_pem().contains("BEGIN CERTIFICATE"));

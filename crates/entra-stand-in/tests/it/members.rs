@@ -22,7 +22,7 @@ impl Members {
     pub(crate) fn get(&self, name: &str) -> &Value {
         let mut found = self.0.iter().filter(|(other, _)| other == name);
         let value = found.next().map_or(&Value::Null, |(_, value)| value);
-        assert!(found.next().is_none(), "{name} stands there twice");
+        assert!(found.next().is_none(), "{name} is there twice");
         value
     }
 

@@ -180,7 +180,7 @@ fn assertion(of: &(Tenant, Application, Client), signer: &Signer, now: Timestamp
 }
 
 #[tokio::test]
-async fn a_certificate_proves_nobody_but_the_app_that_has_it() {
+async fn a_certificate_authenticates_only_the_app_that_has_it() {
     let world = World::new().await;
     let (tenant, api, one) = fresh(&world).await;
     let one = one.with_certificate(signer(0).der()).unwrap();

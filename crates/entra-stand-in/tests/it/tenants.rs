@@ -98,7 +98,7 @@ async fn what_is_registered_counts_from_then_on() {
 }
 
 #[tokio::test]
-async fn a_tenants_clock_moves_its_tokens_and_secrets_and_nobody_elses() {
+async fn a_tenants_clock_moves_only_its_own_tokens_and_secrets() {
     let world = World::new().await;
     let (tenant, api, client) = fresh(&world).await;
     let (_, other_api, other_client) = fresh(&world).await;
@@ -142,7 +142,7 @@ async fn a_rollover_in_steps_is_seen_from_outside() {
 }
 
 #[tokio::test]
-async fn tenants_beside_each_other_do_not_disturb_each_other() {
+async fn tenants_in_parallel_do_not_affect_each_other() {
     let world = World::new().await;
     let calls = (0..6).map(|_| async {
         let (tenant, api, client) = fresh(&world).await;

@@ -98,12 +98,7 @@ fn repeated_members(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
         ("kid-by-escape", r#""\u006bid":"another""#),
     ] {
         let token = forge.signed(header.replacen('{', &format!("{{{first},"), 1), &payload)?;
-        row(
-            rows,
-            InvalidToken,
-            (format!("repeated/header-{name}"), "a header member stands there twice"),
-            token,
-        );
+        row(rows, InvalidToken, (format!("repeated/header-{name}"), "a repeated header member"), token);
     }
     for (name, first) in [
         ("exp", r#""exp":9999999999"#),
@@ -115,7 +110,7 @@ fn repeated_members(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
         ("tid-in-another-case", r#""TID":"14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41""#),
     ] {
         let token = forge.signed(&header, payload.replacen('{', &format!("{{{first},"), 1))?;
-        row(rows, InvalidToken, (format!("repeated/claim-{name}"), "a claim stands there twice"), token);
+        row(rows, InvalidToken, (format!("repeated/claim-{name}"), "a repeated claim"), token);
     }
     Ok(())
 }

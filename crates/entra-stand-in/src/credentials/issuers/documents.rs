@@ -11,6 +11,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use entra_shared::http_client::{HttpClientSettings, http_client, http_client_resolving, read_body};
 use entra_shared::json::Object;
 use entra_shared::settings::KeyProblem;
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, PublicKeyUse};
 use reqwest::dns::Resolve;
 use reqwest::{Client, Response};
 use serde::Deserialize;
@@ -140,11 +141,13 @@ async fn body(answer: Response) -> Result<Vec<u8>, Reason> {
 
 /// Reads an RSA signature key with its id (RFC 7517 section 4); other kinds of keys are skipped.
 fn rsa_key(key: &Value) -> Option<(String, RsaKey)> {
-    let member = |name: &str| key.get(name).and_then(Value::as_str);
-    let number = |name| BASE64_URL_SAFE_NO_PAD.decode(member(name)?).ok();
-    let for_signatures = member("kty") == Some("RSA") && member("use").is_none_or(|usage| usage == "sig");
-    let key = RsaKey::new(&number("n")?, &number("e")?)?;
-    for_signatures.then_some((member("kid")?.to_owned(), key))
+    let Jwk { common, algorithm: AlgorithmParameters::RSA(parameters) } = Jwk::deserialize(key).ok()? else {
+        return None;
+    };
+    let for_signatures = common.public_key_use.is_none_or(|usage| usage == PublicKeyUse::Signature);
+    let number = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).ok();
+    let key = RsaKey::new(&number(&parameters.n)?, &number(&parameters.e)?)?;
+    for_signatures.then_some((common.key_id?, key))
 }
 
 #[cfg(test)]

@@ -123,7 +123,7 @@ fn a_secret_that_stands_there_twice_is_refused() {
         "{entry}\nkey_id = \"d1b6f2a0-58c3-4e97-9a04-7b3e1c5d2f68\"\ndevelopment_default = \"canary\"\n\n{entry}"
     );
     let error = load(&edited(entry, &again), &[]).unwrap_err();
-    assert!(error.contains("`secrets.key_id`: d1b6f2a0-") && error.contains("stands there twice"), "{error}");
+    assert!(error.contains("`secrets.key_id`: d1b6f2a0-") && error.contains("is there twice"), "{error}");
     assert!(!error.contains("canary"), "{error}");
 }
 
@@ -191,8 +191,8 @@ fn what_is_wrong_is_named_with_file_key_and_remedy() {
         (
             "api://e26f8b35-70d4-4c9a-b1e8-4a93d5c7f01e",
             "api://b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4",
-            "another app of the tenant is api://",
-            "already",
+            "another app of the tenant already has api://",
+            "`tenants.service_principals.app`",
         ),
         ("object_id = \"9f3c7a51", "object_id = \"canary", "directory.toml: line ", "not a GUID"),
         (
@@ -283,7 +283,7 @@ fn a_folder_is_read_as_the_built_in_directory_is() {
 }
 
 #[test]
-fn a_disabled_role_stays_with_whom_the_directory_grants_it_and_nobody_else_gets_it() {
+fn a_disabled_role_stays_granted_in_the_directory_and_cannot_be_granted_again() {
     let mut files = Files::seeded();
     for (_, text) in &mut files.manifests {
         *text = text.replace("\"isEnabled\": true", "\"isEnabled\": false");
