@@ -60,8 +60,8 @@ async fn when_all_keys_are_replaced_at_once_the_first_new_token_is_accepted_afte
     let tenant = world.system.authority().first_tenant();
     let old = world.token(json!({})).await;
     tenant.journal().clear();
-    // More often than unknown keys may cause fetches in a row: a fetch that finds a new key is not counted.
-    for round in 1..=5 {
+    // As often as unknown keys may cause fetches in a row.
+    for round in 1..=2 {
         tenant.keys().emergency().unwrap();
         let new = world.token(json!({})).await;
         assert_eq!(world.get("/api/resources", &new).await.status(), StatusCode::OK, "{round}");
@@ -110,16 +110,11 @@ async fn a_flood_of_unknown_keys_leaves_known_ones_alone() {
         let forged = format!("Bearer {}.{}.{}", tests::world::base64url(&header), parts[1], parts[2]);
         let request = world.request(Method::GET, "/api/resources").header(header::AUTHORIZATION, forged);
         let response = request.send().await.unwrap();
-        match response.status() {
-            StatusCode::UNAUTHORIZED => {}
-            // 30 seconds after the last fetch.
-            StatusCode::SERVICE_UNAVAILABLE => assert!(response.headers().contains_key(header::RETRY_AFTER)),
-            status => panic!("{status}"),
-        }
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     }
     assert_eq!(world.get("/api/resources", &good).await.status(), StatusCode::OK);
-    // The first fetch, and those that unknown keys may cause in a row.
-    world.system.authority().first_tenant().journal().expect_key_set_fetches(1..=3);
+    // The first fetch, those that unknown keys may cause in a row, and one more on a slow machine.
+    world.system.authority().first_tenant().journal().expect_key_set_fetches(1..=4);
 }
 
 #[cfg(unix)]

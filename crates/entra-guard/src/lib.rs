@@ -6,6 +6,7 @@
 //! - [`Policy`], [`Requirement`], [`AppRole`]: what a caller must be and have.
 //! - [`GuardedRoutes`], [`Authorized`]: routes that cannot be registered without a policy.
 //! - [`Answers`], [`codes`]: refusals over HTTP. The decision log has the target `decision`.
+//! - `testing`, a feature: an issuer for tests, in process.
 //! - [`authentication`]: from a request's headers to the app that sent it.
 
 mod answers;
@@ -18,6 +19,8 @@ mod guard;
 mod policy;
 mod principal;
 mod routes;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use answers::{Answers, ProblemCode, ProblemJson, ReasonCode, Refusal, codes};
 pub use app_role::AppRole;

@@ -1,4 +1,4 @@
-//! Puts the steps of authentication in their order.
+//! Authenticates a request, step by step.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::token::UnverifiedToken;
 use super::verified::{Verified, VerifiedTokenSettings, VerifiedTokenStatus, VerifiedTokens};
 use super::{Caller, Expectations};
 
-/// Turns a request's headers into a [`Caller`].
+/// Authenticates requests by their bearer token.
 #[derive(Debug)]
 pub struct Authenticator {
     expectations: Expectations,
@@ -23,28 +23,28 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// Accepts tokens that meet the expectations and are signed by one of the keys.
+    /// Creates an authenticator for tokens that meet the expectations and are signed by one of the keys.
     #[must_use]
     pub fn new(expectations: Expectations, keys: Keys, settings: VerifiedTokenSettings) -> Self {
         Self { expectations, keys, verified: VerifiedTokens::new(settings) }
     }
 
-    /// The keys, for whoever reports on them.
+    /// The signing keys, for health checks and metrics.
     #[must_use]
     pub fn keys(&self) -> &Keys {
         &self.keys
     }
 
-    /// What there is to report about the tokens that were verified already.
+    /// The state of the cache of verified tokens.
     #[must_use]
     pub fn verified_tokens(&self) -> VerifiedTokenStatus {
         self.verified.status()
     }
 
-    /// Says who sent a request with these headers and this query.
+    /// Returns the caller that the request's access token names.
     ///
     /// # Errors
-    /// There is no access token, or none that this API accepts, or no key set to judge it by.
+    /// There is no access token, this API does not accept it, or there are no keys to verify it with.
     pub async fn authenticate(
         &self,
         headers: &HeaderMap,
@@ -53,9 +53,9 @@ impl Authenticator {
         self.authenticate_at(headers, query, Timestamp::now().as_second()).await
     }
 
-    /// The same at `now`, in seconds since 1970.
+    /// Authenticates a request at `now`, in seconds since 1970.
     ///
-    /// A token that was verified already is not verified again, while that would give the same answer.
+    /// A cached token is not verified again while the result would be the same.
     pub(super) async fn authenticate_at(
         &self,
         headers: &HeaderMap,
@@ -63,32 +63,32 @@ impl Authenticator {
         now: i64,
     ) -> Result<Arc<Caller>, AuthenticationError> {
         let credential = Credential::find(headers, query)?;
-        // Before the key is looked for: where the keys change meanwhile, what was verified counts for the old ones.
+        // Before the key lookup: if the keys change meanwhile, the result counts for the old ones.
         let generation = self.keys.generation();
         let known = generation.and_then(|it| self.verified.find(credential.as_bytes(), it, now));
         if let Some(caller) = known {
             return Ok(caller);
         }
         let token = credential.token()?;
-        // In a box: most tokens are known, and their requests would have to make room for this.
+        // Boxed because most tokens are cached, and every request's future would hold space for it.
         let (caller, validity) = Box::pin(self.verify(token, now)).await?;
         let caller = Arc::new(caller);
         if let Some(generation) = generation {
             let verified = Verified { caller: Arc::clone(&caller), validity, generation };
-            self.verified.keep(token, verified, now);
+            self.verified.insert(token, verified, now);
         }
         Ok(caller)
     }
 
-    /// Verifies a token, and says at which times it is accepted.
+    /// Verifies a token; returns its caller and when it is accepted.
     pub(super) async fn verify(
         &self,
         token: &str,
         now: i64,
     ) -> Result<(Caller, Range<i64>), AuthenticationError> {
         let token = UnverifiedToken::parse(token)?;
-        // Before the key is looked for: a token that is not for us never costs a fetch. What is checked here
-        // is what was signed, or the signature does not hold.
+        // Before the key lookup, so that a token for another API never causes a fetch. The signature covers these
+        // claims, so checking them first is safe.
         self.expectations.check(token.unverified_claims(), now)?;
         let key = self.keys.find(token.key_id()).await?;
         if !self.may_sign(&key, token.unverified_claims()) {
@@ -98,7 +98,7 @@ impl Authenticator {
         Ok((Caller::new(token.verify(&key)?)?, validity))
     }
 
-    /// Whether Entra publishes the key for whoever issued the token.
+    /// Whether Entra publishes the key for the issuer of the token.
     pub(super) fn may_sign(&self, key: &SigningKey, claims: &Claims) -> bool {
         key.issuer().is_none_or(|issuer| self.expectations.is_key_issuer(issuer, claims))
     }

@@ -1,4 +1,4 @@
-//! The app that calls.
+//! The caller of a request.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use super::claims::Claims;
 use super::error::TokenFault;
 use super::token::VerifiedClaims;
 
-/// Who sent a request, from a token whose claims and signature were verified.
+/// The caller that a verified access token names.
 ///
-/// Nothing but [`super::Authenticator`] makes one, so having one is proof of that.
+/// Only [`super::Authenticator`] creates one, after it has verified signature and claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     tenant: TenantId,
@@ -55,25 +55,25 @@ impl Caller {
         self.client_id
     }
 
-    /// The service principal of that app, or the user it acts for.
+    /// The object id of the app's service principal, or of the user it acts for.
     #[must_use]
     pub fn object_id(&self) -> ObjectId {
         self.object_id
     }
 
-    /// Whether the app calls for itself, with no user behind it.
+    /// Whether the app calls on its own behalf, without a user.
     #[must_use]
     pub fn is_app_only(&self) -> bool {
         self.app_only
     }
 
-    /// The app roles that were granted, as the token writes them.
+    /// The app roles granted to the app, as they stand in the token.
     #[must_use]
     pub fn roles(&self) -> &[String] {
         &self.roles
     }
 
-    /// How the app proved who it is when it got the token.
+    /// How the app authenticated when it acquired the token.
     #[must_use]
     pub fn client_authentication(&self) -> Option<ClientAuthentication> {
         self.client_authentication
@@ -85,7 +85,7 @@ impl Caller {
         self.version
     }
 
-    /// The token's own id (`uti`), by which Entra's sign-in log knows it.
+    /// The token's id (`uti`), under which Entra's sign-in log lists it.
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
         self.token_id.as_deref()
@@ -98,12 +98,12 @@ impl Caller {
     }
 }
 
-/// What is checked of the claims before they name a caller.
+/// The checks of the claims that name the caller.
 pub(super) fn checks(claims: &Claims) -> [Check; 2] {
     [(TokenFault::Claims, claims.client_id().is_some()), (TokenFault::Subject, is_app_only(claims).is_ok())]
 }
 
-/// Whether the subject is an app; a token that contradicts itself is refused rather than guessed about.
+/// Whether the subject is an app; claims that contradict each other are an error.
 fn is_app_only(claims: &Claims) -> Result<bool, TokenFault> {
     let subject_is_principal = claims.sub == claims.oid.to_string();
     match (claims.idtyp.as_deref(), claims.scp.is_some()) {

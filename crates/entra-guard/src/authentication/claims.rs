@@ -1,4 +1,4 @@
-//! The claims of an access token that this API reads, of versions 1.0 and 2.0.
+//! The claims of an access token that this crate reads, of versions 1.0 and 2.0.
 
 use std::fmt;
 
@@ -10,16 +10,16 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::object::Anything;
 
-/// What a token says that decides something here.
+/// The claims that this crate reads; they may be unverified.
 ///
-/// Having it says nothing about a signature. Every other claim may be there and be what it likes: Entra adds claims,
-/// and changes those that are opaque, without notice. So may the client's claims of the version that the token is not.
+/// All other claims are ignored, whatever their type: Entra adds claims and changes opaque ones without notice. The
+/// claims about the client are read only from those of the token's own version.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Members")]
 pub struct Claims {
-    /// Audience: this API's client id (v2.0), or what the client asked for (v1.0). Always a text.
+    /// Audience: this API's client id (v2.0), or the resource that the client asked for (v1.0). Always a string.
     pub aud: String,
     /// Issuer: see [`entra_shared::azure_ad::Authority::issuer`].
     pub iss: String,
@@ -27,22 +27,23 @@ pub struct Claims {
     pub iat: i64,
     /// Not valid before, in seconds since 1970.
     pub nbf: i64,
-    /// Expires, in seconds since 1970. RFC 7519 section 2 allows fractions; Entra writes whole seconds, so a number that
-    /// is not written as one is refused rather than rounded, here and in `iat` and `nbf`.
+    /// Expires, in seconds since 1970.
+    ///
+    /// RFC 7519 section 2 allows fractions, but Entra writes whole seconds, so a fraction is refused in `exp`, `iat` and `nbf`.
     pub exp: i64,
-    /// The client's application id, of a v1.0 token.
+    /// The client's application id in a v1.0 token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub appid: Option<ClientId>,
-    /// How the client proved who it is, of a v1.0 token.
+    /// How the client authenticated, in a v1.0 token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub appidacr: Option<String>,
-    /// The client's application id, of a v2.0 token.
+    /// The client's application id in a v2.0 token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub azp: Option<ClientId>,
-    /// How the client proved who it is, of a v2.0 token.
+    /// How the client authenticated, in a v2.0 token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub azpacr: Option<String>,
-    /// `app` for an app-only token, where this API's registration asks for this optional claim.
+    /// `app` in an app-only token, if this API's registration requests this optional claim.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idtyp: Option<String>,
     /// The object id of the client's service principal (or of the user).
@@ -50,14 +51,14 @@ pub struct Claims {
     /// The app roles granted to the client on this API; absent when there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
-    /// Delegated permissions: only a user's token has them.
+    /// Delegated permissions, which only a user's token has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scp: Option<String>,
     /// Subject: equal to `oid` in an app-only token.
     pub sub: String,
     /// The tenant that issued the token.
     pub tid: TenantId,
-    /// The token's own id, equivalent to `jti`.
+    /// The token's id, equivalent to `jti`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uti: Option<String>,
     /// The version of the token.
@@ -65,7 +66,7 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// The client's application id, from the claim that this version of the token has.
+    /// The client's application id: `appid` in v1.0 tokens, `azp` in v2.0 tokens.
     #[must_use]
     pub fn client_id(&self) -> Option<ClientId> {
         match self.ver {
@@ -74,7 +75,7 @@ impl Claims {
         }
     }
 
-    /// How the client proved who it is, from the claim that this version of the token has.
+    /// How the client authenticated: `appidacr` in v1.0 tokens, `azpacr` in v2.0 tokens.
     #[must_use]
     pub fn client_authentication(&self) -> Option<ClientAuthentication> {
         let class = match self.ver {
@@ -85,7 +86,7 @@ impl Claims {
     }
 }
 
-/// The claims as they are written, before it is known which of the client's the version has.
+/// The claims as they are written, before the version selects the client's.
 #[derive(Deserialize)]
 struct Members {
     aud: String,
@@ -94,13 +95,13 @@ struct Members {
     nbf: i64,
     exp: i64,
     #[serde(default)]
-    appid: OfVersion,
+    appid: VersionClaim,
     #[serde(default)]
-    appidacr: OfVersion,
+    appidacr: VersionClaim,
     #[serde(default)]
-    azp: OfVersion,
+    azp: VersionClaim,
     #[serde(default)]
-    azpacr: OfVersion,
+    azpacr: VersionClaim,
     idtyp: Option<String>,
     oid: ObjectId,
     #[serde(default, deserialize_with = "null_as_empty")]
@@ -146,17 +147,17 @@ impl TryFrom<Members> for Claims {
     }
 }
 
-/// A claim that one version has as a text, and that counts for nothing in the other.
+/// A claim that is a string in one token version and ignored in the other.
 #[derive(Default)]
-enum OfVersion {
+enum VersionClaim {
     #[default]
     Absent,
     Text(String),
-    /// Neither a text nor null.
+    /// Neither a string nor null.
     Other,
 }
 
-impl OfVersion {
+impl VersionClaim {
     fn text(self, claim: &str) -> Result<Option<String>, String> {
         match self {
             Self::Absent => Ok(None),
@@ -171,52 +172,52 @@ impl OfVersion {
     }
 }
 
-impl<'de> Deserialize<'de> for OfVersion {
+impl<'de> Deserialize<'de> for VersionClaim {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(OfVersionVisitor)
+        deserializer.deserialize_any(VersionClaimVisitor)
     }
 }
 
-/// Reads whatever there is as strictly as a claim that nobody reads.
-struct OfVersionVisitor;
+/// Checks a value as strictly as an ignored claim.
+struct VersionClaimVisitor;
 
-impl<'de> Visitor<'de> for OfVersionVisitor {
-    type Value = OfVersion;
+impl<'de> Visitor<'de> for VersionClaimVisitor {
+    type Value = VersionClaim;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value")
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<OfVersion, E> {
-        Ok(OfVersion::Other)
+    fn visit_bool<E>(self, _: bool) -> Result<VersionClaim, E> {
+        Ok(VersionClaim::Other)
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<OfVersion, E> {
-        Ok(OfVersion::Other)
+    fn visit_i64<E>(self, _: i64) -> Result<VersionClaim, E> {
+        Ok(VersionClaim::Other)
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<OfVersion, E> {
-        Ok(OfVersion::Other)
+    fn visit_u64<E>(self, _: u64) -> Result<VersionClaim, E> {
+        Ok(VersionClaim::Other)
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<OfVersion, E> {
-        Ok(OfVersion::Other)
+    fn visit_f64<E>(self, _: f64) -> Result<VersionClaim, E> {
+        Ok(VersionClaim::Other)
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<OfVersion, E> {
-        Ok(OfVersion::Text(text.to_owned()))
+    fn visit_str<E>(self, text: &str) -> Result<VersionClaim, E> {
+        Ok(VersionClaim::Text(text.to_owned()))
     }
 
-    fn visit_unit<E>(self) -> Result<OfVersion, E> {
-        Ok(OfVersion::Absent)
+    fn visit_unit<E>(self) -> Result<VersionClaim, E> {
+        Ok(VersionClaim::Absent)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<OfVersion, A::Error> {
-        Anything.visit_seq(seq).map(|_| OfVersion::Other)
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<VersionClaim, A::Error> {
+        Anything.visit_seq(seq).map(|_| VersionClaim::Other)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OfVersion, A::Error> {
-        Anything.visit_map(map).map(|_| OfVersion::Other)
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<VersionClaim, A::Error> {
+        Anything.visit_map(map).map(|_| VersionClaim::Other)
     }
 }
 

@@ -4,9 +4,9 @@ use http::{HeaderMap, HeaderValue, header};
 
 use super::error::{AuthenticationError, RequestFault};
 
-/// What stands in a request where its access token belongs; its characters are not looked at yet.
+/// The bearer credential of a request, whose characters are not checked yet.
 ///
-/// From the `Authorization` header and from nowhere else.
+/// It is read from the `Authorization` header only.
 /// <https://www.rfc-editor.org/rfc/rfc6750#section-2.1>
 #[derive(Clone, Copy)]
 pub(super) struct Credential<'h>(&'h [u8]);
@@ -29,7 +29,7 @@ impl<'h> Credential<'h> {
         let text = value.as_bytes().trim_ascii();
         let scheme = text.split(|byte| matches!(byte, b' ' | b'\t')).next().unwrap_or_default();
         if !scheme.eq_ignore_ascii_case(b"bearer") {
-            // An empty value is no credential, and another scheme's is none for us; what is no text at all is neither.
+            // An empty value and another scheme count as no credential; a value that is not text is malformed.
             let fault = |_| RequestFault::CredentialSyntax.into();
             return Err(value.to_str().map_or_else(fault, |_| AuthenticationError::NoCredential));
         }
@@ -41,12 +41,12 @@ impl<'h> Credential<'h> {
         }
     }
 
-    /// The bytes as they were sent: to be compared, and not to be read.
+    /// The bytes as they were sent, for comparison only.
     pub(super) fn as_bytes(self) -> &'h [u8] {
         self.0
     }
 
-    /// The token, which is of the characters that tokens are made of.
+    /// The token, if it has the syntax of `b64token` (RFC 6750 section 2.1).
     pub(super) fn token(self) -> Result<&'h str, RequestFault> {
         let token = Some(self.0).filter(|bytes| is_b64token(bytes));
         token.and_then(|bytes| std::str::from_utf8(bytes).ok()).ok_or(RequestFault::CredentialSyntax)
@@ -58,7 +58,7 @@ fn is_b64token(token: &[u8]) -> bool {
     let body = token.get(..token.len() - padding).unwrap_or_default();
     let in_alphabet =
         |b| matches!(b, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
-    // To the end whatever is met, so that the compiler can look at many bytes at once.
+    // No early exit, so that the compiler can vectorize the loop.
     !body.is_empty() && body.iter().fold(true, |all, byte| all & in_alphabet(*byte))
 }
 

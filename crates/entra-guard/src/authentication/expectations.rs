@@ -1,4 +1,4 @@
-//! What the claims of a token must be for this API to accept it.
+//! The claims that this API accepts.
 //!
 //! <https://learn.microsoft.com/entra/identity-platform/claims-validation>
 
@@ -13,17 +13,17 @@ use super::check::{Check, pass_all};
 use super::claims::Claims;
 use super::error::TokenFault;
 
-/// How far the clocks of Entra and of this machine may be apart, unless something else is said.
+/// The default clock skew between Entra and this machine.
 ///
-/// Entra back-dates `nbf` by five minutes already; a minute covers a clock that is set badly.
+/// Entra back-dates `nbf` by five minutes, so one minute covers a badly set clock.
 const CLOCK_SKEW: Duration = Duration::from_mins(1);
 
-/// The longest life of a token, in seconds: Entra's longest are 28 hours.
+/// The longest lifetime of a token, in seconds; Entra's longest is 28 hours.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/access-tokens#token-lifetime>
 const MAX_LIFETIME_SECONDS: i64 = 28 * 60 * 60;
 
-/// The tenants, the one API and the versions of tokens that are accepted.
+/// The accepted tenants, audiences and token versions.
 #[derive(Debug, Clone)]
 pub struct Expectations {
     tenancy: Tenancy,
@@ -34,9 +34,9 @@ pub struct Expectations {
 }
 
 impl Expectations {
-    /// Tokens of `versions` that one of the tenants issued for the API `client_id`.
+    /// Accepts tokens of `versions` that one of the tenants issued for the API `client_id`.
     ///
-    /// A v1.0 token may name the API by `api://{client_id}` or one of `app_id_uris` as well.
+    /// The audience of a v1.0 token may also be `api://{client_id}` or one of `app_id_uris`.
     #[must_use]
     pub fn new(
         tenancy: impl Into<Tenancy>,
@@ -55,7 +55,7 @@ impl Expectations {
         expectations.with_clock_skew(CLOCK_SKEW)
     }
 
-    /// The same, with the clocks as far apart as this, in whole seconds.
+    /// Sets the tolerated clock skew, in whole seconds.
     #[must_use]
     pub fn with_clock_skew(mut self, skew: Duration) -> Self {
         self.clock_skew_seconds = i64::try_from(skew.as_secs()).unwrap_or(i64::MAX);
@@ -67,7 +67,7 @@ impl Expectations {
         pass_all(self.checks(claims, now))
     }
 
-    /// What is checked of the claims. Saturating throughout: the numbers are whatever a caller wrote.
+    /// The checks of the claims. The arithmetic saturates, since the caller chooses the numbers.
     pub(super) fn checks(&self, claims: &Claims, now: i64) -> [Check; 7] {
         let Claims { exp, nbf, iat, .. } = *claims;
         let issuer = self.issuer(claims);
@@ -76,7 +76,7 @@ impl Expectations {
         [
             (TokenFault::Version, self.versions.contains(&claims.ver)),
             (TokenFault::Tenant, issuer.is_some()),
-            // Exactly, for this tenant, and by version: a v1.0 token under the v2.0 issuer is nothing Entra issues.
+            // Compared exactly, for this tenant and version: Entra never issues a v1.0 token under the v2.0 issuer.
             (TokenFault::Issuer, issuer == Some(claims.iss.as_str())),
             (TokenFault::Audience, self.is_audience(claims)),
             (TokenFault::Expired, now.saturating_sub(self.clock_skew_seconds) < exp),
@@ -85,7 +85,7 @@ impl Expectations {
         ]
     }
 
-    /// When a token with these claims is accepted, in seconds since 1970, once [`Self::check`] accepted it.
+    /// When a token with these claims is accepted, in seconds since 1970; [`Self::check`] must have accepted it.
     pub(super) fn validity(&self, claims: &Claims) -> Range<i64> {
         let start = claims.nbf.max(claims.iat).saturating_sub(self.clock_skew_seconds);
         start..claims.exp.saturating_add(self.clock_skew_seconds)
@@ -96,20 +96,20 @@ impl Expectations {
         self.tenancy.issuers(claims.tid).is_some_and(|issuers| issuers.include(key_issuer, claims.ver))
     }
 
-    /// The versions that are accepted.
+    /// The accepted versions.
     pub(super) fn versions(&self) -> &[Version] {
         &self.versions
     }
 
-    /// The audiences of tokens of this version.
+    /// The accepted audiences of tokens of this version.
     pub(super) fn audiences(&self, version: Version) -> Vec<&str> {
         let uris = self.app_id_uris.iter().map(String::as_str).filter(|_| version == Version::V1);
         std::iter::once(self.client_id.as_str()).chain(uris).collect()
     }
 
-    /// What a token with these claims must be issued by, if the tenant is one whose tokens are accepted.
+    /// The issuer that a token with these claims must have; none if its tenant is not accepted.
     pub(super) fn issuer(&self, claims: &Claims) -> Option<&str> {
-        self.tenancy.issuers(claims.tid).map(|issuers| issuers.of_version(claims.ver))
+        self.tenancy.issuers(claims.tid).map(|issuers| issuers.for_version(claims.ver))
     }
 
     fn is_audience(&self, claims: &Claims) -> bool {

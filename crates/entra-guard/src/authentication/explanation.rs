@@ -1,7 +1,6 @@
-//! What becomes of a token, check by check: for whoever wonders why it is refused.
+//! Explains, check by check, why a token is accepted or refused.
 //!
-//! The verdict is the validator's own, and the checks are the very ones it is made of; what differs is that an
-//! explanation goes on after the first that fails.
+//! The verdict and the checks are the validator's own, but an explanation continues after the first failure.
 
 mod remedy;
 
@@ -17,59 +16,59 @@ use super::keys::KeyError;
 use super::token::{Examination, UnverifiedToken};
 use super::{Authenticator, Caller, caller};
 
-/// What there is to say about a token. Never holds the token itself.
+/// The result of every check of a token. Never contains the token itself.
 #[derive(Debug)]
 pub struct Explanation {
-    /// What a request with the token gets.
+    /// The outcome of a request with the token.
     pub verdict: Result<Arc<Caller>, AuthenticationError>,
-    /// Every check there is, in order.
+    /// All checks, in order.
     pub checks: Vec<ExplainedCheck>,
-    /// What the token says, where that can be read.
+    /// The claims, if they can be read.
     pub claims: Option<Claims>,
-    /// Whether the signature was verified. If not, anybody may have written the claims.
+    /// Whether the signature was verified. If not, anyone may have written the claims.
     pub verified: bool,
 }
 
 /// One check of a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ExplainedCheck {
-    /// What is looked at.
+    /// The name of the check.
     pub check: &'static str,
-    /// The stable word for its failing.
+    /// The reason code of its failure.
     pub code: &'static str,
-    /// What came of it.
+    /// Its outcome.
     pub outcome: CheckOutcome,
-    /// What was found and what to do about it, where the check failed.
+    /// What was found and how to fix it, if the check failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
 }
 
-/// What came of a check.
+/// The outcome of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckOutcome {
-    /// The token passes it.
+    /// The token passes the check.
     Pass,
-    /// The token is refused for it.
+    /// The token fails the check.
     Fail,
-    /// Something else has to be mended first.
+    /// The check needs something that another failure prevents.
     NotReached,
 }
 
-/// What a remedy may refer to.
+/// The facts that a remedy may mention.
 struct Facts<'a> {
     expectations: &'a Expectations,
     claims: Option<&'a Claims>,
-    /// Why the claims cannot be read.
+    /// Why the claims cannot be read, if so.
     problem: Option<&'a str>,
     now: i64,
 }
 
 impl Authenticator {
-    /// Explains what becomes of a token at `now`, in seconds since 1970.
+    /// Explains whether a token is accepted at `now`, in seconds since 1970.
     pub async fn explain(&self, token: &str, now: i64) -> Explanation {
         let verdict = self.verify(token, now).await.map(|(caller, _)| Arc::new(caller));
-        let Examination { mut checks, claims, problem, token } = Examination::of(token);
+        let Examination { mut checks, claims, problem, token } = Examination::examine(token);
         if let Some(claims) = &claims {
             checks.extend(self.expectations().checks(claims, now));
             checks.extend(caller::checks(claims));
@@ -98,7 +97,7 @@ impl Authenticator {
 }
 
 fn explain(fault: TokenFault, checks: &[Check], facts: &Facts<'_>) -> ExplainedCheck {
-    let (check, remedy) = remedy::of(fault, facts);
+    let (check, remedy) = remedy::describe(fault, facts);
     let outcomes: Vec<_> = checks.iter().filter(|(of, _)| *of == fault).map(|(_, passed)| *passed).collect();
     let outcome = match outcomes.as_slice() {
         [] => CheckOutcome::NotReached,

@@ -1,6 +1,6 @@
-//! Everything that can be done to a good token, none of which may be accepted.
+//! Random changes to a good token, none of which may be accepted.
 //!
-//! The good token is verified first, so that each forgery meets it among the verified ones.
+//! The good token is verified first, so that it is cached when the forgeries arrive.
 
 use std::sync::{Arc, OnceLock};
 
@@ -34,7 +34,7 @@ impl World {
         })
     }
 
-    /// What becomes of a request with this after `Bearer `; nothing where no request can hold it.
+    /// The result of a request with this after `Bearer `; none if no header can hold it.
     fn send(&self, token: &[u8]) -> Option<Result<Arc<Caller>, AuthenticationError>> {
         let value = HeaderValue::from_bytes(&[b"Bearer ", token].concat()).ok()?;
         let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value)]);
@@ -43,7 +43,7 @@ impl World {
 
     /// Asserts that the good token is accepted and this one is not, unless it is the same.
     fn assert_refused(&self, token: &[u8]) {
-        // White space around a header's value is none of it (RFC 9110 section 5.5).
+        // White space around a header's value is not part of it (RFC 9110 section 5.5).
         if token.trim_ascii() == self.good.as_bytes() {
             return;
         }
@@ -116,7 +116,7 @@ fn segments_of_good_tokens_in_any_other_combination_are_refused() {
     }
 }
 
-/// Any JSON that is not too deep.
+/// Arbitrary JSON of limited depth.
 fn json_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -134,7 +134,7 @@ fn json_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Texts that mean something, and others.
+/// Meaningful and arbitrary strings.
 fn header_value() -> impl Strategy<Value = Value> {
     const KNOWN: [&str; 10] =
         ["RS256", "none", "HS256", "PS256", "K1", "K2", "JWT", "at+jwt", "dpop+jwt", ""];
@@ -160,7 +160,7 @@ proptest! {
         world.assert_refused(format!("{good_header}.{payload}.{signature}").as_bytes());
     }
 
-    /// Signed by the right key, so that nothing but the header is between it and the API.
+    /// Signed by the right key, so that only the header counts.
     #[test]
     fn a_signed_header_is_accepted_only_as_entra_writes_it(
         alg in prop_oneof![3 => Just(json!("RS256")), 1 => header_value()],
@@ -182,7 +182,7 @@ proptest! {
         prop_assert_eq!(matches!(sent, Some(Ok(_))), fine, "{}", members);
     }
 
-    /// Signed by the right key, so that nothing but the claims is between it and the API.
+    /// Signed by the right key, so that only the claims count.
     #[test]
     fn a_signed_token_with_another_value_in_a_claim_that_decides_is_refused(
         claim in prop::sample::select(&["aud", "iss", "tid", "ver", "azp", "oid", "sub", "idtyp", "scp", "cnf"][..]),

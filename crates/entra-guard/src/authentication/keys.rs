@@ -1,34 +1,29 @@
 //! The keys that Entra signs tokens with.
 //!
-//! One background task owns them: it fetches the key set now and then, and when a token names a key that is not
-//! in it. Requests read an immutable snapshot, swapped whole. A request never waits for the network on a key that
-//! is at hand.
+//! One background task owns them. It fetches the key set at an interval, and when a token names an unknown key.
+//! Requests read an immutable snapshot. A request with a known key never waits for the network.
 //!
-//! **How soon a new key is known.** The first token that names it causes a fetch and is accepted after it. Whoever
-//! knows the tenant and the API can write unsigned tokens that name keys they made up, and nothing tells these from
-//! the first token of a new key before the fetch. So such fetches come out of a bucket; one that brings a key that has
-//! not been seen within the hour is put back. A flood empties the bucket, and then a new key is known with the next fetch
-//! that the flood itself is allowed: at the latest when the bucket refills (`unknown_key_refill_seconds`), or the hourly
-//! refresh comes. Until then, half a minute after the last fetch, nobody can say that a key is unknown. Entra
-//! publishes a key well before it signs with it, so in a planned rollover the refresh has brought it long before.
+//! **How soon a new key is accepted.** The first token with an unknown key id causes a fetch and is accepted after it.
+//! Anyone can send unsigned tokens with made-up key ids, and only a fetch tells them from the first token of a new key.
+//! So such fetches have a budget: `unknown_key_fetches` in reserve, and one more each `unknown_key_refill_seconds`.
+//! While a flood keeps the budget empty, a new key is accepted after the next refill; until then its tokens are
+//! refused with `key_unknown`. Entra publishes a key long before it signs with it, so in a planned rollover the
+//! refresh has already fetched it.
 //!
-//! **How soon a removed key is refused.** At the latest `removed_key_grace_seconds` after the last fetch that brought
-//! it; while no fetch succeeds, `max_age_seconds` after the last one that did.
+//! **How soon a removed key is refused.** At most `removed_key_grace_seconds` after the last fetch that contained it,
+//! or `max_age_seconds` after the last successful fetch if none has succeeded since.
 //!
 //! <https://learn.microsoft.com/entra/identity-platform/signing-key-rollover>
 
-mod bucket;
-mod demand;
-mod familiar;
+mod budget;
 mod key_set;
-mod moment;
 mod refresh;
 mod settings;
 mod signing_key;
+mod sleep_aware;
 mod snapshot;
 mod source;
 mod state;
-mod unknown;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,27 +44,27 @@ pub struct Keys {
     _task: Option<AbortOnDropHandle<()>>,
 }
 
-/// Why there is no key for a token.
+/// Why no key was found for a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyError {
-    /// Entra publishes no key of that name, or none of use, as far as is known.
+    /// The newest key set has no usable key with this id.
     Unknown,
-    /// There is no usable key set, or none that is new enough to say that there is no such key.
+    /// There is no usable key set, or the last fetch failed and the key may be new.
     Unavailable,
 }
 
-/// What there is to report about the keys.
+/// The state of the keys, for health checks and metrics.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyStatus {
-    /// How many keys are published; none where they are too old to be used.
+    /// Number of published keys; 0 if they are too old to be used.
     pub keys: usize,
-    /// How many keys are used although they are no longer published.
+    /// Number of keys that are no longer published but still in their grace period.
     pub removed: usize,
-    /// How long ago they were fetched.
+    /// Time since the last successful fetch.
     pub age: Option<Duration>,
-    /// How many fetches brought a key set.
+    /// Number of successful fetches.
     pub fetched: u64,
-    /// How many fetches failed.
+    /// Number of failed fetches.
     pub failed: u64,
 }
 
@@ -95,7 +90,10 @@ impl Keys {
         Self { shared, _task: Some(AbortOnDropHandle::new(task)) }
     }
 
-    /// The key of this name. Waits, for a bounded time, only where it is not at hand and a fetch may bring it.
+    /// Finds the key with this id (`kid`).
+    ///
+    /// A known key is returned at once. For an unknown one the call waits up to `unknown_key_wait_milliseconds` for a
+    /// fetch, if the budget allows one.
     ///
     /// # Errors
     /// There is no such key, or no usable key set.
@@ -103,9 +101,9 @@ impl Keys {
         self.shared.find(key_id).await
     }
 
-    /// A number that is another one whenever a key has come, changed or ceased to be usable; none without usable keys.
+    /// A number that changes whenever a key is added, changed or removed; none without usable keys.
     ///
-    /// What was verified under one number is to be verified again under another.
+    /// A token verified under one generation must be verified again under another.
     #[must_use]
     pub fn generation(&self) -> Option<u64> {
         self.shared.usable(Snapshot::generation)
@@ -126,7 +124,7 @@ impl Keys {
         }
     }
 
-    /// What there is to report.
+    /// The state of the keys, for health checks and metrics.
     #[must_use]
     pub fn status(&self) -> KeyStatus {
         let Fetches { fetched, failed, .. } = *self.shared.fetches.borrow();
@@ -134,13 +132,13 @@ impl Keys {
         KeyStatus { keys, removed, age: self.shared.age(), fetched, failed }
     }
 
-    /// Takes a key set in as if it had been fetched.
+    /// Publishes a key set as if it had been fetched.
     #[cfg(test)]
     pub(super) fn replace(&self, keys: KeySet) {
-        refresh::take_in(&self.shared, Ok(keys));
+        refresh::record(&self.shared, Ok(keys));
     }
 
-    /// Keys that are never fetched, and stay usable for ever.
+    /// Uses these keys forever and fetches none. For tests and offline tools.
     #[must_use]
     pub fn fixed(keys: KeySet) -> Self {
         Self { shared: Arc::new(Shared::never_fetching(keys)), _task: None }

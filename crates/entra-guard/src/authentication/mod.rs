@@ -1,19 +1,19 @@
-//! Who calls: from the `Authorization` header to a [`Caller`].
+//! Authentication: from the `Authorization` header to a [`Caller`].
 //!
 //! # Layout
 //!
 //! A request passes through these in order, and each refuses with an [`AuthenticationError`]:
 //! - `credential`: the header's syntax; finds the token.
-//! - `token`: the token's own form; an `UnverifiedToken` is all it gives.
-//! - `claims`: what of its claims is read at all; the others may be what they like.
-//! - `expectations`: what the claims must be for a token to be meant for this API, now.
+//! - `token`: the token's syntax; the result is an `UnverifiedToken`.
+//! - `claims`: the claims that are read; others are ignored.
+//! - `expectations`: whether the claims are for this API, now.
 //! - [`Tenancy`]: the tenants that may have issued it.
-//! - [`keys`]: the key that the token names, from the key set that Entra publishes.
-//! - [`Authenticator`]: the signature; after it, and only after it, there is a [`Caller`].
-//! - `explanation`: the same checks for a person, who learns of all that fail and not of the first alone.
-//! - `verified`: who the tokens name that went through all of this before; they skip it.
+//! - [`keys`]: the key that the token names, from Entra's key set.
+//! - [`Authenticator`]: the signature; only after it there is a [`Caller`].
+//! - `explanation`: the same checks for a person, with all failures and not only the first.
+//! - `verified`: the cache of verified tokens, which skip these steps.
 //!
-//! Dependency rule: nothing here imports anything else of this crate, so that the folder can be lifted out.
+//! Dependency rule: nothing here imports other modules of this crate.
 
 mod authenticator;
 mod caller;

@@ -1,7 +1,7 @@
-//! Reads a JSON object as strictly as a token needs it, in one pass.
+//! Deserializes a JSON object strictly, in one pass.
 //!
-//! serde alone takes an array for a struct, passes over what it does not know without looking at it, and knows no
-//! limit of depth there.
+//! serde's derive accepts an array for a struct and skips unknown members without checking their strings, numbers,
+//! depth or repetition; two readers could then disagree about a token.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,37 +11,37 @@ use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use serde_json::error::Category;
 
-/// The most members of an object: several times what a token of Entra's has. Each is compared with all others.
+/// The most members of an object, several times as many as Entra writes. Each is compared with all others.
 const MAX_MEMBERS: usize = 128;
 
-/// What was read of an object.
+/// The deserialized members of an object.
 #[derive(Debug)]
 pub(super) struct Object<T> {
     pub(super) members: T,
-    /// Whether one of the members is there that must not be.
+    /// Whether the object has a forbidden member.
     pub(super) refused: bool,
 }
 
-/// Why an object could not be read.
+/// Why an object could not be deserialized.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unreadable {
-    /// Not one JSON object, or one with repeated members.
+    /// Not a JSON object, or one with repeated members.
     Malformed,
-    /// A JSON object, in which a member is missing or of another type.
+    /// A JSON object with a missing member or one of the wrong type.
     Members,
 }
 
-/// Reads the members of the struct `T`, and looks whether any of `refused` is there, whatever its value.
+/// Deserializes the struct `T`, and reports whether the object has any of the `refused` members.
 ///
-/// No member is repeated, however it is escaped; nothing is nested deeper than the 128 levels of `serde_json`.
+/// Repeated members are refused, however they are escaped, and so is nesting beyond `serde_json`'s 128 levels.
 pub(super) fn read<'de, T: Deserialize<'de>>(
     bytes: &'de [u8],
     refused: &[&str],
 ) -> Result<Object<T>, Unreadable> {
-    // As a whole and first: it makes every text in it one that can be borrowed.
+    // Checked once for the whole text, so that every string in it can be borrowed.
     let text = std::str::from_utf8(bytes).map_err(|_| Unreadable::Malformed)?;
     read_text(text, refused).map_err(|error| match error.classify() {
-        // Only what is JSON so far can be an object without the right members, and is read again to see whether it is one.
+        // A wrong type may hide a syntax error further on, so the text is parsed again without a type.
         Category::Data if read_text::<Nothing>(text, &[]).is_ok() => Unreadable::Members,
         _ => Unreadable::Malformed,
     })
@@ -55,11 +55,11 @@ fn read_text<'de, T: Deserialize<'de>>(text: &'de str, refused: &[&str]) -> serd
     Ok(Object { members, refused: found })
 }
 
-/// Has no members, so that all of an object's are looked at as unknown ones.
+/// A struct without fields, so that every member is checked as an unknown one.
 #[derive(Deserialize)]
 struct Nothing {}
 
-/// Reads a struct, and nothing else, from a JSON object.
+/// Deserializes a struct, and nothing else, from a JSON object.
 struct Strict<'a, D> {
     json: D,
     refused: &'a [&'a str],
@@ -76,7 +76,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<'_, D> {
         visitor: V,
     ) -> Result<V::Value, D::Error> {
         let Self { json, refused, found } = self;
-        // Not `deserialize_struct`, which takes an array for the members in their order.
+        // Not `deserialize_struct`, which accepts an array of the fields in order.
         json.deserialize_map(Members { fields, visitor, refused, found })
     }
 
@@ -110,15 +110,15 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Members<'_, V> {
     }
 }
 
-/// Hands over the members that the struct has, and looks at the others.
+/// Passes on the fields of the struct, and checks the other members.
 struct Access<'a, 'de, A> {
     map: A,
     fields: &'static [&'static str],
     refused: &'a [&'a str],
     found: &'a mut bool,
-    /// How many members there were.
+    /// Number of members so far.
     count: usize,
-    /// Which of the struct's fields, a bit each.
+    /// The fields seen so far, one bit each.
     known: u128,
     /// The names of the other members.
     others: Vec<Cow<'de, str>>,
@@ -127,7 +127,7 @@ struct Access<'a, 'de, A> {
 impl<'de, A: MapAccess<'de>> Access<'_, 'de, A> {
     fn next_field(&mut self) -> Result<Option<&'static str>, A::Error> {
         while let Some(Name(name)) = self.map.next_key()? {
-            // Another tenant in another case would be two answers to one question.
+            // A case-insensitive reader could take `TID` for the tenant.
             let other_tenant = name != "tid" && name.eq_ignore_ascii_case("tid");
             let field = self.fields.iter().position(|field| is_same(field, &name));
             if other_tenant || self.count == MAX_MEMBERS || self.was_seen(field, &name) {
@@ -166,17 +166,17 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Access<'_, 'de, A> {
     }
 }
 
-/// Most of the names that are compared have three letters, and another one first.
+/// Compares the first byte first, since most claims have three letters.
 fn is_same(field: &str, name: &str) -> bool {
     field.as_bytes().first() == name.as_bytes().first() && field == name
 }
 
-/// That of a field. Beyond the last bit a field would count as repeated, so that none is read twice.
+/// The bit of a field. A field beyond the last bit would count as repeated.
 fn bit(place: usize) -> u128 {
     u32::try_from(place).ok().and_then(|place| 1_u128.checked_shl(place)).unwrap_or(u128::MAX)
 }
 
-/// A member's name, copied only where it is escaped.
+/// A member's name, copied only if it is escaped.
 struct Name<'de>(Cow<'de, str>);
 
 impl<'de> Deserialize<'de> for Name<'de> {
@@ -201,9 +201,9 @@ impl<'de> Deserialize<'de> for Name<'de> {
     }
 }
 
-/// Any value, read to its end and kept nowhere.
+/// Any value, checked and dropped.
 ///
-/// Unlike [`serde::de::IgnoredAny`] it is read as a value, of which texts, numbers and depth are checked.
+/// Unlike [`serde::de::IgnoredAny`] it checks strings, numbers and depth.
 pub(super) struct Anything;
 
 impl<'de> Deserialize<'de> for Anything {

@@ -1,5 +1,4 @@
-//! Tokens that other validators take or choke on: each signed by the right key, so that only the oddity is between it
-//! and the API.
+//! Odd tokens that other validators accept or crash on. Each is signed by the right key, so only the oddity counts.
 
 use std::sync::OnceLock;
 
@@ -20,7 +19,7 @@ fn api() -> Authenticator {
     authenticator(&json!({ "keys": [key().jwk("K1")] }))
 }
 
-/// The word for what becomes of a request with this token.
+/// The reason code of a request with this token.
 async fn outcome(api: &Authenticator, token: &str) -> &'static str {
     let value = HeaderValue::from_bytes(format!("Bearer {token}").as_bytes()).unwrap();
     let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value)]);
@@ -37,7 +36,7 @@ fn with(changes: &Value) -> String {
     claims.to_string()
 }
 
-/// The payload of a good token with this text in place of a claim's value.
+/// The payload of a good token with this JSON as the value of a claim.
 fn with_text(claim: &str, text: &str) -> String {
     let mut changed = claims();
     changed[claim] = json!("PLACE");
@@ -65,7 +64,7 @@ async fn valid_json_in_any_spelling_is_accepted() {
 }
 
 #[tokio::test]
-async fn claims_that_nobody_reads_may_be_of_any_type() {
+async fn ignored_claims_may_be_of_any_type() {
     let api = api();
     let v1_alone = json!({ "appid": { "x": [CLIENT] }, "appidacr": ["2"] });
     let opaque =
@@ -108,11 +107,11 @@ async fn nothing_but_a_token_in_compact_form_is_read() {
     assert_eq!(outcome(&api, &dots.repeat(50)).await, "token_too_large");
 }
 
-/// Every last character of a segment whose bits say the same and more.
+/// Every last character of a segment that decodes to the same bytes with extra bits.
 #[tokio::test]
 async fn each_segment_has_one_spelling() {
     let api = api();
-    // Of each length, since only two of three leave bits over.
+    // For each length modulo 3, since only two of them leave bits over.
     for padding in ["", "x", "xx"] {
         let header = segment(HEADER.replace("JWT\"", &format!("JWT\",\"x\":\"{padding}\"")).as_bytes());
         let payload = segment(with(&json!({ "x": padding })).as_bytes());
@@ -121,7 +120,7 @@ async fn each_segment_has_one_spelling() {
         {
             for (header, payload) in header.iter().flat_map(|h| payload.iter().map(move |p| (h, p))) {
                 let token = key().sign_segments(header, payload, Algorithm::RS256);
-                // Padding inside of a credential is none of its characters.
+                // Padding within a credential is a syntax error.
                 let code = outcome(&api, &token).await;
                 let expected = if token.contains('=') { "credential_syntax" } else { "token_malformed" };
                 assert_eq!(code, expected, "{header} {payload}");
@@ -139,7 +138,7 @@ async fn each_segment_has_one_spelling() {
     }
 }
 
-/// What lax readers take for the same bytes.
+/// Encodings that lenient decoders accept for the same bytes.
 fn spellings(segment: &str) -> Vec<String> {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut spellings = vec![format!("{segment}="), format!("{segment}==")];
@@ -195,7 +194,7 @@ async fn other_algorithms_are_refused_though_the_right_key_signed() {
     }
 }
 
-/// A public key is no secret, so a validator that takes it for one lets everybody in.
+/// A public key is no secret, so a validator that accepts it as an HMAC key accepts every forgery.
 #[tokio::test]
 async fn a_token_signed_with_the_public_key_as_a_secret_is_refused() {
     let api = api();
@@ -209,7 +208,7 @@ async fn a_token_signed_with_the_public_key_as_a_secret_is_refused() {
             for header in [HEADER.to_owned(), HEADER.replace("RS256", name)] {
                 let message =
                     [segment(header.as_bytes()), segment(claims().to_string().as_bytes())].join(".");
-                // jsonwebtoken signs with no empty secret.
+                // jsonwebtoken refuses an empty secret.
                 let secret = hmac::Key::new(algorithm, secret.as_bytes());
                 let signature = segment(hmac::sign(&secret, message.as_bytes()).as_ref());
                 let code = outcome(&api, &format!("{message}.{signature}")).await;
@@ -242,7 +241,7 @@ async fn numbers_at_the_edge_are_refused_and_nothing_panics() {
                 "{claim} {text}"
             );
         }
-        // In a claim that nobody reads, what is a number at all is nobody's business.
+        // In an ignored claim, any valid number is accepted.
         let code = outcome(&api, &sign(HEADER, &with_text("xms_new", text))).await;
         assert_eq!(code, if malformed { "token_malformed" } else { "accepted" }, "{text}");
     }

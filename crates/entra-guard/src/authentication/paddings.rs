@@ -1,7 +1,7 @@
-//! Signatures that only the holder of the key can make, around something else than the right padding.
+//! Signatures by the right key with a wrong padding.
 //!
-//! RSASSA-PKCS1-v1_5 has one encoding of a message (RFC 8017 section 9.2). Whoever takes others lets signatures be forged
-//! for keys with small exponents, and cannot say what was signed for any.
+//! RSASSA-PKCS1-v1_5 has one encoding of a message (RFC 8017 section 9.2). A verifier that accepts others accepts forged
+//! signatures for keys with small exponents.
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512, digest};
 use md5::{Digest, Md5};
@@ -17,10 +17,10 @@ use super::token::UnverifiedToken;
 const SHA256_INFO: [u8; 19] =
     *b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
 
-/// The length of the key and of what it signs, in bytes.
+/// The length of the key and of an encoded message, in bytes.
 const LENGTH: usize = 256;
 
-/// An encoded message: `head`, as many `0xff` as there is room for, `tail`.
+/// An encoded message: `head`, then `0xff` up to the length, then `tail`.
 fn encoded(head: &[u8], tail: &[u8]) -> Vec<u8> {
     [head, &vec![0xff; LENGTH - head.len() - tail.len()], tail].concat()
 }
@@ -29,7 +29,7 @@ fn info(prefix: &[u8], hash: &[u8]) -> Vec<u8> {
     [&[0], prefix, hash].concat()
 }
 
-/// The one right encoding, and others by the names of what is wrong with them.
+/// The right encoding, and wrong ones by their fault.
 fn encodings(message: &[u8]) -> (Vec<u8>, Vec<(String, Vec<u8>)>) {
     let hash = digest(&SHA256, message);
     let hash = hash.as_ref();
@@ -89,7 +89,7 @@ fn encodings(message: &[u8]) -> (Vec<u8>, Vec<(String, Vec<u8>)>) {
         wrong.push((what, encoded(&[0, 1], &[&[0], digest_info.as_slice()].concat())));
     }
     for length in [1, 8, 64, 200] {
-        // Less padding than fits, and whatever one likes behind it: how signatures were forged for an exponent of 3.
+        // Less padding, with arbitrary bytes behind it: how signatures were forged for an exponent of 3.
         let rest = LENGTH - 2 - 2 - right.len() - length;
         let garbage = [&[0, 1, 0xff, 0xff], right.as_slice(), &vec![0xa5; length], &vec![0; rest]].concat();
         wrong.push((format!("{length} bytes behind the hash"), garbage));
@@ -109,7 +109,7 @@ fn encodings(message: &[u8]) -> (Vec<u8>, Vec<(String, Vec<u8>)>) {
     (good, wrong)
 }
 
-/// What a key that signs with RS256 alone never signs.
+/// Encodings of other algorithms, which an RS256 key never signs.
 fn other_digests(message: &[u8]) -> Vec<(String, Vec<u8>)> {
     let hash = digest(&SHA256, message);
     let hash = hash.as_ref();
@@ -155,14 +155,14 @@ fn other_digests(message: &[u8]) -> Vec<(String, Vec<u8>)> {
     ]
 }
 
-/// An element of DER, or what somebody writes in its place.
+/// An element of DER, or a malformed one.
 type Spelling = fn(u8, &[u8]) -> Vec<u8>;
 
 fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     [&[tag, len(content)], content].concat()
 }
 
-/// The `DigestInfo` of a SHA-256, with one of its five elements in another spelling.
+/// The `DigestInfo` of a SHA-256 with one of its five elements encoded differently.
 fn digest_info(hash: &[u8], place: usize, spelling: Spelling) -> Vec<u8> {
     let element = |at, tag, content: &[u8]| {
         let spelling = if at == place { spelling } else { der };
@@ -173,7 +173,7 @@ fn digest_info(hash: &[u8], place: usize, spelling: Spelling) -> Vec<u8> {
     element(0, 0x30, &content)
 }
 
-/// Each element of the `DigestInfo` in every way that lax readers of BER take for it, or that is just wrong.
+/// Each element of the `DigestInfo` in every encoding that lenient BER parsers accept, or a wrong one.
 fn misspelt(hash: &[u8]) -> Vec<(String, Vec<u8>)> {
     const ELEMENTS: [&str; 5] = ["DigestInfo", "algorithm", "identifier", "parameters", "digest"];
     let spellings: [(&str, Spelling); 27] = [

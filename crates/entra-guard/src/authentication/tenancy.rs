@@ -1,4 +1,4 @@
-//! The tenants whose tokens are accepted, and how each of them is named.
+//! The tenants whose tokens are accepted, and their issuers.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use entra_shared::azure_ad::{Authority, Instance, TENANT_PLACEHOLDER, Version};
 use entra_shared::ids::TenantId;
 use url::Url;
 
-/// One tenant, or the tenants on a list: never whatever tenant a token happens to name.
+/// The accepted tenants: one, or those on a list. Any other tenant is refused.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/single-and-multi-tenant-apps>
 #[derive(Debug, Clone)]
@@ -17,16 +17,16 @@ pub struct Tenancy {
     tenants: BTreeMap<TenantId, Issuers>,
 }
 
-/// The endpoints that stand for many tenants.
+/// The endpoints whose metadata is for many tenants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TenantIndependentEndpoint {
     /// Work and school accounts.
     Organizations,
-    /// Those, and personal accounts.
+    /// Work, school and personal accounts.
     Common,
 }
 
-/// What one tenant's tokens are issued under.
+/// The issuers of one tenant's tokens.
 #[derive(Debug, Clone)]
 pub(super) struct Issuers {
     tenant: String,
@@ -41,7 +41,7 @@ impl Tenancy {
         Self::from(Authority::new(instance, tenant, None))
     }
 
-    /// The tenants of `tenants` alone, with the metadata that all tenants share.
+    /// Accepts the tenants in `tenants`, whose keys come from the metadata of `endpoint`.
     #[must_use]
     pub fn of_tenants(
         instance: &Instance,
@@ -52,26 +52,26 @@ impl Tenancy {
             instance: instance.clone(),
             discovery_document: instance.discovery_document(endpoint.as_str(), Version::V2),
             metadata_issuer: instance.issuer_template(Version::V2),
-            tenants: tenants.iter().map(|tenant| (*tenant, Issuers::of(instance, *tenant))).collect(),
+            tenants: tenants.iter().map(|tenant| (*tenant, Issuers::for_tenant(instance, *tenant))).collect(),
         }
     }
 
-    /// Where the keys come from.
+    /// The cloud instance that issues the tokens.
     pub(super) fn instance(&self) -> &Instance {
         &self.instance
     }
 
-    /// The v2.0 metadata: its keys sign tokens of both versions.
+    /// The URL of the v2.0 metadata, whose keys sign tokens of both versions.
     pub(super) fn discovery_document(&self) -> &Url {
         &self.discovery_document
     }
 
-    /// The `issuer` of the metadata. Where it stands for many tenants, `{tenantid}` has the place of one.
+    /// The `issuer` of the metadata; for many tenants it contains `{tenantid}`.
     pub(super) fn metadata_issuer(&self) -> &str {
         &self.metadata_issuer
     }
 
-    /// The issuers of a tenant, if its tokens are accepted.
+    /// The issuers of a tenant, if it is accepted.
     pub(super) fn issuers(&self, tenant: TenantId) -> Option<&Issuers> {
         self.tenants.get(&tenant)
     }
@@ -84,7 +84,7 @@ impl From<&Authority> for Tenancy {
             instance: instance.clone(),
             discovery_document: authority.discovery_document(Version::V2),
             metadata_issuer: authority.issuer(Version::V2),
-            tenants: BTreeMap::from([(tenant, Issuers::of(instance, tenant))]),
+            tenants: BTreeMap::from([(tenant, Issuers::for_tenant(instance, tenant))]),
         }
     }
 }
@@ -96,7 +96,7 @@ impl From<Authority> for Tenancy {
 }
 
 impl TenantIndependentEndpoint {
-    /// The word that stands in the place of a tenant.
+    /// The path segment of the endpoint.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -107,7 +107,7 @@ impl TenantIndependentEndpoint {
 }
 
 impl Issuers {
-    fn of(instance: &Instance, tenant: TenantId) -> Self {
+    fn for_tenant(instance: &Instance, tenant: TenantId) -> Self {
         Self {
             tenant: tenant.to_string(),
             v1: instance.issuer(tenant, Version::V1),
@@ -116,7 +116,7 @@ impl Issuers {
     }
 
     /// The `iss` of the tenant's tokens of this version.
-    pub(super) fn of_version(&self, version: Version) -> &str {
+    pub(super) fn for_version(&self, version: Version) -> &str {
         match version {
             Version::V1 => &self.v1,
             Version::V2 => &self.v2,
@@ -125,14 +125,15 @@ impl Issuers {
 
     /// Whether a key that is published for `key_issuer` may sign the tenant's tokens of this version.
     ///
-    /// The keys' issuers are always v2.0's, and the same keys sign v1.0 tokens.
+    /// Entra publishes keys for the v2.0 issuer, and signs v1.0 tokens with the same keys.
     /// <https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-the-issuer>
     pub(super) fn include(&self, key_issuer: &str, version: Version) -> bool {
-        self.are_filled_in(key_issuer, &self.v2) || self.are_filled_in(key_issuer, self.of_version(version))
+        self.is_template_of(key_issuer, &self.v2)
+            || self.is_template_of(key_issuer, self.for_version(version))
     }
 
-    /// Whether `issuer` is what `text` is with the tenant in each of its places.
-    fn are_filled_in(&self, mut text: &str, mut issuer: &str) -> bool {
+    /// Whether `issuer` equals the template `text` with the tenant id filled in.
+    fn is_template_of(&self, mut text: &str, mut issuer: &str) -> bool {
         while let Some((before, after)) = text.split_once(TENANT_PLACEHOLDER) {
             let rest = issuer.strip_prefix(before).and_then(|rest| rest.strip_prefix(self.tenant.as_str()));
             let Some(rest) = rest else { return false };
@@ -174,8 +175,8 @@ mod tests {
         let tenancy = tenancy(TenantIndependentEndpoint::Organizations, &[TENANT, OTHER]);
         for tenant in [TENANT, OTHER] {
             let issuers = tenancy.issuers(TenantId::parse(tenant).unwrap()).unwrap();
-            assert_eq!(issuers.of_version(Version::V1), format!("https://login.example/{tenant}/"));
-            assert_eq!(issuers.of_version(Version::V2), format!("https://login.example/{tenant}/v2.0"));
+            assert_eq!(issuers.for_version(Version::V1), format!("https://login.example/{tenant}/"));
+            assert_eq!(issuers.for_version(Version::V2), format!("https://login.example/{tenant}/v2.0"));
         }
         let unlisted = TenantId::parse("9188040d-6c67-4c5b-b112-36a304b66dad").unwrap();
         assert!(tenancy.issuers(unlisted).is_none());
@@ -228,10 +229,10 @@ mod tests {
                 let others = of(other);
                 let others = others.issuers(tenant).unwrap();
                 let same = number == other_number;
-                let v2 = issuers.of_version(Version::V2) == others.of_version(Version::V2);
+                let v2 = issuers.for_version(Version::V2) == others.for_version(Version::V2);
                 assert_eq!(v2, same, "{cloud} {other}");
                 // Those of the public and of the US Government cloud are one in v1.0; their keys are not.
-                let v1 = issuers.of_version(Version::V1) == others.of_version(Version::V1);
+                let v1 = issuers.for_version(Version::V1) == others.for_version(Version::V1);
                 assert_eq!(v1, same || number.max(other_number) == 1, "{cloud} {other}");
                 for key_issuer in [other.issuer(tenant, Version::V2), other.issuer_template(Version::V2)] {
                     for version in [Version::V1, Version::V2] {

@@ -23,7 +23,7 @@ pub(super) const SUBJECT: &str = "99f268b3-61d1-4536-bfd5-85f426e2146f";
 /// The time at which [`claims`] are valid, in seconds since 1970.
 pub(super) const NOW: i64 = 1_754_480_000;
 
-/// The claims of a v2.0 token for an app.
+/// The claims of a v2.0 token of an app.
 pub(super) fn claims() -> Value {
     json!({
         "aud": AUDIENCE, "iss": format!("{INSTANCE}/{TENANT}/v2.0"),
@@ -33,7 +33,7 @@ pub(super) fn claims() -> Value {
     })
 }
 
-/// The same claims as a v1.0 token has them.
+/// The same claims in a v1.0 token.
 pub(super) fn claims_v1() -> Value {
     let mut claims = claims();
     let members = claims.as_object_mut().unwrap();
@@ -63,11 +63,15 @@ pub(super) fn caller() -> Caller {
 
 /// Accepts tokens of both versions that these keys signed.
 pub(super) fn authenticator(key_set: &Value) -> Authenticator {
+    authenticator_with(Keys::fixed(KeySet::parse(key_set.to_string().as_bytes()).unwrap()))
+}
+
+/// Accepts tokens of both versions that any of these keys signed.
+pub(super) fn authenticator_with(keys: Keys) -> Authenticator {
     let authority =
         Authority::new(Instance::parse(INSTANCE).unwrap(), TenantId::parse(TENANT).unwrap(), None);
     let versions = [Version::V1, Version::V2];
     let expectations = Expectations::new(&authority, ClientId::parse(AUDIENCE).unwrap(), &[], &versions);
-    let keys = Keys::fixed(KeySet::parse(key_set.to_string().as_bytes()).unwrap());
     Authenticator::new(expectations, keys, VerifiedTokenSettings { capacity: 10 })
 }
 
@@ -101,14 +105,14 @@ impl TestKey {
         self.sign_segments(&segment(header.as_bytes()), &payload, Algorithm::RS256)
     }
 
-    /// Signs what may be no base64url of anything.
+    /// Signs segments that need not be base64url.
     pub(super) fn sign_segments(&self, header: &str, payload: &str, algorithm: Algorithm) -> String {
         let message = format!("{header}.{payload}");
         let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &self.encoding, algorithm).unwrap();
         format!("{message}.{signature}")
     }
 
-    /// RSASP1 of RFC 8017 section 5.2.1: signs these bytes as they are, with no padding of its own.
+    /// Signs these bytes without padding (RSASP1, RFC 8017 section 5.2.1).
     pub(super) fn sign_raw(&self, encoded: &[u8]) -> Vec<u8> {
         let signature = BigUint::from_bytes_be(encoded).modpow(&self.private_exponent, &self.modulus());
         let bytes = signature.to_bytes_be();

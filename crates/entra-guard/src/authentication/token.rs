@@ -1,6 +1,7 @@
-//! The form of a token: a JWS in compact serialization with a JWT's claims (RFC 7515, RFC 7519).
+//! The syntax of a token: a JWS in compact serialization with the claims of a JWT (RFC 7515, RFC 7519).
 //!
-//! Read by our own rules: JWT libraries let `crit`, `zip`, any `typ` and repeated members pass.
+//! Parsed here and not by `jsonwebtoken::decode_header`, which accepts `"crit": null`, other extensions and repeated
+//! members.
 
 mod compact;
 mod examination;
@@ -19,9 +20,9 @@ pub(super) use examination::Examination;
 use header::Header;
 use payload::Payload;
 
-/// A token that is well formed, and about which nothing else is known.
+/// A well-formed token, of which nothing is verified.
 pub(super) struct UnverifiedToken<'t> {
-    /// What was signed: both segments as they were sent.
+    /// The signed text: header and payload as they were sent.
     message: &'t str,
     /// In canonical base64url.
     signature: &'t str,
@@ -29,9 +30,9 @@ pub(super) struct UnverifiedToken<'t> {
     claims: Claims,
 }
 
-/// Claims that the key of a [`SigningKey`] has signed, and that key's name.
+/// Claims with a verified signature, and the id of the key that signed them.
 ///
-/// Only [`UnverifiedToken::verify`] makes one.
+/// Only [`UnverifiedToken::verify`] creates one.
 pub(super) struct VerifiedClaims {
     claims: Claims,
     key_id: Arc<str>,
@@ -58,17 +59,17 @@ impl<'t> UnverifiedToken<'t> {
         Ok(Self { message, signature, key_id, claims: payload.claims })
     }
 
-    /// The `kid` that the token names its key by.
+    /// The `kid` of the token.
     pub(super) fn key_id(&self) -> &str {
         &self.key_id
     }
 
-    /// The claims, of which nobody knows who wrote them.
+    /// The claims, which anyone may have written.
     pub(super) fn unverified_claims(&self) -> &Claims {
         &self.claims
     }
 
-    /// Checks the signature, with RS256 whatever the header says.
+    /// Verifies the signature, with RS256 whatever the header says.
     pub(super) fn verify(self, key: &SigningKey) -> Result<VerifiedClaims, TokenFault> {
         if key.has_signed(self.message.as_bytes(), self.signature) {
             Ok(VerifiedClaims { claims: self.claims, key_id: Arc::clone(key.id()) })
@@ -79,7 +80,7 @@ impl<'t> UnverifiedToken<'t> {
 }
 
 impl VerifiedClaims {
-    /// As if a key had signed them.
+    /// Wraps claims as if a key had signed them.
     #[cfg(test)]
     pub(super) fn for_test(claims: Claims) -> Self {
         Self { claims, key_id: "K1".into() }
@@ -110,10 +111,10 @@ mod tests {
     use super::*;
     use crate::authentication::test_token::{HEADER, claims, compact, segment};
 
-    /// What the validator finds, and the examination must find too.
+    /// The fault that the validator finds, which the examination must find too.
     fn fault_of(token: &str) -> Option<TokenFault> {
         let fault = UnverifiedToken::parse(token).err();
-        let examination = Examination::of(token);
+        let examination = Examination::examine(token);
         let failed: Vec<_> = examination.checks.iter().filter(|(_, passed)| !passed).collect();
         assert_eq!(failed.is_empty(), fault.is_none(), "{failed:?}");
         assert!(fault.is_none_or(|fault| failed.contains(&&(fault, false))), "{fault:?} {failed:?}");

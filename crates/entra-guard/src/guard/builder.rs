@@ -7,13 +7,14 @@ use std::time::Duration;
 use entra_shared::azure_ad::Version;
 use entra_shared::http_client::{HttpClient, HttpClientSettings};
 use entra_shared::ids::{AppIdUri, ClientId};
+use entra_shared::jwt::{NoCryptography, install_provider};
 use entra_shared::settings::KeyProblem;
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Guard, Inner};
 use crate::answers::{Answers, Challenges, ProblemJson, SharedAnswers};
-use crate::authentication::keys::{KeySettings, KeySource, Keys};
+use crate::authentication::keys::{KeySet, KeySettings, KeySource, Keys};
 use crate::authentication::{Authenticator, Expectations, Tenancy, VerifiedTokenSettings};
 use crate::decision::{DecisionObserver, Decisions};
 use crate::development::DevelopmentHandler;
@@ -31,6 +32,7 @@ pub struct GuardBuilder {
     clock_skew: Option<Duration>,
     client: Client,
     keys: KeySettings,
+    fixed_keys: Option<KeySet>,
     verified_tokens: VerifiedTokenSettings,
     development: Option<DevelopmentHandler>,
     observer: Option<Box<dyn DecisionObserver>>,
@@ -51,6 +53,9 @@ pub enum StartError {
     /// There is no tokio runtime for the background tasks.
     #[error("a guard must be started within a tokio runtime")]
     NoRuntime,
+    /// The process has no working cryptography, for example since another crate installed an unsuitable provider.
+    #[error(transparent)]
+    Cryptography(#[from] NoCryptography),
     /// There is no HTTP client to fetch keys with, for example since the CA file cannot be read.
     #[error("there is no HTTP client to fetch keys with")]
     HttpClient(#[from] KeyProblem),
@@ -66,6 +71,7 @@ impl GuardBuilder {
             clock_skew: None,
             client: Client::Default { ca_file: None },
             keys: KeySettings::default(),
+            fixed_keys: None,
             verified_tokens: VerifiedTokenSettings::default(),
             development: None,
             observer: default_observer(),
@@ -113,6 +119,12 @@ impl GuardBuilder {
         Self { keys, ..self }
     }
 
+    /// Uses these keys and fetches none.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn fixed_keys(self, keys: KeySet) -> Self {
+        Self { fixed_keys: Some(keys), ..self }
+    }
+
     /// Sets how many verified tokens are remembered.
     pub fn verified_tokens(self, verified_tokens: VerifiedTokenSettings) -> Self {
         Self { verified_tokens, ..self }
@@ -141,9 +153,10 @@ impl GuardBuilder {
     /// Starts the guard and the fetch of its keys, without waiting for them; [`Guard::ready`] does.
     ///
     /// # Errors
-    /// There is no tokio runtime or no HTTP client.
+    /// There is no tokio runtime, no working cryptography or no HTTP client.
     pub fn start(self) -> Result<Guard, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        install_provider()?;
         let client = match self.client {
             Client::Default { ca_file } => {
                 HttpClient::new(&HttpClientSettings { ca_file, ..HttpClientSettings::default() })?
@@ -162,7 +175,10 @@ impl GuardBuilder {
                 "DEVELOPMENT HANDLER: every request without a token will pass every policy; never run this anywhere else"
             );
         }
-        let keys = Keys::start(KeySource::new(client, self.tenancy), &self.keys);
+        let keys = match self.fixed_keys {
+            Some(keys) => Keys::fixed(keys),
+            None => Keys::start(KeySource::new(client, self.tenancy), &self.keys),
+        };
         let authenticator = Arc::new(Authenticator::new(expectations, keys, self.verified_tokens));
         let decisions = Arc::new(Decisions::new(Arc::clone(&authenticator), self.observer));
         let summaries = runtime.spawn(summarize(Arc::clone(&decisions)));

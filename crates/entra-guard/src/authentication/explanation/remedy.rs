@@ -1,4 +1,4 @@
-//! What was found, and what to do about it.
+//! Remedies for failed checks.
 
 use entra_shared::azure_ad::Version;
 
@@ -6,8 +6,8 @@ use super::Facts;
 use crate::authentication::claims::Claims;
 use crate::authentication::error::TokenFault;
 
-/// What is looked at, and the remedy for its failing.
-pub(super) fn of(fault: TokenFault, facts: &Facts<'_>) -> (&'static str, String) {
+/// The name of the check, and what to do if it fails.
+pub(super) fn describe(fault: TokenFault, facts: &Facts<'_>) -> (&'static str, String) {
     let claims = |remedy: fn(&Facts<'_>, &Claims) -> String| {
         facts.claims.map(|claims| remedy(facts, claims)).unwrap_or_default()
     };
@@ -51,7 +51,7 @@ const KEY_UNKNOWN: &str = "the authority of azure_ad.instance publishes no key o
     azure_ad.instance and azure_ad.tenant_id";
 const KEY_ISSUER: &str = "the key is published for another issuer than the token's; this one is not Entra's";
 const SIGNATURE: &str = "the key that the token names did not sign it: the token was changed, or cut when it was \
-    copied, or somebody else made it; get a new one";
+    copied, or it was forged; get a new one";
 
 fn malformed_claims(facts: &Facts<'_>) -> String {
     let problem = facts.problem.unwrap_or("missing azp (v2.0) or appid (v1.0), the client's id");
@@ -86,7 +86,7 @@ fn tenant(_: &Facts<'_>, claims: &Claims) -> String {
 }
 
 fn audience(facts: &Facts<'_>, claims: &Claims) -> String {
-    /// Microsoft Graph, for which clients get a token when they name no resource or copied a sample.
+    /// Microsoft Graph, whose scope clients often copy from a sample.
     const GRAPH: [&str; 3] = [
         "00000003-0000-0000-c000-000000000000",
         "https://graph.microsoft.com",
@@ -133,7 +133,7 @@ fn subject(_: &Facts<'_>, claims: &Claims) -> String {
     )
 }
 
-/// A number of seconds for people.
+/// Formats a number of seconds for people.
 fn span(seconds: i64) -> String {
     let seconds = seconds.unsigned_abs();
     match (seconds / 86_400, seconds / 3_600, seconds / 60) {

@@ -11,22 +11,22 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::moment::Moment;
 use super::signing_key::{SigningKey, admit, name};
+use super::sleep_aware::SleepAwareInstant;
 
-/// The most keys that a set may hold: a hundred times what Entra publishes.
+/// The most keys in a set, a hundred times as many as Entra publishes.
 pub(super) const MAX_KEYS: usize = 1000;
 
-/// The keys of one fetch. Never changed, and never empty.
-#[derive(Debug)]
+/// The keys of one fetch; immutable and never empty.
+#[derive(Debug, Clone)]
 pub struct KeySet {
     keys: HashMap<String, Arc<SigningKey>>,
-    /// Names that are published without a key of use: it was not admitted, or two different keys claim the name.
+    /// Ids whose key is not admitted, or which two different keys claim.
     unusable: HashSet<String>,
-    fetched_at: Moment,
+    fetched_at: SleepAwareInstant,
 }
 
-/// A document that is no key set, or holds no key of use. Whoever published it is at fault.
+/// A document is not a usable key set; its publisher is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKeySet {
     /// Not a JSON object with `keys`.
@@ -35,16 +35,16 @@ pub enum InvalidKeySet {
     /// More than [`MAX_KEYS`].
     #[error("the key set holds more than {MAX_KEYS} keys")]
     TooMany,
-    /// Not one key was admitted.
+    /// No key is admitted.
     #[error("the key set holds no usable key")]
     Empty,
 }
 
 impl KeySet {
-    /// Reads a key set. Keys of no use are left out one by one, so that one bad key does not cost the others.
+    /// Parses a key set. Each key is parsed on its own, so that a bad key does not cost the others.
     ///
     /// # Errors
-    /// The document is malformed, or no key is left.
+    /// The document is malformed, has too many keys, or no usable one.
     pub fn parse(document: &[u8]) -> Result<Self, InvalidKeySet> {
         let Object(document): Object<Document<'_>> =
             serde_json::from_slice(document).map_err(|_| InvalidKeySet::Malformed)?;
@@ -64,36 +64,36 @@ impl KeySet {
             }
         }
         if let Some(reason) = rejection {
-            // One line for all of them: how many there are is up to the document.
-            tracing::warn!(reason, "left published keys out, the last of them for this reason");
+            // One line for all, since the document decides how many there are.
+            tracing::warn!(reason, "skipped unusable keys; last reason: {reason}");
         }
-        // A name that two different keys claim is nobody's.
+        // An id that two different keys claim is ambiguous.
         unusable.extend(keys.extract_if(|_, key| key.is_none()).map(|(key_id, _)| key_id));
         let keys: HashMap<_, _> =
             keys.into_iter().filter_map(|(id, key)| Some((id, Arc::new(key?)))).collect();
         if keys.is_empty() {
             return Err(InvalidKeySet::Empty);
         }
-        Ok(Self { keys, unusable, fetched_at: Moment::now() })
+        Ok(Self { keys, unusable, fetched_at: SleepAwareInstant::now() })
     }
 
-    /// Leaves out the keys that are published for another cloud of Entra's than `cloud`, the metadata's.
+    /// Removes the keys of other clouds than `cloud`, the `cloud_instance_name` of the metadata.
     ///
     /// # Errors
     /// No key is left.
-    pub fn of_cloud(mut self, cloud: &str) -> Result<Self, InvalidKeySet> {
+    pub fn in_cloud(mut self, cloud: &str) -> Result<Self, InvalidKeySet> {
         let foreign = |key: &SigningKey| key.cloud().is_some_and(|of_key| of_key != cloud);
         self.unusable.extend(self.keys.extract_if(|_, key| foreign(key)).map(|(key_id, _)| key_id));
         if self.keys.is_empty() { Err(InvalidKeySet::Empty) } else { Ok(self) }
     }
 
-    /// The key of exactly this name.
+    /// The key with exactly this id.
     #[must_use]
     pub fn find(&self, key_id: &str) -> Option<Arc<SigningKey>> {
         self.keys.get(key_id).map(Arc::clone)
     }
 
-    /// Whether the set says anything about this name, be it that its key is of no use.
+    /// Whether the set has this id, even if its key is unusable.
     pub(super) fn names(&self, key_id: &str) -> bool {
         self.keys.contains_key(key_id) || self.unusable.contains(key_id)
     }
@@ -106,24 +106,24 @@ impl KeySet {
         self.keys == other.keys
     }
 
-    /// How many keys there are: at least one.
+    /// Number of keys; at least one.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a key set is never empty")]
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// When the set was read.
-    pub(super) fn fetched_at(&self) -> &Moment {
+    /// When the set was parsed.
+    pub(super) fn fetched_at(&self) -> &SleepAwareInstant {
         &self.fetched_at
     }
 
-    /// Whether the set was read at most so long ago.
+    /// Whether the set is at most `max_age` old.
     pub(super) fn is_within(&self, max_age: Duration) -> bool {
         self.fetched_at.is_within(max_age)
     }
 
-    /// How long ago the set was read.
+    /// Time since the set was parsed.
     #[must_use]
     pub fn age(&self) -> Duration {
         self.fetched_at.elapsed()
@@ -132,9 +132,9 @@ impl KeySet {
 
 #[cfg(test)]
 impl KeySet {
-    /// As if the machine had slept since the set was read.
+    /// The set as if the machine had slept for `time` since it was parsed.
     pub(super) fn before_a_sleep_of(self, time: Duration) -> Self {
-        Self { fetched_at: Moment::before_a_sleep_of(time), ..self }
+        Self { fetched_at: SleepAwareInstant::before_a_sleep_of(time), ..self }
     }
 }
 
@@ -144,7 +144,7 @@ struct Document<'d> {
     keys: Entries<'d>,
 }
 
-/// The members of `keys` as they are written, so that one that cannot be read costs no other.
+/// The elements of `keys` as raw JSON, so that one that cannot be parsed does not cost the others.
 struct Entries<'d>(Vec<&'d RawValue>);
 
 impl<'de: 'd, 'd> Deserialize<'de> for Entries<'d> {
@@ -161,7 +161,7 @@ impl<'de: 'd, 'd> Visitor<'de> for Entries<'d> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Self, A::Error> {
-        // One more than may be, which is enough to know; a million of them would take memory for nothing.
+        // One more than the limit is enough to refuse the set without storing the rest.
         while self.0.len() <= MAX_KEYS {
             let Some(entry) = list.next_element()? else { return Ok(self) };
             self.0.push(entry);
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_two_keys_claim_is_nobodys() {
+    fn an_id_that_two_keys_claim_is_unusable() {
         let (first, second, third) = (TestKey::new(), TestKey::new(), TestKey::new());
         let keys = parse(&[first.jwk("K1"), second.jwk("K1"), third.jwk("K2"), third.jwk("K2")]).unwrap();
         assert!(keys.find("K1").is_none());
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_key_says_twice_or_in_depth_does_not_cost_the_good_one() {
+    fn repetition_or_depth_in_one_key_does_not_cost_the_good_one() {
         let good = TestKey::new().jwk("good");
         let bad = good.to_string().replace("good", "bad");
         for bad in [
@@ -321,17 +321,17 @@ mod tests {
     #[test]
     fn a_key_of_another_cloud_is_left_out() {
         let key = TestKey::new();
-        let of_cloud = |id: &str, cloud: Value| {
+        let in_cloud = |id: &str, cloud: Value| {
             let mut jwk = key.jwk(id);
             jwk["cloud_instance_name"] = cloud;
             jwk
         };
-        let here = of_cloud("here", json!("microsoftonline.com"));
-        let there = of_cloud("there", json!("microsoftonline.us"));
-        let set = parse(&[here, there.clone(), key.jwk("silent"), of_cloud("null", json!(null))]).unwrap();
-        let set = set.of_cloud("microsoftonline.com").unwrap();
+        let here = in_cloud("here", json!("microsoftonline.com"));
+        let there = in_cloud("there", json!("microsoftonline.us"));
+        let set = parse(&[here, there.clone(), key.jwk("silent"), in_cloud("null", json!(null))]).unwrap();
+        let set = set.in_cloud("microsoftonline.com").unwrap();
         assert_eq!((set.len(), set.find("there").is_none(), set.names("there")), (3, true, true));
-        let all_there = parse(&[there]).unwrap().of_cloud("microsoftonline.com");
+        let all_there = parse(&[there]).unwrap().in_cloud("microsoftonline.com");
         assert_eq!(all_there.unwrap_err(), InvalidKeySet::Empty);
     }
 }

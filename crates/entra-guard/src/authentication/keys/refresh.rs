@@ -1,4 +1,4 @@
-//! The task that keeps the keys current.
+//! The background task that keeps the keys current.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,42 +10,42 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::KeySet;
-use super::demand::Progress;
-use super::moment::Moment;
+use super::sleep_aware::SleepAwareInstant;
 use super::source::FetchError;
-use super::state::Shared;
+use super::state::{Progress, Shared};
 
-/// The longest pause between two tries while there is no usable key set: the app answers 503 as long.
+/// The longest backoff without usable keys, while every request is answered 503.
 const MAX_RETRY_WITHOUT_KEYS: Duration = Duration::from_secs(2);
 
-/// The longest pause between two tries while the last good key set is in use.
+/// The longest backoff while the last good key set is in use.
 const MAX_RETRY_WITH_KEYS: Duration = Duration::from_mins(5);
 
-/// The first pause after a failure; each further one is twice as long.
+/// The first backoff after a failure; each further one is twice as long.
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 
-/// The longest time for one fetch, whatever the HTTP client's own limits are: requests may be waiting for its end.
+/// Timeout of one fetch, whatever the HTTP client's own limits are: requests may be waiting for its end.
 const MAX_FETCH: Duration = Duration::from_secs(30);
 
-/// How long a fetch is waited for without another beside it while there is no usable key set: with the longest pause, it
-/// decides how soon after the authority's return there are keys.
-const PATIENCE_WITHOUT_KEYS: Duration = Duration::from_millis(2500);
-
-/// How often it is looked whether the machine has slept beyond the next turn.
-const LOOK_AT_THE_WALL: Duration = Duration::from_secs(2);
-
-/// The share of the interval by which a refresh may come early, so that instances do not ask all at once.
+/// How long a fetch may run alone without usable keys before a second one is started.
 ///
-/// Never late: the interval is a promise about how soon a removed key is noticed.
+/// With the longest backoff it decides how soon there are keys after an outage of Entra.
+const HEDGE_AFTER: Duration = Duration::from_millis(2500);
+
+/// How often a wait checks the wall clock, in case the machine slept past its end.
+const SLEEP_CHECK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Jitter of a refresh, as a share of the interval, so that instances do not fetch all at once.
+///
+/// A refresh comes early but never late: the interval limits how long a removed key goes unnoticed.
 const REFRESH_JITTER: f64 = 0.1;
 
-/// The share of a pause by which a retry may come early: after an outage all instances are at the same step.
+/// Jitter of a retry, as a share of the backoff: after an outage all instances are at the same step.
 const RETRY_JITTER: f64 = 0.5;
 
-/// What a fetch ends with.
+/// The result of a fetch.
 pub(super) type Outcome = Result<KeySet, FetchError>;
 
-/// Fetches keys at once, every `interval`, after failures, and on demand, until the task is aborted.
+/// Fetches keys at the start, every `interval`, after failures, and on request, until the task is aborted.
 pub(super) async fn run<F, O>(shared: Arc<Shared>, mut fetch: F, interval: Duration)
 where
     F: FnMut() -> O + Send,
@@ -53,28 +53,29 @@ where
 {
     let mut failures = 0;
     loop {
-        shared.demand().fetch = Progress::UnderWay;
+        shared.refetch().progress = Progress::UnderWay;
         let can_wait = shared.time_left().is_some_and(|left| left > MAX_FETCH);
-        let outcome = if can_wait { end_of(fetch()).await } else { first_of_many(&shared, &mut fetch).await };
+        let outcome =
+            if can_wait { run_isolated(fetch()).await } else { run_hedged(&shared, &mut fetch).await };
         failures = if outcome.is_ok() { 0 } else { failures + 1 };
-        take_in(&shared, outcome);
+        record(&shared, outcome);
         let pause = match failures {
-            0 => early(interval, REFRESH_JITTER),
-            _ => early(retry_pause(failures, shared.time_left()).min(interval), RETRY_JITTER),
+            0 => jittered(interval, REFRESH_JITTER),
+            _ => jittered(backoff(failures, shared.time_left()).min(interval), RETRY_JITTER),
         };
-        wait(&shared, &Moment::now(), pause).await;
+        wait(&shared, &SleepAwareInstant::now(), pause).await;
     }
 }
 
-/// Waits for a fetch in a task of its own, so that a panic in it is one failed fetch and not the end of all.
-async fn end_of(fetch: impl Future<Output = Outcome> + Send + 'static) -> Outcome {
+/// Runs a fetch in its own task, so that a panic fails that fetch and not the refresh task.
+async fn run_isolated(fetch: impl Future<Output = Outcome> + Send + 'static) -> Outcome {
     outcome(AbortOnDropHandle::new(tokio::spawn(timeout(MAX_FETCH, fetch))).await)
 }
 
-/// The same while no key is usable: beside a fetch that takes long, another begins, and the first to succeed counts.
+/// Runs a fetch, and starts another whenever the last has taken [`HEDGE_AFTER`]; the first success wins.
 ///
-/// One that hangs is not waited for, and one that is only slow is not given up.
-async fn first_of_many<F, O>(shared: &Shared, fetch: &mut F) -> Outcome
+/// Used without usable keys: a hanging fetch delays nothing, and a slow one may still succeed.
+async fn run_hedged<F, O>(shared: &Shared, fetch: &mut F) -> Outcome
 where
     F: FnMut() -> O + Send,
     O: Future<Output = Outcome> + Send + 'static,
@@ -82,8 +83,8 @@ where
     let mut under_way = JoinSet::new();
     loop {
         under_way.spawn(timeout(MAX_FETCH, fetch()));
-        let patience_ends = Instant::now() + PATIENCE_WITHOUT_KEYS;
-        while let Ok(Some(ended)) = timeout_at(patience_ends, under_way.join_next()).await {
+        let next_hedge = Instant::now() + HEDGE_AFTER;
+        while let Ok(Some(ended)) = timeout_at(next_hedge, under_way.join_next()).await {
             match outcome(ended) {
                 Err(error) if !under_way.is_empty() => {
                     warn(&error);
@@ -103,8 +104,8 @@ fn outcome(ended: Result<Result<Outcome, Elapsed>, JoinError>) -> Outcome {
     }
 }
 
-/// Publishes a new key set; a failure leaves the last good one in place.
-pub(super) fn take_in(shared: &Shared, outcome: Outcome) {
+/// Publishes a new key set; after a failure the last good one stays in use.
+pub(super) fn record(shared: &Shared, outcome: Outcome) {
     let is_failure = outcome.is_err();
     match outcome {
         Ok(keys) => {
@@ -113,9 +114,9 @@ pub(super) fn take_in(shared: &Shared, outcome: Outcome) {
         }
         Err(error) => warn(&error),
     }
-    // In this order under the lock: whoever asks from now on asks for another fetch.
-    let mut demand = shared.demand();
-    demand.fetch_ended();
+    // Both under the lock, so that a request from now on asks for another fetch.
+    let mut refetch = shared.refetch();
+    refetch.progress = Progress::Idle;
     count(shared, is_failure);
 }
 
@@ -131,17 +132,17 @@ fn count(shared: &Shared, is_failure: bool) {
     });
 }
 
-/// Waits until the pause since `start` is over, or for somebody who has been allowed a fetch out of turn.
+/// Waits until `pause` has passed since `start`, or until a request asks for a fetch.
 ///
-/// A machine that slept wakes with timers that do not know; the keys may be too old by then.
-async fn wait(shared: &Shared, start: &Moment, pause: Duration) {
+/// Timers stop while the machine sleeps, so the wall clock is checked as well.
+async fn wait(shared: &Shared, start: &SleepAwareInstant, pause: Duration) {
     loop {
         let Some(left) = pause.checked_sub(start.elapsed()).filter(|left| !left.is_zero()) else { return };
         tokio::select! {
-            () = sleep(left.min(LOOK_AT_THE_WALL)) => {}
+            () = sleep(left.min(SLEEP_CHECK_INTERVAL)) => {}
             () = shared.wanted.notified() => {
-                // The wish may be older than the fetch that has just ended.
-                if shared.demand().fetch == Progress::Wanted {
+                // The request may be older than the fetch that has just ended.
+                if shared.refetch().progress == Progress::Wanted {
                     return;
                 }
             }
@@ -149,17 +150,17 @@ async fn wait(shared: &Shared, start: &Moment, pause: Duration) {
     }
 }
 
-/// The pause after so many failures in a row, where the keys at hand can be used for `time_left`.
-fn retry_pause(failures: u32, time_left: Option<Duration>) -> Duration {
-    // Not beyond the end of the keys: from then on, requests are refused until a fetch succeeds.
+/// The backoff after this many failures in a row, if the current keys can be used for `time_left`.
+fn backoff(failures: u32, time_left: Option<Duration>) -> Duration {
+    // Not past the expiry of the keys: from then on, requests are refused until a fetch succeeds.
     let longest = time_left
         .map_or(MAX_RETRY_WITHOUT_KEYS, |left| left.clamp(MAX_RETRY_WITHOUT_KEYS, MAX_RETRY_WITH_KEYS));
     let doublings = failures.saturating_sub(1).min(16);
     FIRST_RETRY.saturating_mul(1 << doublings).min(longest)
 }
 
-/// A pause that is shorter by up to `share` of it, by another part each time.
-fn early(pause: Duration, share: f64) -> Duration {
+/// Shortens a pause by a random part of up to `share`.
+fn jittered(pause: Duration, share: f64) -> Duration {
     pause.mul_f64(1.0 - share * fastrand::f64())
 }
 
@@ -169,31 +170,31 @@ mod tests {
     use crate::authentication::keys::KeySettings;
 
     #[tokio::test(start_paused = true)]
-    async fn a_machine_that_slept_beyond_a_turn_wakes_for_it() {
-        let shared = Shared::new(&KeySettings::of_tests());
-        shared.demand().fetch_ended();
+    async fn a_machine_that_slept_past_a_refresh_fetches_at_once() {
+        let shared = Shared::new(&KeySettings::for_tests());
+        shared.refetch().progress = Progress::Idle;
         let (hour, begun) = (Duration::from_hours(1), Instant::now());
-        wait(&shared, &Moment::before_a_sleep_of(2 * hour), hour).await;
+        wait(&shared, &SleepAwareInstant::before_a_sleep_of(2 * hour), hour).await;
         assert_eq!(begun.elapsed(), Duration::ZERO);
-        wait(&shared, &Moment::now(), hour).await;
+        wait(&shared, &SleepAwareInstant::now(), hour).await;
         assert_eq!(begun.elapsed(), hour);
-        // As soon as the clock shows it, for whoever falls asleep while waiting.
-        wait(&shared, &Moment::before_a_sleep_of(Duration::from_millis(3_599_999)), hour).await;
-        assert!(begun.elapsed() <= hour + LOOK_AT_THE_WALL);
+        // At the next check, if the machine falls asleep while waiting.
+        wait(&shared, &SleepAwareInstant::before_a_sleep_of(Duration::from_millis(3_599_999)), hour).await;
+        assert!(begun.elapsed() <= hour + SLEEP_CHECK_INTERVAL);
     }
 
     #[test]
     fn a_refresh_is_never_late_and_never_twice_the_same() {
         let hour = Duration::from_hours(1);
-        let pauses: Vec<_> = (0..1000).map(|_| early(hour, REFRESH_JITTER)).collect();
+        let pauses: Vec<_> = (0..1000).map(|_| jittered(hour, REFRESH_JITTER)).collect();
         assert!(pauses.iter().all(|pause| (Duration::from_mins(54)..=hour).contains(pause)));
         assert!(pauses.iter().any(|pause| *pause < Duration::from_mins(55)));
         assert!(pauses.iter().any(|pause| *pause > Duration::from_mins(59)));
     }
 
     #[test]
-    fn pauses_double_up_to_a_limit_that_depends_on_what_is_at_hand() {
-        let pauses = |left| [1, 2, 3, 4, 5, 100].map(|failures| retry_pause(failures, left).as_millis());
+    fn backoff_doubles_up_to_a_limit_that_depends_on_the_keys() {
+        let pauses = |left| [1, 2, 3, 4, 5, 100].map(|failures| backoff(failures, left).as_millis());
         assert_eq!(pauses(None), [250, 500, 1000, 2000, 2000, 2000]);
         assert_eq!(pauses(Some(Duration::from_hours(1))), [250, 500, 1000, 2000, 4000, 300_000]);
         assert_eq!(pauses(Some(Duration::from_secs(3))), [250, 500, 1000, 2000, 3000, 3000]);

@@ -1,4 +1,4 @@
-//! What can be told about the keys.
+//! The settings of the signing keys.
 
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
@@ -10,34 +10,34 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeySettings {
-    /// Seconds between two fetches, at most.
+    /// Seconds between two fetches; each comes up to a tenth earlier.
     pub refresh_interval_seconds: NonZeroU64,
-    /// Seconds after which keys that could not be fetched again are no longer trusted.
+    /// Seconds after which keys are no longer trusted if no fetch succeeds. At most 86400.
     pub max_age_seconds: NonZeroU64,
-    /// Seconds for which a key that is no longer published is used, from when it was last seen published.
+    /// Seconds for which a key stays in use after the last fetch that contained it. At most 3600.
     pub removed_key_grace_seconds: u64,
-    /// How many fetches tokens with unknown keys may cause at once.
+    /// How many fetches tokens with unknown key ids may cause in a row.
     pub unknown_key_fetches: NonZeroU32,
-    /// Seconds until one more such fetch is allowed.
+    /// Seconds after which one more such fetch is allowed; until then such tokens are refused with `key_unknown`.
     pub unknown_key_refill_seconds: NonZeroU64,
-    /// How long a request with an unknown key waits for the fetch, in milliseconds.
+    /// How long a request with an unknown key id waits for the fetch, in milliseconds. At most 10000.
     pub unknown_key_wait_milliseconds: NonZeroU64,
 }
 
-/// The longest time for which keys may be used without a successful fetch: Entra's own documents may be kept as long.
+/// The longest `max_age_seconds`: Entra lets clients cache its documents for a day.
 const LONGEST_AGE: Duration = Duration::from_hours(24);
 
-/// The longest time for which a key may outlive its publication: a key that was given away must not verify for longer.
+/// The longest grace period: a leaked key must not verify for longer.
 const LONGEST_GRACE: Duration = Duration::from_hours(1);
 
-/// The longest time for which a request may wait for a fetch.
+/// The longest time that a request may wait for a fetch.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 impl KeySettings {
-    /// Looks at the settings as a whole.
+    /// Checks the settings against each other.
     ///
     /// # Errors
-    /// Keys would be too old before they are fetched again, or a time is longer than makes sense.
+    /// Keys would expire before they are fetched again, or a time is longer than its limit.
     pub fn check(&self) -> Result<(), KeyProblem> {
         if self.max_age_seconds.get() > LONGEST_AGE.as_secs() {
             return Err(KeyProblem::new("keys.max_age_seconds", "must be at most 86400, which is a day"));
@@ -78,15 +78,15 @@ impl Default for KeySettings {
 
 #[cfg(test)]
 impl KeySettings {
-    /// What `settings.toml` says, for tests.
-    pub(super) fn of_tests() -> Self {
+    /// The defaults of the resource-app.
+    pub(super) fn for_tests() -> Self {
         let seconds = |seconds| NonZeroU64::new(seconds).unwrap();
         Self {
             refresh_interval_seconds: seconds(3600),
             max_age_seconds: seconds(86_400),
             removed_key_grace_seconds: 3600,
             unknown_key_fetches: NonZeroU32::new(2).unwrap(),
-            unknown_key_refill_seconds: seconds(300),
+            unknown_key_refill_seconds: seconds(30),
             unknown_key_wait_milliseconds: seconds(2000),
         }
     }

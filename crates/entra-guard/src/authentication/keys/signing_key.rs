@@ -1,4 +1,4 @@
-//! A key of a key set, and what admits it.
+//! A public key of a key set, and the conditions to admit it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-/// The sizes of RSA keys that are admitted, in bits: what NIST allows, up to what the cryptography verifies.
+/// The admitted sizes of RSA keys, in bits: from NIST's minimum to aws-lc's maximum.
 const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
-/// The public exponent of every key of Entra's, 65537 (`AQAB`).
+/// The public exponent of all of Entra's keys, 65537 (`AQAB`).
 const EXPONENT: [u8; 3] = [1, 0, 1];
 
 /// The longest `kid`, in bytes.
@@ -25,7 +25,7 @@ pub(super) const MAX_KEY_ID_BYTES: usize = 256;
 
 /// A public key that tokens may be signed with.
 pub struct SigningKey {
-    /// Shared with whoever the tokens name that the key signed.
+    /// Shared with the callers of tokens that the key signed.
     id: Arc<str>,
     key: DecodingKey,
     modulus: Vec<u8>,
@@ -34,19 +34,19 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// Its name, the `kid`.
+    /// The key id (`kid`).
     #[must_use]
     pub fn id(&self) -> &Arc<str> {
         &self.id
     }
 
-    /// The issuer that Entra publishes the key for; `{tenantid}` stands for any tenant.
+    /// The issuer that Entra publishes the key for; `{tenantid}` in it means any tenant.
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
     }
 
-    /// The cloud of Entra's that the key is published for.
+    /// The cloud that Entra publishes the key for.
     pub(super) fn cloud(&self) -> Option<&str> {
         self.cloud.as_deref()
     }
@@ -59,7 +59,7 @@ impl SigningKey {
 
 impl PartialEq for SigningKey {
     fn eq(&self, other: &Self) -> bool {
-        // The exponent is the same for all.
+        // All admitted keys have the same exponent.
         self.modulus == other.modulus && self.issuer == other.issuer && self.cloud == other.cloud
     }
 }
@@ -88,14 +88,14 @@ struct OtherMembers {
 }
 
 impl OtherMembers {
-    /// Whether the entry has any part of a private key: whoever reads it could sign.
+    /// Whether the entry has any part of a private key, with which anyone could sign.
     fn is_private(&self) -> bool {
         let Self { d, p, q, dp, dq, qi, oth, k, .. } = self;
         [d, p, q, dp, dq, qi, oth, k].into_iter().any(Option::is_some)
     }
 }
 
-/// The key that an entry of a key set publishes, with its name; or why it is not admitted.
+/// Parses an entry of a key set; returns the id and the key, or why the key is not admitted.
 pub(super) fn admit(entry: &str) -> Result<(String, SigningKey), &'static str> {
     let Object(members): Object<OtherMembers> = serde_json::from_str(entry).map_err(|_| "malformed")?;
     if members.is_private() {
@@ -131,7 +131,7 @@ fn check_purpose(key: &CommonParameters) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The name of a key that was not admitted, where it has one.
+/// The id of a key that was not admitted, if it has one.
 pub(super) fn name(jwk: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Named {

@@ -1,4 +1,4 @@
-//! What requests look keys up in: the newest key set and, for a while, the keys that it no longer holds.
+//! The keys that requests use: the newest key set, and removed keys in their grace period.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use super::SigningKey;
 use super::key_set::{KeySet, MAX_KEYS};
-use super::moment::Moment;
+use super::sleep_aware::SleepAwareInstant;
 
-/// One state of the keys. Never changed: the next fetch makes the next one.
+/// The keys after a fetch; immutable.
 ///
-/// Entra has once unpublished a key by mistake, and put it back hours later. So a key that a newer set lacks stays
-/// usable until it was last seen published too long ago, and under its exact name alone: a set that says anything
-/// else about that name, even that its key is of no use, is believed at once.
+/// Entra once removed a key by mistake and restored it hours later. So a key that a newer set lacks stays usable for a
+/// grace period. If a newer set has the same id with another or an unusable key, the old key ends at once.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     published: KeySet,
@@ -28,22 +27,22 @@ struct RemovedKey {
     grace: Arc<Grace>,
 }
 
-/// How long the keys that went missing together are used.
+/// The grace period of the keys that one fetch found removed.
 #[derive(Debug)]
 struct Grace {
-    last_published: Moment,
+    last_published: SleepAwareInstant,
     limit: Duration,
-    /// Once over, it stays over, so that a clock that is set back brings no key back under an old generation.
+    /// Stays set once the period is over, so that a clock that is set back does not restore a key.
     is_over: AtomicBool,
 }
 
 impl Snapshot {
-    /// The first one.
+    /// The keys after the first fetch.
     pub(super) fn new(published: KeySet) -> Self {
         Self { published, removed: HashMap::new(), generation: 1 }
     }
 
-    /// The one that follows, once a fetch has brought `published`.
+    /// The keys after a further fetch returned `published`.
     pub(super) fn followed_by(&self, published: KeySet, grace: Duration) -> Self {
         let now = published.fetched_at();
         let last_published = self.published.fetched_at().clone();
@@ -62,7 +61,7 @@ impl Snapshot {
         Self { published, removed, generation }
     }
 
-    /// The key of exactly this name.
+    /// The key with exactly this id.
     pub(super) fn find(&self, key_id: &str) -> Option<Arc<SigningKey>> {
         self.published.find(key_id).or_else(|| {
             let removed = self.removed.get(key_id)?;
@@ -70,44 +69,39 @@ impl Snapshot {
         })
     }
 
-    /// A number that is another one whenever a key has come, changed or ceased to be usable.
+    /// A number that changes whenever a key is added, changed or removed.
     ///
-    /// The end of each removed key counts up by itself, so that nothing has to happen at that moment.
+    /// The end of a grace period counts by itself, so no timer is needed.
     pub(super) fn generation(&self) -> u64 {
         self.generation + self.removed.values().filter(|removed| removed.has_ended()).count() as u64
     }
 
-    /// Whether the newest set says anything about this name, be it that its key is of no use.
+    /// Whether the newest set has this id, even if its key is unusable.
     pub(super) fn names(&self, key_id: &str) -> bool {
         self.published.names(key_id)
     }
 
-    /// The names that keys are published under.
-    pub(super) fn published_names(&self) -> impl Iterator<Item = &String> {
-        self.published.iter().map(|(name, _)| name)
-    }
-
-    /// How many keys are published.
+    /// Number of published keys.
     pub(super) fn len(&self) -> usize {
         self.published.len()
     }
 
-    /// How many keys are used although they are no longer published.
+    /// Number of removed keys in their grace period.
     pub(super) fn removed(&self) -> usize {
         self.removed.values().filter(|removed| !removed.has_ended()).count()
     }
 
-    /// How long ago the keys were fetched.
+    /// Time since the keys were fetched.
     pub(super) fn age(&self) -> Duration {
         self.published.age()
     }
 
-    /// Whether the keys were fetched at most so long ago.
+    /// Whether the keys are at most `max_age` old.
     pub(super) fn is_within(&self, max_age: Duration) -> bool {
         self.published.is_within(max_age)
     }
 
-    /// What [`Self::generation`] will have reached once every removed key has ended.
+    /// The value of [`Self::generation`] once every grace period is over.
     fn last_generation(&self) -> u64 {
         self.generation + self.removed.len() as u64
     }
@@ -120,7 +114,7 @@ impl RemovedKey {
 }
 
 impl Grace {
-    /// Whether it is over by now. Where keys are missing, every request asks.
+    /// Whether the period is over. Every request asks while keys are removed.
     fn is_over(&self) -> bool {
         if self.is_over.load(Ordering::Relaxed) {
             return true;
@@ -132,8 +126,8 @@ impl Grace {
         is_over
     }
 
-    /// Whether it was over as a set was read: without grace, as soon as one lacks the key.
-    fn is_over_at(&self, read: &Moment) -> bool {
+    /// Whether the period was over when a set was parsed; a period of zero always is.
+    fn is_over_at(&self, read: &SleepAwareInstant) -> bool {
         self.is_over.load(Ordering::Relaxed) || read.since(&self.last_published) >= self.limit
     }
 }
@@ -191,11 +185,11 @@ mod tests {
             limit: HOUR,
             is_over: AtomicBool::new(is_over),
         };
-        let slept = grace(Moment::before_a_sleep_of(2 * HOUR), false);
+        let slept = grace(SleepAwareInstant::before_a_sleep_of(2 * HOUR), false);
         assert!(slept.is_over() && slept.is_over.load(Ordering::Relaxed));
         // The clock has been set right since.
-        let set_back = grace(Moment::now(), true);
-        assert!(set_back.is_over() && set_back.is_over_at(&Moment::now()));
+        let set_back = grace(SleepAwareInstant::now(), true);
+        assert!(set_back.is_over() && set_back.is_over_at(&SleepAwareInstant::now()));
     }
 
     #[tokio::test(start_paused = true)]

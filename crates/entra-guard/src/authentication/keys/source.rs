@@ -1,4 +1,4 @@
-//! Where keys come from: Entra's discovery document, and the key set it names.
+//! Fetches Entra's discovery document and the key set it names.
 
 use entra_shared::http_client::{BodyError, HttpClient, is_untrusted, read_body};
 use entra_shared::json::Object;
@@ -9,17 +9,17 @@ use url::Url;
 use super::key_set::{InvalidKeySet, KeySet};
 use crate::authentication::Tenancy;
 
-/// The largest document that is read, in bytes: room for a thousand keys with their certificates.
+/// The largest document, in bytes: enough for a thousand keys with their certificates.
 const MAX_DOCUMENT_BYTES: usize = 4 * 1024 * 1024;
 
-/// The keys of the tenants that are accepted.
+/// The place where the keys of the accepted tenants are published.
 #[derive(Debug, Clone)]
 pub struct KeySource {
     client: HttpClient,
     tenancy: Tenancy,
 }
 
-/// Why no key set was had. Entra or the way to it is at fault.
+/// Why a fetch failed. Entra or the network is at fault.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::authentication) enum FetchError {
     /// No answer, or none in time.
@@ -39,26 +39,26 @@ pub(in crate::authentication) enum FetchError {
     /// Not a discovery document.
     #[error("the discovery document is malformed")]
     Discovery,
-    /// The discovery document is another issuer's.
+    /// The discovery document belongs to another issuer.
     #[error(
         "the discovery document names another issuer than the settings do; check azure_ad.instance and azure_ad.tenant_id"
     )]
     Issuer,
-    /// The key set would come from somewhere else than the authority.
+    /// The key set is not on the authority's origin.
     #[error("the discovery document names a key set outside of the authority's origin")]
     KeySetOrigin,
-    /// The documents took too long, each within its limit.
-    #[error("the documents took too long")]
+    /// The fetch exceeded its time limit.
+    #[error("the fetch took too long")]
     TooSlow,
-    /// This app: reading the documents went wrong.
-    #[error("the fetch ended in a panic")]
+    /// Parsing the documents panicked.
+    #[error("the fetch panicked")]
     Panicked,
-    /// The key set is of no use.
+    /// The key set is unusable.
     #[error(transparent)]
     KeySet(#[from] InvalidKeySet),
 }
 
-/// The members that matter here.
+/// The members that are used.
 ///
 /// <https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata>
 #[derive(Deserialize)]
@@ -69,30 +69,30 @@ struct Discovery {
 }
 
 impl KeySource {
-    /// The keys of the tenants, asked for through `client`.
+    /// Fetches the keys of the tenants with `client`.
     #[must_use]
     pub fn new(client: HttpClient, tenancy: impl Into<Tenancy>) -> Self {
         Self { client, tenancy: tenancy.into() }
     }
 
-    /// Reads both documents anew.
+    /// Fetches both documents.
     pub(super) async fn fetch(&self) -> Result<KeySet, FetchError> {
         let document = self.tenancy.discovery_document().clone();
         let discovery = self.discovery(&self.read("the discovery document", document).await?)?;
         let keys = KeySet::parse(&self.read("the key set", discovery.jwks_uri).await?)?;
         Ok(match discovery.cloud_instance_name {
-            Some(cloud) => keys.of_cloud(&cloud)?,
+            Some(cloud) => keys.in_cloud(&cloud)?,
             None => keys,
         })
     }
 
-    /// Where a discovery document says the keys are.
+    /// The key set's URL in a discovery document.
     #[cfg(fuzzing)]
     pub(in crate::authentication) fn key_set_url(&self, document: &[u8]) -> Result<Url, FetchError> {
         Ok(self.discovery(document)?.jwks_uri)
     }
 
-    /// OpenID Connect Discovery section 4.3: the issuer must be the very one that was asked for.
+    /// Parses a discovery document; its issuer must be the requested one (OpenID Connect Discovery section 4.3).
     fn discovery(&self, document: &[u8]) -> Result<Discovery, FetchError> {
         let Object(discovery): Object<Discovery> =
             serde_json::from_slice(document).map_err(|_| FetchError::Discovery)?;
@@ -231,7 +231,7 @@ mod tests {
             let shown = document.get(..80).unwrap_or(&document);
             assert!(matches!(read(&document), Err(FetchError::Discovery)), "{shown}");
         }
-        // What nobody reads may say what it likes, the algorithms of Entra's other tokens among it.
+        // Unused members may hold anything, such as the algorithms of ID tokens.
         let other = format!(
             r#"{{"x":{deep},"issuer":"{issuer}","jwks_uri":"{keys}","id_token_signing_alg_values_supported":["none","HS256"]}}"#
         );

@@ -1,6 +1,5 @@
-//! What requests and the task that fetches have in common.
+//! The state that requests and the fetching task share.
 
-use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,27 +7,26 @@ use arc_swap::ArcSwapOption;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use super::demand::{Demand, Progress};
+use super::budget::RefetchBudget;
 use super::snapshot::Snapshot;
-use super::{KeyError, KeySet, KeySettings, SigningKey, refresh, unknown};
+use super::{KeyError, KeySet, KeySettings, SigningKey};
 
-/// The current keys, and who wants others.
+/// The current keys, and the requests for newer ones.
 #[derive(Debug)]
 pub(super) struct Shared {
     snapshot: ArcSwapOption<Snapshot>,
     max_age: Duration,
     grace: Duration,
+    /// How long a request waits for a fetch.
     wait: Duration,
-    /// How long a fetch can tell that there is no key of a name.
-    tells_for: Duration,
-    demand: Mutex<Demand>,
+    refetch: Mutex<Refetch>,
     /// Wakes the task for a fetch out of turn.
     pub(super) wanted: Notify,
-    /// Counts the fetches that have ended; requests wait for it to change.
+    /// Counts finished fetches; requests wait for it to change.
     pub(super) fetches: watch::Sender<Fetches>,
 }
 
-/// The fetches that have ended.
+/// Counts of finished fetches.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Fetches {
     pub(super) fetched: u64,
@@ -37,87 +35,106 @@ pub(super) struct Fetches {
     pub(super) failing: bool,
 }
 
-/// Why a key is not at hand.
+/// The next fetch, and how many more unknown key ids may cause.
+#[derive(Debug)]
+pub(super) struct Refetch {
+    pub(super) progress: Progress,
+    budget: RefetchBudget,
+}
+
+/// How far the next fetch is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// None is requested.
+    Idle,
+    /// One is about to begin; no other needs to be requested.
+    Wanted,
+    /// One has begun, and Entra may have answered it already.
+    UnderWay,
+}
+
+/// Why a lookup found no key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Miss {
     /// There are no keys, or they are too old.
     NoKeys,
-    /// The newest set does not have the name.
+    /// The newest key set does not have the id.
     Unpublished,
-    /// The newest set has the name, with a key that is of no use: another fetch is not needed to know that.
-    Useless,
+    /// The newest key set has the id with an unusable key, so another fetch is not needed.
+    Unusable,
 }
 
-/// What a request for a key that is not at hand can wait for.
-enum Prospect {
-    /// Nothing, since the answer is known.
+/// What a request with an unknown key id does next.
+enum Step {
     Answer(Result<Arc<SigningKey>, KeyError>),
-    /// The end of a fetch, which may have begun before the request came.
-    Fetch { end: watch::Receiver<Fetches>, has_begun: bool },
+    /// Wait for the end of a fetch, which may have begun before the request.
+    Wait {
+        end: watch::Receiver<Fetches>,
+        has_begun: bool,
+    },
 }
 
 impl Shared {
     pub(super) fn new(settings: &KeySettings) -> Self {
         let refill = Duration::from_secs(settings.unknown_key_refill_seconds.get());
         Self {
-            snapshot: ArcSwapOption::empty(),
             max_age: Duration::from_secs(settings.max_age_seconds.get()),
             grace: Duration::from_secs(settings.removed_key_grace_seconds),
             wait: Duration::from_millis(settings.unknown_key_wait_milliseconds.get()),
-            tells_for: unknown::MEMORY,
-            demand: Mutex::new(Demand::new(settings.unknown_key_fetches, refill)),
+            // The task starts with a fetch.
+            ..Self::with(Progress::Wanted, RefetchBudget::new(settings.unknown_key_fetches, refill))
+        }
+    }
+
+    /// Keeps these keys forever and never fetches.
+    pub(super) fn never_fetching(keys: KeySet) -> Self {
+        let shared = Self::with(Progress::Idle, RefetchBudget::none());
+        shared.publish(keys);
+        shared
+    }
+
+    fn with(progress: Progress, budget: RefetchBudget) -> Self {
+        Self {
+            snapshot: ArcSwapOption::empty(),
+            max_age: Duration::MAX,
+            grace: Duration::ZERO,
+            wait: Duration::ZERO,
+            refetch: Mutex::new(Refetch { progress, budget }),
             wanted: Notify::new(),
             fetches: watch::Sender::new(Fetches::default()),
         }
     }
 
-    /// With these keys for ever: nobody can cause a fetch, and there are no others.
-    pub(super) fn never_fetching(keys: KeySet) -> Self {
-        let mut shared = Self::new(&KeySettings {
-            refresh_interval_seconds: NonZeroU64::MAX,
-            max_age_seconds: NonZeroU64::MAX,
-            removed_key_grace_seconds: 0,
-            unknown_key_fetches: NonZeroU32::MIN,
-            unknown_key_refill_seconds: NonZeroU64::MAX,
-            unknown_key_wait_milliseconds: NonZeroU64::MIN,
-        });
-        shared.tells_for = Duration::MAX;
-        shared.demand().take_fetch(Instant::now());
-        shared.demand().fetch_ended();
-        refresh::take_in(&shared, Ok(keys));
-        shared
-    }
-
-    /// Looks at the keys, where there are some that are not too old.
-    pub(super) fn usable<T>(&self, look: impl FnOnce(&Snapshot) -> T) -> Option<T> {
+    /// Reads the keys, unless there are none or they are too old.
+    pub(super) fn usable<T>(&self, read: impl FnOnce(&Snapshot) -> T) -> Option<T> {
         let snapshot = self.snapshot.load();
-        snapshot.as_ref().filter(|keys| keys.is_within(self.max_age)).map(|keys| look(keys))
+        snapshot.as_ref().filter(|keys| keys.is_within(self.max_age)).map(|keys| read(keys))
     }
 
-    /// How much longer the keys can be used if no fetch succeeds; nothing where there are none.
+    /// How much longer the keys can be used if no fetch succeeds; none if there are no usable keys.
     pub(super) fn time_left(&self) -> Option<Duration> {
         self.usable(|keys| self.max_age.saturating_sub(keys.age()))
     }
 
-    /// How long ago the keys were fetched, usable or not.
+    /// How long ago the keys were fetched, whether they are usable or not.
     pub(super) fn age(&self) -> Option<Duration> {
         self.snapshot.load().as_ref().map(|keys| keys.age())
     }
 
-    /// The key of this name, waited for where a fetch may bring it.
+    /// Finds the key with this id, waiting for a fetch if one may bring it.
     pub(super) async fn find(&self, key_id: &str) -> Result<Arc<SigningKey>, KeyError> {
         match self.lookup(key_id) {
             Ok(key) => return Ok(key),
-            Err(Miss::Useless) => return Err(KeyError::Unknown),
+            Err(Miss::Unusable) => return Err(KeyError::Unknown),
             Err(Miss::NoKeys | Miss::Unpublished) => {}
         }
-        // In a box: it is seldom waited for, and every request would have to make room for it.
+        // Boxed because requests seldom wait, and every request's future would hold space for it.
         let fetched = Box::pin(tokio::time::timeout(self.wait, self.await_key(key_id))).await;
-        // As long as the fetch is under way, nobody can say that there is no such key.
+        // While the fetch is running, the key may still turn up.
         fetched.unwrap_or_else(|_| self.lookup(key_id).map_err(|_| KeyError::Unavailable))
     }
 
-    /// Puts a newer key set in the place of the last one.
+    /// Replaces the keys with a newer set.
     pub(super) fn publish(&self, keys: KeySet) {
         let last = self.snapshot.load();
         let last = last.as_deref();
@@ -125,92 +142,81 @@ impl Shared {
             Some(last) => last.followed_by(keys, self.grace),
             None => Snapshot::new(keys),
         };
-        self.demand().brought(&next, last, Instant::now());
         if last.is_some_and(|last| next.removed() > last.removed()) {
             tracing::warn!(
                 removed = next.removed(),
-                "keys are no longer published; they are used until they were last seen too long ago"
+                "keys are no longer published; they stay in use for the grace period"
             );
         }
         self.snapshot.store(Some(Arc::new(next)));
     }
 
-    pub(super) fn demand(&self) -> MutexGuard<'_, Demand> {
-        // Nothing that holds the lock can leave it half changed.
-        self.demand.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn refetch(&self) -> MutexGuard<'_, Refetch> {
+        // No holder of the lock can leave the state half changed.
+        self.refetch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until a fetch that began after the request came has ended.
+    /// Waits for a fetch that began after the request arrived.
     ///
-    /// One that was under way may have been answered before the key was published; then the next one tells.
+    /// A fetch that was already running may have been answered before the key was published, so the next one decides.
     pub(super) async fn await_key(&self, key_id: &str) -> Result<Arc<SigningKey>, KeyError> {
         let mut is_last = false;
         loop {
-            let (mut end, has_begun) = match self.prospect(key_id) {
-                Prospect::Answer(answer) => return answer,
-                Prospect::Fetch { end, has_begun } => (end, has_begun),
+            let (mut end, has_begun) = match self.next_step(key_id) {
+                Step::Answer(answer) => return answer,
+                Step::Wait { end, has_begun } => (end, has_begun),
             };
-            // Its sender is part of `self`, so this ends with a fetch and never with an error.
+            // `self` owns the sender, so this never fails.
             let _ = end.changed().await;
             let error = match self.lookup(key_id) {
                 Ok(key) => return Ok(key),
-                Err(miss) => self.judge(miss),
+                Err(miss) => self.error_for(miss),
             };
             if is_last || !has_begun || error == KeyError::Unavailable {
-                if error == KeyError::Unknown {
-                    self.demand().unknown.remember(key_id, Instant::now());
-                }
                 return Err(error);
             }
             is_last = true;
         }
     }
 
-    /// What there is to wait for: the fetch that is coming, or one that this request causes.
-    fn prospect(&self, key_id: &str) -> Prospect {
-        let now = Instant::now();
-        let mut demand = self.demand();
-        // Under the lock: what a fetch that has ended brought is seen here, and no other is asked for.
+    /// Joins the coming fetch, or requests one if the budget allows it.
+    fn next_step(&self, key_id: &str) -> Step {
+        let mut refetch = self.refetch();
+        // Under the lock, so a fetch that has just ended is seen and not requested again.
         let miss = match self.lookup(key_id) {
-            Ok(key) => return Prospect::Answer(Ok(key)),
+            Ok(key) => return Step::Answer(Ok(key)),
             Err(miss) => miss,
         };
-        let is_known_unknown = miss == Miss::Unpublished && demand.unknown.contains(key_id, now);
-        if miss == Miss::Useless || is_known_unknown {
-            return Prospect::Answer(Err(self.judge(miss)));
+        if miss == Miss::Unusable {
+            return Step::Answer(Err(KeyError::Unknown));
         }
-        if demand.fetch == Progress::Idle {
-            // Without a key set, the task tries again by itself before long.
-            if miss == Miss::NoKeys || !demand.take_fetch(now) {
-                return Prospect::Answer(Err(self.judge_without_fetch(miss)));
+        if refetch.progress == Progress::Idle {
+            // Without keys the task retries by itself within seconds.
+            if miss == Miss::NoKeys || !refetch.budget.take(Instant::now()) {
+                return Step::Answer(Err(self.error_for(miss)));
             }
+            refetch.progress = Progress::Wanted;
             self.wanted.notify_one();
         }
-        // Under the lock, so that the end of this fetch cannot be missed.
-        Prospect::Fetch { end: self.fetches.subscribe(), has_begun: demand.fetch == Progress::UnderWay }
+        // Under the lock, so the end of this fetch cannot be missed.
+        Step::Wait { end: self.fetches.subscribe(), has_begun: refetch.progress == Progress::UnderWay }
     }
 
     fn lookup(&self, key_id: &str) -> Result<Arc<SigningKey>, Miss> {
         let found = self.usable(|keys| match keys.find(key_id) {
             Some(key) => Ok(key),
-            None if keys.names(key_id) => Err(Miss::Useless),
+            None if keys.names(key_id) => Err(Miss::Unusable),
             None => Err(Miss::Unpublished),
         });
         found.unwrap_or(Err(Miss::NoKeys))
     }
 
-    /// Where the authority does not answer, a key that is not at hand may exist all the same.
-    fn judge(&self, miss: Miss) -> KeyError {
+    /// The error for a miss: if the last fetch failed, an unpublished key may exist all the same.
+    fn error_for(&self, miss: Miss) -> KeyError {
         match miss {
-            Miss::Useless => KeyError::Unknown,
+            Miss::Unusable => KeyError::Unknown,
             Miss::Unpublished if !self.fetches.borrow().failing => KeyError::Unknown,
             Miss::Unpublished | Miss::NoKeys => KeyError::Unavailable,
         }
-    }
-
-    /// The same where no fetch is allowed: a key may have been published since the last one.
-    fn judge_without_fetch(&self, miss: Miss) -> KeyError {
-        let can_tell = self.age().is_some_and(|age| age <= self.tells_for);
-        if can_tell { self.judge(miss) } else { KeyError::Unavailable }
     }
 }

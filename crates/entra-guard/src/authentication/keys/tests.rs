@@ -1,16 +1,18 @@
-//! The keys over hours of a paused clock, against an authority that is told what to answer.
+//! The keys over hours of a paused clock, against an authority with scripted answers.
 
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex};
 
+use http::{HeaderMap, header};
 use serde_json::json;
 use tokio::time::{Instant, advance, sleep};
 
 use super::refresh::Outcome;
 use super::source::FetchError;
 use super::*;
-use crate::authentication::test_token::TestKey;
+use crate::authentication::test_token::{HEADER, NOW, TestKey, authenticator_with, claims};
+use crate::authentication::{AuthenticationError, TokenFault};
 
 static KEY: LazyLock<TestKey> = LazyLock::new(TestKey::new);
 
@@ -18,12 +20,10 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 
-/// What the authority does when it is asked.
+/// How the authority answers a fetch.
 #[derive(Debug, Clone)]
 enum Answer {
     Publish(&'static [&'static str]),
-    /// What each of several servers publishes, of which another answers each time.
-    InTurn([&'static [&'static str]; 2]),
     /// `K1`, and another key each time.
     AlwaysAnother,
     Fail,
@@ -60,7 +60,6 @@ impl Authority {
         sleep(latency).await;
         match answer {
             Answer::Publish(names) => Ok(key_set(names)),
-            Answer::InTurn(servers) => Ok(key_set(servers[usize::try_from(number).unwrap() % 2])),
             Answer::AlwaysAnother => Ok(key_set(&["K1", &format!("another {number}")])),
             Answer::Fail => Err(FetchError::Discovery),
             Answer::Hang => std::future::pending().await,
@@ -69,7 +68,7 @@ impl Authority {
     }
 
     fn keys(self: &Arc<Self>) -> Arc<Keys> {
-        self.keys_with(&KeySettings::of_tests())
+        self.keys_with(&KeySettings::for_tests())
     }
 
     fn keys_with(self: &Arc<Self>, settings: &KeySettings) -> Arc<Keys> {
@@ -80,7 +79,7 @@ impl Authority {
 
     /// Keys that have been fetched once.
     async fn warm_keys(self: &Arc<Self>) -> Arc<Keys> {
-        self.warm_keys_with(&KeySettings::of_tests()).await
+        self.warm_keys_with(&KeySettings::for_tests()).await
     }
 
     async fn warm_keys_with(self: &Arc<Self>, settings: &KeySettings) -> Arc<Keys> {
@@ -95,14 +94,14 @@ fn key_set(names: &[&str]) -> KeySet {
     KeySet::parse(json!({ "keys": jwks }).to_string().as_bytes()).unwrap()
 }
 
-/// Looks for a key, and says how long that took.
+/// Looks up a key; returns the error, if any, and how long the lookup took.
 async fn find(keys: &Keys, name: &str) -> (Option<KeyError>, Duration) {
     let start = Instant::now();
     let error = keys.find(name).await.err();
     (error, start.elapsed())
 }
 
-/// Looks for this many keys that nobody has, one after the other.
+/// Looks up this many made-up key ids, one after the other.
 async fn flood(keys: &Keys, number: usize) {
     for number in 0..number {
         assert!(keys.find(&format!("made up {number}")).await.is_err());
@@ -177,7 +176,7 @@ async fn a_start_with_a_slow_authority_waits_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fetch_that_fails_beside_another_is_told_and_counted() {
+async fn a_hedged_fetch_that_fails_is_logged_and_counted() {
     let authority = Authority::new(Answer::Hang);
     let keys = authority.keys();
     sleep(SECOND).await;
@@ -259,11 +258,12 @@ async fn the_refresh_comes_within_the_hour_and_never_twice_after_the_same_time()
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_request_with_a_new_key_is_let_in_after_one_fetch_however_often_keys_roll() {
+async fn the_first_request_with_a_new_key_is_accepted_after_one_fetch_each_30_seconds() {
     const SETS: [&[&str]; 6] = [&["K1", "K2"], &["K3"], &["K4"], &["K5"], &["K6"], &["K7"]];
     let authority = Authority::new(Answer::Publish(&["K1"]));
     let keys = authority.warm_keys().await;
     for names in SETS {
+        sleep(MINUTE / 2).await;
         authority.after(SECOND / 10, Answer::Publish(names));
         let (asked, generation) = (authority.asked(), keys.generation());
         let newest = names.last().unwrap();
@@ -311,38 +311,26 @@ async fn a_key_that_is_published_while_a_fetch_is_under_way_is_let_in_after_the_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flood_of_unknown_keys_costs_a_bounded_number_of_fetches() {
+async fn a_flood_of_unknown_keys_costs_a_bounded_number_of_fetches_and_is_never_unavailable() {
     let authority = Authority::new(Answer::Publish(&["K1"]));
     let keys = authority.warm_keys().await;
     let start = Instant::now();
-    let mut fetches_after_a_minute = 0;
+    let mut fetches_at_once = 0;
     for number in 0.. {
         if start.elapsed() >= 10 * MINUTE {
             break;
         }
-        if start.elapsed() < MINUTE {
-            fetches_after_a_minute = authority.asked() - 1;
+        if start.elapsed() < MINUTE / 2 {
+            fetches_at_once = authority.asked() - 1;
         }
         let found = find(&keys, &format!("made up {number}")).await;
-        // Half a minute after the last fetch, a key may be published that it did not bring.
-        let can_tell = keys.status().age.unwrap() <= 30 * SECOND;
-        let expected = if can_tell { KeyError::Unknown } else { KeyError::Unavailable };
-        assert_eq!(found, (Some(expected), Duration::ZERO));
+        assert_eq!(found, (Some(KeyError::Unknown), Duration::ZERO));
         assert_eq!(find(&keys, "K1").await, AT_ONCE);
         advance(Duration::from_millis(20)).await;
     }
-    // Two at once, and one for every 5 minutes since.
-    assert_eq!((fetches_after_a_minute, authority.asked() - 1), (2, 3));
-}
-
-#[tokio::test(start_paused = true)]
-async fn servers_that_publish_different_keys_in_turn_do_not_lengthen_a_flood() {
-    let settings = KeySettings { removed_key_grace_seconds: 0, ..KeySettings::of_tests() };
-    let authority = Authority::new(Answer::InTurn([&["K1", "A"], &["K1", "B"]]));
-    let keys = authority.warm_keys_with(&settings).await;
-    flood(&keys, 40).await;
-    // Two at once, and one more for the first that brought `B`.
-    assert_eq!(authority.asked() - 1, 3);
+    // Two at once, and one for every 30 seconds since.
+    assert_eq!(fetches_at_once, 2);
+    assert!((20..=22).contains(&(authority.asked() - 1)), "{}", authority.asked());
 }
 
 #[tokio::test(start_paused = true)]
@@ -350,16 +338,16 @@ async fn an_authority_that_always_publishes_another_key_does_not_make_a_flood_en
     let authority = Authority::new(Answer::AlwaysAnother);
     let keys = authority.warm_keys().await;
     flood(&keys, 1000).await;
-    assert_eq!(authority.asked() - 1, 2 + 8);
+    assert_eq!(authority.asked() - 1, 2);
     sleep(6 * MINUTE).await;
     flood(&keys, 1000).await;
-    assert!((1..=2).contains(&(authority.asked() - 1 - 10)), "{}", authority.asked());
+    assert_eq!(authority.asked() - 1, 4);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refresh_that_brings_a_new_key_allows_no_fetch_more() {
     let refill = NonZeroU64::new(7 * 86_400).unwrap();
-    let settings = KeySettings { unknown_key_refill_seconds: refill, ..KeySettings::of_tests() };
+    let settings = KeySettings { unknown_key_refill_seconds: refill, ..KeySettings::for_tests() };
     let authority = Authority::new(Answer::Publish(&["K1"]));
     let keys = authority.warm_keys_with(&settings).await;
     flood(&keys, 3).await;
@@ -372,18 +360,29 @@ async fn a_refresh_that_brings_a_new_key_allows_no_fetch_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_no_fetch_is_allowed_nobody_can_say_for_long_that_a_key_is_unknown() {
+async fn with_an_empty_budget_a_key_is_unknown_until_the_refill() {
     let authority = Authority::new(Answer::Publish(&["K1"]));
     let keys = authority.warm_keys().await;
     flood(&keys, 3).await;
     authority.now(Answer::Publish(&["K1", "K2"]));
     let asked = authority.asked();
     assert_eq!(find(&keys, "K2").await, (Some(KeyError::Unknown), Duration::ZERO));
-    sleep(31 * SECOND).await;
-    assert_eq!(find(&keys, "K2").await, (Some(KeyError::Unavailable), Duration::ZERO));
+    sleep(29 * SECOND).await;
+    assert_eq!(find(&keys, "K2").await, (Some(KeyError::Unknown), Duration::ZERO));
     assert_eq!((authority.asked(), find(&keys, "K1").await), (asked, AT_ONCE));
-    sleep(5 * MINUTE).await;
+    sleep(2 * SECOND).await;
     assert_eq!(find(&keys, "K2").await, AT_ONCE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_an_empty_budget_a_key_is_unavailable_if_the_last_fetch_failed() {
+    let authority = Authority::new(Answer::Publish(&["K1"]));
+    let keys = authority.warm_keys().await;
+    flood(&keys, 1).await;
+    authority.now(Answer::Fail);
+    for number in 0..5 {
+        assert_eq!(find(&keys, &number.to_string()).await, (Some(KeyError::Unavailable), Duration::ZERO));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -419,47 +418,36 @@ async fn a_key_that_a_fetch_brought_just_before_it_was_asked_for_costs_no_other(
 }
 
 #[tokio::test(start_paused = true)]
-async fn during_a_flood_a_new_key_is_known_with_the_next_fetch_the_flood_is_allowed() {
+async fn after_a_flood_an_unannounced_key_is_accepted_within_30_seconds_and_no_answer_is_a_server_error() {
     let authority = Authority::new(Answer::Publish(&["K1"]));
-    let keys = authority.warm_keys().await;
-    let flood = {
-        let keys = Arc::clone(&keys);
-        tokio::spawn(async move {
-            for number in 0.. {
-                let _ = keys.find(&format!("made up {number}")).await;
-                sleep(SECOND / 10).await;
-            }
-        })
+    let source = Arc::clone(&authority);
+    let keys = Keys::start_fetching(move || Arc::clone(&source).fetch(), &KeySettings::for_tests());
+    let api = Arc::new(authenticator_with(keys));
+    let token = |key_id: &str| KEY.sign(&HEADER.replace("K1", key_id), &claims());
+    let outcome = async |token: &str| {
+        let credential = format!("Bearer {token}").parse().unwrap();
+        let headers = HeaderMap::from_iter([(header::AUTHORIZATION, credential)]);
+        api.authenticate_at(&headers, None, NOW).await.map(|_| ())
     };
-    sleep(MINUTE).await;
-    authority.now(Answer::Publish(&["K1", "K2"]));
-    let start = Instant::now();
-    while find(&keys, "K2").await.0.is_some() {
-        sleep(SECOND).await;
+    assert_eq!(outcome(&token("K1")).await, Ok(()));
+    let unknown = Err(AuthenticationError::from(TokenFault::KeyUnknown));
+    let (made_up, new) = (token("made up"), token("K2"));
+    let mut published_at = None;
+    for round in 0.. {
+        assert_eq!(outcome(&made_up).await, unknown);
+        let outcome = outcome(&new).await;
+        if outcome == Ok(()) {
+            break;
+        }
+        assert_eq!(outcome, unknown);
+        if round == 600 {
+            authority.now(Answer::Publish(&["K1", "K2"]));
+            published_at = Some(Instant::now());
+        }
+        assert!(published_at.is_none_or(|at| at.elapsed() <= 30 * SECOND));
+        sleep(SECOND / 10).await;
     }
-    assert!(start.elapsed() <= 5 * MINUTE, "{:?}", start.elapsed());
-    // And the fetch that brought it is not counted: the next rollover is known at once.
-    flood.abort();
-    authority.now(Answer::Publish(&["K2", "K3"]));
-    assert_eq!(find(&keys, "K3").await.0, None);
-}
-
-#[tokio::test(start_paused = true)]
-async fn one_client_with_a_stale_token_does_not_use_up_the_fetches() {
-    let authority = Authority::new(Answer::Publish(&["K1"]));
-    let keys = authority.warm_keys().await;
-    for _ in 0..25 {
-        assert_eq!(find(&keys, "stale").await, (Some(KeyError::Unknown), Duration::ZERO));
-        sleep(SECOND).await;
-    }
-    assert_eq!(authority.asked(), 2);
-    authority.now(Answer::Publish(&["K1", "K2"]));
-    assert_eq!(find(&keys, "K2").await, AT_ONCE);
-    // What is remembered as unknown is found all the same, once a fetch has brought it.
-    authority.now(Answer::Publish(&["K1", "K2", "K3", "stale"]));
-    assert_eq!(find(&keys, "stale").await.0, Some(KeyError::Unknown));
-    assert_eq!(find(&keys, "K3").await, AT_ONCE);
-    assert_eq!(find(&keys, "stale").await, AT_ONCE);
+    assert!(published_at.is_some());
 }
 
 #[tokio::test(start_paused = true)]
@@ -479,7 +467,7 @@ async fn a_slow_authority_delays_requests_with_an_unknown_key_by_a_bounded_time_
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_authority_is_down_nobody_can_say_that_a_key_is_unknown() {
+async fn while_the_authority_is_down_an_unknown_key_is_unavailable() {
     let authority = Authority::new(Answer::Publish(&["K1"]));
     let keys = authority.warm_keys().await;
     authority.now(Answer::Fail);

@@ -5,12 +5,12 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use crate::authentication::error::TokenFault;
 
-/// The largest token, in bytes: several times what Entra issues to an app with 200 roles.
+/// The largest accepted token, in bytes: several times the size of Entra's with 200 roles.
 pub(super) const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 /// The three segments of a token (RFC 7515 section 7.1), as they were sent.
 pub(super) struct Compact<'t> {
-    /// What was signed: the first two segments with the dot between them.
+    /// The signed text: header and payload with the dot between them.
     pub(super) message: &'t str,
     pub(super) header: Segment<'t>,
     pub(super) payload: Segment<'t>,

@@ -1,4 +1,4 @@
-//! A token looked at part by part, so that its first fault does not hide the others.
+//! Examines a token part by part, so that its first fault does not hide the others.
 
 use super::compact::Compact;
 use super::header::Header;
@@ -7,11 +7,11 @@ use super::{TokenFault, UnverifiedToken};
 use crate::authentication::check::{Check, pass_all};
 use crate::authentication::claims::Claims;
 
-/// What there is to say about the form of a token. Made of the parts that [`UnverifiedToken::parse`] is made of.
+/// The result of examining the syntax of a token with the same steps as [`UnverifiedToken::parse`].
 #[derive(Debug, Default)]
 pub(in crate::authentication) struct Examination<'t> {
     pub(in crate::authentication) checks: Vec<Check>,
-    /// The claims, where they can be read; nobody knows who wrote them.
+    /// The claims, if they can be read; anyone may have written them.
     pub(in crate::authentication) claims: Option<Claims>,
     /// Why the claims cannot be read.
     pub(in crate::authentication) problem: Option<String>,
@@ -20,20 +20,20 @@ pub(in crate::authentication) struct Examination<'t> {
 }
 
 impl<'t> Examination<'t> {
-    pub(in crate::authentication) fn of(token: &'t str) -> Self {
+    pub(in crate::authentication) fn examine(token: &'t str) -> Self {
         let mut examination = Self::default();
         let compact = examination.note(Compact::split(token));
         if !examination.has_failed(TokenFault::TooLarge) {
             examination.checks.push((TokenFault::TooLarge, true));
         }
         if let Some(compact) = compact {
-            examination.look_into(compact);
+            examination.examine_segments(compact);
         }
         examination
     }
 
-    fn look_into(&mut self, Compact { message, header, payload, signature }: Compact<'t>) {
-        // Each by itself: one that was cut when it was copied does not hide what the others say.
+    fn examine_segments(&mut self, Compact { message, header, payload, signature }: Compact<'t>) {
+        // Each segment on its own, so that one that was cut while copying does not hide the others.
         let header = self.note(header.decode().and_then(|json| Header::read(&json)));
         let json = self.note(payload.decode());
         let payload = json.as_deref().and_then(|json| self.note(Payload::read(json)));
@@ -60,7 +60,7 @@ impl<'t> Examination<'t> {
         self.checks.contains(&(fault, false))
     }
 
-    /// What could be read; what kept it from being read is a failed check.
+    /// Returns what was read, or records the fault as a failed check.
     fn note<T>(&mut self, read: Result<T, TokenFault>) -> Option<T> {
         read.map_err(|fault| self.checks.push((fault, false))).ok()
     }

@@ -9,16 +9,16 @@ use crate::authentication::object;
 /// The longest `kid`, in bytes; Entra's are 27.
 pub(super) const MAX_KEY_ID_BYTES: usize = 256;
 
-/// Members that change what the signed bytes mean, none of which Entra writes.
+/// Members that change the meaning of the signed bytes; Entra writes none of them.
 const REFUSED: [&str; 7] = ["crit", "b64", "zip", "enc", "cty", "epk", "p2c"];
 
-/// What a header says that matters here.
+/// The parts of a header that validation uses.
 pub(super) struct Header {
     members: Members,
     extended: bool,
 }
 
-/// The members that this API acts on; `jwk`, `jku`, `x5u` and `x5c` are deliberately not among them.
+/// The members that validation reads. `jwk`, `jku`, `x5u` and `x5c` are deliberately ignored.
 #[derive(Deserialize)]
 struct Members {
     alg: String,
@@ -51,12 +51,12 @@ impl Header {
     }
 }
 
-/// Entra writes `JWT`; RFC 9068 section 2.1 has `at+jwt`.
+/// Entra writes `JWT`; RFC 9068 section 2.1 defines `at+jwt`.
 fn is_access_token(typ: &str) -> bool {
     ["JWT", "at+jwt", "application/at+jwt"].iter().any(|allowed| typ.eq_ignore_ascii_case(allowed))
 }
 
-/// A member that may be absent but, unlike serde's `Option`, not null.
+/// Deserializes a member that may be absent but, unlike serde's `Option`, not null.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     String::deserialize(deserializer).map(Some)
 }

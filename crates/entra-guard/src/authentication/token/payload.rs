@@ -5,10 +5,10 @@ use crate::authentication::claims::Claims;
 use crate::authentication::error::TokenFault;
 use crate::authentication::object::{self, Unreadable};
 
-/// What binds a token to a key of its client's (RFC 7800).
+/// The claim that binds a token to a key of its client (RFC 7800).
 const REFUSED: [&str; 1] = ["cnf"];
 
-/// What a payload says that matters here.
+/// The parts of a payload that validation uses.
 pub(super) struct Payload {
     pub(super) claims: Claims,
     bound: bool,
@@ -28,9 +28,9 @@ impl Payload {
     }
 }
 
-/// Which claim is missing or malformed, in the words of the JSON parser.
+/// The parser's message about the missing or malformed claim.
 pub(super) fn problem(json: &[u8]) -> Option<String> {
     let error = serde_json::from_slice::<Claims>(json).err()?.to_string();
-    // Where it stands in the decoded payload helps nobody.
+    // The position in the decoded payload is of no use to the reader.
     Some(error.split(" at line ").next().unwrap_or_default().to_owned())
 }

@@ -1,23 +1,23 @@
-//! The first segments of the verified tokens, each kept once.
+//! Interned header segments.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many are kept: the tokens that one key signs have the same, and there are few keys.
-const MOST: usize = 16;
+/// How many header segments are interned: tokens of one key share theirs, and there are few keys.
+const MAX_HEADERS: usize = 16;
 
-/// Header segments that were seen of late.
+/// The header segments of recently verified tokens, each stored once.
 #[derive(Default)]
 pub(super) struct Headers(Mutex<VecDeque<Arc<str>>>);
 
 impl Headers {
-    /// The same text, shared where it was seen of late.
-    pub(super) fn share(&self, header: &str) -> Arc<str> {
+    /// Returns the shared copy of this text.
+    pub(super) fn intern(&self, header: &str) -> Arc<str> {
         let mut headers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = headers.iter().find(|known| ***known == *header) {
             return Arc::clone(known);
         }
-        if headers.len() == MOST {
+        if headers.len() == MAX_HEADERS {
             headers.pop_front();
         }
         let header: Arc<str> = header.into();
@@ -31,14 +31,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn few_headers_are_kept_and_each_once() {
+    fn few_headers_are_stored_and_each_once() {
         let headers = Headers::default();
-        let first = headers.share("a");
-        assert!(Arc::ptr_eq(&first, &headers.share("a")));
+        let first = headers.intern("a");
+        assert!(Arc::ptr_eq(&first, &headers.intern("a")));
         for number in 0..1000 {
-            assert_eq!(*headers.share(&number.to_string()), *number.to_string());
+            assert_eq!(*headers.intern(&number.to_string()), *number.to_string());
         }
-        assert_eq!(headers.0.lock().unwrap().len(), MOST);
-        assert!(!Arc::ptr_eq(&first, &headers.share("a")));
+        assert_eq!(headers.0.lock().unwrap().len(), MAX_HEADERS);
+        assert!(!Arc::ptr_eq(&first, &headers.intern("a")));
     }
 }

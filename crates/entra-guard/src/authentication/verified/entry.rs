@@ -1,0 +1,49 @@
+//! A cached token.
+
+use std::fmt;
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Verified;
+
+/// Memory of an entry apart from its texts, in bytes: caller, cache slot, allocator.
+const FIXED_BYTES: usize = 400;
+
+/// Memory of a role apart from its text, in bytes.
+const ROLE_BYTES: usize = 40;
+
+/// A token and what is known of it.
+pub(super) struct Entry {
+    /// The token's first segment, shared with other tokens.
+    header: Arc<str>,
+    /// The rest of the token; a secret, so it is zeroed when it is dropped.
+    rest: SecretString,
+    pub(super) verified: Verified,
+    bytes: u64,
+}
+
+impl Entry {
+    pub(super) fn new(header: Arc<str>, rest: &str, verified: Verified) -> Self {
+        let roles: usize = verified.caller.roles().iter().map(|role| role.len() + ROLE_BYTES).sum();
+        let bytes = header.len() + rest.len() + roles + FIXED_BYTES;
+        Self { header, rest: rest.into(), verified, bytes: u64::try_from(bytes).unwrap_or(u64::MAX) }
+    }
+
+    /// Whether this is the entry of the token.
+    pub(super) fn holds(&self, token: &[u8]) -> bool {
+        let rest = token.strip_prefix(self.header.as_bytes());
+        rest.is_some_and(|rest| rest == self.rest.expose_secret().as_bytes())
+    }
+
+    /// Upper bound of the memory that the entry takes, in bytes, as if the header were not shared.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").finish_non_exhaustive()
+    }
+}
