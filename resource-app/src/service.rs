@@ -3,8 +3,8 @@
 //! It wraps the finished router instead of adding layers to it: `Router::layer` clones the route of each request once for
 //! each layer.
 
+use std::any::Any;
 use std::convert::Infallible;
-use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -16,10 +16,13 @@ use axum::response::{IntoResponse, Response};
 use axum::{BoxError, Router};
 use bytes::Bytes;
 use futures_util::{FutureExt, poll};
-use http::HeaderMap;
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use hyper::service::{Service, service_fn};
 use tokio::time::timeout_at;
+use tower::{ServiceBuilder, ServiceExt};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
 use tracing::Instrument;
 
 use crate::error::{ApiError, RequestError};
@@ -32,19 +35,27 @@ use crate::state::AppState;
 /// Time limit for a request, including its body.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Keeps browsers from guessing the type of an answer.
+const NO_SNIFFING: HeaderValue = HeaderValue::from_static("nosniff");
+
+/// Keeps browsers from loading anything for an answer; a page sets its own policy.
+const LOAD_NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+
 /// The router with everything that applies to all requests.
 #[derive(Debug)]
 pub(crate) struct ApiService {
     routes: Router,
     state: AppState,
     observer: Observer,
+    /// Request headers that `Debug` must not show.
+    sensitive: Arc<[HeaderName]>,
 }
 
 type Answer<'p> = Pin<Box<dyn Future<Output = Response> + Send + 'p>>;
 
 impl ApiService {
     pub(crate) fn new(routes: Router, state: AppState, observer: Observer) -> Self {
-        Self { routes, state, observer }
+        Self { routes, state, observer, sensitive: Arc::new([header::AUTHORIZATION]) }
     }
 
     /// Returns a hyper service for requests with this type of body.
@@ -63,17 +74,20 @@ impl ApiService {
         B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         let mut request = request.map(body);
-        hide_credentials(request.headers_mut());
         if !request.body().is_end_stream() {
             DefaultBodyLimit::max(MAX_BODY_BYTES).apply(&mut request);
         }
         let context = self.observer.begin(&request);
         let span = context.span();
-        let answer = limit_time(&context, self.pass(request, &context));
-        let answer = AssertUnwindSafe(answer).catch_unwind().instrument(span.clone()).await;
-        // The panic's message, which may contain anything, is only in the log.
-        let mut response = answer.unwrap_or_else(|_| ApiError::Panicked.into_response());
-        set_headers(response.headers_mut());
+        let answer = ServiceBuilder::new()
+            .layer(SetSensitiveRequestHeadersLayer::from_shared(Arc::clone(&self.sensitive)))
+            .layer(SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, NO_SNIFFING))
+            .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, LOAD_NOTHING))
+            .layer(CatchPanicLayer::custom(panicked))
+            .service_fn(|request| limit_time(&context, self.pass(request, &context)).map(Ok::<_, Infallible>))
+            .oneshot(request);
+        let Ok(response) = answer.instrument(span.clone()).await;
+        let mut response = response.map(Body::new);
         span.in_scope(|| self.observer.end(context, &mut response));
         Ok(response)
     }
@@ -87,6 +101,11 @@ impl ApiService {
             Box::pin(answer(routes, request))
         }
     }
+}
+
+/// Answers a request whose handler panicked. The panic's message, which may contain anything, is only in the log.
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    ApiError::Panicked.into_response()
 }
 
 /// Converts a request's body; an empty one needs no box.
@@ -108,22 +127,6 @@ async fn limit_time(context: &RequestContext<'_>, mut answer: Answer<'_>) -> Res
     // Set before `answer` is dropped, since the decision record written then names the reason.
     context.time_out();
     ApiError::from(RequestError::Timeout).into_response()
-}
-
-/// Sets the headers that restrict browsers: no content sniffing, nothing to load unless a page sets its own policy.
-fn set_headers(headers: &mut HeaderMap) {
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
-}
-
-/// Marks credentials as sensitive, so that `Debug` does not show them.
-fn hide_credentials(headers: &mut HeaderMap) {
-    // Iterating over the few headers is cheaper than a lookup.
-    let credentials = headers.iter_mut().filter(|(name, _)| *name == header::AUTHORIZATION);
-    credentials.for_each(|(_, credential)| credential.set_sensitive(true));
 }
 
 /// The service under test.
@@ -160,9 +163,8 @@ impl ApiService {
 mod tests {
     use axum::body::to_bytes;
     use axum::routing::{get, post};
-    use http::StatusCode;
+    use http::{HeaderMap, StatusCode};
     use tempfile::TempDir;
-    use tower::ServiceExt;
 
     use super::*;
 
