@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::get;
 use client_app::ResourceSettings;
-use client_app::resource_client::{BaseUrl, Paging, ResourceClient};
+use client_app::resource_client::{Paging, ResourceClient};
 use entra_shared::resource::ResourcePage;
+use entra_token::BaseUrl;
 use entra_token::{HttpClient, TokenRequest, TokenRetriever, Version};
 use http::{HeaderValue, header};
 use http_shell::server::Server;
@@ -119,7 +120,7 @@ async fn client(url: &str) -> Result<(ResourceClient, HttpClient, entra_stand_in
     };
     let http = HttpClient::trusting(authority.ca_certificate_pem())?;
     let settings = ResourceSettings { base_url: BaseUrl::parse(url)?, app_id_uri, allow_plain_http: false };
-    let client = ResourceClient::new(&settings, TokenRetriever::new(request, http.clone()), http.clone())?;
+    let client = ResourceClient::new(&settings, TokenRetriever::new(request, http.clone()), http.clone());
     Ok((client, http, authority))
 }
 

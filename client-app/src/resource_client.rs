@@ -1,79 +1,64 @@
-//! Calls the resource with this client's token.
-//!
-//! A token goes to the configured origin alone: every URL is made by [`BaseUrl`], redirects are not followed,
-//! and nothing that the resource answers is ever used as an address.
-//!
-//! A refused token is replaced, and a call that is asked to wait or whose connection is lost is made again where that
-//! does no harm (`attempts`). All of that together takes no longer than the client's limit (`call`).
+//! Calls the resource's API with this client's tokens.
 
-mod attempts;
-mod base_url;
-mod call;
-mod challenge;
 mod correlation;
 mod error;
-mod words;
+mod redacted;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use entra_shared::http_client::HttpClient;
+use entra_shared::http_client::{BodyError, HttpClient, read_bytes};
 use entra_shared::json::Object;
 use entra_shared::resource::{NewResource, Resource, ResourcePage};
-use entra_shared::settings::SettingsError;
+use entra_token::{Awaited, BearerClient, BearerRequest, Token, TokenRetriever};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use reqwest::RequestBuilder;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
-use url::Url;
 use uuid::Uuid;
 
-pub use base_url::{BaseUrl, InvalidBaseUrl};
 pub use correlation::{CallIds, Correlation};
-pub use error::{Awaited, Refused, ResourceError};
-
-use call::Call;
+pub use error::{Refused, ResourceError};
 
 use crate::settings::ResourceSettings;
-use entra_token::{Token, TokenRetriever};
 
-/// The largest answer that is read, in bytes.
-///
-/// A page holds at most 100 resources of 64 KiB; a page that is larger than this is asked for with a lower limit.
+/// The path of the collection of resources.
+const RESOURCES: &str = "/api/resources";
+
+/// The largest response that is read, in bytes: a page has at most 100 resources of 64 KiB.
 const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
 
-/// How long a call may take in all, its repetitions and what it waits before them included.
+/// The largest error response that is read, in bytes.
+const MAX_PROBLEM_BYTES: usize = 64 * 1024;
+
+/// The default time limit of a call, with all retries.
 ///
-/// Less than the 30 s that the web service gives its own callers, so that they learn what was wrong.
+/// Less than the 30 s of the web service's own limit, so that its callers learn what went wrong.
 const LIMIT: Duration = Duration::from_secs(25);
 
-/// The header that makes a repeated creation harmless.
+/// The header that makes it safe to repeat a creation.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// A client of the resource's API; clones share connections and the token.
 #[derive(Debug, Clone)]
 pub struct ResourceClient {
-    base_url: Arc<BaseUrl>,
-    retriever: TokenRetriever,
-    http: HttpClient,
-    /// On whose behalf the calls are made; each is its own where it is absent.
+    api: BearerClient,
+    /// The request that the calls are made for; without one, each call gets ids of its own.
     correlation: Option<Correlation>,
     limit: Duration,
-    /// The process is to end: nothing is waited for any more.
-    ending: CancellationToken,
 }
 
-/// Which page of a list is wanted.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+/// A page of a list; serializes to the query that asks for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Paging {
-    /// The most resources of the page; the API decides where it is left out.
-    #[serde(default)]
+    /// The most resources of the page; the API has a default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     /// The `next` of the page before.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
 }
 
@@ -87,77 +72,65 @@ pub struct Tagged {
 }
 
 impl ResourceClient {
-    /// A client that calls the resource of the settings with the retriever's tokens.
-    ///
-    /// # Errors
-    /// The URL is plain http to another machine, and the settings do not allow that.
-    pub fn new(
-        settings: &ResourceSettings,
-        retriever: TokenRetriever,
-        http: HttpClient,
-    ) -> Result<Self, SettingsError> {
-        settings.base_url.check_transport(settings.allow_plain_http)?;
-        Ok(Self {
-            base_url: Arc::new(settings.base_url.clone()),
-            retriever,
-            http,
-            correlation: None,
-            limit: LIMIT,
-            ending: CancellationToken::new(),
-        })
+    /// Creates a client of the settings' resource.
+    #[must_use]
+    pub fn new(settings: &ResourceSettings, retriever: TokenRetriever, http: HttpClient) -> Self {
+        let api = BearerClient::with_base_url(settings.base_url.clone(), retriever)
+            .http_client(http)
+            .timeout(LIMIT);
+        Self { api, correlation: None, limit: LIMIT }
     }
 
-    /// A client whose calls belong to this request and its trace.
+    /// Returns a client whose calls carry the ids of this request and its trace.
     #[must_use]
     pub fn on_behalf_of(&self, correlation: Correlation) -> Self {
         Self { correlation: Some(correlation), ..self.clone() }
     }
 
-    /// A client whose calls take no longer than this, with the wait for a token and all repetitions; 25 s otherwise.
+    /// Returns a client with another time limit for each call; the default is 25 s.
     #[must_use]
     pub fn within(&self, limit: Duration) -> Self {
-        Self { limit, ..self.clone() }
+        Self { api: self.api.clone().timeout(limit), limit, ..self.clone() }
     }
 
-    /// A client whose calls wait neither for a token nor for another try once this is cancelled. A call for which there
-    /// is a token is made all the same, and one that is under way goes on.
+    /// Returns a client that stops waiting for tokens and retries once `shutdown` is cancelled.
     #[must_use]
-    pub fn until(&self, ending: CancellationToken) -> Self {
-        Self { ending, ..self.clone() }
+    pub fn until(&self, shutdown: CancellationToken) -> Self {
+        Self { api: self.api.clone().until(shutdown), ..self.clone() }
     }
 
-    /// A usable token, waited for as a call waits for it.
+    /// Returns a usable token, within the limits of a call.
     ///
     /// # Errors
-    /// There is none, or not in time.
+    /// There is no token, or not in time.
     pub async fn token(&self) -> Result<Arc<Token>, ResourceError> {
-        Call::of(self).token().await
+        let ids = || self.correlation.clone().unwrap_or_default().ids();
+        self.api.token().await.map_err(|error| ResourceError::from_call(error, ids()))
     }
 
-    /// The retriever whose tokens this client sends.
+    /// Returns the retriever whose tokens are sent.
     #[must_use]
     pub fn token_retriever(&self) -> &TokenRetriever {
-        &self.retriever
+        self.api.token_retriever()
     }
 
-    /// One page of resources, oldest first.
+    /// Lists one page of resources, oldest first.
     ///
     /// # Errors
     /// There is no token, or the resource refuses, fails or does not answer.
     pub async fn list(&self, paging: &Paging) -> Result<ResourcePage, ResourceError> {
-        let answer = self.send(|| self.http.get(self.page(paging))).await?;
-        answer.json(StatusCode::OK)
+        self.send(self.api.get(RESOURCES).query(paging)).await?.json(StatusCode::OK)
     }
 
-    /// One resource.
+    /// Reads one resource.
     ///
     /// # Errors
     /// There is no token, or the resource refuses, fails or does not answer.
     pub async fn read(&self, id: Uuid) -> Result<Tagged, ResourceError> {
-        self.send(|| self.http.get(self.base_url.resource(id))).await?.tagged(StatusCode::OK)
+        self.send(self.api.get(&path(id))).await?.tagged(StatusCode::OK)
     }
 
-    /// Creates a resource; the same idempotency key again gives the first answer again.
+    /// Creates a resource; the same idempotency key again returns the first response again.
     ///
     /// # Errors
     /// There is no token, or the resource refuses, fails or does not answer.
@@ -166,60 +139,71 @@ impl ResourceClient {
         new: &NewResource,
         idempotency_key: Option<&str>,
     ) -> Result<Tagged, ResourceError> {
-        let key = header_value("idempotency key", idempotency_key)?;
         let name = HeaderName::from_static(IDEMPOTENCY_KEY);
-        let request = || with(self.http.post(self.base_url.resources()).json(new), &name, key.as_ref());
+        let request = with(self.api.post(RESOURCES).json(new), name, "idempotency key", idempotency_key)?;
         self.send(request).await?.tagged(StatusCode::CREATED)
     }
 
-    /// Replaces the version of a resource that `if_match` names.
+    /// Replaces a resource if it has the version that `if_match` names.
     ///
     /// # Errors
-    /// There is no token, or the resource refuses (412 when another version is there), fails or does not answer.
+    /// There is no token, or the resource refuses (412 if its version is another), fails or does not answer.
     pub async fn replace(
         &self,
         id: Uuid,
         new: &NewResource,
         if_match: Option<&str>,
     ) -> Result<Tagged, ResourceError> {
-        let tag = header_value("ETag", if_match)?;
-        let put = || self.http.put(self.base_url.resource(id)).json(new);
-        let request = || with(put(), &header::IF_MATCH, tag.as_ref());
+        let request = with(self.api.put(&path(id)).json(new), header::IF_MATCH, "ETag", if_match)?;
         self.send(request).await?.tagged(StatusCode::OK)
     }
 
-    /// Deletes the version of a resource that `if_match` names.
+    /// Deletes a resource if it has the version that `if_match` names.
     ///
     /// # Errors
-    /// There is no token, or the resource refuses (412 when another version is there), fails or does not answer.
+    /// There is no token, or the resource refuses (412 if its version is another), fails or does not answer.
     pub async fn delete(&self, id: Uuid, if_match: Option<&str>) -> Result<(), ResourceError> {
-        let tag = header_value("ETag", if_match)?;
-        let request = || with(self.http.delete(self.base_url.resource(id)), &header::IF_MATCH, tag.as_ref());
+        let request = with(self.api.delete(&path(id)), header::IF_MATCH, "ETag", if_match)?;
         self.send(request).await?.expect(StatusCode::NO_CONTENT)
     }
 
-    fn page(&self, paging: &Paging) -> Url {
-        let mut url = self.base_url.resources();
-        if let Some(limit) = paging.limit {
-            url.query_pairs_mut().append_pair("limit", &limit.to_string());
+    /// Sends a request and reads its response to the end; an error response is an error.
+    async fn send(&self, request: BearerRequest) -> Result<Answer, ResourceError> {
+        let deadline = Instant::now() + self.limit;
+        let correlation = self.correlation.clone().unwrap_or_default();
+        let ids = || correlation.ids();
+        let response = request.headers(correlation.headers()).send().await;
+        let mut response = response.map_err(|error| ResourceError::from_call(error, ids()))?;
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        let token = response.extensions().get::<Arc<Token>>().cloned();
+        let limit = if status.is_success() { MAX_BODY_BYTES } else { MAX_PROBLEM_BYTES };
+        let timed_out =
+            |_| ResourceError::TimedOut { awaited: Awaited::Response, limit: self.limit, ids: ids() };
+        let body = match timeout_at(deadline, read_bytes(response, limit)).await.map_err(timed_out)? {
+            // The status tells enough, and nothing that large is a problem.
+            Err(BodyError::TooLarge(_)) if !status.is_success() => Bytes::new(),
+            body => body.map_err(|source| ResourceError::Body { status, ids: ids(), source })?,
+        };
+        let answer = Answer { status, headers, body, ids: ids() };
+        match token {
+            Some(token) if !status.is_success() => {
+                Err(ResourceError::Refused(Box::new(Refused::new(&answer, token.access_token()))))
+            }
+            _ => Ok(answer),
         }
-        if let Some(after) = &paging.after {
-            url.query_pairs_mut().append_pair("after", after);
-        }
-        url
-    }
-
-    async fn send(&self, request: impl Fn() -> RequestBuilder) -> Result<Answer, ResourceError> {
-        Call::of(self).send(request).await
     }
 }
 
-/// An answer as it came from the network.
+fn path(id: Uuid) -> String {
+    format!("{RESOURCES}/{id}")
+}
+
+/// A response with its whole body.
 struct Answer {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
-    correlation: Correlation,
+    ids: CallIds,
 }
 
 impl Answer {
@@ -228,7 +212,7 @@ impl Answer {
     }
 
     fn malformed(&self) -> ResourceError {
-        ResourceError::Malformed { status: self.status, ids: self.correlation.ids() }
+        ResourceError::Malformed { status: self.status, ids: self.ids.clone() }
     }
 
     fn json<T: DeserializeOwned>(&self, status: StatusCode) -> Result<T, ResourceError> {
@@ -242,13 +226,17 @@ impl Answer {
     }
 }
 
-fn with(request: RequestBuilder, name: &HeaderName, value: Option<&HeaderValue>) -> RequestBuilder {
-    match value {
+/// Adds an optional header field; `what` names it in an error.
+fn with(
+    request: BearerRequest,
+    name: HeaderName,
+    what: &'static str,
+    text: Option<&str>,
+) -> Result<BearerRequest, ResourceError> {
+    let value =
+        text.map(HeaderValue::from_str).transpose().map_err(|_| ResourceError::NotAHeaderValue(what))?;
+    Ok(match value {
         None => request,
-        Some(value) => request.header(name, value.clone()),
-    }
-}
-
-fn header_value(what: &'static str, text: Option<&str>) -> Result<Option<HeaderValue>, ResourceError> {
-    text.map(HeaderValue::from_str).transpose().map_err(|_| ResourceError::NotAHeaderValue(what))
+        Some(value) => request.header(name, value),
+    })
 }

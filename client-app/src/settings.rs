@@ -9,12 +9,12 @@ use entra_shared::azure_ad::AZURE_VARIABLES;
 use entra_shared::http_client::{HttpClient, HttpClientSettings};
 use entra_shared::ids::AppIdUri;
 use entra_shared::settings::{Check, Environment, KeyProblem, SettingsError, Sources};
-use entra_token::{TokenRetriever, TokenSource};
+use entra_token::{BaseUrl, TokenRetriever, TokenSource};
 use http_shell::metrics::MetricsSettings;
 use http_shell::server::ServerSettings;
 use serde::Deserialize;
 
-use crate::resource_client::{BaseUrl, ResourceClient};
+use crate::resource_client::ResourceClient;
 
 pub use azure_ad::AzureAdSettings;
 pub use credential::{CredentialKind, CredentialSettings};
@@ -92,7 +92,7 @@ impl Settings {
     /// As [`Self::http_client`] and [`Self::token_retriever`].
     pub fn resource_client(&self) -> Result<ResourceClient, SettingsError> {
         let http = self.http_client()?;
-        ResourceClient::new(&self.resource, self.token_retriever(http.clone())?, http)
+        Ok(ResourceClient::new(&self.resource, self.token_retriever(http.clone())?, http))
     }
 }
 
@@ -104,7 +104,12 @@ impl Check for Settings {
                 "ends in `/.default`; keep what stands before it, since requests add that themselves";
             return Err(KeyProblem::new("resource.app_id_uri", problem));
         }
-        self.resource.base_url.check_transport(self.resource.allow_plain_http)
+        if self.resource.base_url.exposes_tokens() && !self.resource.allow_plain_http {
+            let problem = "plain http would show the access token to anyone on the way; use https, or set \
+                `resource.allow_plain_http` = true";
+            return Err(KeyProblem::new("resource.base_url", problem));
+        }
+        Ok(())
     }
 }
 

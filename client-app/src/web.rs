@@ -104,7 +104,7 @@ async fn record(
     let route = names.find(request.uri().path()).unwrap_or("unmatched");
     let method = method_label(request.method());
     let is_probe = route.starts_with("/health/");
-    let correlation = Correlation::of(request.headers());
+    let correlation = Correlation::from_headers(request.headers());
     let request_id = correlation.request_id().clone();
     let span = tracing::info_span!(
         "request", method = %request.method(), route, %request_id, trace_id = correlation.trace_id()

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use client_app::ResourceSettings;
-use client_app::resource_client::BaseUrl;
 use entra_shared::azure_ad::{Authority, Instance};
 use entra_shared::http_client::HttpClientSettings;
 use entra_shared::ids::{AppIdUri, ClientId, Domain, TenantId};
 use entra_shared::secret::ClientSecret;
 use entra_shared::settings::{Check, Environment, KeyProblem, SettingsError, Sources};
+use entra_token::BaseUrl;
 use serde::Deserialize;
 use url::Url;
 

@@ -65,16 +65,20 @@ pub fn http_client_resolving(
 }
 
 fn with_settings(settings: &HttpClientSettings) -> Result<ClientBuilder, KeyProblem> {
-    let mut builder = Client::builder()
-        .connect_timeout(Duration::from_secs(settings.connect_timeout_seconds.get()))
-        .timeout(Duration::from_secs(settings.timeout_seconds.get()))
-        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-        .redirect(redirect::Policy::none())
-        .user_agent(concat!("entra-service-to-service/", env!("CARGO_PKG_VERSION")));
+    let user_agent = concat!("entra-service-to-service/", env!("CARGO_PKG_VERSION"));
+    let mut builder = with_limits(Client::builder().user_agent(user_agent), settings);
     if let Some(path) = &settings.ca_file {
         builder = builder.tls_certs_merge(certificates(path)?);
     }
     with_proxies(builder)
+}
+
+fn with_limits(builder: ClientBuilder, settings: &HttpClientSettings) -> ClientBuilder {
+    builder
+        .connect_timeout(Duration::from_secs(settings.connect_timeout_seconds.get()))
+        .timeout(Duration::from_secs(settings.timeout_seconds.get()))
+        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+        .redirect(redirect::Policy::none())
 }
 
 fn build(builder: ClientBuilder) -> Result<Client, KeyProblem> {

@@ -23,8 +23,8 @@ pub async fn doctor(
         app_id_uri: settings.resource.app_id_uri.clone(),
         resource: ResourceUrls {
             base: base_url.to_string(),
-            description: base_url.description(),
-            caller: base_url.caller(),
+            description: base_url.join("/openapi.json"),
+            caller: base_url.join("/api/caller"),
         },
         needed_roles: needed_roles.to_vec(),
     };

@@ -1,11 +1,11 @@
-//! On whose behalf the resource is called.
+//! The request that a call of the resource is made for.
 
 use std::fmt;
 
 use entra_shared::correlation::{REQUEST_ID, RequestId, TraceContext};
 use http::HeaderMap;
 
-/// The request and the trace that a call belongs to; the resource is told both.
+/// The request and the trace that a call belongs to; both ids are sent to the resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Correlation {
     request_id: RequestId,
@@ -13,38 +13,40 @@ pub struct Correlation {
 }
 
 impl Correlation {
-    /// Of a request that came in.
+    /// Reads the ids of an incoming request.
     #[must_use]
-    pub fn of(headers: &HeaderMap) -> Self {
+    pub fn from_headers(headers: &HeaderMap) -> Self {
         Self { request_id: RequestId::from_headers(headers), trace: TraceContext::from_headers(headers) }
     }
 
-    /// The request's id.
+    /// Returns the request's id.
     #[must_use]
     pub fn request_id(&self) -> &RequestId {
         &self.request_id
     }
 
-    /// The id of the trace, 32 hexadecimal digits.
+    /// Returns the trace's id, 32 hexadecimal digits.
     #[must_use]
     pub fn trace_id(&self) -> String {
         self.trace.trace_id()
     }
 
-    /// The ids of both, for an error.
+    /// Returns both ids, for an error message.
     #[must_use]
     pub fn ids(&self) -> CallIds {
         CallIds { request_id: self.request_id.clone(), trace_id: self.trace_id() }
     }
 
-    /// Names both in the headers of a call, which is a span of its own.
-    pub(super) fn propagate(&self, headers: &mut HeaderMap) {
+    /// Returns the header fields of a call, which is a span of its own in the trace.
+    pub(super) fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
         headers.insert(REQUEST_ID, self.request_id.header_value());
-        self.trace.child().propagate(headers);
+        self.trace.child().propagate(&mut headers);
+        headers
     }
 }
 
-/// The ids by which the logs of all services know a call.
+/// The ids that a call has in the logs of all services.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallIds {
     /// The id of the request.

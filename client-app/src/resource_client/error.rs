@@ -9,13 +9,13 @@ use entra_shared::problem::Problem;
 use entra_shared::secret::AccessToken;
 use http::{HeaderValue, StatusCode, header};
 
-use super::{Answer, CallIds, words};
-use entra_token::{Redaction, TokenError};
+use super::{Answer, CallIds, redacted};
+use entra_token::{Awaited, CallError, Redaction, TokenError};
 
-/// The most characters of the resource's own words that a message shows.
+/// The most characters of the resource's text that a message shows.
 const MAX_WORDS: usize = 300;
 
-/// Why a call of the resource failed.
+/// Why a call of the resource failed; each variant names who has to act.
 #[derive(Debug, thiserror::Error)]
 pub enum ResourceError {
     /// The authority, or this client's registration: there is no token to call with.
@@ -34,7 +34,7 @@ pub enum ResourceError {
         source: reqwest::Error,
     },
     /// The resource, the authority or the network: the call took longer in all than a call may take.
-    #[error("{awaited} in {} s; {ids}", limit.as_secs())]
+    #[error("{} in {} s; {ids}", missing(*awaited), limit.as_secs())]
     TimedOut {
         /// What was waited for when the time was over.
         awaited: Awaited,
@@ -43,9 +43,9 @@ pub enum ResourceError {
         /// The call's ids.
         ids: CallIds,
     },
-    /// This process: it is to end, and there was no token at hand to call with.
-    #[error("the process is ending, and waits for no access token; {0}")]
-    Ending(CallIds),
+    /// This process: it is shutting down, and there is no usable token.
+    #[error("shutting down; not waiting for an access token; {0}")]
+    ShuttingDown(CallIds),
     /// The resource: its answer does not come to an end within the limits.
     #[error("the resource answered {status}, but its body cannot be read; {ids}")]
     Body {
@@ -69,25 +69,19 @@ pub enum ResourceError {
     NotAHeaderValue(&'static str),
 }
 
-/// What a call waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Awaited {
-    /// The authority's, or the machine's.
-    Token,
-    /// The resource's answer, to its last byte.
-    Resource,
-}
-
-impl fmt::Display for Awaited {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Token => "no access token",
-            Self::Resource => "no complete answer from the resource",
-        })
+impl ResourceError {
+    /// Adds a call's ids to the error of its request.
+    pub(super) fn from_call(error: CallError, ids: CallIds) -> Self {
+        match error {
+            CallError::Token(error) => Self::Token(error),
+            CallError::Request(source) => Self::Unreachable { ids, source },
+            CallError::TimedOut { awaited, limit } => Self::TimedOut { awaited, limit, ids },
+            CallError::ShuttingDown => Self::ShuttingDown(ids),
+        }
     }
 }
 
-/// An error that the resource answered with, in its own words but for the token that it was sent: that is taken out.
+/// An error response of the resource, from which the token that was sent is removed.
 #[derive(Debug, Clone)]
 pub struct Refused {
     /// The answer's status.
@@ -98,26 +92,26 @@ pub struct Refused {
     pub challenge: Option<HeaderValue>,
     /// How long the resource asks to wait; an hour at most.
     pub retry_after: Option<Duration>,
-    /// The call's ids, by which the resource's log knows it.
+    /// The call's ids, which the resource's log has as well.
     pub ids: CallIds,
 }
 
 impl Refused {
-    /// What an answer to this token says.
+    /// Reads an error response to a request with this token.
     pub(super) fn new(answer: &Answer, token: &AccessToken) -> Self {
         let (headers, redaction) = (&answer.headers, Redaction::of_token(token.expose()));
         let problem = serde_json::from_slice(&answer.body).ok();
         let challenge = headers.get(header::WWW_AUTHENTICATE);
         Self {
             status: answer.status,
-            problem: problem.map(|Object(problem)| words::problem(problem, &redaction)),
-            challenge: challenge.and_then(|challenge| words::challenge(challenge, &redaction)),
+            problem: problem.map(|Object(problem)| redacted::problem(problem, &redaction)),
+            challenge: challenge.and_then(|challenge| redacted::challenge(challenge, &redaction)),
             retry_after: retry_after(headers),
-            ids: answer.correlation.ids(),
+            ids: answer.ids.clone(),
         }
     }
 
-    /// The step that mends it, in plain words, where it is this client's to take.
+    /// Returns what this client can do about it.
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
         match self.status {
@@ -154,6 +148,13 @@ impl fmt::Display for Refused {
     }
 }
 
+fn missing(awaited: Awaited) -> &'static str {
+    match awaited {
+        Awaited::Token => "no access token",
+        Awaited::Response => "no complete answer from the resource",
+    }
+}
+
 fn hint(source: &reqwest::Error) -> &'static str {
     if is_untrusted(source) {
         ", whose certificate is not trusted: name its CA in `http_client.ca_file` (HTTP_CLIENT__CA_FILE)"
@@ -165,7 +166,7 @@ fn hint(source: &reqwest::Error) -> &'static str {
     }
 }
 
-/// The resource's words, fit for a terminal and a log.
+/// Makes the resource's text safe for a terminal and a log.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_WORDS).collect()
 }

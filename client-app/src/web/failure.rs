@@ -12,10 +12,10 @@ use axum::response::{IntoResponse, Response};
 use entra_shared::http_client::is_untrusted;
 use entra_shared::one_line;
 use entra_shared::problem::Problem;
-use entra_token::{ConfigurationFault, CredentialFault, TokenError};
+use entra_token::{Awaited, ConfigurationFault, CredentialFault, TokenError};
 
 use super::failure_log::Cause;
-use crate::resource_client::{Awaited, Refused, ResourceError};
+use crate::resource_client::{Refused, ResourceError};
 
 const BAD_GATEWAY: StatusCode = StatusCode::BAD_GATEWAY;
 const SERVICE_UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
@@ -84,7 +84,7 @@ impl From<ResourceError> for Failure {
             ResourceError::Unreachable { .. } | ResourceError::TimedOut { .. } => {
                 (SERVICE_UNAVAILABLE, "resource_unavailable")
             }
-            ResourceError::Ending(_) => (SERVICE_UNAVAILABLE, "shutting_down"),
+            ResourceError::ShuttingDown(_) => (SERVICE_UNAVAILABLE, "shutting_down"),
             ResourceError::Body { .. } | ResourceError::Malformed { .. } => {
                 (BAD_GATEWAY, "resource_malformed")
             }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use client_app::resource_client::{Awaited, Paging, ResourceClient, ResourceError};
+use client_app::resource_client::{Paging, ResourceClient, ResourceError};
+use entra_token::Awaited;
 use tokio::time::Instant;
 
 use crate::peer::{Peer, Peers, Scripted};
@@ -37,7 +38,7 @@ async fn a_resource_that_hangs_is_given_up_after_25_seconds() {
     asked(&peers.resource, 1).await;
     tokio::time::pause();
     let error = call.await.unwrap().unwrap_err();
-    assert_eq!(awaited(&error), Awaited::Resource);
+    assert_eq!(awaited(&error), Awaited::Response);
     // From here on the paused clock jumps from timer to timer, so the elapsed time identifies the limit.
     assert_eq!(start.elapsed().as_secs(), 25);
     assert!(
@@ -58,7 +59,7 @@ async fn what_a_refusal_took_is_no_longer_there_for_the_next_try() {
     client.token().await.unwrap();
     let start = Instant::now();
     let error = client.within(Duration::from_secs(2)).list(&Paging::default()).await.unwrap_err();
-    assert_eq!(awaited(&error), Awaited::Resource);
+    assert_eq!(awaited(&error), Awaited::Response);
     // It would be two seconds longer if the second attempt had a full time limit of its own.
     assert!(start.elapsed() < Duration::from_millis(3400), "{:?}", start.elapsed());
     assert_eq!(peers.resource.asked().len(), 2);
@@ -91,5 +92,5 @@ async fn a_body_that_does_not_end_is_given_up_with_the_call() {
     let client = settings.resource_client().unwrap();
     client.token().await.unwrap();
     let client = client.within(Duration::from_secs(1));
-    assert_eq!(awaited(&client.list(&Paging::default()).await.unwrap_err()), Awaited::Resource);
+    assert_eq!(awaited(&client.list(&Paging::default()).await.unwrap_err()), Awaited::Response);
 }

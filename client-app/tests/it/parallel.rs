@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use client_app::ResourceSettings;
-use client_app::resource_client::{BaseUrl, Paging, ResourceClient};
+use client_app::resource_client::{Paging, ResourceClient};
+use entra_token::BaseUrl;
 use entra_token::{AppIdUri, TokenRequest, TokenSource};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -86,7 +87,7 @@ fn clients(peers: &Peers) -> Vec<ResourceClient> {
                 };
                 let base_url = BaseUrl::parse(&format!("{}/{t}{c}{r}", peers.resource.url)).unwrap();
                 let settings = ResourceSettings { base_url, app_id_uri, allow_plain_http: false };
-                clients.push(ResourceClient::new(&settings, first.for_source(source), http.clone()).unwrap());
+                clients.push(ResourceClient::new(&settings, first.for_source(source), http.clone()));
             }
         }
     }

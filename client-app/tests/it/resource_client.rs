@@ -279,7 +279,7 @@ async fn every_error_of_a_call_names_its_request_and_its_trace() {
     headers.insert("x-request-id", "r-4711".parse().unwrap());
     headers.insert("traceparent", format!("00-{trace}-00f067aa0ba902b7-01").parse().unwrap());
     let peers = Peers::start().await;
-    let client = client(&peers).on_behalf_of(Correlation::of(&headers));
+    let client = client(&peers).on_behalf_of(Correlation::from_headers(&headers));
     for scripted in [
         Scripted::new(500, ""),
         Scripted::new(200, "malformed"),
@@ -303,7 +303,7 @@ async fn a_call_names_its_request_and_its_trace_and_so_does_its_error() {
     let mut headers = http::HeaderMap::new();
     headers.insert("x-request-id", "r-4711".parse().unwrap());
     headers.insert("traceparent", format!("00-{trace}-00f067aa0ba902b7-01").parse().unwrap());
-    let client = client(&peers).on_behalf_of(Correlation::of(&headers));
+    let client = client(&peers).on_behalf_of(Correlation::from_headers(&headers));
     peers.resource.answers(Scripted::new(500, ""));
     let error = client.list(&Paging::default()).await.unwrap_err().to_string();
     assert!(error.contains("r-4711") && error.contains(trace), "{error}");

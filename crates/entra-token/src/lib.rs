@@ -1,20 +1,23 @@
 //! Access tokens by the client credentials grant (RFC 6749 section 4.4), acquired once and kept while usable.
 //!
-//! All that a caller needs is here. What stands in the app registration is text:
+//! Call an API with this program's own credential, which environment variables name:
+//!
+//! ```no_run
+//! use entra_token::{BearerClient, TokenRetriever};
+//!
+//! # async fn call() -> Result<(), Box<dyn std::error::Error>> {
+//! let retriever = TokenRetriever::from_env("api://orders")?;
+//! let orders = BearerClient::new("https://orders.contoso.com", retriever)?;
+//! let response = orders.get("/orders").send().await?.error_for_status()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Or retrieve a token for a client of which everything is known:
 //!
 //! ```
-//! use entra_token::{Authority, ClientSecret, HttpClient, Instance, TokenRequest, TokenRetriever, Version};
-//! type Failure = Box<dyn std::error::Error>;
+//! use entra_token::{Authority, ClientSecret, HttpClient, Instance, TokenRetriever};
 //!
-//! fn caller_of_orders(
-//!     [instance, tenant, client, secret, orders, ca_pem]: [&str; 6],
-//! ) -> Result<TokenRetriever, Failure> {
-//!     let http = HttpClient::trusting(ca_pem)?;
-//!     let authority = Authority::new(Instance::parse(instance)?, tenant.parse()?, None);
-//!     let (credentials, version) = (ClientSecret::parse(secret)?.into(), Version::V2);
-//!     let (client_id, resource) = (client.parse()?, orders.parse()?);
-//!     Ok(TokenRetriever::new(TokenRequest { authority, client_id, credentials, resource, version }, http))
-//! }
 //! # tokio::runtime::Runtime::new()?.block_on(async {
 //! # let stand_in = entra_stand_in::Authority::builder().spawn().await?;
 //! # let tenant = stand_in.tenant().await?;
@@ -23,32 +26,32 @@
 //! # let (instance, tenant_id, client_id) =
 //! #     (stand_in.instance().to_string(), tenant.id().to_string(), caller.client_id().to_string());
 //! # let (secret, app_id_uri) = (caller.secret().expose(), orders.app_id_uri().to_string());
-//! # let registered = [&instance, &tenant_id, &client_id, secret, &app_id_uri, stand_in.ca_certificate_pem()];
-//!
-//! let retriever = caller_of_orders(registered)?;
-//! let authorization = retriever.authorization().await?; // for the header of that name, ready-made
+//! # let ca_pem = stand_in.ca_certificate_pem();
+//! let authority = Authority::new(Instance::parse(&instance)?, tenant_id.parse()?, None);
+//! let retriever = TokenRetriever::builder(authority, client_id.parse()?, ClientSecret::parse(secret)?)
+//!     .http_client(HttpClient::trusting(ca_pem)?)
+//!     .build(&app_id_uri)?;
+//! let authorization = retriever.authorization().await?; // the value of the `Authorization` header
 //! # assert!(authorization.to_str()?.starts_with("Bearer ") && authorization.is_sensitive());
-//! # Ok::<(), Failure>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
-//! # Ok::<(), Failure>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Entra's own instance is `https://login.microsoftonline.com`; another cloud's works alike. No certificate authorities
-//! but the system's are trusted where `ca_pem` is empty. [`Credentials`] are made from a secret, certificates, a
-//! federated token, or several of these. A retriever is made once, and kept: it holds the token.
+//! Entra's own instance is `https://login.microsoftonline.com`. Make one retriever and keep it: it caches the token,
+//! renews it in the background, and coalesces concurrent callers into one token request.
 //!
-//! [`HttpClient`] follows no redirect, so that no secret goes on to wherever an answer points; one that might is not
-//! taken:
+//! [`HttpClient`] follows no redirects, since 307 and 308 would send the form with the secret to another server. So a
+//! finished [`reqwest::Client`] is not accepted:
 //!
 //! ```compile_fail,E0308
-//! use entra_token::{TokenRequest, TokenRetriever};
-//!
-//! fn retriever(request: TokenRequest) -> TokenRetriever {
-//!     TokenRetriever::new(request, reqwest::Client::new())
+//! # use entra_token::TokenRetrieverBuilder;
+//! fn with_client(builder: TokenRetrieverBuilder) -> TokenRetrieverBuilder {
+//!     builder.http_client(reqwest::Client::new())
 //! }
 //! ```
 //!
-//! A caller that wants to know what to do about an error matches on it:
+//! [`TokenError`] tells who has to act:
 //!
 //! ```
 //! use entra_token::TokenError;
@@ -66,24 +69,22 @@
 //!
 //! # Layout
 //!
-//! - [`TokenRetriever`] is the way in: one for each client and resource, cloned freely.
-//! - [`TokenRequest`]: who asks whom for what, and the form that is sent.
-//! - `credential/`: what the client proves itself with. [`Credentials`] are tried in turn, each [`Credential`] makes a
-//!   [`Proof`] for each request.
-//! - `managed_identity`: where Azure vouches for the program, and no credential is needed; [`TokenSource`] is either way.
-//! - `response`: what an authority may answer, checked strictly; `redaction`: what of a peer's words is shown; `retry_budget`: how
-//!   long a request goes on, and its retry.
-//! - `cache/`: one token, one request at a time, shared by all who wait; `spacing` says how often a renewal is tried,
-//!   `challenges` how often claims are asked for and `pause` how long a failure stands. A retriever keeps one cache for
-//!   each authority, tenant, client and resource.
-//! - [`TokenStatus`]: how many requests ended how, for whoever watches.
-//! - [`Token`] knows how long it is usable, and `life` why so long; [`TokenError`] who is at fault and what mends it.
-//!
-//! Dependency rule: nothing here knows the rest of the crate, so that the folder can be lifted out.
+//! - [`TokenRetriever`] is the entry point: one for each client and resource, cloned freely; `builder` and `environment`
+//!   make one.
+//! - [`BearerClient`] attaches tokens to the requests to one API.
+//! - [`TokenRequest`]: which client asks which authority for which resource, and the form that is sent.
+//! - `credential/`: [`Credentials`] are tried in turn, and each [`Credential`] makes a [`Proof`] for each request.
+//! - `managed_identity`: tokens from the machine's identity endpoint; [`TokenSource`] is either of the two.
+//! - `response`: strict validation of the authority's response. `redaction` removes credentials from a peer's text.
+//! - `cache/`: one token and at most one request in flight, shared by all callers; backoff after failures.
+//! - [`TokenStatus`]: counts of requests by outcome, for metrics.
 
 mod access_token;
+mod bearer_client;
+mod builder;
 mod cache;
 mod credential;
+mod environment;
 mod error;
 mod life;
 mod managed_identity;
@@ -103,18 +104,18 @@ pub use entra_shared::ids::{AppIdUri, ClientId, Domain, TenantId};
 pub use entra_shared::secret::{AccessToken, ClientSecret};
 
 pub use access_token::Token;
+pub use bearer_client::{Awaited, BaseUrl, BearerClient, BearerRequest, CallError, InvalidBaseUrl};
+pub use builder::{BuildError, TokenRetrieverBuilder};
 pub use credential::{
     Algorithm, AssertionAudience, AssertionOptions, CertificateCredential, CertificateFiles, Claimant,
     Credential, CredentialError, CredentialProblem, Credentials, Expiry, FederatedCredential, Proof,
     SecretCredential,
 };
+pub use environment::EnvironmentError;
 pub use error::{
     ConfigurationFault, CredentialFault, Malformed, Outage, OutageCause, Refusal, RequestIds, TokenError,
 };
-#[doc(hidden)]
-pub use life::random_fraction;
 pub use managed_identity::{IdentityEndpoint, ManagedIdentity, ManagedIdentityFault, UserAssigned};
-#[doc(hidden)]
 pub use redaction::Redaction;
 pub use request::TokenRequest;
 pub use retriever::TokenRetriever;

@@ -70,7 +70,7 @@ impl From<Duration> for Life {
 /// A random number from 0 to 1, to spread requests. Not for cryptography.
 #[must_use]
 #[doc(hidden)]
-pub fn random_fraction() -> f64 {
+pub(crate) fn random_fraction() -> f64 {
     let bits = RandomState::new().build_hasher().finish() >> 32;
     #[expect(clippy::cast_precision_loss, reason = "32 bits fit")]
     let fraction = bits as f64 / f64::from(u32::MAX);

@@ -53,7 +53,13 @@ impl TokenRetriever {
         Self { source: Arc::new(source), cache, http: self.http.clone(), caches: Arc::clone(&self.caches) }
     }
 
-    /// What is asked for, and of whom.
+    /// Returns the HTTP client that token requests are sent with.
+    #[must_use]
+    pub fn http_client(&self) -> &HttpClient {
+        &self.http
+    }
+
+    /// Returns what is asked for, and of which authority.
     #[must_use]
     pub fn source(&self) -> &TokenSource {
         &self.source
@@ -67,9 +73,9 @@ impl TokenRetriever {
         self.cache.token(self, Arc::clone).await
     }
 
-    /// The token of [`token`](Self::token) where nothing has to be waited for; it is renewed just so.
+    /// Returns the cached token if it is usable. Renewal begins as with [`token`](Self::token).
     #[must_use]
-    pub fn token_at_hand(&self) -> Option<Arc<Token>> {
+    pub fn cached_token(&self) -> Option<Arc<Token>> {
         self.cache.cached(self, Arc::clone)
     }
 

@@ -3,12 +3,11 @@
 use std::num::NonZeroU64;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
 
-use reqwest::{Certificate, Client, ClientBuilder, Request, RequestBuilder, Response, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, Request, RequestBuilder, Response};
 
 use super::clock::Clocks;
-use super::{HttpClientSettings, build, http_client, with_settings};
+use super::{HttpClientSettings, build, http_client, with_limits, with_settings};
 use crate::settings::KeyProblem;
 
 /// An HTTP client that follows no redirects, so it is safe to send secrets with.
@@ -46,17 +45,12 @@ impl HttpClient {
         build(builder.tls_certs_merge(certificates)).map(Self::from_this_module)
     }
 
-    /// A client of this builder, with the default time limits and without redirects.
+    /// Builds a client from a builder, on which default time limits and *no redirects* are set.
     ///
     /// # Errors
-    /// The builder cannot build a client.
+    /// The builder's own settings make no client.
     pub fn from_builder(builder: ClientBuilder) -> Result<Self, KeyProblem> {
-        let settings = HttpClientSettings::default();
-        let builder = builder
-            .connect_timeout(Duration::from_secs(settings.connect_timeout_seconds.get()))
-            .timeout(Duration::from_secs(settings.timeout_seconds.get()))
-            .redirect(redirect::Policy::none());
-        build(builder).map(Self::from_this_module)
+        build(with_limits(builder, &HttpClientSettings::default())).map(Self::from_this_module)
     }
 
     /// Wraps a client, which must not follow redirects.

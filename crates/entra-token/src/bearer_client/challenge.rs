@@ -1,4 +1,4 @@
-//! What a 401 asks for (RFC 6750 section 3, and Entra's claims challenges).
+//! Parses the challenge of a 401 (RFC 6750 section 3, and Entra's claims challenges).
 //!
 //! <https://learn.microsoft.com/entra/identity-platform/claims-challenge>
 
@@ -9,34 +9,36 @@ use http::{HeaderMap, header};
 use http_auth::{ChallengeRef, parse_challenges};
 use serde_json::{Map, Value};
 
-/// The longest `claims` that are passed on to the authority, in bytes.
+/// The longest `claims` that are sent to the authority, in bytes.
 const MAX_CLAIMS: usize = 4096;
 
-/// What a token's refusal is answered with.
+/// What the API asks for when it refuses a token.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Challenge {
-    /// `invalid_token`: another token.
+    /// `invalid_token`: a new token.
     InvalidToken,
-    /// `insufficient_claims`: a token with these claims, JSON as it goes to the token endpoint.
+    /// `insufficient_claims`: a token with these claims, as JSON for the token endpoint.
     InsufficientClaims(String),
 }
 
 impl Challenge {
-    /// The challenge of the scheme `Bearer`, if there is one that a client can do something about.
-    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+    /// Finds a `Bearer` challenge that a new token can answer.
+    pub(super) fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let values = headers.get_all(header::WWW_AUTHENTICATE).iter();
         let texts: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
         let challenges = texts.iter().filter_map(|text| parse_challenges(text).ok()).flatten();
         challenges
             .filter(|challenge| challenge.scheme.eq_ignore_ascii_case("Bearer"))
-            .find_map(|c| of_bearer(&c))
+            .find_map(|challenge| parse_bearer(&challenge))
     }
 }
 
-fn of_bearer(challenge: &ChallengeRef<'_>) -> Option<Challenge> {
+fn parse_bearer(challenge: &ChallengeRef<'_>) -> Option<Challenge> {
     match parameter(challenge, "error")?.as_str() {
         "invalid_token" => Some(Challenge::InvalidToken),
-        "insufficient_claims" => claims(&parameter(challenge, "claims")?).map(Challenge::InsufficientClaims),
+        "insufficient_claims" => {
+            decode_claims(&parameter(challenge, "claims")?).map(Challenge::InsufficientClaims)
+        }
         _ => None,
     }
 }
@@ -46,8 +48,8 @@ fn parameter(challenge: &ChallengeRef<'_>, name: &str) -> Option<String> {
     Some(value.to_unescaped())
 }
 
-/// A JSON object in base64, of either alphabet and padded or not.
-fn claims(encoded: &str) -> Option<String> {
+/// Decodes a JSON object from base64: standard or URL-safe alphabet, padded or not.
+fn decode_claims(encoded: &str) -> Option<String> {
     const LENIENT: GeneralPurposeConfig =
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     if encoded.len() > MAX_CLAIMS {
@@ -76,23 +78,23 @@ mod tests {
 
     use super::*;
 
-    fn of(values: &[&str]) -> Option<Challenge> {
+    fn parsed(values: &[&str]) -> Option<Challenge> {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_str(value).unwrap());
         }
-        Challenge::of(&headers)
+        Challenge::from_headers(&headers)
     }
 
     #[test]
-    fn the_bearer_challenge_is_found_wherever_it_stands() {
+    fn the_bearer_challenge_is_found_among_others() {
         for values in [
             &[r#"Bearer error="invalid_token""#][..],
             &[r#"bearer realm="a, Bearer error=\"x\"", ERROR=invalid_token"#],
             &[r#"Basic realm="x", Bearer error="invalid_token", error_description="expired""#],
             &["Negotiate", r#"Bearer error="invalid_token""#],
         ] {
-            assert_eq!(of(values), Some(Challenge::InvalidToken), "{values:?}");
+            assert_eq!(parsed(values), Some(Challenge::InvalidToken), "{values:?}");
         }
         for values in [
             &[][..],
@@ -102,14 +104,14 @@ mod tests {
             &[r#"Bearer error="insufficient_scope", scope="Resource.Read""#],
             &[r#"Bearer error="invalid_token"#],
         ] {
-            assert_eq!(of(values), None, "{values:?}");
+            assert_eq!(parsed(values), None, "{values:?}");
         }
     }
 
     #[test]
     fn claims_are_a_json_object_of_bounded_size() {
         let of_claims = |claims: &str| {
-            of(&[&format!(
+            parsed(&[&format!(
                 r#"Bearer authorization_uri="https://x", error="insufficient_claims", claims="{claims}""#
             )])
         };
@@ -122,6 +124,6 @@ mod tests {
         for wrong in ["", "!", "WzFd", "MQ==", &"A".repeat(MAX_CLAIMS + 4)] {
             assert_eq!(of_claims(wrong), None, "{wrong}");
         }
-        assert_eq!(of(&[r#"Bearer error="insufficient_claims""#]), None);
+        assert_eq!(parsed(&[r#"Bearer error="insufficient_claims""#]), None);
     }
 }

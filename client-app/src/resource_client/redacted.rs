@@ -1,4 +1,4 @@
-//! What the resource says of a failure, without the token that it was sent.
+//! Removes the access token from what an error response repeats.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use http::HeaderValue;
 
 use entra_token::Redaction;
 
-/// The problem with each of its texts redacted.
+/// Removes the token from each text of the problem.
 pub(super) fn problem(problem: Problem, redaction: &Redaction<'_>) -> Problem {
     let word = |text: Cow<'static, str>| Cow::Owned(redaction.text(&text));
     Problem {
@@ -19,7 +19,7 @@ pub(super) fn problem(problem: Problem, redaction: &Redaction<'_>) -> Problem {
     }
 }
 
-/// The challenge redacted; one that is no text is none.
+/// Removes the token from the challenge; one that is not text is dropped.
 pub(super) fn challenge(challenge: &HeaderValue, redaction: &Redaction<'_>) -> Option<HeaderValue> {
     HeaderValue::try_from(redaction.text(challenge.to_str().ok()?)).ok()
 }
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_text_of_a_problem_and_a_challenge_are_seen_to() {
+    fn the_token_is_removed_from_every_text_of_a_problem_and_from_a_challenge() {
         let token = "canary+a/b.canary-of-a-payload.signature==";
         let redaction = Redaction::of_token(token);
         let word = || Cow::Owned(format!("Bearer {token}"));

@@ -1,0 +1,128 @@
+//! One call of an API, from its token to its response.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use entra_shared::correlation::RequestId;
+use entra_shared::http_client::read_bytes;
+use reqwest::{Request, Response};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+
+use super::retries::{Retries, Step};
+use super::{Awaited, BearerClient, CallError};
+use crate::{Token, TokenError};
+
+/// The largest body of a refusal that is kept while the call is repeated, in bytes.
+const MAX_REFUSAL_BYTES: usize = 64 * 1024;
+
+/// A call under way.
+pub(super) struct Call<'c> {
+    client: &'c BearerClient,
+    deadline: Instant,
+}
+
+impl<'c> Call<'c> {
+    pub(super) fn new(client: &'c BearerClient) -> Self {
+        Self { client, deadline: Instant::now() + client.timeout }
+    }
+
+    /// Sends a request until it succeeds, or until repeating it is useless or unsafe.
+    pub(super) async fn send(&self, mut request: Request) -> Result<Response, CallError> {
+        let mut retries = Retries::new(&request, self.deadline);
+        let mut token = self.token().await?;
+        loop {
+            let copy = request.try_clone();
+            let outcome = self.exchange(request, &token).await;
+            let Some(copy) = copy else { return outcome };
+            let (step, outcome) = match outcome {
+                Ok(response) if response.status().is_success() => return Ok(response),
+                Ok(response) => match retries.after_refusal(&response) {
+                    Step::GiveUp => return Ok(response),
+                    step => (step, Ok(buffered(response).await)),
+                },
+                Err(error) => (retries.after_failure(&error), Err(error)),
+            };
+            let Some(next) = self.prepare(step, &token, &copy).await? else { return outcome };
+            token = next;
+            request = copy;
+        }
+    }
+
+    /// Does what has to come before the next attempt and returns its token, or nothing if there is to be no attempt.
+    async fn prepare(
+        &self,
+        step: Step,
+        token: &Token,
+        request: &Request,
+    ) -> Result<Option<Arc<Token>>, CallError> {
+        let request_id = RequestId::find(request.headers());
+        let request_id = request_id.as_ref().map(tracing::field::display);
+        match step {
+            Step::NewToken => {
+                tracing::info!(request_id, "the API refused the token; acquiring another");
+                if self.client.retriever.reject(token) { self.token().await.map(Some) } else { Ok(None) }
+            }
+            Step::Claims(claims) => {
+                tracing::info!(request_id, "the API demands claims; acquiring a token that has them");
+                self.wait_for(self.client.retriever.token_with_claims(&claims)).await.map(Some)
+            }
+            Step::Wait(wait) => {
+                tracing::debug!(request_id, ?wait, "calling the API again after a wait");
+                match self.client.shutdown.run_until_cancelled(sleep(wait)).await {
+                    Some(()) => self.token().await.map(Some),
+                    None => Ok(None),
+                }
+            }
+            Step::GiveUp => Ok(None),
+        }
+    }
+
+    /// Returns a usable token.
+    pub(super) async fn token(&self) -> Result<Arc<Token>, CallError> {
+        match self.client.retriever.cached_token() {
+            Some(token) => Ok(token),
+            None => self.wait_for(self.client.retriever.token()).await,
+        }
+    }
+
+    /// Waits for a token until the deadline or the shutdown.
+    async fn wait_for(
+        &self,
+        token: impl Future<Output = Result<Arc<Token>, TokenError>>,
+    ) -> Result<Arc<Token>, CallError> {
+        tokio::select! {
+            // The token first, so that one that is ready wins over a shutdown.
+            biased;
+            token = token => Ok(token?),
+            () = self.client.shutdown.cancelled() => Err(CallError::ShuttingDown),
+            () = sleep_until(self.deadline) => Err(self.timed_out(Awaited::Token)),
+        }
+    }
+
+    /// Sends the request once. Tokens are attached here and nowhere else.
+    async fn exchange(&self, mut request: Request, token: &Arc<Token>) -> Result<Response, CallError> {
+        request.headers_mut().insert(http::header::AUTHORIZATION, token.authorization().clone());
+        let response = timeout_at(self.deadline, self.client.http.execute(request)).await;
+        let mut response = response
+            .map_err(|_| self.timed_out(Awaited::Response))?
+            .map_err(|error| CallError::Request(error.without_url()))?;
+        response.extensions_mut().insert(Arc::clone(token));
+        Ok(response)
+    }
+
+    fn timed_out(&self, awaited: Awaited) -> CallError {
+        CallError::TimedOut { awaited, limit: self.client.timeout }
+    }
+}
+
+/// Reads the body to its end, so that the connection can be used for the next attempt.
+///
+/// A body that is too large or incomplete becomes empty: the status tells enough.
+async fn buffered(mut response: Response) -> Response {
+    let mut kept = http::Response::new(Bytes::new());
+    *kept.status_mut() = response.status();
+    *kept.headers_mut() = std::mem::take(response.headers_mut());
+    *kept.extensions_mut() = std::mem::take(response.extensions_mut());
+    *kept.body_mut() = read_bytes(response, MAX_REFUSAL_BYTES).await.unwrap_or_default();
+    kept.into()
+}
