@@ -45,7 +45,7 @@ async fn the_example_calls_an_api_with_its_own_credential() {
         .env("AZURE_CLIENT_ID", client.client_id().to_string())
         .env("AZURE_CLIENT_SECRET", client.secret().expose())
         .env("ORDERS_URL", orders_url)
-        .env("ORDERS_APP_ID_URI", api.app_id_uri().to_string());
+        .env("ORDERS_APP_ID_URI", api.app_id_uri());
     let output = run(command).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "3 orders\n");
