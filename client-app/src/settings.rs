@@ -104,7 +104,17 @@ impl Check for Settings {
                 "ends in `/.default`; keep what stands before it, since requests add that themselves";
             return Err(KeyProblem::new("resource.app_id_uri", problem));
         }
-        if self.resource.base_url.exposes_tokens() && !self.resource.allow_plain_http {
+        self.resource.check_transport()
+    }
+}
+
+impl ResourceSettings {
+    /// Refuses plain http to another machine unless it is allowed (RFC 6750 section 5.2).
+    ///
+    /// # Errors
+    /// The base URL would expose tokens.
+    pub fn check_transport(&self) -> Result<(), KeyProblem> {
+        if self.base_url.exposes_tokens() && !self.allow_plain_http {
             let problem = "plain http would show the access token to anyone on the way; use https, or set \
                 `resource.allow_plain_http` = true";
             return Err(KeyProblem::new("resource.base_url", problem));

@@ -115,6 +115,6 @@ impl Settings {
 
 impl Check for Settings {
     fn check(&self) -> Result<(), KeyProblem> {
-        self.resource.base_url.check_transport(self.resource.allow_plain_http)
+        self.resource.check_transport()
     }
 }

@@ -31,8 +31,8 @@ impl ResourceSteps {
     pub(super) fn new(settings: &Settings, http: Client) -> Self {
         Self {
             http,
-            resources: settings.resource.base_url.resources(),
-            client_app: settings.client.as_ref().map(|client| client.base_url.resources()),
+            resources: settings.resource.base_url.join("/api/resources"),
+            client_app: settings.client.as_ref().map(|client| client.base_url.join("/api/resources")),
         }
     }
 

@@ -22,7 +22,7 @@ async fn retriever(authority: &Authority) -> TokenRetriever {
         secret,
     )
     .http_client(entra_token::HttpClient::trusting(authority.ca_certificate_pem()).unwrap())
-    .build(api.app_id_uri())
+    .build(&api.app_id_uri())
     .unwrap()
 }
 
