@@ -4,6 +4,7 @@
 
 mod assertion;
 mod key_file;
+mod private_key;
 mod signing_certificate;
 
 use std::path::PathBuf;

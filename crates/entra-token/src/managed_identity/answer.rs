@@ -1,4 +1,4 @@
-//! What the endpoint may answer, and what of it is believed.
+//! Validates the endpoint's response.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +20,10 @@ use crate::life::Life;
 use crate::redaction::Redaction;
 use crate::{Malformed, Outage, OutageCause, RequestIds, Token, TokenError};
 
-/// The most characters of the endpoint's words that an error keeps.
+/// The longest message that an error keeps, in characters.
 const MAX_DESCRIPTION: usize = 300;
 
-/// The question that an answer belongs to.
+/// The request that a response belongs to.
 pub(super) struct Asked<'a> {
     pub(super) at: Instant,
     /// Host and port.
@@ -32,14 +32,14 @@ pub(super) struct Asked<'a> {
     pub(super) endpoint: &'a IdentityEndpoint,
 }
 
-/// An answer as it came from the network.
+/// A response as received.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Result<Vec<u8>, BodyError>,
 }
 
-/// A success. The numbers are texts; App Service gives no `expires_in`.
+/// A success. The numbers are strings, and App Service sends no `expires_in`.
 #[derive(Deserialize)]
 struct Success {
     access_token: AccessToken,
@@ -53,7 +53,7 @@ struct Success {
     refresh_in: Option<Value>,
 }
 
-/// A failure, in the words of either shape.
+/// A failure, in the format of IMDS or App Service.
 #[derive(Default, Deserialize)]
 struct Failure {
     #[serde(default)]
@@ -65,7 +65,7 @@ struct Failure {
 }
 
 impl Asked<'_> {
-    /// No answer came. That nothing is there to answer shows when the connection is made; whatever fails later may pass.
+    /// Classifies a missing response. Without an endpoint the connection fails; a later failure may be transient.
     pub(super) fn no_answer(&self, error: reqwest::Error) -> TokenError {
         let (is_connect, is_timeout) = (error.is_connect(), error.is_timeout());
         let host = self.host.clone();
@@ -83,14 +83,14 @@ impl Asked<'_> {
         TokenError::Unavailable(Outage { cause, retry_after: None, ids })
     }
 
-    /// The endpoint's words made fit for a log.
+    /// The endpoint's message without secrets, shortened to one line.
     fn one_line(&self, text: &str) -> String {
         Redaction::new(self.endpoint.secret()).line(text, MAX_DESCRIPTION)
     }
 }
 
 impl Answer {
-    /// The token of the answer, or why there is none.
+    /// Extracts the token, or the reason why there is none.
     pub(super) fn token(self, asked: &Asked<'_>) -> Result<Token, TokenError> {
         if self.status != StatusCode::OK {
             return Err(self.error(asked));
@@ -142,7 +142,7 @@ impl Answer {
         TokenError::Protocol { status: self.status, problem, ids }
     }
 
-    /// The ids that the answer names, or else the one that was sent.
+    /// The ids from the response, or else the one that was sent.
     fn ids(&self, asked: &Asked<'_>, correlation_id: Option<&str>) -> RequestIds {
         let correlation_id = correlation_id.and_then(|id| id.parse().ok()).unwrap_or(asked.correlation_id);
         let trace_id = self.headers.get("x-ms-request-id").and_then(|id| id.to_str().ok()?.parse().ok());
@@ -163,10 +163,10 @@ impl Answer {
 }
 
 impl Success {
-    /// How long the token lasts from now on.
+    /// The remaining lifetime of the token.
     ///
-    /// The endpoint keeps tokens, so `expires_in` may count from a time long past, and `expires_on` from a clock that
-    /// differs from this machine's: the shorter one counts.
+    /// The shorter of two values: `expires_in` may start in the past, since the endpoint caches tokens, and `expires_on`
+    /// is from a clock that may differ from this machine's.
     fn expires_in(&self, now: Timestamp) -> Option<Duration> {
         let until = self.expires_on.as_ref().and_then(time);
         let left = until.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or_default());
@@ -178,17 +178,17 @@ impl Success {
     }
 }
 
-/// A number of seconds, of which there are none below zero.
+/// A number of seconds, at least zero.
 fn seconds(value: &Value) -> Option<Duration> {
     number(value).map(|seconds| Duration::from_secs(u64::try_from(seconds).unwrap_or_default()))
 }
 
-/// A whole number, written as one or as a text.
+/// An integer, as a number or a string.
 fn number(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
-/// Seconds since 1970, or one of the dates that App Service has written in the course of time.
+/// Seconds since 1970, or one of the date formats that App Service has used.
 fn time(value: &Value) -> Option<Timestamp> {
     if let Some(second) = number(value) {
         return Timestamp::from_second(second).ok();

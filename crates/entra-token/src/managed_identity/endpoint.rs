@@ -1,4 +1,4 @@
-//! Where a machine answers for its identities.
+//! The endpoints that issue tokens of managed identities.
 
 use entra_shared::ids::AppIdUri;
 use entra_shared::secret::IdentityHeader;
@@ -7,12 +7,12 @@ use url::Url;
 
 use super::UserAssigned;
 
-/// One of the two shapes in which Azure gives tokens to its workloads.
+/// A managed identity endpoint, of one of two kinds.
 #[derive(Debug, Clone)]
 pub enum IdentityEndpoint {
     /// The Azure Instance Metadata Service of virtual machines and Kubernetes nodes, at this base URL.
     Imds(Url),
-    /// App Service, Functions and Container Apps: a URL and what proves that one runs there.
+    /// App Service, Functions and Container Apps, with the URL and header that they pass in the environment.
     ///
     /// <https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>
     AppService {
@@ -24,7 +24,7 @@ pub enum IdentityEndpoint {
 }
 
 impl IdentityEndpoint {
-    /// The URL that asks for a token.
+    /// The URL of a token request.
     pub(crate) fn url(&self, resource: &AppIdUri, identity: Option<&UserAssigned>) -> Url {
         let (mut url, version, resource_id) = match self {
             Self::Imds(base) => {
@@ -46,7 +46,7 @@ impl IdentityEndpoint {
         url
     }
 
-    /// What the workload proves itself with, where it does: no text may show it.
+    /// The secret that authenticates the workload, if there is one. Never shown.
     pub(super) fn secret(&self) -> Option<&str> {
         match self {
             Self::Imds(_) => None,
@@ -54,7 +54,7 @@ impl IdentityEndpoint {
         }
     }
 
-    /// The header without which there is no answer: a page in a browser cannot be made to send it.
+    /// The header that every request needs. It prevents server-side request forgery.
     pub(super) fn header(&self) -> (HeaderName, HeaderValue) {
         match self {
             Self::Imds(_) => (HeaderName::from_static("metadata"), HeaderValue::from_static("true")),

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jsonwebtoken::EncodingKey;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::key_file::PrivateKey;
+use super::private_key::PrivateKey;
 use crate::credential::CredentialProblem;
 
 /// A signing key with its certificate chain. `Debug` hides the key.

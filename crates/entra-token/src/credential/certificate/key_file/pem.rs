@@ -3,8 +3,9 @@
 use entra_shared::secret::CertificatePassword;
 use pkcs8::{EncryptedPrivateKeyInfoRef, SecretDocument};
 
-use super::{Found, pkcs1_key, pkcs8_key};
+use super::Found;
 use crate::credential::CredentialProblem;
+use crate::credential::certificate::private_key::PrivateKey;
 
 /// Reads certificates and private keys, and skips other blocks, such as parameters.
 pub(super) fn read(bytes: &[u8], password: Option<&CertificatePassword>) -> Result<Found, CredentialProblem> {
@@ -16,16 +17,16 @@ pub(super) fn read(bytes: &[u8], password: Option<&CertificatePassword>) -> Resu
     for block in &blocks {
         match block.tag() {
             "CERTIFICATE" | "X509 CERTIFICATE" => found.certificates.push(block.contents().to_vec()),
-            "PRIVATE KEY" => found.keys.push(pkcs8_key(block.contents())?),
+            "PRIVATE KEY" => found.keys.push(PrivateKey::from_pkcs8(block.contents())?),
             "ENCRYPTED PRIVATE KEY" => {
                 let key = decrypted(block.contents(), password)?;
-                found.keys.push(pkcs8_key(key.as_bytes())?);
+                found.keys.push(PrivateKey::from_pkcs8(key.as_bytes())?);
             }
             // Encrypted as in RFC 1421, which derives the key from the password by one round of MD5.
             "RSA PRIVATE KEY" if block.headers().get("DEK-Info").is_some() => {
                 return Err(CredentialProblem::UnsupportedEncryption);
             }
-            "RSA PRIVATE KEY" => found.keys.push(pkcs1_key(block.contents())?),
+            "RSA PRIVATE KEY" => found.keys.push(PrivateKey::from_pkcs1(block.contents())?),
             "EC PRIVATE KEY" => return Err(CredentialProblem::UnsupportedKey("EC")),
             _ => {}
         }

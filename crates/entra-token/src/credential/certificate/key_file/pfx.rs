@@ -4,8 +4,9 @@ use entra_shared::secret::CertificatePassword;
 use p12_keystore::Pkcs12Archive;
 use p12_keystore::error::Error;
 
-use super::{Found, pkcs8_key};
+use super::Found;
 use crate::credential::CredentialProblem;
+use crate::credential::certificate::private_key::PrivateKey;
 
 /// Reads keys and certificates. Without a password, tries the empty one.
 pub(super) fn read(bytes: &[u8], password: Option<&CertificatePassword>) -> Result<Found, CredentialProblem> {
@@ -24,7 +25,8 @@ pub(super) fn read(bytes: &[u8], password: Option<&CertificatePassword>) -> Resu
         Error::UnsupportedCertificateType | Error::X509Error(_) => CredentialProblem::NotACertificate,
         _ => CredentialProblem::NeitherPemNorPfx,
     })?;
-    let keys = archive.keys.iter().map(|bag| pkcs8_key(bag.key.as_der())).collect::<Result<_, _>>()?;
+    let keys =
+        archive.keys.iter().map(|bag| PrivateKey::from_pkcs8(bag.key.as_der())).collect::<Result<_, _>>()?;
     let certificates = archive.certs.iter().map(|bag| bag.cert.as_der().to_vec()).collect();
     Ok(Found { certificates, keys })
 }
