@@ -1,26 +1,23 @@
 //! The service as a whole: bound, then run.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use entra_shared::http_client::HttpClient;
+use entra_guard::RouteError;
 use entra_shared::settings::{KeyProblem, SettingsError};
 use http_shell::metrics::{self, UPKEEP_INTERVAL};
 use http_shell::server::{BindError, Server};
 use tokio_util::sync::CancellationToken;
 
-use crate::guard::{Records, RouteError};
 use crate::health::Readiness;
 use crate::metrics::Metrics;
-use crate::observation::{Observer, route_names};
+use crate::observation::Observer;
 use crate::service::ApiService;
 use crate::settings::Settings;
 use crate::state::{AppState, Parts};
 use crate::store::{OpenError, Store};
 use crate::{azure_ad, openapi, router};
-use entra_guard::authorization::PolicyError;
 
 /// What closing the store may take beyond the time for everything else, where requests were cut off at its end.
 const CLOSING: Duration = Duration::from_millis(250);
@@ -32,7 +29,6 @@ pub struct ResourceApp {
     service: ApiService,
     metrics_server: Option<(Server, Router)>,
     observer: Observer,
-    records: Arc<Records>,
     store: Store,
     ending: CancellationToken,
     drain_timeout: Duration,
@@ -57,11 +53,17 @@ pub enum StartError {
     /// This app: its routes and policies do not fit together.
     #[error("the routes cannot be guarded")]
     Routes(#[from] RouteError),
+    /// The guard cannot start.
+    #[error("the guard cannot start")]
+    Guard(#[source] entra_guard::StartError),
 }
 
-impl From<PolicyError> for StartError {
-    fn from(error: PolicyError) -> Self {
-        Self::Routes(error.into())
+impl From<entra_guard::StartError> for StartError {
+    fn from(error: entra_guard::StartError) -> Self {
+        match error {
+            entra_guard::StartError::HttpClient(problem) => problem.into(),
+            error => Self::Guard(error),
+        }
     }
 }
 
@@ -78,34 +80,27 @@ impl ResourceApp {
     /// A setting is unusable, an address taken, or the database not one.
     pub async fn bind(settings: Settings) -> Result<Self, StartError> {
         // What may turn out unusable comes first, what logs or runs by itself last.
-        let api = router::api()?;
-        let table = router::table(api.policies())?;
+        let table = router::table(&settings.authorization)?;
         let development = settings.development_handler()?;
-        let client = HttpClient::new(&settings.http_client)?;
         let server = Server::bind(&settings.server).await?;
         let store = Store::open(&settings).await?;
-        let policies = azure_ad::authorization(api.policies().clone(), &settings, development.as_ref());
-        let authenticator = Arc::new(azure_ad::authentication(&settings, client));
         let metrics = Metrics::new();
+        let guard = azure_ad::authentication(&settings, development, &metrics)?;
         let listener = settings.metrics.bind().await?;
-        let metrics_server = listener.map(|listener| {
-            (listener, metrics.routes(Arc::clone(&authenticator), store.clone(), server.counts()))
-        });
-        let observer = Observer::new(metrics.clone(), route_names(&table, openapi::PAGE));
-        let records = Arc::new(Records::new(&settings.authorization, metrics));
+        let metrics_server = listener
+            .map(|listener| (listener, metrics.routes(guard.clone(), store.clone(), server.counts())));
+        let observer = Observer::new(metrics, openapi::route_names(&table));
         let ending = CancellationToken::new();
         let state = AppState::from(Parts {
             ending: ending.clone(),
-            authenticator,
-            policies: Arc::new(policies),
-            development,
-            records: Arc::clone(&records),
+            guard: guard.clone(),
             readiness: Readiness::default(),
             store: store.clone(),
         });
-        let service = ApiService::new(router::router(api, state.clone()), state, observer.clone());
+        let routes = router::router(&guard, &settings.authorization, state)?;
+        let service = ApiService::new(routes, observer.clone());
         let drain_timeout = settings.server.drain_timeout();
-        Ok(Self { server, service, metrics_server, observer, records, store, ending, drain_timeout })
+        Ok(Self { server, service, metrics_server, observer, store, ending, drain_timeout })
     }
 
     /// The base URL of the API for a client on this machine, without a trailing slash.
@@ -148,20 +143,18 @@ impl ResourceApp {
         };
         let api = async {
             self.server.serve_http(self.service.into_service(), shutdown).await;
-            self.records.sum_up();
             // Last, so that the end itself can be watched.
             background.cancel();
         };
-        tokio::join!(api, metrics, upkeep(&self.observer, &self.records, background.clone()));
+        tokio::join!(api, metrics, upkeep(&self.observer, background.clone()));
         self.observer.upkeep();
         self.store.close().await;
     }
 }
 
-async fn upkeep(observer: &Observer, records: &Records, end: CancellationToken) {
+async fn upkeep(observer: &Observer, end: CancellationToken) {
     let mut interval = tokio::time::interval(UPKEEP_INTERVAL);
     while end.run_until_cancelled(interval.tick()).await.is_some() {
         observer.upkeep();
-        records.sum_up();
     }
 }

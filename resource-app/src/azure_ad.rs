@@ -1,40 +1,46 @@
-//! Sets up authentication and authorization from the settings: the article's `AzureAdModule`.
+//! Sets up the guard from the settings: the article's `AzureAdModule`.
 
-use std::sync::Arc;
-
+use entra_guard::{Demands, DevelopmentHandler, Enforcement, Guard, StartError};
 use entra_shared::http_client::HttpClient;
 
-use crate::settings::Settings;
-use entra_guard::authentication::keys::{KeySource, Keys};
-use entra_guard::authentication::{Authenticator, Expectations};
-use entra_guard::authorization::{DevelopmentHandler, Handler, Policies};
+use crate::metrics::Metrics;
+use crate::settings::{AuthorizationSettings, Demand, Settings};
 
-/// Accepts tokens of the configured tenants for the configured API, and starts fetching the keys.
-///
-/// Does not wait for them: Entra may be away now and back later.
-pub(crate) fn authentication(settings: &Settings, client: HttpClient) -> Authenticator {
+/// The realm of challenges.
+const REALM: &str = "resource-app";
+
+/// Accepts tokens of the configured tenants for the configured API, and starts fetching the keys without waiting.
+pub(crate) fn authentication(
+    settings: &Settings,
+    development: Option<DevelopmentHandler>,
+    metrics: &Metrics,
+) -> Result<Guard, StartError> {
     let azure_ad = &settings.azure_ad;
-    let expectations = Expectations::new(
-        azure_ad.tenancy(),
-        azure_ad.client_id,
-        &azure_ad.app_id_uris,
-        &azure_ad.accepted_token_versions,
-    )
-    .with_clock_skew(azure_ad.clock_skew());
-    let keys = Keys::start(KeySource::new(client, azure_ad.tenancy()), &settings.keys);
-    Authenticator::new(expectations, keys, settings.verified_tokens)
+    Guard::builder(azure_ad.tenancy(), azure_ad.client_id)
+        .app_id_uris(azure_ad.app_id_uris.clone())
+        .accepted_versions(azure_ad.accepted_token_versions.clone())
+        .clock_skew(azure_ad.clock_skew())
+        .keys(settings.keys.clone())
+        .verified_tokens(settings.verified_tokens)
+        .http_client(HttpClient::new(&settings.http_client)?)
+        .development_handler(development)
+        .observer(metrics.clone())
+        .realm(REALM)
+        .start()
 }
 
-/// The policies with what the settings demand, and the development handler in each requirement where there is one.
-pub(crate) fn authorization(
-    policies: Policies,
-    settings: &Settings,
-    development: Option<&DevelopmentHandler>,
-) -> Policies {
-    let policies = settings.authorization.demand(policies);
-    let Some(handler) = development else { return policies };
-    tracing::warn!(
-        "DEVELOPMENT HANDLER: every request without a token will pass every policy; never run this anywhere else"
-    );
-    policies.or(&(Arc::new(handler.clone()) as Arc<dyn Handler>))
+/// What the settings demand in addition to the policies' requirements.
+pub(crate) fn authorization(settings: &AuthorizationSettings) -> Demands {
+    let enforcement = |demand| {
+        if settings.report_only.contains(&demand) { Enforcement::ReportOnly } else { Enforcement::Enforced }
+    };
+    let mut demands = Demands::default()
+        .clients(settings.clients.iter().map(Into::into).collect(), enforcement(Demand::Clients));
+    if settings.write_requires_certificate {
+        demands = demands.write_requires_certificate(enforcement(Demand::WriteRequiresCertificate));
+    }
+    if settings.only_creator_changes {
+        demands = demands.only_creator_changes(enforcement(Demand::OnlyCreatorChanges));
+    }
+    demands
 }

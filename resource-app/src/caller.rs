@@ -8,11 +8,9 @@ use entra_shared::problem::Problem;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::guard::Authorized;
 use crate::json::Json;
-use crate::principal::Principal;
-use entra_guard::authentication::Caller;
-use entra_guard::authorization::DefaultPolicy;
+use crate::policies::DefaultPolicy;
+use entra_guard::{Authorized, Caller, Principal};
 
 /// Who the API takes the caller to be. All but `source` and `client_id` are absent where there was no token.
 #[derive(Debug, Serialize, ToSchema)]
@@ -71,7 +69,7 @@ impl<'p> From<&'p Principal> for CallerAnswer<'p> {
 /// Says who the API takes the caller to be.
 #[utoipa::path(
     get,
-    path = "/api/caller",
+    path = "/caller",
     operation_id = "readCaller",
     tag = "caller",
     responses(

@@ -1,21 +1,19 @@
 //! The one place where errors become HTTP.
 //!
 //! A body is a problem (RFC 9457) with a stable `code`; it never holds a source error or anything of a token.
-//! A refusal is on record where it was decided, in [`crate::guard`]; what failed in here is logged once, in
+//! A refusal is on record where it was decided, by the guard; what failed in here is logged once, in
 //! [`crate::observation`].
 
-mod challenge;
 mod codes;
 
 use axum::response::{IntoResponse, Response};
-pub use codes::{ReasonCode, codes};
+pub use codes::codes;
 use entra_shared::one_line;
 use entra_shared::problem::Problem;
 use http::{HeaderValue, StatusCode, header};
 
 use crate::store::StoreError;
-use entra_guard::authentication::AuthenticationError;
-use entra_guard::authorization::Denial;
+use entra_guard::{Denial, ProblemCode};
 
 /// How long to wait before trying again when the fault is not the caller's, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
@@ -23,9 +21,6 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 /// Why a request is not answered as it wished.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
-    /// The caller, unless it is the keys: there is no validated token.
-    #[error(transparent)]
-    Authentication(#[from] AuthenticationError),
     /// The caller, or who grants roles: a policy said no.
     #[error("{} denied", .0.policy)]
     Denied(Denial),
@@ -38,9 +33,6 @@ pub(crate) enum ApiError {
     /// Nobody yet: the app is not ready.
     #[error("not ready: {0}")]
     NotReady(String),
-    /// This app: a handler under `/api` was reached without the guard, or answered without a policy's yes.
-    #[error("a handler under /api has no guard or no policy; register its route in router.rs' api()")]
-    Unguarded,
     /// This app: an answer is nothing that JSON can say.
     #[error("an answer cannot be written")]
     Unwritable(#[source] serde_json::Error),
@@ -125,10 +117,6 @@ request_errors! {
     Timeout = REQUEST_TIMEOUT, "request_timeout", "the request took too long";
 }
 
-/// The code of an answer that is a problem, for whoever counts them.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Code(pub(crate) &'static str);
-
 /// What failed in here, for whoever logs it: the answer does not say.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure(pub(crate) String);
@@ -136,67 +124,43 @@ pub(crate) struct Failure(pub(crate) String);
 impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Authentication(AuthenticationError::KeysUnavailable)
-            | Self::Store(StoreError::Database(_))
-            | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Authentication(AuthenticationError::MalformedRequest(_)) => StatusCode::BAD_REQUEST,
-            Self::Authentication(_) => StatusCode::UNAUTHORIZED,
+            Self::Store(StoreError::Database(_)) | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::Request(error) => error.status(),
             // No later try is going to succeed.
-            Self::Store(StoreError::Unreadable { .. })
-            | Self::Unguarded
-            | Self::Unwritable(_)
-            | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Store(StoreError::Unreadable { .. }) | Self::Unwritable(_) | Self::Panicked => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 
     fn code(&self) -> &'static str {
         match self {
-            Self::Authentication(error) => error.code(),
             Self::Denied(denial) => denial.reason(),
             Self::Request(error) => error.code(),
             Self::Store(StoreError::Database(_)) => "store_unavailable",
             Self::Store(StoreError::Unreadable { .. }) => "resource_unreadable",
             Self::NotReady(_) => "not_ready",
-            Self::Unguarded | Self::Unwritable(_) | Self::Panicked => "internal_error",
+            Self::Unwritable(_) | Self::Panicked => "internal_error",
         }
     }
 
     /// What the caller is told beside the code.
     fn detail(&self) -> Option<String> {
         match self {
-            Self::Authentication(error) => Some(with_remedy(error.text(), error.code())),
             Self::Request(_) | Self::NotReady(_) => Some(self.to_string()),
-            Self::Denied(denial) => Some(denied(denial)),
-            Self::Store(_) | Self::Unguarded | Self::Unwritable(_) | Self::Panicked => None,
+            Self::Denied(_) | Self::Store(_) | Self::Unwritable(_) | Self::Panicked => None,
         }
     }
 
-    /// What is to be logged of it: what neither the record of the decision (see [`crate::guard`]) tells nor
+    /// What is to be logged of it: what neither the record of the decision tells nor
     /// [`crate::health`].
     fn failure(&self) -> Option<Failure> {
         match self {
-            Self::Authentication(_) | Self::Denied(_) | Self::Request(_) | Self::NotReady(_) => None,
-            Self::Store(_) | Self::Unguarded | Self::Unwritable(_) | Self::Panicked => {
-                Some(Failure(one_line(self)))
-            }
+            Self::Denied(_) | Self::Request(_) | Self::NotReady(_) => None,
+            Self::Store(_) | Self::Unwritable(_) | Self::Panicked => Some(Failure(one_line(self))),
         }
     }
-}
-
-/// What was not met, for the first thing that was not.
-fn denied(denial: &Denial) -> String {
-    let Denial { policy, roles, .. } = denial;
-    let text = match denial.reason() {
-        "role_missing" => format!("{policy} takes the app role {}", challenge::scope(roles)),
-        reason => format!("{policy}: {}", codes::meaning(reason)),
-    };
-    with_remedy(&text, denial.reason())
-}
-
-fn with_remedy(text: &str, code: &str) -> String {
-    [text.trim_end_matches('.'), ". ", codes::remedy(code)].concat()
 }
 
 impl IntoResponse for RequestError {
@@ -207,16 +171,16 @@ impl IntoResponse for RequestError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        if let Self::Denied(denial) = self {
+            return denial.into_response();
+        }
         let (status, code) = (self.status(), self.code());
         let mut problem = Problem::new(status, code);
         problem.detail = self.detail();
         let mut response = problem.into_response().map(Into::into);
-        response.extensions_mut().insert(Code(code));
+        response.extensions_mut().insert(ProblemCode(code));
         if let Some(failure) = self.failure() {
             response.extensions_mut().insert(failure);
-        }
-        if let Some(challenge) = challenge::of(&self) {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);

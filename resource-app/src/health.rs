@@ -41,7 +41,7 @@ pub(crate) async fn ready(State(state): State<AppState>) -> Result<Json<Health>,
         return Err(ApiError::NotReady("shutting down".to_owned()));
     }
     let mut missing = Vec::new();
-    if !state.authenticator.keys().are_usable() {
+    if !state.guard.is_ready() {
         missing.push("the signing keys");
     }
     let store = state.store.check().await.map_err(|error| one_line(&error)).err();
@@ -83,7 +83,7 @@ mod tests {
     #[tokio::test]
     async fn however_often_it_is_asked_the_log_has_the_changes() {
         let folder = tempfile::tempdir().unwrap();
-        let state = AppState::for_test(folder.path(), false).await;
+        let state = AppState::for_test(folder.path()).await;
         let (log, _guard) = TestLog::start();
         for _ in 0..500 {
             ready(State(state.clone())).await.unwrap_err();

@@ -9,11 +9,12 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use arguments::{Arguments, Command};
 use clap::Parser;
+use entra_guard::RouteError;
 use entra_shared::http_client::http_client;
 use entra_shared::settings::{Environment, SettingsError};
 use http_shell::process::{self, Mode};
 use http_shell::telemetry;
-use resource_app::{ResourceApp, RouteError, Settings};
+use resource_app::{ResourceApp, Settings};
 
 fn main() -> ExitCode {
     let Arguments { settings, command } = Arguments::parse();
@@ -36,7 +37,7 @@ async fn run(command: Command, file: Option<&Path>) -> anyhow::Result<ExitCode> 
         Command::Healthcheck => healthcheck(&settings()?).await.map(|()| ExitCode::SUCCESS),
         Command::Explain(explain) => commands::explain(&settings()?, &explain).await,
         Command::Routes(routes) => commands::routes(&routes, &settings()?),
-        Command::Manifest(manifest) => commands::manifest(&manifest),
+        Command::Manifest(manifest) => commands::manifest(&manifest, &settings()?),
     }
 }
 
@@ -64,7 +65,7 @@ mod tests {
 
     #[test]
     fn routes_that_cannot_be_guarded_end_the_program_with_2() {
-        let error = StartError::Routes(RouteError::Unused("ReadPolicy"));
+        let error = StartError::Routes(RouteError::NoGuard);
         assert_eq!(report(&error.into()), ExitCode::from(2));
         assert_eq!(report(&anyhow::anyhow!("anything else")), ExitCode::from(1));
     }

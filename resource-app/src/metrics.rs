@@ -16,11 +16,11 @@ use metrics::{
     Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 
-use crate::error::Code;
 use crate::observation::RequestName;
 use crate::store::Store;
+use entra_guard::authentication::VerifiedTokenStatus;
 use entra_guard::authentication::keys::KeyStatus;
-use entra_guard::authentication::{Authenticator, VerifiedTokenStatus};
+use entra_guard::{DecisionObserver, Guard, ProblemCode};
 use handle_cache::HandleCache;
 
 /// The metrics of one app. Clones share them.
@@ -60,23 +60,10 @@ impl Metrics {
             || (name.route().into(), RouteHandles::default()),
             route_handles,
         );
-        if let Some(Code(code)) = answer.code {
+        if let Some(ProblemCode(code)) = answer.code {
             let make = || (code, self.record(|| counter!("problems_total", "code" => code)));
             self.handles.problems.with(code, make, |counter| counter.increment(1));
         }
-    }
-
-    /// Counts a decision about a request under `/api`.
-    pub(crate) fn decision(&self, reason: &'static str, policy: &'static str) {
-        let counter = || self.record(|| counter!("decisions_total", "reason" => reason, "policy" => policy));
-        let key = (reason, policy);
-        self.handles.decisions.with(&key, || (key, counter()), |counter| counter.increment(1));
-    }
-
-    /// Counts a denial by a requirement that is only reported.
-    pub(crate) fn would_deny(&self, reason: &'static str, policy: &'static str) {
-        let counter = self.record(|| counter!("would_deny_total", "reason" => reason, "policy" => policy));
-        counter.increment(1);
     }
 
     /// Folds samples into their buckets.
@@ -85,17 +72,13 @@ impl Metrics {
     }
 
     /// Returns the router of `GET /metrics`.
-    pub(crate) fn routes(
-        &self,
-        authenticator: Arc<Authenticator>,
-        store: Store,
-        connections: Arc<ConnectionCounts>,
-    ) -> Router {
+    pub(crate) fn routes(&self, guard: Guard, store: Store, connections: Arc<ConnectionCounts>) -> Router {
         let metrics = self.clone();
         let render = async move || {
             metrics.record(|| {
-                report_keys(authenticator.keys().status());
-                report_verified_tokens(authenticator.verified_tokens());
+                let status = guard.status();
+                report_keys(status.keys);
+                report_verified_tokens(status.verified_tokens);
                 counter!("unreadable_resources_total").absolute(store.unreadable());
                 report_connections(&connections);
             });
@@ -121,11 +104,25 @@ impl Metrics {
     }
 }
 
+impl DecisionObserver for Metrics {
+    fn decided(&self, reason: &'static str, policy: Option<&'static str>) {
+        let policy = policy.unwrap_or("none");
+        let counter = || self.record(|| counter!("decisions_total", "reason" => reason, "policy" => policy));
+        let key = (reason, policy);
+        self.handles.decisions.with(&key, || (key, counter()), |counter| counter.increment(1));
+    }
+
+    fn would_deny(&self, reason: &'static str, policy: &'static str) {
+        let counter = self.record(|| counter!("would_deny_total", "reason" => reason, "policy" => policy));
+        counter.increment(1);
+    }
+}
+
 /// The counted properties of an answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    pub(crate) code: Option<Code>,
+    pub(crate) code: Option<ProblemCode>,
 }
 
 fn describe() {

@@ -6,21 +6,20 @@
 mod failures;
 mod request_context;
 mod request_name;
-mod route_names;
 
 use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::response::Response;
+use entra_guard::ProblemCode;
 use entra_shared::correlation::REQUEST_ID;
 use http_shell::route_names::RouteNames;
 
-use crate::error::{Code, Failure};
+use crate::error::Failure;
 use crate::metrics::{Answer, Metrics};
 use failures::Failures;
 pub(crate) use request_context::RequestContext;
 pub(crate) use request_name::RequestName;
-pub(crate) use route_names::route_names;
 
 /// Names and counts requests. Clones share their counts.
 #[derive(Debug, Clone)]
@@ -44,13 +43,14 @@ impl Observer {
     /// Ends the observation: counts the request, logs a failure, and adds the request id to the answer.
     pub(crate) fn end(&self, context: RequestContext<'_>, response: &mut Response) {
         let (name, elapsed) = (context.name(), context.elapsed());
-        let answer = Answer { status: response.status(), code: response.extensions().get::<Code>().copied() };
+        let answer =
+            Answer { status: response.status(), code: response.extensions().get::<ProblemCode>().copied() };
         self.metrics.request(name, answer, elapsed);
         if let Some(failure) = response.extensions_mut().remove::<Failure>() {
             self.failures.write(&failure, name, answer);
         }
         let microseconds = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-        let code = answer.code.map(|Code(code)| code);
+        let code = answer.code.map(|ProblemCode(code)| code);
         tracing::debug!(status = answer.status.as_u16(), code, microseconds, "answered");
         response.headers_mut().insert(REQUEST_ID, context.into_request_id().into());
     }

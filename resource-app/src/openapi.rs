@@ -11,12 +11,10 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Components, Info, OpenApi, RefOr, Schema};
 
-use crate::error::{ReasonCode, codes};
+use crate::error::codes;
 use crate::state::AppState;
-use entra_guard::authorization::Role;
-
-/// The name of the security scheme, to which operations refer.
-pub(crate) const SECURITY_SCHEME: &str = "entra";
+use entra_guard::{AppRole, ReasonCode, RouteTable, SECURITY_SCHEME};
+use http_shell::route_names::RouteNames;
 
 /// The paths of the description and of the page.
 pub(crate) const PATHS: [&str; 2] = [DESCRIPTION, PAGE];
@@ -29,13 +27,14 @@ const CONTENT_POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 /// Completes the description with title, security scheme and the table of codes, which follows the `Problem` schema.
-pub(crate) fn describe(mut api: OpenApi) -> OpenApi {
+pub(crate) fn describe(mut api: OpenApi, roles: &[AppRole]) -> OpenApi {
     api.info = Info::builder()
         .title(env!("CARGO_PKG_NAME"))
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(env!("CARGO_PKG_DESCRIPTION")))
         .build();
-    let roles = Role::ALL.map(|role| format!("- `{role}`: {}", role.description())).join("\n");
+    let roles = roles.iter().map(|role| format!("- `{role}`: {}", role.description()));
+    let roles = roles.collect::<Vec<_>>().join("\n");
     let scheme = Http::builder()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
@@ -98,4 +97,40 @@ pub(crate) fn routes(api: OpenApi) -> Router<AppState> {
         .route("/docs/swagger-ui.css", get(file))
         .layer(SetResponseHeaderLayer::overriding(CONTENT_SECURITY_POLICY, CONTENT_POLICY))
         .layer(SetResponseHeaderLayer::overriding(REFERRER_POLICY, HeaderValue::from_static("no-referrer")))
+}
+
+/// The names of the routes in logs and metrics: their templates; everything below the page has the page's name.
+pub(crate) fn route_names(table: &RouteTable) -> RouteNames {
+    let below = [format!("{PAGE}/"), format!("{PAGE}/{{*rest}}")];
+    let below = below.iter().map(|path| (path.as_str(), PAGE));
+    table.rows().iter().map(|row| (row.path.as_str(), row.path.as_str())).chain(below).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+
+    #[test]
+    fn a_path_has_the_name_of_its_routes_template() {
+        let settings = Settings::load(None, entra_shared::settings::Environment::default()).unwrap();
+        let names = route_names(&crate::router::table(&settings.authorization).unwrap());
+        for (path, name) in [
+            ("/health/live", Some("/health/live")),
+            ("/api/resources", Some("/api/resources")),
+            ("/api/resources/x", Some("/api/resources/{id}")),
+            ("/api/resources/x/y", None),
+            ("/api/resources/", None),
+            ("/api", None),
+            ("/openapi.json", Some("/openapi.json")),
+            ("/openapi.json/", None),
+            ("/openapi.json/x", None),
+            ("/docs", Some("/docs")),
+            ("/docs/", Some("/docs")),
+            ("/docs/index.css", Some("/docs")),
+            ("*", None),
+        ] {
+            assert_eq!(names.find(path), name, "{path}");
+        }
+    }
 }

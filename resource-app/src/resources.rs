@@ -16,19 +16,18 @@ use uuid::Uuid;
 pub(crate) use body::MAX_BODY_BYTES;
 
 use crate::error::{ApiError, RequestError};
-use crate::guard::{Authorized, AuthorizedOn};
 use crate::json::Json;
-use crate::principal::Principal;
+use crate::policies::{OwnerPolicy, ReadPolicy, WritePolicy};
 use crate::store::{Change, Created, IdempotencyKey, Owner, Page, ResourceKey, Store, Versioned};
 use body::Body;
-use entra_guard::authorization::{OwnerPolicy, ReadPolicy, WritePolicy};
+use entra_guard::{Authorized, AuthorizedOn, Principal};
 use etag::IfMatch;
 use query::{ListQuery, ResourceId};
 
 /// Lists resources of the caller's tenant, oldest first.
 #[utoipa::path(
     get,
-    path = "/api/resources",
+    path = "/resources",
     operation_id = "listResources",
     tag = "resources",
     params(
@@ -56,7 +55,7 @@ pub(crate) async fn list(
 /// Reads one resource.
 #[utoipa::path(
     get,
-    path = "/api/resources/{id}",
+    path = "/resources/{id}",
     operation_id = "readResource",
     tag = "resources",
     params(("id" = Uuid, Path)),
@@ -78,7 +77,7 @@ pub(crate) async fn read(
 /// Creates a resource.
 #[utoipa::path(
     post,
-    path = "/api/resources",
+    path = "/resources",
     operation_id = "createResource",
     tag = "resources",
     params((
@@ -116,7 +115,7 @@ pub(crate) async fn create(
 /// Replaces a resource.
 #[utoipa::path(
     put,
-    path = "/api/resources/{id}",
+    path = "/resources/{id}",
     operation_id = "replaceResource",
     tag = "resources",
     params(
@@ -142,7 +141,7 @@ pub(crate) async fn replace(
 ) -> Result<Response, ApiError> {
     let replaced = done(
         store
-            .replace(key(authorized.principal(), id), new, |target| authorized.on(target), &if_match)
+            .replace(key(authorized.principal(), id), new, |target| authorized.on(*target), &if_match)
             .await?,
     )?;
     Ok(shown(StatusCode::OK, *replaced))
@@ -151,7 +150,7 @@ pub(crate) async fn replace(
 /// Deletes a resource.
 #[utoipa::path(
     delete,
-    path = "/api/resources/{id}",
+    path = "/resources/{id}",
     operation_id = "deleteResource",
     tag = "resources",
     params(
@@ -173,7 +172,7 @@ pub(crate) async fn delete(
     ResourceId(id): ResourceId,
     if_match: IfMatch,
 ) -> Result<StatusCode, ApiError> {
-    done(store.delete(key(authorized.principal(), id), |target| authorized.on(target), &if_match).await?)?;
+    done(store.delete(key(authorized.principal(), id), |target| authorized.on(*target), &if_match).await?)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,59 +1,57 @@
 //! All routes.
 
 use axum::Router;
-use axum::extract::Request;
-use axum::response::Response;
-use futures_util::FutureExt;
-use tower::Service;
+use entra_guard::{Guard, GuardedRoutes, RouteError, RouteTable};
+use http::Method;
+use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::error::{ApiError, RequestError};
-use crate::guard::{GuardedRoutes, OpenRoutes, RouteError, RouteTable, guarded};
-use crate::resources;
+use crate::settings::AuthorizationSettings;
 use crate::state::AppState;
-use crate::{caller, health, openapi};
-use entra_guard::authorization::{Policies, PolicyError};
+use crate::{azure_ad, caller, health, openapi, resources};
 
-/// Where the guarded routes are.
+/// The prefix of the guarded routes.
 pub(crate) const API: &str = "/api";
 
-/// The routes under [`API`]; each handler names its policy.
-pub(crate) fn api() -> Result<GuardedRoutes, PolicyError> {
-    Ok(guarded!(
-        GuardedRoutes::new(),
-        resources::list,
-        resources::create,
-        resources::read,
-        resources::replace,
-        resources::delete,
-        caller::show,
-    ))
+/// The guarded routes; each handler's type names its policy.
+pub(crate) fn api(settings: &AuthorizationSettings) -> GuardedRoutes<AppState> {
+    GuardedRoutes::new()
+        .described(routes!(resources::list), resources::list)
+        .described(routes!(resources::create), resources::create)
+        .described(routes!(resources::read), resources::read)
+        .described(routes!(resources::replace), resources::replace)
+        .described(routes!(resources::delete), resources::delete)
+        .described(routes!(caller::show), caller::show)
+        .demand(azure_ad::authorization(settings))
 }
 
-/// The routes that anybody may call.
-pub(crate) fn open() -> OpenRoutes {
-    OpenRoutes::new().add(routes!(health::live)).add(routes!(health::ready)).add_pages(&openapi::PATHS)
+/// The routes that need no token.
+fn open() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(health::live)).routes(routes!(health::ready))
 }
 
-/// Which of these policies guards what.
-pub(crate) fn table(policies: &Policies) -> Result<RouteTable, RouteError> {
-    RouteTable::new(API, api()?.table(), open().table(), policies)
+/// What guards each route of the app.
+pub(crate) fn table(settings: &AuthorizationSettings) -> Result<RouteTable, RouteError> {
+    let (_, description) = open().split_for_parts();
+    let open = description.paths.paths.into_keys().chain(openapi::PATHS.map(str::to_owned));
+    Ok(open.fold(api(settings).table()?.below(API), |table, path| table.with_open(Method::GET, path)))
 }
 
-/// What the routes answer.
-pub(crate) fn answer(mut routes: Router, request: Request) -> impl Future<Output = Response> {
-    // A router is always ready, and answers whatever goes wrong.
-    routes.call(request).map(|Ok(response)| response)
-}
-
-/// The routes, of which those under [`API`] refuse everybody without [`crate::guard`].
-pub(crate) fn router(api: GuardedRoutes, state: AppState) -> Router {
-    let (api, description) = api.into_parts();
-    let (open, open_description) = open().into_parts();
-    let description = openapi::describe(description.merge_from(open_description));
-    open.merge(openapi::routes(description))
-        .merge(api)
+/// All routes, those below [`API`] behind the guard.
+pub(crate) fn router(
+    guard: &Guard,
+    settings: &AuthorizationSettings,
+    state: AppState,
+) -> Result<Router, RouteError> {
+    let api = api(settings);
+    let roles = api.table()?.app_roles().to_vec();
+    let (open, open_description) = open().split_for_parts();
+    let description = openapi::describe(api.description(API).merge_from(open_description), &roles);
+    let app = open
+        .merge(openapi::routes(description))
         .fallback(async || ApiError::from(RequestError::RouteNotFound))
         .method_not_allowed_fallback(async || ApiError::from(RequestError::MethodNotAllowed))
-        .with_state(state)
+        .with_state(state.clone());
+    guard.protect(API, api.with_state(state), app)
 }

@@ -15,8 +15,12 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::{IntoResponse, Response};
 use axum::{BoxError, Router};
 use bytes::Bytes;
+use entra_guard::Deadline;
+use entra_shared::correlation::REQUEST_ID;
 use futures_util::{FutureExt, poll};
 use http::header::{self, HeaderName, HeaderValue};
+#[cfg(test)]
+use http_shell::route_names::RouteNames;
 use hyper::service::{Service, service_fn};
 use tokio::time::timeout_at;
 use tower::{ServiceBuilder, ServiceExt};
@@ -26,11 +30,8 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tracing::Instrument;
 
 use crate::error::{ApiError, RequestError};
-use crate::guard::{guard, is_below};
 use crate::observation::{Observer, RequestContext};
 use crate::resources::MAX_BODY_BYTES;
-use crate::router::{API, answer};
-use crate::state::AppState;
 
 /// Time limit for a request, including its body.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -45,7 +46,6 @@ const LOAD_NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; 
 #[derive(Debug)]
 pub(crate) struct ApiService {
     routes: Router,
-    state: AppState,
     observer: Observer,
     /// Request headers that `Debug` must not show.
     sensitive: Arc<[HeaderName]>,
@@ -54,8 +54,8 @@ pub(crate) struct ApiService {
 type Answer<'p> = Pin<Box<dyn Future<Output = Response> + Send + 'p>>;
 
 impl ApiService {
-    pub(crate) fn new(routes: Router, state: AppState, observer: Observer) -> Self {
-        Self { routes, state, observer, sensitive: Arc::new([header::AUTHORIZATION]) }
+    pub(crate) fn new(routes: Router, observer: Observer) -> Self {
+        Self { routes, observer, sensitive: Arc::new([header::AUTHORIZATION]) }
     }
 
     /// Returns a hyper service for requests with this type of body.
@@ -79,27 +79,20 @@ impl ApiService {
         }
         let context = self.observer.begin(&request);
         let span = context.span();
+        request.headers_mut().insert(REQUEST_ID, context.name().header_value());
+        request.extensions_mut().insert(Deadline(context.after(REQUEST_TIMEOUT)));
+        let forward = |request| Box::pin(answer(self.routes.clone(), request));
         let answer = ServiceBuilder::new()
             .layer(SetSensitiveRequestHeadersLayer::from_shared(Arc::clone(&self.sensitive)))
             .layer(SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, NO_SNIFFING))
             .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, LOAD_NOTHING))
             .layer(CatchPanicLayer::custom(panicked))
-            .service_fn(|request| limit_time(&context, self.pass(request, &context)).map(Ok::<_, Infallible>))
+            .service_fn(|request| limit_time(&context, forward(request)).map(Ok::<_, Infallible>))
             .oneshot(request);
         let Ok(response) = answer.instrument(span.clone()).await;
         let mut response = response.map(Body::new);
         span.in_scope(|| self.observer.end(context, &mut response));
         Ok(response)
-    }
-
-    /// Boxed so the future isn't sized for both branches.
-    fn pass<'p>(&'p self, request: Request, context: &'p RequestContext<'p>) -> Answer<'p> {
-        let routes = self.routes.clone();
-        if is_below(request.uri().path(), API) {
-            Box::pin(guard(&self.state, routes, request, context))
-        } else {
-            Box::pin(answer(routes, request))
-        }
     }
 }
 
@@ -116,6 +109,11 @@ where
     if body.is_end_stream() { Body::empty() } else { Body::new(body) }
 }
 
+/// Calls the router, which is always ready and never fails.
+fn answer(mut routes: Router, request: Request) -> impl Future<Output = Response> {
+    tower::Service::call(&mut routes, request).map(|Ok(response)| response)
+}
+
 async fn limit_time(context: &RequestContext<'_>, mut answer: Answer<'_>) -> Response {
     // Most answers are ready at the first poll and need no timer.
     if let Poll::Ready(response) = poll!(answer.as_mut()) {
@@ -124,8 +122,6 @@ async fn limit_time(context: &RequestContext<'_>, mut answer: Answer<'_>) -> Res
     if let Ok(response) = timeout_at(context.after(REQUEST_TIMEOUT), answer.as_mut()).await {
         return response;
     }
-    // Set before `answer` is dropped, since the decision record written then names the reason.
-    context.time_out();
     ApiError::from(RequestError::Timeout).into_response()
 }
 
@@ -141,15 +137,10 @@ impl<S: tower::Service<Request, Response = Response, Error = Infallible> + Clone
 
 #[cfg(test)]
 impl ApiService {
-    /// Creates a service with its own metrics, and route names for these paths.
-    pub(crate) fn for_test(
-        routes: Router<AppState>,
-        state: AppState,
-        paths: &[&str],
-    ) -> impl TestService + use<> {
-        let names = paths.iter().map(|path| (*path, *path)).collect();
-        let observer = Observer::new(crate::metrics::Metrics::new(), names);
-        Self::new(routes.with_state(state.clone()), state, observer).into_test_service()
+    /// Creates a service of these routes with its own metrics.
+    pub(crate) fn for_test(routes: Router) -> impl TestService + use<> {
+        Self::new(routes, Observer::new(crate::metrics::Metrics::new(), RouteNames::default()))
+            .into_test_service()
     }
 
     /// Returns the service as a tower service, like axum's routers.
@@ -164,7 +155,6 @@ mod tests {
     use axum::body::to_bytes;
     use axum::routing::{get, post};
     use http::{HeaderMap, StatusCode};
-    use tempfile::TempDir;
 
     use super::*;
 
@@ -178,22 +168,12 @@ mod tests {
         (status, String::from_utf8(body.to_vec()).unwrap())
     }
 
-    async fn service(
-        routes: Router<AppState>,
-        development: bool,
-        paths: &[&str],
-    ) -> (TempDir, impl TestService + use<>) {
-        let folder = tempfile::tempdir().unwrap();
-        let state = AppState::for_test(folder.path(), development).await;
-        (folder, ApiService::for_test(routes, state, paths))
-    }
-
     #[tokio::test]
     async fn a_panic_costs_one_request_and_says_nothing() {
         async fn panics() {
             panic!("canary");
         }
-        let (_folder, service) = service(Router::new().route("/", get(panics)), false, &[]).await;
+        let service = ApiService::for_test(Router::new().route("/", get(panics)));
         for _ in 0..2 {
             let (status, body) = answer(&service, "/").await;
             assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
@@ -213,7 +193,7 @@ mod tests {
             let _panics = Panics;
             std::future::pending::<()>().await;
         }
-        let (_folder, service) = service(Router::new().route("/", get(waits)), false, &[]).await;
+        let service = ApiService::for_test(Router::new().route("/", get(waits)));
         tokio::time::pause();
         assert_eq!(answer(&service, "/").await.0, StatusCode::INTERNAL_SERVER_ERROR);
     }
@@ -223,7 +203,7 @@ mod tests {
         async fn shows(headers: HeaderMap) -> String {
             format!("{headers:?}")
         }
-        let (_folder, service) = service(Router::new().route("/", get(shows)), false, &[]).await;
+        let service = ApiService::for_test(Router::new().route("/", get(shows)));
         let request = Request::builder().uri("/").header("x-shown", "shown");
         let request =
             request.header("authorization", "Bearer canary").header("AUTHORIZATION", "Basic canary");
@@ -237,37 +217,10 @@ mod tests {
     #[tokio::test]
     async fn every_body_has_a_limit() {
         let reads = async |body: axum::body::Bytes| body.len().to_string();
-        let (_folder, service) = service(Router::new().route("/", post(reads)), false, &[]).await;
+        let service = ApiService::for_test(Router::new().route("/", post(reads)));
         for (length, status) in [(MAX_BODY_BYTES, 200), (MAX_BODY_BYTES + 1, 413)] {
             let request = Request::builder().method("POST").uri("/").body(Body::from(vec![b' '; length]));
             assert_eq!(service.clone().oneshot(request.unwrap()).await.unwrap().status(), status);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_route_under_the_api_that_has_no_policy_lets_nothing_out() {
-        async fn canary() -> &'static str {
-            "canary"
-        }
-        let nested = Router::new().route("/x", get(canary));
-        let routes = Router::new().nest("/api/nested", nested).route("/api/x", get(canary));
-        let routes = routes.route("/api", get(canary)).route("/apis", get(canary)).fallback(canary);
-        let paths = ["/api", "/api/", "/api/x", "/api/x?y", "/api/nested/x", "/api/unheard-of"];
-        // Without a token nothing under `/api` is reached; with one nothing that is in no table, and no answer comes out.
-        for (development, table, refused) in [
-            (false, &[][..], StatusCode::UNAUTHORIZED),
-            (true, &[][..], StatusCode::NOT_FOUND),
-            (true, &["/api", "/api/", "/api/{*rest}"][..], StatusCode::INTERNAL_SERVER_ERROR),
-        ] {
-            let (_folder, service) = service(routes.clone(), development, table).await;
-            for path in paths {
-                let (status, body) = answer(&service, path).await;
-                assert_eq!(status, refused, "{path}");
-                assert!(!body.contains("canary"), "{path}: {body}");
-            }
-            for path in ["/apis", "/", "/API/x"] {
-                assert_eq!(answer(&service, path).await, (StatusCode::OK, "canary".to_owned()), "{path}");
-            }
         }
     }
 }

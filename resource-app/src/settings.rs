@@ -1,5 +1,6 @@
 //! The settings of this app.
 
+mod authorization;
 mod azure_ad;
 
 use std::num::NonZeroU32;
@@ -12,12 +13,13 @@ use http_shell::metrics::MetricsSettings;
 use http_shell::server::ServerSettings;
 use serde::Deserialize;
 
+pub use authorization::{AuthorizationSettings, ClientName, Demand, InvalidText, ListedClient};
 pub use azure_ad::{AzureAdSettings, InvalidTenant, Tenant};
 
 use crate::store::Location;
+use entra_guard::DevelopmentHandler;
 use entra_guard::authentication::VerifiedTokenSettings;
 use entra_guard::authentication::keys::KeySettings;
-use entra_guard::authorization::{AuthorizationSettings, DevelopmentHandler};
 
 /// Everything this app can be told.
 #[derive(Debug, Clone, Deserialize)]

@@ -1,4 +1,4 @@
-//! Measures the authentication of new, cached and refused tokens, and the decision of a policy.
+//! Measures the authentication of new, cached and refused tokens.
 //!
 //! `signature` is the signature check alone, the lower bound of verification. `jsonwebtoken` is a plain `decode` of the
 //! same token.
@@ -14,9 +14,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use criterion::{Criterion, criterion_group, criterion_main};
 use entra_guard::authentication::keys::{KeySet, Keys};
 use entra_guard::authentication::{Authenticator, Expectations, VerifiedTokenSettings};
-use entra_guard::authorization::{Policy, ReadPolicy, Subject};
 use entra_shared::azure_ad::{Authority, Instance, Version};
-use entra_shared::claims::ClientAuthentication;
 use entra_shared::ids::{ClientId, TenantId};
 use http::{HeaderMap, HeaderValue, header};
 use jsonwebtoken::jwk::Jwk;
@@ -141,25 +139,5 @@ fn recognise(criterion: &mut Criterion) {
     }
 }
 
-fn decide(criterion: &mut Criterion) {
-    let policy = Policy::of::<ReadPolicy>().unwrap();
-    let roles = ["Resource.Write".to_owned(), "Resource.Read".to_owned()];
-    let (some, none) = (roles.as_slice(), <&[String]>::default());
-    let mut group = criterion.benchmark_group("decide");
-    for (name, roles) in [("grant", some), ("deny", none)] {
-        let subject = Subject {
-            tenant: TenantId::parse(TENANT).unwrap(),
-            client_id: ClientId::parse(API).unwrap(),
-            app_only: true,
-            client_authentication: Some(ClientAuthentication::Secret),
-            roles,
-            development: false,
-        };
-        group.bench_function(name, |bencher| {
-            bencher.iter(|| policy.decide(black_box(&subject), None).is_ok());
-        });
-    }
-}
-
-criterion_group!(benches, verify, recognise, decide);
+criterion_group!(benches, verify, recognise);
 criterion_main!(benches);

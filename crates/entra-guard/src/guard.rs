@@ -14,7 +14,7 @@ pub use builder::{GuardBuilder, StartError};
 
 use crate::answers::{Challenges, Refusal, SharedAnswers};
 use crate::authentication::keys::KeyStatus;
-use crate::authentication::{AuthenticationError, Authenticator, Explanation, Tenancy, VerifiedTokenStatus};
+use crate::authentication::{AuthenticationError, Authenticator, Tenancy, VerifiedTokenStatus};
 use crate::decision::Decisions;
 use crate::development::DevelopmentHandler;
 use crate::policy::{Demands, Denial, Policy, Rules};
@@ -105,11 +105,6 @@ impl Guard {
             roles: Vec::new(),
         })?;
         rules.evaluate(&principal.subject(), &()).map(|_| ())
-    }
-
-    /// Explains what becomes of a token: every check, and the first that fails. For people, not for requests.
-    pub async fn explain(&self, token: &str) -> Explanation {
-        self.0.authenticator.explain(token, jiff::Timestamp::now().as_second()).await
     }
 }
 

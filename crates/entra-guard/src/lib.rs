@@ -12,9 +12,9 @@
 mod answers;
 mod app_role;
 pub mod authentication;
-pub mod authorization;
 mod decision;
 mod development;
+pub mod explain;
 mod guard;
 mod policy;
 mod principal;

@@ -156,6 +156,11 @@ impl<S: Clone + Send + Sync + 'static> GuardedRoutes<S> {
         RouteTable::check(&self.routes, &self.demands)
     }
 
+    /// The policies of each route.
+    pub(crate) fn rules(&self) -> Result<Vec<RouteRules>, PolicyError> {
+        self.routes.iter().map(|entry| (entry.rules)(&entry.method, &self.demands)).collect()
+    }
+
     /// The guarded routes as a router, to merge or nest anywhere. It has no fallback.
     ///
     /// # Errors

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use entra_guard::explain::Verdict;
 use http_shell::process::{self, UNUSABLE_SETTINGS, print};
 use resource_app::Settings;
-use resource_app::explain::Verdict;
 
 use crate::arguments::Explain;
 
@@ -25,7 +25,7 @@ pub(crate) async fn explain(settings: &Settings, arguments: &Explain) -> anyhow:
             return Ok(ExitCode::from(UNUSABLE_SETTINGS));
         }
     };
-    let report = resource_app::explain::explain(settings, &token).await?;
+    let report = resource_app::explain(settings, &token).await?;
     let text =
         if arguments.json { serde_json::to_string_pretty(&report)? + "\n" } else { report.to_string() };
     print(&text)?;

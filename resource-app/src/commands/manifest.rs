@@ -3,19 +3,21 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use entra_guard::authorization::Role;
+use entra_guard::AppRole;
 use entra_shared::one_line;
 use entra_shared::settings::SettingsError;
 use entra_tools::{DeclaredRole, app_role_drift, app_roles};
 use http_shell::process::{self, print};
+use resource_app::Settings;
 
 use crate::arguments::Manifest;
 
 /// Prints the API's app roles, or how those of an exported manifest differ.
-pub(crate) fn manifest(arguments: &Manifest) -> anyhow::Result<ExitCode> {
+pub(crate) fn manifest(arguments: &Manifest, settings: &Settings) -> anyhow::Result<ExitCode> {
     let declare =
-        |role: Role| DeclaredRole { id: role.id(), value: role.value(), description: role.description() };
-    let roles = Role::ALL.map(declare);
+        |role: &AppRole| DeclaredRole { id: role.id(), value: role.value(), description: role.description() };
+    let table = resource_app::routes(settings)?;
+    let roles: Vec<_> = table.app_roles().iter().map(declare).collect();
     if let Some(file) = &arguments.check {
         return check(file, &roles);
     }

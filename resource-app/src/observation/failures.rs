@@ -3,8 +3,9 @@
 use entra_shared::log_limit::LogLimit;
 
 use super::RequestName;
-use crate::error::{Code, Failure};
+use crate::error::Failure;
 use crate::metrics::Answer;
+use entra_guard::ProblemCode;
 
 /// How many failures with one code are written between two summaries.
 const LINES: u64 = 20;
@@ -21,7 +22,7 @@ impl Default for Failures {
 
 impl Failures {
     pub(super) fn write(&self, Failure(error): &Failure, name: &RequestName<'_>, answer: Answer) {
-        let code = answer.code.map_or("failed", |Code(code)| code);
+        let code = answer.code.map_or("failed", |ProblemCode(code)| code);
         if !self.0.allows(code) {
             return;
         }
@@ -50,7 +51,6 @@ mod tests {
     use crate::metrics::Metrics;
     use crate::observation::Observer;
     use crate::service::ApiService;
-    use crate::state::AppState;
     use crate::store::StoreError;
     use crate::test_log::TestLog;
 
@@ -59,10 +59,8 @@ mod tests {
         async fn fails() -> ApiError {
             StoreError::from(sqlx::Error::PoolTimedOut).into()
         }
-        let folder = tempfile::tempdir().unwrap();
-        let state = AppState::for_test(folder.path(), false).await;
         let observer = Observer::new(Metrics::new(), RouteNames::default());
-        let service = ApiService::new(Router::new().route("/", get(fails)), state, observer.clone());
+        let service = ApiService::new(Router::new().route("/", get(fails)), observer.clone());
         let service = service.into_test_service();
         let (log, _guard) = TestLog::start();
         for _ in 0..2000 {

@@ -1,6 +1,5 @@
 //! The context of one request.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use entra_shared::correlation::RequestId;
@@ -9,17 +8,16 @@ use tracing::Span;
 
 use super::RequestName;
 
-/// The context of one request: its name, its start, and whether it has timed out.
+/// The context of one request: its name and its start.
 #[derive(Debug)]
 pub(crate) struct RequestContext<'r> {
     name: RequestName<'r>,
     start: Instant,
-    timed_out: AtomicBool,
 }
 
 impl<'r> RequestContext<'r> {
     pub(super) fn new(name: RequestName<'r>) -> Self {
-        Self { name, start: Instant::now(), timed_out: AtomicBool::new(false) }
+        Self { name, start: Instant::now() }
     }
 
     /// Returns the request's name in logs and metrics.
@@ -51,15 +49,5 @@ impl<'r> RequestContext<'r> {
             route = name.route(),
             request_id = name.request_id()
         )
-    }
-
-    /// Marks the request as timed out.
-    pub(crate) fn time_out(&self) {
-        self.timed_out.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the request has timed out.
-    pub(crate) fn timed_out(&self) -> bool {
-        self.timed_out.load(Ordering::Relaxed)
     }
 }

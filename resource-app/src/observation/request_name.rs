@@ -2,6 +2,7 @@
 
 use axum::extract::Request;
 use entra_shared::correlation::RequestId;
+use http::HeaderValue;
 use http_shell::metrics::method_label;
 use http_shell::route_names::RouteNames;
 
@@ -29,13 +30,12 @@ impl<'r> RequestName<'r> {
         self.route.unwrap_or("unmatched")
     }
 
-    /// Whether the path is one of a route.
-    pub(crate) fn has_route(&self) -> bool {
-        self.route.is_some()
-    }
-
     pub(crate) fn request_id(&self) -> &str {
         self.id.as_str()
+    }
+
+    pub(crate) fn header_value(&self) -> HeaderValue {
+        self.id.header_value()
     }
 
     pub(super) fn into_request_id(self) -> RequestId {

@@ -5,7 +5,8 @@ use sqlx::{Row as _, SqliteConnection};
 
 use super::time::now;
 use super::{ResourceKey, Store, StoreError, Versioned, row};
-use entra_guard::authorization::{Denial, OwnerPolicy, Permit, Target};
+use crate::policies::{OwnerPolicy, Target};
+use entra_guard::{Denial, Permit};
 
 /// The outcome of a request to change a resource.
 #[derive(Debug)]
@@ -114,7 +115,7 @@ async fn delete(
 
 /// The key of the permitted resource, so a permit never changes another one.
 fn permitted(permit: &Permit<OwnerPolicy>) -> ResourceKey {
-    ResourceKey { tenant: permit.tenant(), id: permit.resource() }
+    ResourceKey { tenant: permit.resource().tenant, id: permit.resource().id }
 }
 
 async fn current(

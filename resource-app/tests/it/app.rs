@@ -101,3 +101,10 @@ pub(crate) async fn assert_problem(response: reqwest::Response, status: u16, cod
     assert_eq!((content_type.as_str(), cache_control.as_str()), ("application/problem+json", "no-store"));
     body["detail"].as_str().unwrap_or_default().to_owned()
 }
+
+/// The routes that a policy guards.
+pub(crate) fn guarded_routes() -> Vec<entra_guard::TableRow> {
+    let settings = Settings::load(None, entra_shared::settings::Environment::default()).unwrap();
+    let table = resource_app::routes(&settings).unwrap();
+    table.rows().iter().filter(|row| !row.policies.is_empty()).cloned().collect()
+}

@@ -1,6 +1,6 @@
 use reqwest::Method;
 
-use crate::app::{App, assert_problem};
+use crate::app::{App, assert_problem, guarded_routes};
 
 const BARE: &str = "Bearer realm=\"resource-app\"";
 
@@ -8,12 +8,9 @@ const BARE: &str = "Bearer realm=\"resource-app\"";
 async fn no_api_path_answers_without_a_token_whether_it_exists_or_not() {
     let app = App::start(&[]).await;
     let id = "0191c7d0-6f5e-7c3a-9f9b-1c2d3e4f5a6b";
-    let mut requests: Vec<(Method, String)> = resource_app::guarded_routes()
-        .unwrap()
-        .into_iter()
-        .map(|route| (route.method, route.path.replace("{id}", id)))
-        .collect();
-    assert_eq!(requests.len(), 6);
+    let mut requests: Vec<(Method, String)> =
+        guarded_routes().into_iter().map(|route| (route.method, route.path.replace("{id}", id))).collect();
+    assert!(!requests.is_empty());
     for method in ["GET", "HEAD", "POST", "PATCH", "OPTIONS", "TRACE", "PROPFIND"] {
         for path in [
             "/api",

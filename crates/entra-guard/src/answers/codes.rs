@@ -12,6 +12,14 @@ pub struct ReasonCode {
     pub remedy: &'static str,
 }
 
+impl ReasonCode {
+    /// A code of an app's own, for a table of all its codes.
+    #[must_use]
+    pub const fn new(code: &'static str, meaning: &'static str, remedy: &'static str) -> Self {
+        Self { code, meaning, remedy }
+    }
+}
+
 /// All reason codes of the guard. A team's own requirements add codes that are not listed here.
 #[must_use]
 pub fn codes() -> &'static [ReasonCode] {

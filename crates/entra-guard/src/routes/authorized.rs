@@ -48,9 +48,9 @@ pub struct AuthorizedTrying<P, N> {
     policies: PhantomData<fn() -> (P, N)>,
 }
 
-/// A policy's yes about one resource; only [`AuthorizedOn::on`] makes one.
-pub struct Permit<P> {
-    policy: PhantomData<fn() -> P>,
+/// A resource, as proof that the policy `P` granted the request for it; only [`AuthorizedOn::on`] makes one.
+pub struct Permit<P: ResourcePolicy> {
+    resource: P::Resource,
 }
 
 /// A handler asked for a proof on a route that its policy does not guard: a mistake in the service, answered with 500.
@@ -107,7 +107,7 @@ impl<P: ResourcePolicy> AuthorizedOn<P> {
     ///
     /// # Errors
     /// The policy denies. From then on the guard lets no other answer out than the denial or a server error.
-    pub fn on(&self, resource: &P::Resource) -> Result<Permit<P>, Denial> {
+    pub fn on(&self, resource: P::Resource) -> Result<Permit<P>, Denial> {
         let Granted { principal, rules, decision } = &self.granted;
         // The extractor has checked that the route has this policy.
         let rules = rules.of_resource::<P>().ok_or_else(|| Denial {
@@ -116,12 +116,26 @@ impl<P: ResourcePolicy> AuthorizedOn<P> {
             would_deny: Vec::new(),
             roles: Vec::new(),
         });
-        let answer = rules.and_then(|rules| rules.evaluate(&principal.subject(), resource));
+        let answer = rules.and_then(|rules| rules.evaluate(&principal.subject(), &resource));
         match &answer {
             Ok(would_deny) => decision.lock().granted(P::NAME, would_deny),
             Err(denial) => decision.lock().denied(denial),
         }
-        answer.map(|_| Permit { policy: PhantomData })
+        answer.map(|_| Permit { resource })
+    }
+}
+
+impl<P: ResourcePolicy> Permit<P> {
+    /// The resource.
+    #[must_use]
+    pub fn resource(&self) -> &P::Resource {
+        &self.resource
+    }
+
+    /// Gives the resource back.
+    #[must_use]
+    pub fn into_resource(self) -> P::Resource {
+        self.resource
     }
 }
 

@@ -90,22 +90,22 @@ async fn try_new(_: AuthorizedTrying<ReadPolicy, NewPolicy>) -> &'static str {
 }
 
 async fn see(authorized: AuthorizedOn<OrderPolicy>) -> Result<&'static str, Denial> {
-    authorized.on(&Order { created_by: None, secret: false })?;
+    authorized.on(Order { created_by: None, secret: false })?;
     Ok("canary")
 }
 
 async fn see_secret(authorized: AuthorizedOn<OrderPolicy>) -> Result<&'static str, Denial> {
-    authorized.on(&Order { created_by: None, secret: true })?;
+    authorized.on(Order { created_by: None, secret: true })?;
     Ok("canary")
 }
 
 async fn ignore_denial(authorized: AuthorizedOn<OrderPolicy>) -> &'static str {
-    let _ = authorized.on(&Order { created_by: None, secret: true });
+    let _ = authorized.on(Order { created_by: None, secret: true });
     "canary"
 }
 
 async fn fails(authorized: AuthorizedOn<OrderPolicy>) -> Response {
-    let _ = authorized.on(&Order { created_by: None, secret: true });
+    let _ = authorized.on(Order { created_by: None, secret: true });
     StatusCode::BAD_GATEWAY.into_response()
 }
 

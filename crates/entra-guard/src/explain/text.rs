@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::{ExplainedPolicy, Report, Verdict, WouldDeny};
-use entra_guard::authentication::{CheckOutcome, ExplainedCheck};
+use crate::authentication::{CheckOutcome, ExplainedCheck};
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

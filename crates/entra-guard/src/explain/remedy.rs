@@ -1,18 +1,18 @@
-//! What to do about a policy's no.
+//! What to do about a policy's denial.
 
-use crate::error::codes;
+use crate::AppRole;
+use crate::answers::codes;
+use crate::authentication::Caller;
 use crate::principal::Principal;
-use entra_guard::authentication::Caller;
-use entra_guard::authorization::Role;
 
-/// What mends this reason of a policy that takes these roles.
-pub(super) fn of(reason: &str, roles: &[Role], principal: &Principal) -> String {
+/// What to do about a reason of a policy that takes these roles; empty for a team's own reason.
+pub(super) fn for_reason(reason: &str, roles: &[AppRole], principal: &Principal) -> String {
     let of_caller = principal.caller().and_then(|caller| of_caller(reason, roles, caller));
-    let of_code = || codes().find(|code| code.code == reason).map(|code| code.remedy.to_owned());
+    let of_code = || codes().iter().find(|code| code.code == reason).map(|code| code.remedy.to_owned());
     of_caller.or_else(of_code).unwrap_or_default()
 }
 
-fn of_caller(reason: &str, roles: &[Role], caller: &Caller) -> Option<String> {
+fn of_caller(reason: &str, roles: &[AppRole], caller: &Caller) -> Option<String> {
     match reason {
         "role_missing" => Some(of_role(roles, caller)),
         "not_app_only" => Some(
@@ -29,8 +29,8 @@ fn of_caller(reason: &str, roles: &[Role], caller: &Caller) -> Option<String> {
     }
 }
 
-fn of_role(roles: &[Role], caller: &Caller) -> String {
-    let wanted: Vec<_> = roles.iter().map(|role| role.value()).collect();
+fn of_role(roles: &[AppRole], caller: &Caller) -> String {
+    let wanted: Vec<_> = roles.iter().map(AppRole::value).collect();
     let wanted = wanted.join(" and ");
     let client = caller.client_id();
     if caller.roles().is_empty() {
