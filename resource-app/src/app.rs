@@ -10,9 +10,9 @@ use http_shell::metrics::{self, UPKEEP_INTERVAL};
 use http_shell::server::{BindError, Server};
 use tokio_util::sync::CancellationToken;
 
-use crate::health::Readiness;
 use crate::metrics::Metrics;
 use crate::observation::Observer;
+use crate::readiness::Readiness;
 use crate::service::ApiService;
 use crate::settings::Settings;
 use crate::state::{AppState, Parts};
@@ -52,7 +52,7 @@ pub enum StartError {
     Store(#[from] OpenError),
     /// This app: its routes and policies do not fit together.
     #[error("the routes cannot be guarded")]
-    Routes(#[from] RouteError),
+    Routes(#[source] RouteError),
     /// The guard cannot start.
     #[error("the guard cannot start")]
     Guard(#[source] entra_guard::StartError),
@@ -63,6 +63,18 @@ impl From<entra_guard::StartError> for StartError {
         match error {
             entra_guard::StartError::HttpClient(problem) => problem.into(),
             error => Self::Guard(error),
+        }
+    }
+}
+
+impl From<RouteError> for StartError {
+    fn from(error: RouteError) -> Self {
+        match error {
+            RouteError::UnusedPolicy(name, used) => {
+                let problem = format!("names the policy {name:?}, and must be one of {used}");
+                KeyProblem::new("authorization.clients", problem).into()
+            }
+            error => Self::Routes(error),
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Whether the app lives, and whether it can do its work.
 
-use std::sync::{Mutex, PoisonError};
-
 use axum::extract::State;
 use entra_shared::one_line;
 use entra_shared::problem::Problem;
@@ -47,31 +45,11 @@ pub(crate) async fn ready(State(state): State<AppState>) -> Result<Json<Health>,
     let store = state.store.check().await.map_err(|error| one_line(&error)).err();
     missing.extend(store.as_ref().map(|_| "the store"));
     let missing = missing.join(" and ");
-    state.readiness.found(&missing, store.as_deref());
+    state.readiness.record(&missing, store.as_deref());
     if missing.is_empty() {
         Ok(Json(Health { status: "ready" }))
     } else {
         Err(ApiError::NotReady(format!("waiting for {missing}")))
-    }
-}
-
-/// What was missing when somebody last asked. Anybody can ask as often as they like, so that the log has the changes.
-#[derive(Debug, Default)]
-pub(crate) struct Readiness(Mutex<Option<String>>);
-
-impl Readiness {
-    fn found(&self, missing: &str, store: Option<&str>) {
-        // Nothing that holds the lock can leave it half changed.
-        let mut before = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if before.as_deref() == Some(missing) {
-            return;
-        }
-        *before = Some(missing.to_owned());
-        if missing.is_empty() {
-            tracing::info!("ready");
-        } else {
-            tracing::warn!(missing, store, "not ready");
-        }
     }
 }
 
@@ -97,7 +75,7 @@ mod tests {
         assert_eq!(missing, ["the signing keys", "the signing keys and the store"]);
         assert!(changes[0].get("store").is_none() && changes[1]["store"].is_string(), "{changes:?}");
         assert_eq!(log.named("ready").len(), 0);
-        state.readiness.found("", None);
+        state.readiness.record("", None);
         assert_eq!(log.named("ready").len(), 1);
     }
 }

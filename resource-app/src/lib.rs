@@ -17,6 +17,7 @@ mod metrics;
 mod observation;
 mod openapi;
 mod policies;
+mod readiness;
 mod resources;
 mod router;
 mod service;
@@ -32,15 +33,15 @@ pub use settings::Settings;
 pub use state::AppState;
 pub use store::{InvalidLocation, Location, OpenError};
 
+use entra_guard::RouteTable;
 use entra_guard::explain::Report;
-use entra_guard::{RouteError, RouteTable};
 
 /// What guards each route under these settings.
 ///
 /// # Errors
 /// Routes and settings contradict each other.
-pub fn routes(settings: &Settings) -> Result<RouteTable, RouteError> {
-    router::table(&settings.authorization)
+pub fn routes(settings: &Settings) -> Result<RouteTable, StartError> {
+    Ok(router::table(&settings.authorization)?)
 }
 
 /// Explains what becomes of a token at the app with these settings, now.

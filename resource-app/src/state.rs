@@ -7,7 +7,7 @@ use axum::extract::FromRef;
 use entra_guard::Guard;
 use tokio_util::sync::CancellationToken;
 
-use crate::health::Readiness;
+use crate::readiness::Readiness;
 use crate::store::Store;
 
 /// What handlers share. axum clones it several times for each request, so a clone must be cheap.

@@ -121,7 +121,7 @@ fn what_is_demanded_and_cannot_be_met_stops_the_start() {
         client_id = \"3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813\"\nname = \"b\"\npolicies = [\"ReadPolicy\"]";
     for (client, expected) in [
         ("policies = [\"RaedPolicy\"]", "must be one of DefaultPolicy, ReadPolicy, WritePolicy"),
-        ("policies = [\"OwnerPolicy\"]", "`authorization.clients[0].policies[0]`"),
+        ("policies = [\"OwnerPolicy\"]", "`authorization.clients`"),
         ("policies = []", "`authorization.clients`"),
         ("policy = \"ReadPolicy\"", "unknown key `authorization.clients[0].policy`"),
         (twice, "number 2 is listed before"),
