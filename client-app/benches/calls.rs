@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::get;
-use client_app::ResourceSettings;
 use client_app::resource_client::{Paging, ResourceClient};
 use entra_shared::resource::ResourcePage;
 use entra_token::BaseUrl;
@@ -110,17 +109,16 @@ async fn client(url: &str) -> Result<(ResourceClient, HttpClient, entra_stand_in
     let tenant = authority.tenant().await?;
     let api = tenant.application("orders")?.role("Orders.Read")?;
     let caller = tenant.client("caller")?.grant(&api, "Orders.Read")?;
-    let app_id_uri: entra_token::AppIdUri = api.app_id_uri().parse()?;
     let request = TokenRequest {
         authority: tenant.authority(),
         client_id: caller.client_id(),
         credentials: caller.secret().clone().into(),
-        resource: app_id_uri.clone(),
+        resource: api.app_id_uri().parse()?,
         version: Version::V2,
     };
     let http = HttpClient::trusting(authority.ca_certificate_pem())?;
-    let settings = ResourceSettings { base_url: BaseUrl::parse(url)?, app_id_uri, allow_plain_http: false };
-    let client = ResourceClient::new(&settings, TokenRetriever::new(request, http.clone()), http.clone());
+    let retriever = TokenRetriever::new(request, http.clone());
+    let client = ResourceClient::new(BaseUrl::parse(url)?, retriever, http.clone());
     Ok((client, http, authority))
 }
 

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use entra_shared::http_client::{BodyError, HttpClient, read_bytes};
 use entra_shared::json::Object;
 use entra_shared::resource::{NewResource, Resource, ResourcePage};
-use entra_token::{Awaited, BearerClient, BearerRequest, Token, TokenRetriever};
+use entra_token::{Awaited, BaseUrl, BearerClient, BearerRequest, Token, TokenRetriever};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -21,8 +21,6 @@ use uuid::Uuid;
 
 pub use correlation::{CallIds, Correlation};
 pub use error::{Refused, ResourceError};
-
-use crate::settings::ResourceSettings;
 
 /// The path of the collection of resources.
 const RESOURCES: &str = "/api/resources";
@@ -72,12 +70,10 @@ pub struct Tagged {
 }
 
 impl ResourceClient {
-    /// Creates a client of the settings' resource.
+    /// Creates a client of the API at this base URL.
     #[must_use]
-    pub fn new(settings: &ResourceSettings, retriever: TokenRetriever, http: HttpClient) -> Self {
-        let api = BearerClient::with_base_url(settings.base_url.clone(), retriever)
-            .http_client(http)
-            .timeout(LIMIT);
+    pub fn new(base_url: BaseUrl, retriever: TokenRetriever, http: HttpClient) -> Self {
+        let api = BearerClient::with_base_url(base_url, retriever).http_client(http).timeout(LIMIT);
         Self { api, correlation: None, limit: LIMIT }
     }
 

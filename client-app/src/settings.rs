@@ -92,7 +92,7 @@ impl Settings {
     /// As [`Self::http_client`] and [`Self::token_retriever`].
     pub fn resource_client(&self) -> Result<ResourceClient, SettingsError> {
         let http = self.http_client()?;
-        Ok(ResourceClient::new(&self.resource, self.token_retriever(http.clone())?, http))
+        Ok(ResourceClient::new(self.resource.base_url.clone(), self.token_retriever(http.clone())?, http))
     }
 }
 

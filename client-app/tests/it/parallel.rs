@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use client_app::ResourceSettings;
 use client_app::resource_client::{Paging, ResourceClient};
 use entra_token::BaseUrl;
-use entra_token::{AppIdUri, TokenRequest, TokenSource};
+use entra_token::{TokenRequest, TokenSource};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -78,16 +77,14 @@ fn clients(peers: &Peers) -> Vec<ResourceClient> {
             for (r, resource) in RESOURCES.iter().enumerate() {
                 let instance = request.authority.instance().clone();
                 let authority = entra_token::Authority::new(instance, tenant.parse().unwrap(), None);
-                let app_id_uri: AppIdUri = resource.parse().unwrap();
                 let source = TokenRequest {
                     authority,
                     client_id: client.parse().unwrap(),
-                    resource: app_id_uri.clone(),
+                    resource: resource.parse().unwrap(),
                     ..request.clone()
                 };
                 let base_url = BaseUrl::parse(&format!("{}/{t}{c}{r}", peers.resource.url)).unwrap();
-                let settings = ResourceSettings { base_url, app_id_uri, allow_plain_http: false };
-                clients.push(ResourceClient::new(&settings, first.for_source(source), http.clone()));
+                clients.push(ResourceClient::new(base_url, first.for_source(source), http.clone()));
             }
         }
     }

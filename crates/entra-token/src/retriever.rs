@@ -1,4 +1,4 @@
-//! The way to a token.
+//! Retrieves the tokens of one client for one resource.
 
 mod caches;
 
@@ -14,12 +14,11 @@ use self::caches::Caches;
 use super::cache::{Attempt, Cache, TokenOrigin};
 use super::{Token, TokenError, TokenSource, TokenStatus};
 
-/// Retrieves the token of one client for one resource; clones share what they hold.
+/// Retrieves the tokens of one client for one resource. Clones share the cache.
 ///
-/// While a usable token is at hand a caller gets it at once, without a lock; when it is time, the next one is asked
-/// for behind its back. Otherwise all callers share one request, and its failure too. The request belongs to none of
-/// them: a caller may go away at any time. After two failures in a row nobody waits any more: callers get the failure at
-/// once, while one request at a time finds out whether it still holds.
+/// A cached token that is usable is returned immediately, without a lock, and renewed in the background when renewal is
+/// due. Without one, all callers share one token request and its outcome. Dropping a caller's future does not cancel that
+/// request. After two failures in a row, callers get the last error immediately, while one request at a time tries again.
 #[derive(Clone)]
 pub struct TokenRetriever {
     source: Arc<TokenSource>,
@@ -29,23 +28,25 @@ pub struct TokenRetriever {
 }
 
 impl TokenRetriever {
-    /// A retriever that holds no token yet and asks for one when it is needed.
+    /// Creates a retriever with an empty cache; the first token request is sent when a token is needed.
     ///
-    /// The client's type is the one that follows no redirect, which would take the secret elsewhere.
+    /// An [`HttpClient`] follows no redirects, which could send the credential to another server.
     #[must_use]
     pub fn new(source: impl Into<TokenSource>, http: HttpClient) -> Self {
         let (source, caches) = (source.into(), Arc::<Caches>::default());
         Self { cache: caches.for_source(&source), source: Arc::new(source), http, caches }
     }
 
-    /// The same client's retriever for another resource; what one of them holds is there for the other.
+    /// Returns a retriever of the same client's tokens for another resource. The two share their caches.
     #[must_use]
     pub fn for_resource(&self, resource: AppIdUri) -> Self {
         self.for_source(self.source.for_resource(resource))
     }
 
-    /// A retriever for another client, tenant or resource. Tokens are kept by authority, tenant, client and resource:
-    /// whoever asks for the same of each shares a token, and one key's renewal holds up no other.
+    /// Returns a retriever for another client, tenant or resource.
+    ///
+    /// Tokens are cached by authority, tenant, client and resource. Retrievers with the same key share a token, and
+    /// requests for different keys do not wait for each other.
     #[must_use]
     pub fn for_source(&self, source: impl Into<TokenSource>) -> Self {
         let source = source.into();
@@ -59,28 +60,27 @@ impl TokenRetriever {
         &self.http
     }
 
-    /// Returns what is asked for, and of which authority.
+    /// Returns the source of the tokens: the client, its authority and the resource.
     #[must_use]
     pub fn source(&self) -> &TokenSource {
         &self.source
     }
 
-    /// A usable token.
+    /// Returns a usable token, from the cache if there is one.
     ///
     /// # Errors
-    /// No usable token is at hand, and the authority gave none.
+    /// There is no usable token in the cache, and the token request failed.
     pub async fn token(&self) -> Result<Arc<Token>, TokenError> {
         self.cache.token(self, Arc::clone).await
     }
 
-    /// Returns the cached token if it is usable. Renewal begins as with [`token`](Self::token).
+    /// Returns the cached token if it is usable, and starts its renewal if that is due. Never waits.
     #[must_use]
     pub fn cached_token(&self) -> Option<Arc<Token>> {
         self.cache.cached(self, Arc::clone)
     }
 
-    /// The value of the `Authorization` header of a usable token, ready-made and marked sensitive: for whoever needs
-    /// no more of the token than that.
+    /// Returns the `Authorization` header value of a usable token, marked sensitive.
     ///
     /// # Errors
     /// As for [`token`](Self::token).
@@ -88,34 +88,34 @@ impl TokenRetriever {
         self.cache.token(self, |token| token.authorization().clone()).await
     }
 
-    /// Drops a token that the resource rejected, and tells whether [`token`](Self::token) brings another one.
+    /// Evicts a token that the resource rejected, and tells whether [`token`](Self::token) will return another one.
     ///
-    /// Where another one is there by now, nothing happens: a thousand callers whose token was rejected cost one
-    /// request. Tokens that are rejected one after the other, as they come, are dropped once in 30 seconds.
+    /// Does nothing if the token was replaced already, so that many callers with one rejected token cause one token
+    /// request. A token is evicted at most once in 30 seconds.
     pub fn reject(&self, token: &Token) -> bool {
         self.cache.reject(token)
     }
 
-    /// A token in answer to a claims challenge: `claims`, as JSON, go to the token endpoint, and the token takes the
-    /// place of the one that was challenged.
+    /// Requests a token in response to a claims challenge, and replaces the cached token with it.
     ///
-    /// Callers who were challenged alike share one request. Two requests with claims are made in 30 seconds at most;
-    /// beyond them the token at hand is the answer. The next renewal asks without the claims.
+    /// `claims` is the JSON of the challenge, which is sent to the token endpoint. Callers with equal claims share one
+    /// request. At most two requests with claims are sent in 30 seconds; beyond that, the cached token is returned.
+    /// Later renewals omit the claims.
     /// <https://learn.microsoft.com/entra/identity-platform/claims-challenge>
     ///
     /// # Errors
-    /// The authority gave no such token.
+    /// The token request failed.
     pub async fn token_with_claims(&self, claims: &str) -> Result<Arc<Token>, TokenError> {
         self.cache.token_with_claims(claims, self).await
     }
 
-    /// The token that is kept, usable or not, without asking for one.
+    /// Returns the cached token, usable or not. Sends no request.
     #[must_use]
     pub fn kept_token(&self) -> Option<Arc<Token>> {
         self.cache.current()
     }
 
-    /// Numbers for whoever watches; asking for them asks for no token.
+    /// Returns counters and the state of the cache, for metrics. Sends no request.
     #[must_use]
     pub fn status(&self) -> TokenStatus {
         self.cache.status()

@@ -1,4 +1,4 @@
-//! Where tokens come from.
+//! The sources of tokens: a token endpoint or a managed identity.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use entra_shared::ids::AppIdUri;
 use super::cache::Attempt;
 use super::{Credentials, ManagedIdentity, Token, TokenError, TokenRequest, managed_identity, retry_budget};
 
-/// Where a retriever's tokens come from.
+/// The source of a retriever's tokens.
 #[derive(Debug, Clone)]
 pub enum TokenSource {
-    /// The authority, which is asked by a client that proves itself with a credential.
+    /// The authority's token endpoint, where a client authenticates with a credential.
     TokenEndpoint(TokenRequest),
-    /// The machine, which vouches for what runs on it.
+    /// The machine's endpoint for managed identities, which needs no credential.
     ManagedIdentity(ManagedIdentity),
 }
 
 impl TokenSource {
-    /// What the client proves itself with; a managed identity has nothing of the kind.
+    /// Returns the client's credentials. None for a managed identity.
     #[must_use]
     pub fn credentials(&self) -> Option<&Credentials> {
         match self {
@@ -27,7 +27,7 @@ impl TokenSource {
         }
     }
 
-    /// The resource that tokens are for.
+    /// Returns the resource that tokens are for.
     #[must_use]
     pub fn resource(&self) -> &AppIdUri {
         match self {
@@ -36,7 +36,7 @@ impl TokenSource {
         }
     }
 
-    /// The same client's way to tokens for another resource.
+    /// Returns the source of the same client's tokens for another resource.
     #[must_use]
     pub fn for_resource(&self, resource: AppIdUri) -> Self {
         match self.clone() {
@@ -45,7 +45,7 @@ impl TokenSource {
         }
     }
 
-    /// How long a request may take, whatever holds it up: a little more than it gives itself.
+    /// The time limit for a request: a margin more than the request's own limit, with all retries.
     pub(super) fn limit(&self) -> Duration {
         const MARGIN: Duration = Duration::from_secs(5);
         MARGIN
@@ -55,9 +55,9 @@ impl TokenSource {
             }
     }
 
-    /// Asks for a token; `http` is for the authority alone.
+    /// Requests a token. `http` is used for the authority only.
     ///
-    /// A managed identity's endpoint takes no claims: it answers a challenge with what it has.
+    /// The endpoint for managed identities takes no claims, so its tokens do not answer a claims challenge.
     pub(super) async fn token(&self, attempt: &Attempt, http: &HttpClient) -> Result<Token, TokenError> {
         match self {
             Self::TokenEndpoint(request) => request.send(attempt, http).await,
