@@ -1,4 +1,4 @@
-//! The service as a whole: bound, then run.
+//! The running service: binding its addresses, serving, and shutting down.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -19,10 +19,10 @@ use crate::state::{AppState, Parts};
 use crate::store::{OpenError, Store};
 use crate::{azure_ad, openapi, router};
 
-/// What closing the store may take beyond the time for everything else, where requests were cut off at its end.
+/// Extra time to close the store after the drain time-out has cut off requests.
 const CLOSING: Duration = Duration::from_millis(250);
 
-/// A resource-app that has its addresses and its store, and serves once it is run.
+/// A resource-app with bound addresses and an open store; [`Self::run`] serves requests.
 #[derive(Debug)]
 pub struct ResourceApp {
     server: Server,
@@ -37,20 +37,20 @@ pub struct ResourceApp {
 /// Why the app cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Whoever wrote the settings.
-    // Not transparent: the source must stay in the chain, where the exit code is decided by it.
+    /// A setting is unusable.
+    // Not transparent: the source must stay in the chain, since the exit code depends on it.
     #[error("the settings cannot be used")]
     Settings(#[from] SettingsError),
-    /// The API's address is taken, or its certificate unusable.
+    /// The API's address is in use, or its certificate is unusable.
     #[error(transparent)]
     Bind(#[from] BindError),
-    /// The metrics' address is taken.
+    /// The address of the metrics is in use.
     #[error(transparent)]
     Metrics(#[from] metrics::BindError),
     /// The database cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
-    /// This app: its routes and policies do not fit together.
+    /// The app's routes and policies contradict each other.
     #[error("the routes cannot be guarded")]
     Routes(#[source] RouteError),
     /// The guard cannot start.
@@ -89,9 +89,9 @@ impl ResourceApp {
     /// Opens the store, binds the addresses and starts fetching the keys, without waiting for them.
     ///
     /// # Errors
-    /// A setting is unusable, an address taken, or the database not one.
+    /// A setting is unusable, an address is in use, or the database cannot be opened.
     pub async fn bind(settings: Settings) -> Result<Self, StartError> {
-        // What may turn out unusable comes first, what logs or runs by itself last.
+        // Steps that can fail come first; background tasks start last.
         let table = router::table(&settings.authorization)?;
         let development = settings.development_handler()?;
         let server = Server::bind(&settings.server).await?;
@@ -115,21 +115,21 @@ impl ResourceApp {
         Ok(Self { server, service, metrics_server, observer, store, ending, drain_timeout })
     }
 
-    /// The base URL of the API for a client on this machine, without a trailing slash.
+    /// Returns the API's base URL for a client on this machine, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> String {
         self.server.url()
     }
 
-    /// Where `GET /metrics` answers, if it does.
+    /// Returns the address of `GET /metrics`, or `None` if the settings turn it off.
     #[must_use]
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics_server.as_ref().map(|(server, _)| server.address())
     }
 
-    /// Serves until `shutdown`, lets the requests in flight finish, and closes the store.
+    /// Serves until `shutdown` is cancelled, then drains requests in flight and closes the store.
     ///
-    /// From the shutdown on it is not ready, and all that follows has the drain time together.
+    /// After the cancellation `/health/ready` answers 503. Draining and closing share the drain time-out.
     pub async fn run(self, shutdown: CancellationToken) {
         let metrics = self.metrics_address().map_or_else(|| "off".to_owned(), |address| address.to_string());
         tracing::info!(url = self.url(), metrics, "serving");
@@ -141,7 +141,7 @@ impl ResourceApp {
         };
         tokio::select! {
             biased;
-            () = end => tracing::warn!("the end took longer than its time and was cut short"),
+            () = end => tracing::warn!("shutdown exceeded the drain time-out; closing remaining connections"),
             () = self.serve(shutdown.clone()) => (),
         }
     }
@@ -155,7 +155,7 @@ impl ResourceApp {
         };
         let api = async {
             self.server.serve_http(self.service.into_service(), shutdown).await;
-            // Last, so that the end itself can be watched.
+            // The metrics stop last, so that they cover the shutdown.
             background.cancel();
         };
         tokio::join!(api, metrics, upkeep(&self.observer, background.clone()));

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// A file in place of the default settings; environment variables win over both.
+    /// Settings file that replaces the defaults; environment variables override both.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) settings: Option<PathBuf>,
     #[command(subcommand)]
@@ -19,20 +19,20 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Serve the API (the default).
     Serve,
-    /// Explain what becomes of a token here: every check with its remedy, and every policy.
+    /// Explain whether the API accepts a token: every check with its remedy, and every policy.
     Explain(Explain),
-    /// Ask the running app whether it is ready; exit code 0 if it is, 1 if not.
+    /// Check whether the running app is ready; exit code 0 if so, 1 if not.
     Healthcheck,
-    /// Print all routes, each with its policies, roles and requirements under these settings.
+    /// Print all routes with their policies, roles and requirements.
     Routes(Routes),
-    /// Print the app roles for the API's app registration: the `appRoles` of its manifest.
+    /// Print the `appRoles` for the manifest of the API's app registration.
     Manifest(Manifest),
 }
 
 #[derive(Debug, Clone, Args)]
 #[command(after_help = ROUTES_EXAMPLES)]
 pub(crate) struct Routes {
-    /// As JSON.
+    /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -40,17 +40,16 @@ pub(crate) struct Routes {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = MANIFEST_EXAMPLES)]
 pub(crate) struct Manifest {
-    /// Compare this exported manifest with the roles instead, and name what differs; exit code 0 if nothing does, 1 if
-    /// anything does.
+    /// Print how this exported manifest differs instead; exit code 0 if it does not, 1 if it does.
     #[arg(long, value_name = "FILE")]
     pub(crate) check: Option<PathBuf>,
 }
 
-/// The arguments of `explain`. The token is none of them: other users of a machine can see a program's arguments.
+/// The arguments of `explain`. Never the token: other users of the machine can see a program's arguments.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXPLAIN_EXAMPLES)]
 pub(crate) struct Explain {
-    /// The file that the token is in, in place of standard input.
+    /// File that contains the token; standard input by default.
     pub(crate) file: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
@@ -60,29 +59,29 @@ pub(crate) struct Explain {
 const ROUTES_EXAMPLES: &str = "\
 Examples:
   resource-app --settings production.toml routes
-      what guards each route of the app with these settings
+      show the policies of each route under these settings
   resource-app routes --json | jq '.[] | select(.guards == []) | .path'
-      what anybody may call
+      show the routes that need no token
 
 Exit codes: 0 done, 2 unusable settings or arguments.";
 
 const MANIFEST_EXAMPLES: &str = "\
 Examples:
   resource-app manifest > roles.json; az ad app update --id ... --app-roles @roles.json
-      give the app registration the roles that the policies ask for
+      add the policies' roles to the app registration
   az ad app show --id ... > exported.json; resource-app manifest --check exported.json
-      whether it has them
+      check that the app registration has them
 
-Exit codes: 0 done or nothing differs, 1 something differs, 2 unusable arguments or an unusable file.";
+Exit codes: 0 done or no difference, 1 differences found, 2 unusable arguments or file.";
 
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
   client-app token --raw | resource-app explain
-      the token that the client sends
+      explain the client's token
   resource-app --settings production.toml explain token.txt
-      a token from a file, judged as the app with these settings would
+      explain a token in a file under these settings
   resource-app explain --json token.txt | jq '.checks[] | select(.outcome == \"fail\")'
-      what is wrong with it, for a program
+      list the failed checks for a script
 
 The keys are fetched from azure_ad.instance. The token is never printed; its claims are.
 
@@ -95,14 +94,14 @@ Examples:
   AZURE_AD__INSTANCE=https://login.microsoftonline.com AZURE_TENANT_ID=... AZURE_CLIENT_ID=... resource-app
       serve as an app registration of a real tenant
   SERVER__LISTEN=0.0.0.0:5001 resource-app --settings production.toml serve
-      serve with a file of your own, and one setting changed
+      serve with your own settings file and override one setting
   client-app token --raw | resource-app explain
-      why a token is refused
+      explain why a token is refused
   resource-app healthcheck
-      for a container's health check
+      use as a container's health check
   resource-app routes
-      what guards each route
+      show the policies of each route
   az ad app show --id ... > exported.json; resource-app manifest --check exported.json
-      whether the app registration has the roles that the policies ask for
+      check that the app registration has the policies' roles
 
 Exit codes: 0 done, 1 failed while running, 2 unusable settings or arguments.";

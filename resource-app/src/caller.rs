@@ -1,4 +1,4 @@
-//! `GET /api/caller`: who this API takes the caller to be.
+//! `GET /api/caller`: the identity of the caller, as the API sees it.
 
 use axum::response::{IntoResponse, Response};
 use entra_shared::azure_ad::Version;
@@ -12,11 +12,11 @@ use crate::json::Json;
 use crate::policies::DefaultPolicy;
 use entra_guard::{Authorized, Caller, Principal};
 
-/// Who the API takes the caller to be. All but `source` and `client_id` are absent where there was no token.
+/// The identity of the caller. Without a token, all members but `source`, `client_id` and `roles` are absent.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Caller)]
 pub(crate) struct CallerAnswer<'p> {
-    /// What the API knows it from.
+    /// Where the identity comes from.
     source: Source,
     /// The app that the token was issued to.
     #[schema(value_type = Uuid)]
@@ -31,7 +31,7 @@ pub(crate) struct CallerAnswer<'p> {
     object_id: Option<ObjectId>,
     /// The app roles that were granted.
     roles: &'p [String],
-    /// How the app proved who it is when it got the token: `public`, `secret` or `certificate`.
+    /// How the app authenticated to Entra for this token: `public`, `secret` or `certificate`.
     #[schema(value_type = Option<String>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     client_authentication: Option<ClientAuthentication>,
@@ -41,13 +41,13 @@ pub(crate) struct CallerAnswer<'p> {
     token_version: Option<Version>,
 }
 
-/// What the API knows the caller from.
+/// Where the caller's identity comes from.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Source {
     /// A validated access token.
     AccessToken,
-    /// Nothing: there was no token, and the development handler let the request pass.
+    /// No token: the development handler let the request pass.
     DevelopmentHandler,
 }
 
@@ -66,7 +66,7 @@ impl<'p> From<&'p Principal> for CallerAnswer<'p> {
     }
 }
 
-/// Says who the API takes the caller to be.
+/// Shows the identity of the caller.
 #[utoipa::path(
     get,
     path = "/caller",

@@ -1,8 +1,7 @@
-//! The one place where errors become HTTP.
+//! Turns errors into HTTP responses.
 //!
-//! A body is a problem (RFC 9457) with a stable `code`; it never holds a source error or anything of a token.
-//! A refusal is on record where it was decided, by the guard; what failed in here is logged once, in
-//! [`crate::observation`].
+//! A body is a problem document (RFC 9457) with a stable `code`. It never contains a source error or part of a token.
+//! The guard logs refusals; [`crate::observation`] logs failures of the app, once each.
 
 mod codes;
 
@@ -15,28 +14,28 @@ use http::{HeaderValue, StatusCode, header};
 use crate::store::StoreError;
 use entra_guard::{Denial, ProblemCode};
 
-/// How long to wait before trying again when the fault is not the caller's, in seconds.
+/// `Retry-After` of every 503, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
-/// Why a request is not answered as it wished.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
-    /// The caller, or who grants roles: a policy said no.
+    /// A policy denied the request: the caller lacks a role, or may not change this resource.
     #[error("{} denied", .0.policy)]
     Denied(Denial),
-    /// The caller: something else is wrong with the request.
+    /// The request is invalid.
     #[error(transparent)]
     Request(#[from] RequestError),
     /// The database or its disk.
     #[error("the store failed")]
     Store(#[from] StoreError),
-    /// Nobody yet: the app is not ready.
+    /// The app is not ready.
     #[error("not ready: {0}")]
     NotReady(String),
-    /// This app: an answer is nothing that JSON can say.
-    #[error("an answer cannot be written")]
+    /// A response could not be serialized: a defect of this app.
+    #[error("a response cannot be serialized")]
     Unwritable(#[source] serde_json::Error),
-    /// This app: a handler panicked.
+    /// A handler panicked: a defect of this app.
     #[error("a handler panicked")]
     Panicked,
 }
@@ -49,7 +48,7 @@ impl From<Denial> for ApiError {
 
 macro_rules! request_errors {
     ($($(#[$doc:meta])* $variant:ident = $status:ident, $code:literal, $text:literal;)+) => {
-        /// What is wrong with a request: always the caller's doing.
+        /// What is wrong with a request; the caller is always at fault.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
         pub(crate) enum RequestError {
             $($(#[$doc])* #[error($text)] $variant,)+
@@ -75,49 +74,49 @@ macro_rules! request_errors {
 
 request_errors! {
     /// No such route.
-    RouteNotFound = NOT_FOUND, "route_not_found", "there is nothing at this path";
+    RouteNotFound = NOT_FOUND, "route_not_found", "no such route";
     /// No such resource; an id that is not a UUID names none either.
-    ResourceNotFound = NOT_FOUND, "resource_not_found", "there is no such resource";
-    /// A method that the route does not have.
-    MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "the path does not have this method";
-    /// A `limit` out of range.
+    ResourceNotFound = NOT_FOUND, "resource_not_found", "no such resource";
+    /// The route does not support the method.
+    MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "the route does not support this method";
+    /// `limit` is out of range.
     InvalidLimit = BAD_REQUEST, "invalid_limit", "`limit` must be a number from 1 to 100";
-    /// An `after` that this API did not give out.
+    /// `after` is not a cursor of this API.
     InvalidCursor = BAD_REQUEST, "invalid_cursor", "`after` must be the `next` of a page";
-    /// A query that cannot be read.
-    InvalidQuery = BAD_REQUEST, "invalid_query", "the query may name `limit` and `after`, each once";
-    /// Not `application/json`.
+    /// The query is malformed, or has an unknown or repeated parameter.
+    InvalidQuery = BAD_REQUEST, "invalid_query", "the query may contain `limit` and `after`, each once";
+    /// The body is not `application/json`.
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "the body must be application/json";
-    /// Not JSON.
+    /// The body is not JSON.
     MalformedJson = BAD_REQUEST, "malformed_json", "the body is not JSON";
-    /// JSON, but no resource.
+    /// The body is JSON, but not a resource.
     InvalidResource = UNPROCESSABLE_ENTITY, "invalid_resource",
         "the body must be an object with `name`, a string, and `content`, any JSON, and nothing else";
-    /// A name that is empty, too long or not one line.
+    /// The name is empty, too long, or contains a control character.
     InvalidName = UNPROCESSABLE_ENTITY, "invalid_name",
         "`name` must have 1 to 200 characters, none of them a control character";
-    /// More than a resource may hold.
-    ContentTooLarge = PAYLOAD_TOO_LARGE, "content_too_large", "`content` may have 64 KiB";
-    /// A body that broke off.
-    IncompleteBody = BAD_REQUEST, "incomplete_body", "the body broke off";
-    /// An `Idempotency-Key` out of form.
+    /// The content or the body is too large.
+    ContentTooLarge = PAYLOAD_TOO_LARGE, "content_too_large", "`content` may have at most 64 KiB";
+    /// The body ended early.
+    IncompleteBody = BAD_REQUEST, "incomplete_body", "the body ended early";
+    /// `Idempotency-Key` is malformed or repeated.
     InvalidIdempotencyKey = BAD_REQUEST, "invalid_idempotency_key",
-        "one Idempotency-Key of 1 to 255 visible ASCII characters may be sent";
-    /// An `Idempotency-Key` that was sent with another body before.
+        "at most one Idempotency-Key, of 1 to 255 visible ASCII characters, may be sent";
+    /// The `Idempotency-Key` was used with a different body before.
     IdempotencyKeyReused = UNPROCESSABLE_ENTITY, "idempotency_key_reused",
-        "the Idempotency-Key was used for another request";
-    /// An `If-Match` out of form.
+        "the Idempotency-Key was used for a different request";
+    /// `If-Match` is malformed.
     InvalidIfMatch = BAD_REQUEST, "invalid_if_match", "If-Match must be `*` or a list of entity tags";
-    /// No `If-Match` where one is needed (RFC 6585 section 3).
+    /// `If-Match` is missing (RFC 6585 section 3).
     PreconditionRequired = PRECONDITION_REQUIRED, "precondition_required",
-        "send If-Match with the ETag of the version to be changed";
-    /// An `If-Match` of an older version (RFC 9110 section 13.1.1).
-    PreconditionFailed = PRECONDITION_FAILED, "precondition_failed", "the resource has been changed meanwhile";
-    /// The request took too long: most likely its body came too slowly.
+        "send If-Match with the ETag of the version to change";
+    /// `If-Match` names an older version (RFC 9110 section 13.1.1).
+    PreconditionFailed = PRECONDITION_FAILED, "precondition_failed", "the resource has changed since that version";
+    /// The request took too long, usually because its body arrived too slowly.
     Timeout = REQUEST_TIMEOUT, "request_timeout", "the request took too long";
 }
 
-/// What failed in here, for whoever logs it: the answer does not say.
+/// A failure for the log; the response does not reveal it.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure(pub(crate) String);
 
@@ -127,7 +126,7 @@ impl ApiError {
             Self::Store(StoreError::Database(_)) | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::Request(error) => error.status(),
-            // No later try is going to succeed.
+            // Retrying would not help.
             Self::Store(StoreError::Unreadable { .. }) | Self::Unwritable(_) | Self::Panicked => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
@@ -145,7 +144,7 @@ impl ApiError {
         }
     }
 
-    /// What the caller is told beside the code.
+    /// Returns the text that the caller gets in addition to the code.
     fn detail(&self) -> Option<String> {
         match self {
             Self::Request(_) | Self::NotReady(_) => Some(self.to_string()),
@@ -153,8 +152,7 @@ impl ApiError {
         }
     }
 
-    /// What is to be logged of it: what neither the record of the decision tells nor
-    /// [`crate::health`].
+    /// Returns what to log, unless the decision log or [`crate::health`] logs it.
     fn failure(&self) -> Option<Failure> {
         match self {
             Self::Denied(_) | Self::Request(_) | Self::NotReady(_) => None,

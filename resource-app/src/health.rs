@@ -1,4 +1,4 @@
-//! Whether the app lives, and whether it can do its work.
+//! The liveness and readiness probes.
 
 use axum::extract::State;
 use entra_shared::one_line;
@@ -10,20 +10,20 @@ use crate::error::ApiError;
 use crate::json::Json;
 use crate::state::AppState;
 
-/// The answer of an app that is well.
+/// The answer of a live or ready app.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Health {
     /// `live` or `ready`.
     status: &'static str,
 }
 
-/// Says that the process answers.
+/// Tells that the process responds.
 #[utoipa::path(get, path = "/health/live", tag = "health", security(()), responses((status = 200, body = Health)))]
 pub(crate) async fn live() -> Json<Health> {
     Json(Health { status: "live" })
 }
 
-/// Says whether the keys and the store are at hand, and the app is not about to end.
+/// Tells whether the app has its signing keys and its store, and is not shutting down.
 #[utoipa::path(
     get,
     path = "/health/ready",
@@ -59,7 +59,7 @@ mod tests {
     use crate::test_log::TestLog;
 
     #[tokio::test]
-    async fn however_often_it_is_asked_the_log_has_the_changes() {
+    async fn only_changes_of_readiness_are_logged() {
         let folder = tempfile::tempdir().unwrap();
         let state = AppState::for_test(folder.path()).await;
         let (log, _guard) = TestLog::start();

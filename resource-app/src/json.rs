@@ -1,4 +1,4 @@
-//! Answers in JSON.
+//! JSON responses.
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -7,15 +7,15 @@ use serde::Serialize;
 
 use crate::error::ApiError;
 
-/// Room for what most answers hold, in bytes.
+/// Initial capacity of a body in bytes; most fit.
 const BODY: usize = 512;
 
-/// Room for the header fields of an answer, with those that are set on its way out.
+/// Initial capacity for header fields, including those that layers add later.
 const FIELDS: usize = 8;
 
-/// An answer in JSON, like axum's own, for which room is made once.
+/// A JSON response, like axum's `Json` but with one allocation each for body and header.
 ///
-/// Whoever gives it another status looks at it first: what cannot be written is a failure.
+/// If serializing fails the response is a 500, so check the status before replacing it.
 #[derive(Debug)]
 pub(crate) struct Json<T>(pub(crate) T);
 
@@ -43,11 +43,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_cannot_be_written_is_a_failure_and_no_half_answer() {
+    async fn a_value_that_cannot_be_serialized_is_answered_500() {
         let good = Json(BTreeMap::from([("a", 1)])).into_response();
         assert_eq!(good.headers()["content-type"], "application/json");
         assert_eq!(to_bytes(good.into_body(), 100).await.unwrap(), r#"{"a":1}"#);
-        // JSON has texts alone for the names of members.
+        // JSON member names must be strings.
         let bad = Json(BTreeMap::from([([0_u8; 1], 1)])).into_response();
         assert_eq!(bad.status(), 500);
         let body = to_bytes(bad.into_body(), 1000).await.unwrap();

@@ -2,10 +2,12 @@
 //!
 //! # Layout
 //!
-//! - `policies`: the app roles and the policies; `azure_ad` builds the guard and the demands from the [`settings`].
-//! - `resources`, `caller`, `health`: the handlers, each of whose types names its policy. `error`: HTTP errors.
+//! - `policies`: the app roles and the policies. `azure_ad` builds the guard from the [`settings`].
+//! - `resources`, `caller`, `health`: the handlers; the type of each names its policy. `error`: HTTP errors.
 //! - `store`: the database.
-//! - `router` puts the routes together, `service` what surrounds them, [`ResourceApp`] the whole.
+//! - `router`: all routes. `service`: what applies to every request. [`ResourceApp`]: the running app.
+//!
+//! `examples/archive` adds a role, a policy and a guarded route.
 
 mod app;
 mod azure_ad;
@@ -36,7 +38,7 @@ pub use store::{InvalidLocation, Location, OpenError};
 use entra_guard::RouteTable;
 use entra_guard::explain::Report;
 
-/// What guards each route under these settings.
+/// Returns all routes with their policies and the settings' demands.
 ///
 /// # Errors
 /// Routes and settings contradict each other.
@@ -44,7 +46,7 @@ pub fn routes(settings: &Settings) -> Result<RouteTable, StartError> {
     Ok(router::table(&settings.authorization)?)
 }
 
-/// Explains what becomes of a token at the app with these settings, now.
+/// Evaluates every check and policy for a token under these settings, as of now.
 ///
 /// # Errors
 /// A setting is unusable.

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// An app whose routes and policies do not fit together can be used no more than one with unusable settings.
+/// Reports an error. Routes that contradict their policies exit with 2, like unusable settings.
 fn report(error: &anyhow::Error) -> ExitCode {
     process::report(error.as_ref(), |cause| cause.is::<SettingsError>() || cause.is::<RouteError>())
 }
@@ -42,7 +42,7 @@ async fn run(command: Command, file: Option<&Path>) -> anyhow::Result<ExitCode> 
 }
 
 async fn serve(settings: Settings) -> anyhow::Result<()> {
-    let shutdown = process::shutdown_on_signal().context("cannot watch for signals")?;
+    let shutdown = process::shutdown_on_signal().context("cannot listen for signals")?;
     ResourceApp::bind(settings).await?.run(shutdown).await;
     Ok(())
 }
@@ -50,7 +50,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
 async fn healthcheck(settings: &Settings) -> anyhow::Result<()> {
     let url = format!("{}/health/ready", settings.server.local_url());
     let client = http_client(&settings.http_client).map_err(SettingsError::from)?;
-    let status = client.get(url).send().await.context("no answer")?.status();
+    let status = client.get(url).send().await.context("the app did not answer")?.status();
     if !status.is_success() {
         bail!("not ready: status {status}");
     }

@@ -1,4 +1,4 @@
-//! The resources of the API: handlers, and what they read from a request.
+//! The handlers of the resources, and the extractors that they use.
 
 mod body;
 mod cursor;
@@ -33,9 +33,9 @@ use query::{ListQuery, ResourceId};
     params(
         (
             "limit" = Option<u8>, Query, minimum = 1, maximum = 100,
-            description = "How many at most; 50 if absent. A page ends earlier where it has 1 MiB of content.",
+            description = "The maximum number of resources; 50 by default. A page also ends at 1 MiB of content.",
         ),
-        ("after" = Option<String>, Query, description = "The `next` of the page before."),
+        ("after" = Option<String>, Query, description = "The `next` of the previous page."),
     ),
     responses(
         (status = 200, body = ResourcePage),
@@ -71,7 +71,7 @@ pub(crate) async fn read(
     ResourceId(id): ResourceId,
 ) -> Result<Response, ApiError> {
     let found = store.find(key(authorized.principal(), id)).await?;
-    Ok(shown(StatusCode::OK, found.ok_or(RequestError::ResourceNotFound)?))
+    Ok(with_etag(StatusCode::OK, found.ok_or(RequestError::ResourceNotFound)?))
 }
 
 /// Creates a resource.
@@ -82,7 +82,7 @@ pub(crate) async fn read(
     tag = "resources",
     params((
         "Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
-        description = "The same key with the same body is answered as before and creates nothing.",
+        description = "Repeating a request with the same key and body returns the first answer and creates nothing.",
     )),
     request_body = NewResource,
     responses(
@@ -103,7 +103,7 @@ pub(crate) async fn create(
         Created::KeyReused => Err(RequestError::IdempotencyKeyReused.into()),
         Created::Done(created) => {
             let location = format!("/api/resources/{}", created.resource.id);
-            let mut response = shown(StatusCode::CREATED, *created);
+            let mut response = with_etag(StatusCode::CREATED, *created);
             if let Ok(location) = HeaderValue::try_from(location) {
                 response.headers_mut().insert(header::LOCATION, location);
             }
@@ -144,7 +144,7 @@ pub(crate) async fn replace(
             .replace(key(authorized.principal(), id), new, |target| authorized.on(*target), &if_match)
             .await?,
     )?;
-    Ok(shown(StatusCode::OK, *replaced))
+    Ok(with_etag(StatusCode::OK, *replaced))
 }
 
 /// Deletes a resource.
@@ -176,12 +176,12 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Whatever the app creates is its own.
+/// Returns the owner of what the caller creates.
 fn owner(principal: &Principal) -> Owner {
     Owner { tenant: principal.tenant(), client_id: principal.client_id() }
 }
 
-/// What is looked for is looked for in the app's tenant alone.
+/// Returns the key of a resource in the caller's tenant.
 fn key(principal: &Principal, id: Uuid) -> ResourceKey {
     ResourceKey { tenant: principal.tenant(), id }
 }
@@ -195,10 +195,10 @@ fn done<T>(change: Change<T>) -> Result<T, ApiError> {
     }
 }
 
-fn shown(status: StatusCode, shown: Versioned) -> Response {
-    let response = Json(shown.resource).into_response();
+fn with_etag(status: StatusCode, found: Versioned) -> Response {
+    let response = Json(found.resource).into_response();
     if response.status() == StatusCode::OK {
-        (status, [(header::ETAG, etag::of(shown.version))], response).into_response()
+        (status, [(header::ETAG, etag::from_version(found.version))], response).into_response()
     } else {
         response
     }

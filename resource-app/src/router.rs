@@ -1,4 +1,4 @@
-//! All routes.
+//! The routes of the app.
 
 use axum::Router;
 use entra_guard::{Guard, GuardedRoutes, RouteError, RouteTable};
@@ -14,7 +14,7 @@ use crate::{azure_ad, caller, health, openapi, resources};
 /// The prefix of the guarded routes.
 pub(crate) const API: &str = "/api";
 
-/// The guarded routes; each handler's type names its policy.
+/// Returns the guarded routes; each handler's type names its policy.
 pub(crate) fn api(settings: &AuthorizationSettings) -> GuardedRoutes<AppState> {
     GuardedRoutes::new()
         .described(routes!(resources::list), resources::list)
@@ -26,19 +26,19 @@ pub(crate) fn api(settings: &AuthorizationSettings) -> GuardedRoutes<AppState> {
         .demand(azure_ad::authorization(settings))
 }
 
-/// The routes that need no token.
+/// Returns the routes that need no token.
 fn open() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(health::live)).routes(routes!(health::ready))
 }
 
-/// What guards each route of the app.
+/// Returns the table of all routes and their policies.
 pub(crate) fn table(settings: &AuthorizationSettings) -> Result<RouteTable, RouteError> {
     let (_, description) = open().split_for_parts();
     let open = description.paths.paths.into_keys().chain(openapi::PATHS.map(str::to_owned));
     Ok(open.fold(api(settings).table()?.below(API), |table, path| table.with_open(Method::GET, path)))
 }
 
-/// All routes, those below [`API`] behind the guard.
+/// Builds the router of all routes, with the guard in front of those below [`API`].
 pub(crate) fn router(
     guard: &Guard,
     settings: &AuthorizationSettings,

@@ -21,19 +21,19 @@ use entra_guard::DevelopmentHandler;
 use entra_guard::authentication::VerifiedTokenSettings;
 use entra_guard::authentication::keys::KeySettings;
 
-/// Everything this app can be told.
+/// All settings of the app.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Where the app runs.
+    /// The environment that the app runs in.
     pub environment: Environment,
     /// The app registration of this API.
     pub azure_ad: AzureAdSettings,
-    /// The keys that tokens are signed with.
+    /// The keys that Entra signs tokens with.
     pub keys: KeySettings,
-    /// The tokens that were verified already.
+    /// The cache of verified tokens.
     pub verified_tokens: VerifiedTokenSettings,
-    /// What callers may do.
+    /// Demands in addition to the policies.
     pub authorization: AuthorizationSettings,
     /// The listener of the API.
     pub server: ServerSettings,
@@ -41,21 +41,21 @@ pub struct Settings {
     pub http_client: HttpClientSettings,
     /// The listener of the metrics.
     pub metrics: MetricsSettings,
-    /// Where resources are kept.
+    /// The database.
     pub store: StoreSettings,
 }
 
-/// Where an app runs.
+/// The environment that the app runs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Environment {
-    /// Anywhere that matters.
+    /// Any environment but a developer's machine.
     Production,
-    /// On a developer's machine.
+    /// A developer's machine.
     Development,
 }
 
-/// A text that is no [`Environment`].
+/// The text is not an [`Environment`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be production or development")]
 pub struct InvalidEnvironment;
@@ -78,15 +78,15 @@ impl TryFrom<String> for Environment {
 pub struct StoreSettings {
     /// The database.
     pub url: Location,
-    /// How long answers to idempotency keys are kept.
+    /// How long answers to idempotency keys are kept, in hours.
     pub idempotency_key_retention_hours: NonZeroU32,
 }
 
 impl Settings {
-    /// Loads the settings: `file` in place of the defaults, and the variables over both.
+    /// Loads the settings: `file` replaces the defaults, and variables override both.
     ///
     /// # Errors
-    /// Names the key that is wrong and where it stands.
+    /// A key is missing, unknown or invalid; the error names it and its file or variable.
     pub fn load(
         file: Option<&Path>,
         environment: entra_shared::settings::Environment,
@@ -95,10 +95,10 @@ impl Settings {
         Sources { defaults, file, aliases: AZURE_VARIABLES, environment }.load()
     }
 
-    /// The development handler, if the settings ask for it.
+    /// Returns the development handler if the settings enable it.
     ///
     /// # Errors
-    /// They ask for it where it must not be.
+    /// It is enabled in production or on an address other than loopback.
     pub fn development_handler(&self) -> Result<Option<DevelopmentHandler>, KeyProblem> {
         let development = self.environment == Environment::Development;
         let wanted = self.authorization.development_handler;

@@ -1,4 +1,4 @@
-//! What handlers share.
+//! The state that handlers share.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use tokio_util::sync::CancellationToken;
 use crate::readiness::Readiness;
 use crate::store::Store;
 
-/// What handlers share. axum clones it several times for each request, so a clone must be cheap.
+/// The state that handlers share. axum clones it several times per request, so clones are cheap.
 #[derive(Debug, Clone)]
 pub struct AppState(Arc<Parts>);
 
-/// The parts of an [`AppState`].
+/// The contents of an [`AppState`].
 #[derive(Debug)]
 pub struct Parts {
     /// Cancelled when the app starts to shut down.
@@ -46,7 +46,7 @@ impl FromRef<AppState> for Store {
 
 #[cfg(test)]
 impl AppState {
-    /// A state whose authority does not answer, with its store in `folder`.
+    /// Creates a state with an unreachable authority and its store in `folder`.
     pub(crate) async fn for_test(folder: &std::path::Path) -> Self {
         use crate::{azure_ad, metrics::Metrics, settings::Settings};
 

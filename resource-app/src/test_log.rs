@@ -1,4 +1,4 @@
-//! What a test's code writes to the log.
+//! Captures the log of a test.
 
 use std::io;
 use std::sync::{Arc, Mutex, Once};
@@ -6,14 +6,13 @@ use std::sync::{Arc, Mutex, Once};
 use serde_json::Value;
 use tracing::subscriber::DefaultGuard;
 
-/// The log of this thread, as long as the guard beside it lives.
+/// Captures the log of this thread while the returned guard lives.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TestLog(Arc<Mutex<Vec<u8>>>);
 
 impl TestLog {
     pub(crate) fn start() -> (Self, DefaultGuard) {
-        // Without a subscriber in every thread, one that comes by a line of the log first and has none switches that
-        // line off for all.
+        // A thread without a subscriber that reaches a log line first would disable that line for all threads.
         static EVERYWHERE: Once = Once::new();
         EVERYWHERE.call_once(|| {
             tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap();
@@ -26,7 +25,7 @@ impl TestLog {
         (log, tracing::subscriber::set_default(subscriber))
     }
 
-    /// What was written so far, without what other crates wrote.
+    /// Returns the events so far, except those of other crates.
     pub(crate) fn events(&self) -> Vec<Value> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -36,7 +35,7 @@ impl TestLog {
         events.filter(is_ours).collect()
     }
 
-    /// The events with this message.
+    /// Returns the events with this message.
     pub(crate) fn named(&self, message: &str) -> Vec<Value> {
         self.events().into_iter().filter(|event| event["message"] == message).collect()
     }
@@ -54,7 +53,7 @@ impl io::Write for TestLog {
 }
 
 #[test]
-fn what_another_thread_came_by_first_is_in_the_log_all_the_same() {
+fn a_line_that_another_thread_reached_first_is_captured() {
     let say = || tracing::info!("said");
     let (log, _guard) = TestLog::start();
     std::thread::spawn(say).join().unwrap();

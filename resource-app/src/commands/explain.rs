@@ -12,15 +12,15 @@ use resource_app::Settings;
 
 use crate::arguments::Explain;
 
-/// The most that is read, in bytes: room for the largest header.
+/// Largest input in bytes: as much as the largest request header.
 const MAX_BYTES: u64 = 64 * 1024;
 
-/// Prints what becomes of a token, and says by the exit code whether it is accepted.
+/// Prints every check of a token; the exit code tells whether the app accepts it.
 pub(crate) async fn explain(settings: &Settings, arguments: &Explain) -> anyhow::Result<ExitCode> {
     let token = match read(arguments) {
         Ok(token) => token,
         Err(error) => {
-            // Whatever it is, it is what the program was given that cannot be used.
+            // Any failure here means that the input is unusable, so the exit code is 2.
             let _ = process::report(error.as_ref(), |_| false);
             return Ok(ExitCode::from(UNUSABLE_SETTINGS));
         }
@@ -38,10 +38,10 @@ fn read(arguments: &Explain) -> anyhow::Result<String> {
         None => read_standard_input().context("cannot read standard input"),
     }?;
     let text = text.trim();
-    // As it stands in a request, for whoever copied it from there.
+    // Accepts a header copied from a request.
     let token = text.strip_prefix("Authorization:").unwrap_or(text).trim_start();
     let token = token.strip_prefix("Bearer ").unwrap_or(token).trim();
-    anyhow::ensure!(!token.is_empty(), "there is no token; give it on standard input or in a file");
+    anyhow::ensure!(!token.is_empty(), "there is no token; pass one on standard input or in a file");
     Ok(token.to_owned())
 }
 
@@ -60,6 +60,6 @@ fn read_standard_input() -> anyhow::Result<String> {
 fn read_from(source: impl Read) -> anyhow::Result<String> {
     let mut bytes = Vec::new();
     source.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-    anyhow::ensure!(bytes.len() as u64 <= MAX_BYTES, "more than 64 KiB, which no token is");
-    String::from_utf8(bytes).ok().context("not a text")
+    anyhow::ensure!(bytes.len() as u64 <= MAX_BYTES, "larger than 64 KiB, so it cannot be a token");
+    String::from_utf8(bytes).ok().context("not valid UTF-8")
 }

@@ -12,7 +12,7 @@ use resource_app::Settings;
 
 use crate::arguments::Manifest;
 
-/// Prints the API's app roles, or how those of an exported manifest differ.
+/// Prints the API's app roles, or the differences from an exported manifest.
 pub(crate) fn manifest(arguments: &Manifest, settings: &Settings) -> anyhow::Result<ExitCode> {
     let declare =
         |role: &AppRole| DeclaredRole { id: role.id(), value: role.value(), description: role.description() };

@@ -7,7 +7,7 @@ use resource_app::Settings;
 
 use crate::arguments::Routes;
 
-/// Prints all routes, each with what guards it.
+/// Prints all routes with their policies.
 pub(crate) fn routes(arguments: &Routes, settings: &Settings) -> anyhow::Result<ExitCode> {
     let table = resource_app::routes(settings)?;
     if arguments.json {

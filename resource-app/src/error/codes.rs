@@ -1,10 +1,10 @@
-//! The reason codes of this API: those of the guard, and its own.
+//! The reason codes of this API: the guard's and its own.
 
 use entra_guard::ReasonCode;
 
 use super::RequestError;
 
-/// All codes: the guard's first, then those of requests that are wrong in another way.
+/// Returns all codes: the guard's first, then failures, then invalid requests.
 pub fn codes() -> impl Iterator<Item = ReasonCode> {
     let is_new = |code: &ReasonCode| entra_guard::codes().iter().all(|guard| guard.code != code.code);
     let of_request = |error: &RequestError| {
@@ -14,22 +14,22 @@ pub fn codes() -> impl Iterator<Item = ReasonCode> {
     entra_guard::codes().iter().copied().chain(FAILURES).chain(requests)
 }
 
-/// What is not the caller's doing.
+/// Failures that are not the caller's fault.
 const FAILURES: [ReasonCode; 3] = [
     ReasonCode::new(
         "store_unavailable",
         "The database did not answer.",
-        "The client tries again later; the operator reads the log.",
+        "The client retries later; the operator reads the log.",
     ),
     ReasonCode::new(
         "resource_unreadable",
-        "What is stored of the resource is damaged.",
-        "The operator restores it, or a client that may deletes it; the log names it.",
+        "The stored resource is damaged.",
+        "The operator restores it, or an authorized client deletes it; the log names it.",
     ),
     ReasonCode::new(
         "not_ready",
-        "The app is starting, or waiting for what it needs.",
-        "The client tries again later.",
+        "The app is starting or shutting down, or lacks its signing keys or its store.",
+        "The client retries later.",
     ),
 ];
 
@@ -37,7 +37,7 @@ const FAILURES: [ReasonCode; 3] = [
 mod tests {
     use super::*;
 
-    /// Programs act on these and dashboards count them: one that is gone or renamed breaks them. A new one is added here.
+    /// Clients and dashboards depend on these codes: never remove or rename one. Add new ones here.
     const PUBLISHED: &str = "
         abandoned algorithm_not_allowed audience_mismatch claims_malformed client_not_allowed
         content_too_large credential_syntax credential_too_weak granted header_member_not_allowed
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn every_code_is_a_word_and_says_what_mends_it() {
+    fn every_code_is_one_word_and_has_a_remedy() {
         for ReasonCode { code, meaning, remedy, .. } in codes() {
             assert!(code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{code}");
             assert!(!meaning.is_empty() && !remedy.is_empty(), "{code}");

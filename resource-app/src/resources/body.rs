@@ -1,4 +1,4 @@
-//! The body of a request to create or replace a resource.
+//! Extractor for the body of a request to create or replace a resource.
 
 use axum::body::HttpBody;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody, JsonRejection};
@@ -9,16 +9,16 @@ use entra_shared::resource::NewResource;
 use crate::error::RequestError;
 use crate::state::AppState;
 
-/// The most characters of a name.
+/// Maximum length of a name in characters.
 const MAX_NAME_CHARACTERS: usize = 200;
 
-/// The largest content, in bytes as sent.
+/// Maximum size of the content in bytes, as sent.
 const MAX_CONTENT_BYTES: usize = 64 * 1024;
 
-/// The largest body, in bytes: room for the largest content and name, escaped and spaced within reason.
+/// Maximum size of a body in bytes: the largest content and name with reasonable escaping and white space.
 pub(crate) const MAX_BODY_BYTES: usize = 128 * 1024;
 
-/// A resource to create, within the limits.
+/// A validated resource to create.
 #[derive(Debug)]
 pub(crate) struct Body(pub(crate) NewResource);
 
@@ -26,7 +26,7 @@ impl FromRequest<AppState> for Body {
     type Rejection = RequestError;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, RequestError> {
-        // By its announced length, so that `Expect: 100-continue` is refused early; checked before the media type.
+        // Checks the announced length first, so that `Expect: 100-continue` is refused early.
         if request.body().size_hint().lower() > MAX_BODY_BYTES as u64 {
             return Err(RequestError::ContentTooLarge);
         }
@@ -39,7 +39,7 @@ impl FromRequest<AppState> for Body {
 
 fn check(resource: NewResource) -> Result<NewResource, RequestError> {
     let has_length = (1..=MAX_NAME_CHARACTERS).contains(&resource.name.chars().count());
-    // Control characters break lines, logs and terminals that show a name.
+    // Control characters could break logs and terminals.
     if !has_length || resource.name.contains(char::is_control) {
         return Err(RequestError::InvalidName);
     }

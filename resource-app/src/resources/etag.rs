@@ -1,4 +1,4 @@
-//! Versions as entity tags (RFC 9110 sections 8.8.3 and 13.1.1).
+//! Entity tags and `If-Match` (RFC 9110 sections 8.8.3 and 13.1.1).
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -8,15 +8,15 @@ use crate::error::RequestError;
 use crate::state::AppState;
 use crate::store::Precondition;
 
-/// The entity tag of a version: a strong one, since the version changes with every change.
-pub(super) fn of(version: i64) -> String {
+/// Returns the strong entity tag of a version.
+pub(super) fn from_version(version: i64) -> String {
     format!("\"{version}\"")
 }
 
-/// The versions that a caller is willing to change.
+/// The parsed `If-Match` header: the versions that the caller agrees to change.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum IfMatch {
-    /// `*`: whichever it is.
+    /// `*`: any version.
     Any,
     /// One of these entity tags.
     OneOf(Vec<String>),
@@ -26,8 +26,8 @@ impl Precondition for IfMatch {
     fn allows(&self, version: i64) -> bool {
         match self {
             Self::Any => true,
-            // Compared strongly: a weak tag is written with `W/` before it and equals none of ours.
-            Self::OneOf(tags) => tags.contains(&of(version)),
+            // Strong comparison: a weak tag starts with `W/`, so it never matches.
+            Self::OneOf(tags) => tags.contains(&from_version(version)),
         }
     }
 }

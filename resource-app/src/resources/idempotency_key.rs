@@ -1,4 +1,4 @@
-//! The `Idempotency-Key` of a request.
+//! Extractor for the `Idempotency-Key` header.
 
 use axum::extract::OptionalFromRequestParts;
 use http::request::Parts;

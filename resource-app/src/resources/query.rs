@@ -1,4 +1,4 @@
-//! What the URL of a request says.
+//! Extractors for the query and the path.
 
 use axum::extract::{FromRequestParts, Path, Query};
 use http::request::Parts;
@@ -9,10 +9,10 @@ use super::cursor;
 use crate::error::RequestError;
 use crate::state::AppState;
 
-/// How many resources are listed where the caller does not say.
+/// Resources per page if the caller does not set `limit`.
 const DEFAULT_LIMIT: u8 = 50;
 
-/// The most resources of one page.
+/// Maximum number of resources per page.
 const MAX_LIMIT: u8 = 100;
 
 /// `?limit=&after=`.
@@ -58,7 +58,7 @@ impl FromRequestParts<AppState> for ResourceId {
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
             .map_err(|_| RequestError::ResourceNotFound)?;
-        // One form only, so that a resource has one URL; `Uuid` reads others too.
+        // `Uuid` parses several forms; accepting only one gives each resource a single URL.
         let id = Uuid::try_parse(&text).ok().filter(|id| id.to_string() == text);
         id.map(Self).ok_or(RequestError::ResourceNotFound)
     }

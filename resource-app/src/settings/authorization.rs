@@ -10,11 +10,11 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuthorizationSettings {
-    /// Whether requests without a token pass every policy.
+    /// Lets requests without a token pass every policy.
     pub development_handler: bool,
-    /// Whether writing demands that the app used a certificate or a federated credential.
+    /// Requires a certificate or a federated credential for writing.
     pub write_requires_certificate: bool,
-    /// Whether only the app that created a resource may change it.
+    /// Lets only the app that created a resource change it.
     pub only_creator_changes: bool,
     /// The apps that may call, in addition to having the role; any app if the list is empty.
     #[serde(default)]
@@ -55,12 +55,12 @@ pub enum Demand {
     OnlyCreatorChanges,
 }
 
-/// A text is not what its setting needs.
+/// The text is not a valid value of its setting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("must be {0}")]
 pub struct InvalidText(String);
 
-/// The longest name of a client, in characters: what a portal shows.
+/// Maximum length of a client's name in characters, as in the portal.
 const MAX_NAME_CHARACTERS: usize = 120;
 
 impl AuthorizationSettings {
@@ -80,7 +80,7 @@ impl AuthorizationSettings {
             if !seen.insert((client.client_id, client.tenant_id)) {
                 return Err(KeyProblem::new(CLIENTS, format!("number {position} is listed before")));
             }
-            // Otherwise an app has two names, and the policies of both.
+            // Otherwise one app would have two names and the policies of both.
             let for_all_tenants =
                 |other: &ListedClient| other.client_id == client.client_id && other.tenant_id.is_none();
             if client.tenant_id.is_some() && self.clients.iter().any(for_all_tenants) {

@@ -1,4 +1,4 @@
-//! Section `[azure_ad]`: whose tokens are accepted, and for which API.
+//! Section `[azure_ad]`: the accepted tenants and this API's registration.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,54 +16,54 @@ use entra_guard::authentication::{Tenancy, TenantIndependentEndpoint};
 pub struct AzureAdSettings {
     /// The base URL of Entra ID.
     pub instance: Instance,
-    /// Names the tenant in URLs.
+    /// A domain of the tenant, used in URLs instead of its id.
     #[serde(default)]
     pub domain: Option<Domain>,
-    /// The tenant whose tokens are accepted, or the endpoint of many.
+    /// The accepted tenant, or the endpoint of several tenants.
     pub tenant_id: Tenant,
-    /// The tenants whose tokens are accepted, where `tenant_id` stands for many.
+    /// The accepted tenants if `tenant_id` is an endpoint of several.
     #[serde(default)]
     pub accepted_tenants: Vec<TenantId>,
     /// The client id of this API.
     pub client_id: ClientId,
-    /// The versions of access tokens that are accepted.
+    /// The accepted versions of access tokens.
     pub accepted_token_versions: Vec<Version>,
-    /// Further audiences of v1.0 tokens.
+    /// Additional audiences of v1.0 tokens.
     pub app_id_uris: Vec<AppIdUri>,
-    /// How far the clocks of Entra and of this machine may be apart.
+    /// Maximum difference between Entra's clock and this machine's, in seconds.
     pub clock_skew_seconds: u32,
 }
 
-/// The longest clock skew, in seconds: Microsoft's own libraries allow as much, and none should need more.
+/// Maximum clock skew in seconds, the default of Microsoft's own libraries.
 const LONGEST_CLOCK_SKEW_SECONDS: u32 = 300;
 
-/// What `tenant_id` can be.
+/// The value of `tenant_id`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Tenant {
     /// One tenant.
     One(TenantId),
-    /// Those of `accepted_tenants`.
+    /// The tenants in `accepted_tenants`.
     Listed(TenantIndependentEndpoint),
 }
 
-/// A text that is no [`Tenant`].
+/// The text is not a [`Tenant`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTenant {
-    /// Neither an id nor a word for many.
+    /// Neither a tenant id nor a known endpoint.
     #[error(
         "not a GUID like 00000000-0000-0000-0000-000000000000, nor `organizations` or `common` for several tenants"
     )]
     NotATenant,
-    /// The endpoint of personal accounts.
+    /// The endpoint of personal accounts, which have no apps.
     #[error(
-        "`consumers` has personal accounts alone, and no apps that could call; use a tenant's GUID, or `organizations`"
+        "`consumers` contains only personal accounts, which have no apps; use a tenant's GUID, or `organizations`"
     )]
     Consumers,
 }
 
 impl AzureAdSettings {
-    /// The tenants whose tokens are accepted.
+    /// Returns the tenants whose tokens are accepted.
     #[must_use]
     pub fn tenancy(&self) -> Tenancy {
         match self.tenant_id {
@@ -74,16 +74,16 @@ impl AzureAdSettings {
         }
     }
 
-    /// The clock skew that is allowed.
+    /// Returns the allowed clock skew.
     #[must_use]
     pub fn clock_skew(&self) -> Duration {
         Duration::from_secs(self.clock_skew_seconds.into())
     }
 
-    /// Looks at the section as a whole.
+    /// Checks the section as a whole.
     ///
     /// # Errors
-    /// Tenants are named in two ways or in none, no version is accepted, or the clock skew is too large.
+    /// The tenants contradict each other or are missing, no version is accepted, or the clock skew is too large.
     pub fn check(&self) -> Result<(), KeyProblem> {
         if self.accepted_token_versions.is_empty() {
             return Err(KeyProblem::new("azure_ad.accepted_token_versions", "must name a version"));
@@ -91,7 +91,7 @@ impl AzureAdSettings {
         if self.clock_skew_seconds > LONGEST_CLOCK_SKEW_SECONDS {
             return Err(KeyProblem::new(
                 "azure_ad.clock_skew_seconds",
-                "must be at most 300; set the clock of the machine instead",
+                "must be at most 300; correct the machine's clock instead",
             ));
         }
         match self.tenant_id {
@@ -118,7 +118,7 @@ impl AzureAdSettings {
             );
         }
         if self.accepted_tenants.iter().any(|tenant| tenant.to_string() == PERSONAL_ACCOUNTS) {
-            return problem("lists the tenant of all personal accounts, which has no apps that could call");
+            return problem("must not list the tenant of personal accounts, which has no apps");
         }
         Ok(())
     }

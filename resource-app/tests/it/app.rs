@@ -1,4 +1,4 @@
-//! Starts the app for a test, and talks to it.
+//! Starts the app for a test and sends it requests.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -19,11 +19,11 @@ pub(crate) struct App {
     folder: Option<tempfile::TempDir>,
 }
 
-/// The settings of a test, with these variables over them.
+/// Returns the settings of a test, overridden by these variables.
 pub(crate) fn settings(folder: &Path, variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
     let store = format!("sqlite://{}/new/resources.db", folder.display());
     let ours = [
-        // Nothing listens on port 1: the authority is away.
+        // Nothing listens on port 1, so the authority is unreachable.
         ("AZURE_AD__INSTANCE", "https://127.0.0.1:1"),
         ("SERVER__LISTEN", "127.0.0.1:0"),
         ("SERVER__SHUTDOWN_DELAY_SECONDS", "0"),
@@ -42,7 +42,7 @@ impl App {
         app
     }
 
-    /// One in which requests need no token.
+    /// Starts an app in which requests need no token.
     pub(crate) async fn start_for_development() -> Self {
         Self::start(&DEVELOPMENT).await
     }
@@ -68,12 +68,12 @@ impl App {
         &self.client
     }
 
-    /// Tells the app to end, as a signal does.
+    /// Begins the shutdown, as a signal does.
     pub(crate) fn signal(&self) {
         self.shutdown.cancel();
     }
 
-    /// Ends the app in good order.
+    /// Shuts the app down and waits for its end.
     pub(crate) async fn stop(mut self) {
         self.signal();
         (&mut self.end).await.unwrap();
@@ -102,7 +102,7 @@ pub(crate) async fn assert_problem(response: reqwest::Response, status: u16, cod
     body["detail"].as_str().unwrap_or_default().to_owned()
 }
 
-/// The routes that a policy guards.
+/// Returns the routes that a policy guards.
 pub(crate) fn guarded_routes() -> Vec<entra_guard::TableRow> {
     let settings = Settings::load(None, entra_shared::settings::Environment::default()).unwrap();
     let table = resource_app::routes(&settings).unwrap();

@@ -1,4 +1,4 @@
-//! An authority whose every byte a test chooses.
+//! An authority whose responses a test controls byte by byte.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -22,18 +22,18 @@ use tokio_util::task::AbortOnDropHandle;
 pub(crate) const TENANT: &str = "8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20";
 const API: &str = "b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4";
 
-/// What is answered to one request: bytes, and what happens after them.
+/// The response to one request: bytes, and what follows them.
 #[derive(Debug, Clone)]
 pub(crate) enum Reply {
-    /// These bytes, and the end of the connection.
+    /// These bytes, then the end of the connection.
     Bytes(Vec<u8>),
-    /// These bytes, and nothing more for as long as anybody waits.
+    /// These bytes, then silence on an open connection.
     Hang(Vec<u8>),
-    /// These bytes, and then spaces without an end.
+    /// These bytes, then endless spaces.
     Endless(Vec<u8>),
 }
 
-/// Who the authority says it is.
+/// The identity that the authority presents over TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Identity {
     Good,
@@ -57,7 +57,7 @@ struct State {
     answers: Mutex<Answers>,
     /// Requests for anything but the two documents.
     strayed: AtomicUsize,
-    /// Bytes that were taken of endless answers.
+    /// Bytes sent of endless responses.
     endless: AtomicUsize,
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
@@ -95,7 +95,7 @@ impl Authority {
         self.folder.path().join("ca.pem")
     }
 
-    /// Everything in order, with these keys.
+    /// Publishes these keys, with valid documents and identity.
     pub(crate) fn publish(&self, key_ids: &[&str]) {
         let keys: Vec<_> = key_ids.iter().map(|key_id| self.jwk(key_id)).collect();
         let mut answers = self.state.answers.lock().unwrap();
@@ -116,17 +116,17 @@ impl Authority {
         self.state.answers.lock().unwrap().identity = identity;
     }
 
-    /// How many requests there were for anything but the two documents.
+    /// Returns the number of requests for anything but the two documents.
     pub(crate) fn strayed(&self) -> usize {
         self.state.strayed.load(Ordering::SeqCst)
     }
 
-    /// How many bytes were taken of endless answers.
+    /// Returns how many bytes of endless responses were sent.
     pub(crate) fn endless(&self) -> usize {
         self.state.endless.load(Ordering::SeqCst)
     }
 
-    /// The key, as Entra publishes it.
+    /// Returns the key as Entra publishes it.
     pub(crate) fn jwk(&self, key_id: &str) -> Value {
         let mut jwk =
             serde_json::to_value(Jwk::from_encoding_key(&self.key, Algorithm::RS256).unwrap()).unwrap();
@@ -137,7 +137,7 @@ impl Authority {
         jwk
     }
 
-    /// A good token that is signed with the key under this name.
+    /// Returns a valid token, signed with the key under this id.
     pub(crate) fn token(&self, key_id: &str) -> String {
         let now = jiff::Timestamp::now().as_second();
         let claims = json!({
@@ -151,7 +151,7 @@ impl Authority {
     }
 }
 
-/// The discovery document, in order.
+/// Returns a valid discovery document.
 pub(crate) fn discovery(url: &str) -> Value {
     json!({
         "issuer": format!("{url}/{TENANT}/v2.0"),
@@ -160,17 +160,17 @@ pub(crate) fn discovery(url: &str) -> Value {
     })
 }
 
-/// An answer as it should be.
+/// Returns a valid response with this body.
 pub(crate) fn document(body: &Value) -> Reply {
     text("200 OK", "", &body.to_string())
 }
 
-/// An answer of this status, with these headers and this body.
+/// Returns a response with this status, these headers and this body.
 pub(crate) fn text(status: &str, headers: &str, body: &str) -> Reply {
     Reply::Bytes(head(status, &format!("content-length: {}\r\n{headers}", body.len()), body))
 }
 
-/// An answer with nothing but these headers beside `connection`.
+/// Returns a response with only these headers and `connection`.
 pub(crate) fn head(status: &str, headers: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status}\r\nconnection: close\r\n{headers}\r\n{body}").into_bytes()
 }
@@ -178,7 +178,7 @@ pub(crate) fn head(status: &str, headers: &str, body: &str) -> Vec<u8> {
 async fn serve(listener: TcpListener, state: Arc<State>) {
     while let Ok((stream, _)) = listener.accept().await {
         let state = Arc::clone(&state);
-        // What a peer does to its connection is no concern of the others.
+        // A failed connection does not affect the others.
         tokio::spawn(async move { connection(stream, &state).await.ok() });
     }
 }
@@ -256,7 +256,7 @@ fn certificate_authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-/// Counts the connections to an address that nobody should be sent to.
+/// Counts the connections to an address that must receive none.
 pub(crate) async fn bait() -> (SocketAddr, Arc<AtomicUsize>, AbortOnDropHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

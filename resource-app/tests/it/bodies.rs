@@ -1,4 +1,4 @@
-//! How much of a body is read, and of whose request.
+//! How much of a request's body is read, and when.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -7,7 +7,7 @@ use crate::shutdown::{PATIENCE, begin, exchange, until_closed};
 
 const BODY: &str = r#"{"name":"n","content":1}"#;
 
-/// A request to create a resource, the last of its connection, with these lines in its header and this body.
+/// Returns a POST that closes its connection, with these header lines and this body.
 fn post(lines: &str, body: &str) -> String {
     let fields = "Host: localhost\r\nContent-Type: application/json\r\nConnection: close";
     format!("POST /api/resources HTTP/1.1\r\n{fields}\r\n{lines}\r\n\r\n{body}")
@@ -60,7 +60,7 @@ async fn a_body_that_does_not_say_how_large_it_is_has_the_same_limit() {
     assert!(exchange(&app, &chunked(&spaced(128 * 1024))).await.starts_with("HTTP/1.1 201 "));
     let answer = exchange(&app, &chunked(&spaced(128 * 1024 + 1))).await;
     assert_refused(&answer, 413, "content_too_large");
-    // Without an end.
+    // An endless body.
     let endless =
         post("Transfer-Encoding: chunked", &format!("10000\r\n{}\r\n", "x".repeat(0x10000)).repeat(4));
     assert_refused(&exchange(&app, &endless).await, 413, "content_too_large");

@@ -20,7 +20,7 @@ fn the_app_roles_are_those_of_the_stand_ins_registration() {
     let registration: Value = serde_json::from_str(&std::fs::read_to_string(REGISTRATION).unwrap()).unwrap();
     let mut registered = registration["appRoles"].clone();
     for role in registered.as_array_mut().unwrap() {
-        // Only Entra writes this one.
+        // Only Entra writes this member.
         role.as_object_mut().unwrap().remove("origin");
     }
     let printed: Value = serde_json::from_str(&stdout(&["manifest"], &[], 0)).unwrap();
@@ -115,7 +115,7 @@ fn the_routes_show_what_the_settings_demand() {
 }
 
 #[test]
-fn what_is_demanded_and_cannot_be_met_stops_the_start() {
+fn demands_that_cannot_be_met_prevent_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let twice = "policies = [\"ReadPolicy\"]\n[[authorization.clients]]\n\
         client_id = \"3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813\"\nname = \"b\"\npolicies = [\"ReadPolicy\"]";
@@ -136,7 +136,7 @@ fn what_is_demanded_and_cannot_be_met_stops_the_start() {
     }
 }
 
-/// A settings file with one client on the list.
+/// Writes a settings file with one listed client.
 fn with_clients(folder: &Path, client: &str) -> String {
     let defaults = include_str!("../../settings.toml");
     let listed = format!(

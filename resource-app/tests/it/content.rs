@@ -1,4 +1,4 @@
-//! What content and names may be, and that they come back unchanged.
+//! Which contents and names are accepted, and that they are returned unchanged.
 
 use reqwest::{Method, Response};
 
@@ -17,7 +17,7 @@ fn lists(depth: usize, inner: &str) -> String {
     format!("{}{inner}{}", "[".repeat(depth), "]".repeat(depth))
 }
 
-/// As text: a test must not read it in a way that changes it.
+/// Returns the body as text, since parsing could change it.
 async fn text(app: &App, path: &str) -> String {
     let response = app.request(Method::GET, path).send().await.unwrap();
     assert_eq!(response.status(), 200, "{path}");

@@ -4,19 +4,19 @@ use crate::app::{App, assert_problem};
 use crate::shutdown::exchange;
 
 #[tokio::test]
-async fn a_request_without_a_token_passes_as_nobody_in_particular() {
+async fn a_request_without_a_token_passes_as_the_nil_app() {
     let app = App::start_for_development().await;
     let caller: Value = app.get("/api/caller").send().await.unwrap().json().await.unwrap();
-    let nobody = "00000000-0000-0000-0000-000000000000";
-    assert_eq!(caller, json!({ "source": "development_handler", "client_id": nobody, "roles": [] }));
+    let nil = "00000000-0000-0000-0000-000000000000";
+    assert_eq!(caller, json!({ "source": "development_handler", "client_id": nil, "roles": [] }));
     let body = json!({ "name": "n", "content": null });
     let created = app.request(reqwest::Method::POST, "/api/resources").json(&body).send().await.unwrap();
     assert_eq!(created.status(), 201);
-    assert_eq!(created.json::<Value>().await.unwrap()["created_by"], nobody);
+    assert_eq!(created.json::<Value>().await.unwrap()["created_by"], nil);
 }
 
 #[tokio::test]
-async fn whoever_sends_a_credential_is_judged_by_it() {
+async fn a_request_with_a_credential_is_judged_by_it() {
     let app = App::start_for_development().await;
     for (value, status, code) in [
         ("", 401, "token_missing"),
@@ -29,9 +29,9 @@ async fn whoever_sends_a_credential_is_judged_by_it() {
     }
 }
 
-/// A page of a stranger's whose name leads to this machine ("DNS rebinding") is not the developer.
+/// A hostile page whose host name resolves to this machine (DNS rebinding) must not pass as the developer.
 #[tokio::test]
-async fn only_who_calls_this_machine_by_a_loopback_name_passes_without_a_token() {
+async fn only_a_request_to_a_loopback_name_passes_without_a_token() {
     let app = App::start_for_development().await;
     let port = app.url.rsplit(':').next().unwrap();
     for host in ["localhost", "LOCALHOST", "127.0.0.1", "[::1]"] {

@@ -1,11 +1,11 @@
-//! `resource-app explain`, with no authority in reach.
+//! `resource-app explain` with an unreachable authority.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-/// Nothing listens on port 1: the authority is away.
+/// Nothing listens on port 1, so the authority is unreachable.
 const AWAY: [(&str, &str); 2] =
     [("AZURE_AD__INSTANCE", "https://127.0.0.1:1"), ("KEYS__UNKNOWN_KEY_WAIT_MILLISECONDS", "1")];
 
@@ -38,7 +38,7 @@ fn a_text_that_is_no_token_is_refused_and_not_repeated() {
 }
 
 #[test]
-fn without_the_keys_nobody_can_tell() {
+fn without_the_keys_the_verdict_is_undecided() {
     // Of the defaults' tenant and API; its signature is one byte.
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token.txt");

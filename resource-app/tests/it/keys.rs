@@ -1,4 +1,4 @@
-//! What the authority may do wrong while the app runs, and what it must not cost.
+//! Faults of the authority while the app runs, and that the app tolerates them.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::app::{App, assert_problem};
 use crate::authority::{Authority, Identity, Reply, TENANT, bait, discovery, document, head, text};
 
-/// An app with the key `K1`, which any number of unknown keys make ask again.
+/// Starts an app that holds the key `K1` and refetches for every unknown key.
 async fn start(authority: &Authority) -> App {
     authority.publish(&["K1"]);
     let app = App::start(&[
@@ -26,7 +26,7 @@ async fn status(app: &App, authority: &Authority, key_id: &str) -> u16 {
     app.get("/api/resources").bearer_auth(authority.token(key_id)).send().await.unwrap().status().as_u16()
 }
 
-/// Waits until tokens of this key are accepted: a machine under load may need more than one fetch.
+/// Waits until tokens of this key are accepted; a machine under load may need several fetches.
 async fn accepted(app: &App, authority: &Authority, key_id: &str) {
     let start = Instant::now();
     while status(app, authority, key_id).await != 200 {
@@ -35,8 +35,9 @@ async fn accepted(app: &App, authority: &Authority, key_id: &str) {
     }
 }
 
-/// Lets the authority do wrong when it is asked for a new key: nothing is known about that one, K1 is as good as
-/// ever, and once all is well again the new key is accepted.
+/// Makes the authority fail while the app fetches a new key: that key stays unknown and K1 remains valid.
+///
+/// Once the authority recovers, the new key is accepted.
 async fn endures(app: &App, authority: &Authority, fault: &str, inject: impl FnOnce(&Authority)) {
     inject(authority);
     let request = app.get("/api/resources").bearer_auth(authority.token(fault));
@@ -91,7 +92,7 @@ async fn a_key_set_that_cannot_be_had_leaves_the_last_one_in_use() {
         endures(&app, &authority, fault, |authority| authority.answer_keys(reply)).await;
     }
     assert_eq!(authority.strayed(), 0, "a redirect was followed");
-    // What is beyond the limit is not taken, but for what is on its way in buffers.
+    // Nothing beyond the limit is read, except what buffers already hold.
     assert!(authority.endless() < 16 * 1024 * 1024, "{} bytes", authority.endless());
 }
 
@@ -180,7 +181,7 @@ async fn a_discovery_document_that_leads_astray_is_not_followed() {
         endures(&app, &authority, fault, |authority| authority.answer_discovery(reply)).await;
     }
     assert_eq!(taken.load(Ordering::SeqCst), 0);
-    // Only the one with a path of its own was asked for, and led nowhere.
+    // Only the URL with a different path was requested, and it does not exist.
     assert!(authority.strayed() >= 1);
 }
 

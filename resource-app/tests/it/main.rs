@@ -1,4 +1,4 @@
-//! What the app shows by itself, over HTTP, with no authority in reach or one that a test makes up.
+//! Tests of the app over HTTP, with an unreachable authority or one that the test controls.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod app;

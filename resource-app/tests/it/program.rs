@@ -43,7 +43,7 @@ fn unusable_settings_and_arguments_end_it_with_2() {
         assert_eq!(output.status.code(), Some(2), "{text}");
         assert!(text.lines().count() == 1, "{text}");
         let message = if arguments.contains(&"healthcheck") {
-            // A one-shot command writes text wherever its standard error goes.
+            // One-shot commands write text even if standard error is not a terminal.
             text.strip_prefix("error: ").unwrap_or_else(|| panic!("{text}")).to_owned()
         } else {
             let event: Value = serde_json::from_str(&text).unwrap();
@@ -82,7 +82,7 @@ fn help_shows_how_to_use_it() {
     }
     for command in ["explain", "routes", "manifest"] {
         let text = String::from_utf8(run(&[command, "--help"], &[]).stdout).unwrap();
-        // What is before the heading names the command whether it has examples or not.
+        // The text before the heading names the command even without examples.
         let (_, examples) = text.split_once("\nExamples:\n").unwrap_or_else(|| panic!("{text}"));
         assert!(examples.contains("\nExit codes: 0 "), "{text}");
         let is_example = |line: &str| {

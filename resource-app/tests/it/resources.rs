@@ -1,4 +1,4 @@
-//! The store and its routes, with the development handler in place of tokens.
+//! The resource routes, with the development handler instead of tokens.
 
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
@@ -63,7 +63,7 @@ async fn a_resource_is_created_read_replaced_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_change_needs_to_say_of_which_version() {
+async fn a_change_must_name_its_version() {
     let app = App::start_for_development().await;
     let (path, _) = created(&app, "n").await;
     let put = || app.request(Method::PUT, &path).json(&named("m"));
@@ -120,7 +120,7 @@ async fn one_key_sent_many_times_at_once_creates_one_resource() {
 }
 
 #[tokio::test]
-async fn an_idempotency_key_out_of_form_is_refused() {
+async fn a_malformed_idempotency_key_is_refused() {
     let app = App::start_for_development().await;
     let too_long = "k".repeat(256);
     for key in ["", "a b", "ü", &too_long] {
@@ -175,7 +175,7 @@ async fn a_query_out_of_range_is_refused() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_no_uuid_names_nothing() {
+async fn an_id_that_is_not_a_uuid_is_not_found() {
     let app = App::start_for_development().await;
     let (path, _) = created(&app, "n").await;
     let upper = path.to_uppercase().replace("/API/RESOURCES", "/api/resources");
@@ -189,7 +189,7 @@ async fn an_id_that_is_no_uuid_names_nothing() {
 }
 
 #[tokio::test]
-async fn bodies_that_are_no_resource_are_refused() {
+async fn bodies_that_are_not_a_resource_are_refused() {
     let app = App::start_for_development().await;
     let send = |body: String| {
         app.request(Method::POST, "/api/resources")
@@ -217,7 +217,7 @@ async fn bodies_that_are_no_resource_are_refused() {
     }
     let text = app.request(Method::POST, "/api/resources").body(named("n").to_string());
     assert_problem(text.send().await.unwrap(), 415, "unsupported_media_type").await;
-    // Its size counts before its type.
+    // The size is checked before the media type.
     let long_text = app.request(Method::POST, "/api/resources").body(" ".repeat(128 * 1024 + 1));
     assert_problem(long_text.send().await.unwrap(), 413, "content_too_large").await;
 }
@@ -232,7 +232,7 @@ async fn content_is_limited_to_64_kib() {
 }
 
 #[tokio::test]
-async fn any_json_comes_back_as_it_was() {
+async fn any_json_is_returned_unchanged() {
     let app = App::start_for_development().await;
     for content in [json!(null), json!(1.5), json!(u64::MAX), json!("\u{0}\u{1f600}'"), json!([{}, [true]])] {
         let body = json!({ "name": "\u{1f600}", "content": content });

@@ -90,7 +90,7 @@ fn a_wrong_setting_is_refused_in_one_line_that_names_it() {
 }
 
 #[tokio::test]
-async fn a_setting_that_turns_out_unusable_later_is_a_settings_error_all_the_same() {
+async fn a_setting_found_unusable_later_is_still_a_settings_error() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "not a certificate").unwrap();
@@ -117,7 +117,7 @@ async fn a_setting_that_turns_out_unusable_later_is_a_settings_error_all_the_sam
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_refused() {
+async fn a_file_that_is_not_a_database_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.db");
     std::fs::write(&path, "this is not a database, but long enough to be taken for one".repeat(100)).unwrap();

@@ -1,4 +1,4 @@
-//! The end of the app, and what callers notice of it.
+//! The shutdown of the app, as callers see it.
 
 use std::time::{Duration, Instant};
 
@@ -7,10 +7,10 @@ use tokio::net::{TcpStream, ToSocketAddrs};
 
 use crate::app::{App, DEVELOPMENT, assert_problem};
 
-/// How long anything may take that should happen at once.
+/// Time limit for what should happen at once.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Sends these bytes on a connection of their own and returns what comes back until the app closes it.
+/// Sends these bytes on a new connection and returns everything until the app closes it.
 pub(crate) async fn exchange(app: &App, text: &str) -> String {
     let mut stream = begin(app.url.trim_start_matches("http://"), text).await;
     until_closed(&mut stream).await
@@ -22,7 +22,7 @@ pub(crate) async fn begin(address: impl ToSocketAddrs, text: &str) -> TcpStream 
     stream
 }
 
-/// What comes back until the app closes the connection.
+/// Returns everything until the app closes the connection.
 pub(crate) async fn until_closed(stream: &mut TcpStream) -> String {
     let mut answer = String::new();
     tokio::time::timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
@@ -52,9 +52,9 @@ async fn after_the_signal_it_is_not_ready_first_and_all_requests_in_flight_are_a
     assert_eq!(ready.headers()["connection"], "close");
     let detail = assert_problem(ready, 503, "not_ready").await;
     assert!(detail.contains("shutting down"), "{detail}");
-    // The process lives as long as it does.
+    // The process is still live.
     assert_eq!(app.get("/health/live").send().await.unwrap().status(), 200);
-    // One after the other: each is a write of its own, and a slow disk must not make the last of them wait too long.
+    // One after the other, so that a slow disk does not delay the last write too long.
     for stream in &mut in_flight {
         stream.write_all(rest.as_bytes()).await.unwrap();
         let answer = until_closed(stream).await;

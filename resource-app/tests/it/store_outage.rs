@@ -1,4 +1,4 @@
-//! The store fails while authentication is well: that is 503, and nothing that would make a client doubt its token.
+//! A failing store is answered 503, without anything that suggests a bad token.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use sqlx::{Connection, SqliteConnection};
 
 use crate::app::{App, DEVELOPMENT, assert_problem};
 
-/// Another connection to the app's database.
+/// Opens another connection to the app's database.
 async fn database(folder: &Path) -> SqliteConnection {
     let url = format!("sqlite://{}/new/resources.db", folder.display());
     SqliteConnection::connect(&url).await.unwrap()
@@ -38,7 +38,7 @@ async fn a_store_that_is_broken_is_answered_503_on_every_route_that_needs_it() {
         let request = app.request(method, path).header("if-match", "*").json(&body);
         assert_unavailable(request.send().await.unwrap()).await;
     }
-    // Who somebody is and what they may do is decided without it.
+    // Authentication and authorization do not need the store.
     assert_eq!(app.get("/api/caller").send().await.unwrap().status(), 200);
     let forged = app.get("/api/resources").bearer_auth("a.b.c").send().await.unwrap();
     assert_problem(forged, 401, "token_malformed").await;
@@ -47,7 +47,7 @@ async fn a_store_that_is_broken_is_answered_503_on_every_route_that_needs_it() {
 }
 
 #[tokio::test]
-async fn a_store_that_stays_locked_is_answered_503_to_whoever_writes() {
+async fn a_write_to_a_store_that_stays_locked_is_answered_503() {
     let folder = tempfile::tempdir().unwrap();
     let app = App::start_in(folder.path(), &DEVELOPMENT).await;
     let mut other = database(folder.path()).await;

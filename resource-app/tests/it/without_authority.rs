@@ -3,7 +3,7 @@ use std::time::Duration;
 use crate::app::{App, assert_problem};
 use crate::shutdown::exchange;
 
-/// Well formed, for the default tenant and API, far from expiry, signed by nobody.
+/// Well-formed, for the default tenant and API, not expired, with an invalid signature.
 fn token() -> String {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
