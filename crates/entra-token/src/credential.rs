@@ -45,15 +45,6 @@ pub struct Claimant<'a> {
     pub authority: &'a Authority,
 }
 
-/// When a credential's file is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
-    /// If its metadata changed, or the last reading was long ago.
-    Glance,
-    /// In any case, since the authority refused the credential.
-    Read,
-}
-
 impl Credential {
     /// Creates a proof for one token request.
     ///
@@ -88,11 +79,11 @@ impl Credential {
     }
 
     /// A number that changes whenever the contents of the credential's file change.
-    async fn generation(&self, look: Look) -> u64 {
+    async fn generation(&self) -> u64 {
         match self {
-            Self::Secret(secret) => secret.generation(look).await,
-            Self::Certificate(certificate) => certificate.generation(look).await,
-            Self::Federated(federated) => federated.generation(look).await,
+            Self::Secret(secret) => secret.generation().await,
+            Self::Certificate(certificate) => certificate.generation().await,
+            Self::Federated(federated) => federated.generation().await,
         }
     }
 }

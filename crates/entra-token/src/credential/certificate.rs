@@ -15,7 +15,7 @@ use entra_shared::secret::CertificatePassword;
 use jiff::Timestamp;
 
 use super::file::{Files, WatchedFile};
-use super::{Claimant, CredentialError, CredentialProblem, Look, Proof};
+use super::{Claimant, CredentialError, CredentialProblem, Proof};
 
 pub use assertion::{Algorithm, AssertionAudience, AssertionOptions};
 
@@ -79,7 +79,7 @@ impl CertificateCredential {
     }
 
     pub(super) async fn proof(&self, claimant: Claimant<'_>) -> Result<Proof, CredentialError> {
-        let content = self.file.look(Look::Glance).await;
+        let content = self.file.checked().await;
         let now = Timestamp::now();
         // On this thread, since it takes about two milliseconds, once per token request.
         let signed = content
@@ -90,8 +90,8 @@ impl CertificateCredential {
         Ok(Proof::assertion(&self.name, assertion).with_generation(content.generation))
     }
 
-    pub(super) async fn generation(&self, look: Look) -> u64 {
-        self.file.look(look).await.generation
+    pub(super) async fn generation(&self) -> u64 {
+        self.file.checked().await.generation
     }
 }
 

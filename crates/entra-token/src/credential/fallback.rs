@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::slot::Slot;
-use super::{Claimant, CredentialError, Look, Proof};
+use super::{Claimant, CredentialError, Proof};
 use crate::TokenError;
 
 /// The credential in use for one token request, and those to try after it.
@@ -43,7 +43,7 @@ impl<'a> Fallback<'a> {
         if !matches!(error, TokenError::Credential(_)) {
             return Err(error);
         }
-        let generation = self.current.credential().generation(Look::Read).await;
+        let generation = self.current.credential().generation().await;
         let is_rewritten = self.generation.is_some_and(|used| used != generation);
         if is_rewritten && !std::mem::replace(&mut self.has_retried_file, true) {
             return Ok(());

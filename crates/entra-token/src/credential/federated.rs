@@ -9,7 +9,7 @@ use std::sync::Arc;
 use entra_shared::secret::ClientAssertion;
 
 use super::file::{Files, WatchedFile};
-use super::{CredentialError, CredentialProblem, Look, Proof};
+use super::{CredentialError, CredentialProblem, Proof};
 
 /// The largest token accepted, in bytes. Microsoft's libraries have the same limit.
 const MAX_FILE: u64 = 64 * 1024;
@@ -39,12 +39,12 @@ impl FederatedCredential {
     }
 
     pub(super) async fn proof(&self) -> Proof {
-        let content = self.file.look(Look::Glance).await;
+        let content = self.file.checked().await;
         Proof::assertion(&self.name, content.value.clone()).with_generation(content.generation)
     }
 
-    pub(super) async fn generation(&self, look: Look) -> u64 {
-        self.file.look(look).await.generation
+    pub(super) async fn generation(&self) -> u64 {
+        self.file.checked().await.generation
     }
 }
 

@@ -1,27 +1,21 @@
 //! Reads credential files, and rereads them when they change.
 
 mod files;
-mod stamp;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use aws_lc_rs::digest::{SHA256, digest};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
-use super::{CredentialError, CredentialProblem, Look};
-use files::Reading;
-use stamp::Stamp;
+use super::{CredentialError, CredentialProblem};
+use files::Stamp;
 
 pub(super) use files::Files;
 
-/// The interval after which an apparently unchanged file is reread, since a modification time can be set back.
-const REREAD: Duration = Duration::from_mins(10);
-
 /// The timeout of a check, since a mount may hang.
-const LONGEST_LOOK: Duration = Duration::from_secs(2);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The parsed file contents and their version number.
 #[derive(Debug)]
@@ -40,21 +34,17 @@ pub(super) struct WatchedFile<T> {
     files: Files,
     parse: Parse<T>,
     content: ArcSwap<Content<T>>,
-    /// Not locked while a file is read.
-    seen: Mutex<Seen>,
-    /// Held while reading, so that a file that hangs blocks one thread rather than one per check.
-    turn: Arc<tokio::sync::Mutex<()>>,
-    /// When the current reading started.
-    reading_since: Mutex<Option<Instant>>,
+    /// Locked during a check, so that a file that hangs blocks one thread rather than one per check.
+    seen: Arc<tokio::sync::Mutex<Seen>>,
+    /// The last problem, which has been logged.
+    problem: Mutex<Option<CredentialError>>,
 }
 
 /// The state of the files when they were last read.
 struct Seen {
-    at: Instant,
+    /// None if the next check must reread the files.
     stamps: Option<Vec<Stamp>>,
     digest: Vec<u8>,
-    /// The last problem, which has been logged.
-    problem: Option<CredentialError>,
 }
 
 impl<T: Send + Sync + 'static> WatchedFile<T> {
@@ -63,17 +53,16 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
         files: Files,
         parse: impl Fn(&[u8]) -> Result<T, CredentialProblem> + Send + Sync + 'static,
     ) -> Result<Arc<Self>, CredentialError> {
+        let stamps = files.stamps();
         let reading = files.read_at_first()?;
         let value = parse(&reading.bytes).map_err(|problem| problem.at(files.name()))?;
         reading.warn_of_readers();
-        let digest = digest_of(&reading);
         Ok(Arc::new(Self {
             files,
             parse: Box::new(parse),
             content: ArcSwap::from_pointee(Content { value, generation: 0 }),
-            seen: Mutex::new(Seen { at: Instant::now(), stamps: reading.stamps, digest, problem: None }),
-            turn: Arc::default(),
-            reading_since: Mutex::default(),
+            seen: Arc::new(tokio::sync::Mutex::new(Seen { stamps, digest: reading.digest() })),
+            problem: Mutex::default(),
         }))
     }
 
@@ -88,79 +77,59 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
     }
 
     /// Checks the file on a blocking thread, and returns its contents, or the last ones if the check times out.
-    pub(super) async fn look(self: &Arc<Self>, look: Look) -> Arc<Content<T>> {
-        let since = *lock(&self.reading_since);
-        // Counted from the start of the current reading, so that later callers do not wait for a file that hangs.
-        let until = since.unwrap_or_else(Instant::now) + LONGEST_LOOK;
-        if timeout_at(until, self.refreshed(look)).await.is_err() && lock(&self.reading_since).is_some() {
-            self.report(CredentialProblem::Unanswered(LONGEST_LOOK).at(self.name()));
+    pub(super) async fn checked(self: &Arc<Self>) -> Arc<Content<T>> {
+        let unanswered = CredentialProblem::Unanswered(CHECK_TIMEOUT).at(self.name());
+        let hangs = lock(&self.problem).as_ref() == Some(&unanswered);
+        // Once a check has timed out, later callers do not wait for it.
+        let limit = if hangs { Duration::ZERO } else { CHECK_TIMEOUT };
+        let check = async {
+            let mut seen = Arc::clone(&self.seen).lock_owned().await;
+            let file = Arc::clone(self);
+            let checking = tokio::task::spawn_blocking(move || file.check(&mut seen));
+            // An error means that the runtime is shutting down, and the last contents are good enough.
+            let _ = checking.await;
+        };
+        if timeout(limit, check).await.is_err() {
+            self.report(unanswered);
         }
         self.content()
     }
 
-    async fn refreshed(self: &Arc<Self>, look: Look) {
-        let turn = Arc::clone(&self.turn).lock_owned().await;
-        *lock(&self.reading_since) = Some(Instant::now());
-        let file = Arc::clone(self);
-        let reading = tokio::task::spawn_blocking(move || {
-            file.refresh(look);
-            *lock(&file.reading_since) = None;
-            drop(turn);
-        });
-        // An error means that the runtime is shutting down, and the last contents are good enough.
-        let _ = reading.await;
-    }
-
-    fn refresh(&self, look: Look) {
+    fn check(&self, seen: &mut Seen) {
         let stamps = self.files.stamps();
-        let digest = {
-            let seen = lock(&self.seen);
-            let is_as_seen = seen.problem.is_none() && stamps.is_some() && stamps == seen.stamps;
-            if look == Look::Glance && is_as_seen && seen.at.elapsed() < REREAD {
-                return;
+        if stamps.is_none() || stamps != seen.stamps {
+            seen.stamps = None;
+            if let Err(error) = self.reread(seen) {
+                return self.report(error);
             }
-            seen.digest.clone()
-        };
-        let reread = self.reread(digest);
-        let mut seen = lock(&self.seen);
-        (seen.at, seen.stamps) = (Instant::now(), stamps);
-        match reread {
-            Ok(digest) => (seen.digest, seen.problem) = (digest, None),
-            Err(error) => {
-                drop(seen);
-                self.report(error);
-            }
+            seen.stamps = stamps;
         }
+        *lock(&self.problem) = None;
     }
 
-    /// Rereads the files, stores their contents if they changed, and returns their digest.
-    fn reread(&self, known: Vec<u8>) -> Result<Vec<u8>, CredentialError> {
+    /// Rereads the files, and stores their contents if they changed.
+    fn reread(&self, seen: &mut Seen) -> Result<(), CredentialError> {
         let reading = self.files.read()?;
-        let digest = digest_of(&reading);
-        if digest == known {
-            return Ok(known);
+        let digest = reading.digest();
+        if digest == seen.digest {
+            return Ok(());
         }
         let value = (self.parse)(&reading.bytes).map_err(|problem| problem.at(self.name()))?;
         let generation = self.content.load().generation + 1;
         self.content.store(Arc::new(Content { value, generation }));
+        seen.digest = digest;
         tracing::info!(file = self.name(), "reloaded a changed credential file");
         reading.warn_of_readers();
-        Ok(digest)
+        Ok(())
     }
 
     /// Logs a problem once.
     fn report(&self, error: CredentialError) {
-        let mut seen = lock(&self.seen);
-        if seen.problem.as_ref() == Some(&error) {
-            return;
+        let mut problem = lock(&self.problem);
+        if problem.as_ref() != Some(&error) {
+            tracing::warn!(%error, "a credential file has become unusable; its last contents stay in use");
+            *problem = Some(error);
         }
-        let problem = error.to_string();
-        seen.problem = Some(error);
-        drop(seen);
-        tracing::warn!(
-            error = problem,
-            "a credential file has become unusable; its last contents stay in use"
-        );
     }
 }
 
@@ -168,10 +137,6 @@ impl<T> fmt::Debug for WatchedFile<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WatchedFile").field("paths", &self.files.paths).finish_non_exhaustive()
     }
-}
-
-fn digest_of(reading: &Reading) -> Vec<u8> {
-    digest(&SHA256, &reading.bytes).as_ref().to_vec()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -183,7 +148,7 @@ mod tests {
     use std::fs::File;
     use std::path::{Path, PathBuf};
     use std::sync::mpsc;
-    use std::time::SystemTime;
+    use std::time::{Instant, SystemTime};
 
     use super::*;
     use crate::test_log::TestLog;
@@ -199,8 +164,8 @@ mod tests {
         })
     }
 
-    async fn looked(file: &Arc<WatchedFile<String>>, look: Look) -> (String, u64) {
-        let content = file.look(look).await;
+    async fn checked(file: &Arc<WatchedFile<String>>) -> (String, u64) {
+        let content = file.checked().await;
         (content.value.clone(), content.generation)
     }
 
@@ -210,17 +175,17 @@ mod tests {
         let path = folder.path().join("file");
         std::fs::write(&path, "one").unwrap();
         let file = open(&path).unwrap();
-        assert_eq!(looked(&file, Look::Glance).await, ("one".to_owned(), 0));
+        assert_eq!(checked(&file).await, ("one".to_owned(), 0));
         std::fs::write(&path, "three").unwrap();
-        assert_eq!(looked(&file, Look::Glance).await, ("three".to_owned(), 1));
+        assert_eq!(checked(&file).await, ("three".to_owned(), 1));
         for broken in ["broken", "far too long"] {
             std::fs::write(&path, broken).unwrap();
-            assert_eq!(looked(&file, Look::Glance).await, ("three".to_owned(), 1), "{broken}");
+            assert_eq!(checked(&file).await, ("three".to_owned(), 1), "{broken}");
         }
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(looked(&file, Look::Read).await, ("three".to_owned(), 1));
+        assert_eq!(checked(&file).await, ("three".to_owned(), 1));
         std::fs::write(&path, "four").unwrap();
-        assert_eq!(looked(&file, Look::Glance).await, ("four".to_owned(), 2));
+        assert_eq!(checked(&file).await, ("four".to_owned(), 2));
     }
 
     #[cfg(unix)]
@@ -238,11 +203,12 @@ mod tests {
         let file = open(&link).unwrap();
         std::os::unix::fs::symlink(&two, folder.path().join("next")).unwrap();
         std::fs::rename(folder.path().join("next"), &link).unwrap();
-        assert_eq!(looked(&file, Look::Glance).await, ("two".to_owned(), 1));
+        assert_eq!(checked(&file).await, ("two".to_owned(), 1));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_change_that_cannot_be_seen_is_found_after_ten_minutes_or_when_a_refusal_says_so() {
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_change_is_noticed_even_with_the_same_length_and_its_modification_time_set_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1754479503);
@@ -253,13 +219,13 @@ mod tests {
         write("one");
         let file = open(&path).unwrap();
         write("two");
-        assert_eq!(looked(&file, Look::Glance).await.0, "one");
-        assert_eq!(looked(&file, Look::Read).await.0, "two");
+        assert_eq!(checked(&file).await, ("two".to_owned(), 1));
+        // Until a check no longer rereads the file.
+        tokio::time::sleep(files::SETTLED_AFTER + Duration::from_millis(100)).await;
+        assert_eq!(checked(&file).await, ("two".to_owned(), 1));
+        assert!(file.seen.lock().await.stamps.is_some());
         write("six");
-        tokio::time::advance(Duration::from_secs(599)).await;
-        assert_eq!(looked(&file, Look::Glance).await.0, "two");
-        tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(looked(&file, Look::Glance).await.0, "six");
+        assert_eq!(checked(&file).await, ("six".to_owned(), 2));
     }
 
     #[test]
@@ -270,14 +236,14 @@ mod tests {
         let file = open(&path).unwrap();
         std::fs::write(&path, "broken").unwrap();
         let log = TestLog::start();
-        let looked = || {
-            (0..3).for_each(|_| file.refresh(Look::Glance));
+        let checked = || {
+            (0..3).for_each(|_| file.check(&mut file.seen.try_lock().unwrap()));
             log.take()
         };
-        let log = looked();
+        let log = checked();
         assert_eq!(log.matches("has become unusable").count(), 1, "{log}");
         std::fs::write(&path, "canary two").unwrap();
-        let log = looked();
+        let log = checked();
         assert_eq!(log.matches("reloaded a changed credential file").count(), 1, "{log}");
         assert!(log.contains(&path.display().to_string()) && !log.contains("canary"), "{log}");
     }
@@ -310,14 +276,14 @@ mod tests {
         std::fs::write(&path, "one").unwrap();
         let file = open(&path).unwrap();
         std::fs::rename(&pipe, &path).unwrap();
-        assert_eq!(looked(&file, Look::Read).await, ("one".to_owned(), 0));
+        assert_eq!(checked(&file).await, ("one".to_owned(), 0));
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, "two").unwrap();
-        assert_eq!(looked(&file, Look::Glance).await, ("two".to_owned(), 1));
+        assert_eq!(checked(&file).await, ("two".to_owned(), 1));
     }
 
     #[tokio::test]
-    async fn a_file_that_does_not_answer_keeps_one_look_for_two_seconds_and_is_read_when_it_does() {
+    async fn a_file_that_does_not_answer_keeps_one_check_for_two_seconds_and_is_read_when_it_does() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, "one").unwrap();
@@ -332,21 +298,16 @@ mod tests {
         let file = file.unwrap();
         std::fs::write(&path, "two").unwrap();
         let before = Instant::now();
-        assert_eq!(looked(&file, Look::Glance).await, ("one".to_owned(), 0));
-        assert!(before.elapsed() >= LONGEST_LOOK);
-        assert!(matches!(
-            lock(&file.seen).problem.as_ref().unwrap().problem,
-            CredentialProblem::Unanswered(_)
-        ));
+        assert_eq!(checked(&file).await, ("one".to_owned(), 0));
+        assert!(before.elapsed() >= CHECK_TIMEOUT);
+        assert!(matches!(lock(&file.problem).as_ref().unwrap().problem, CredentialProblem::Unanswered(_)));
         let before = Instant::now();
-        for look in [Look::Glance, Look::Read].repeat(100) {
-            assert_eq!(looked(&file, look).await, ("one".to_owned(), 0));
+        for _ in 0..200 {
+            assert_eq!(checked(&file).await, ("one".to_owned(), 0));
         }
-        assert!(before.elapsed() < 20 * LONGEST_LOOK);
+        assert!(before.elapsed() < CHECK_TIMEOUT);
         answer.send(()).unwrap();
-        while looked(&file, Look::Glance).await != ("two".to_owned(), 1) || lock(&file.seen).problem.is_some()
-        {
-        }
+        while checked(&file).await != ("two".to_owned(), 1) || lock(&file.problem).is_some() {}
     }
 
     #[cfg(unix)]

@@ -8,7 +8,7 @@ use entra_shared::secret::ClientSecret;
 
 use super::fallback::Fallback;
 use super::slot::{Expiry, Slot};
-use super::{Claimant, Credential, Look, SecretCredential};
+use super::{Claimant, Credential, SecretCredential};
 
 /// One credential, or several that are tried in order until the authority accepts one.
 ///
@@ -52,7 +52,7 @@ impl Credentials {
     /// Rereads the files that have changed. Each token request does so too.
     pub async fn refresh(&self) {
         for slot in self.slots() {
-            slot.credential().generation(Look::Glance).await;
+            slot.credential().generation().await;
         }
     }
 
@@ -65,7 +65,7 @@ impl Credentials {
     pub(crate) async fn generation(&self) -> u64 {
         let mut sum = 0;
         for slot in self.slots() {
-            sum += slot.credential().generation(Look::Glance).await;
+            sum += slot.credential().generation().await;
         }
         sum
     }

@@ -8,7 +8,7 @@ use entra_shared::secret::ClientSecret;
 use jiff::Timestamp;
 
 use super::file::{Files, WatchedFile};
-use super::{CredentialError, CredentialProblem, Look, Proof};
+use super::{CredentialError, CredentialProblem, Proof};
 
 /// The largest secret file, in bytes. Entra's secrets have 40 characters.
 const MAX_FILE: u64 = 4096;
@@ -71,16 +71,16 @@ impl SecretCredential {
         match &self.source {
             Source::Value(secret) => Proof::secret(&self.name, secret.clone()),
             Source::File(file) => {
-                let content = file.look(Look::Glance).await;
+                let content = file.checked().await;
                 Proof::secret(&self.name, content.value.clone()).with_generation(content.generation)
             }
         }
     }
 
-    pub(super) async fn generation(&self, look: Look) -> u64 {
+    pub(super) async fn generation(&self) -> u64 {
         match &self.source {
             Source::Value(_) => 0,
-            Source::File(file) => file.look(look).await.generation,
+            Source::File(file) => file.checked().await.generation,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Credential, Look};
+use super::Credential;
 use crate::TokenError;
 
 /// How long a refused credential is skipped while another one works.
@@ -56,7 +56,7 @@ impl Slot {
 
     /// Whether it was refused recently, and its file has not changed since.
     pub(super) async fn is_refused(&self) -> bool {
-        let generation = self.credential.generation(Look::Glance).await;
+        let generation = self.credential.generation().await;
         let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         refused.is_some_and(|refused| refused.at.elapsed() < SKIP_REFUSED && refused.generation == generation)
     }

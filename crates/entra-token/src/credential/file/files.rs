@@ -4,13 +4,17 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use aws_lc_rs::digest::{SHA256, digest};
 
 use super::super::{CredentialError, CredentialProblem};
-use super::stamp::{Stamp, stamps};
 
 /// The timeout of the first reading. Longer than later ones, since there are no last contents to fall back to.
 const FIRST_READING: Duration = Duration::from_secs(10);
+
+/// How long after a change a file may change again without another stamp, since file systems round their times.
+pub(super) const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
 /// A file, or several that belong together and are read as one.
 #[derive(Debug, Clone)]
@@ -22,10 +26,17 @@ pub(in super::super) struct Files {
     pub(in super::super) is_secret: fn(&[u8]) -> bool,
 }
 
-/// The bytes of the files, and the metadata before they were read.
+/// The metadata that changes when a file is written or replaced.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    changed: SystemTime,
+    length: u64,
+    /// Device and inode: a symbolic link may now point to another file of the same time and length.
+    location: (u64, u64),
+}
+
+/// The contents of the files.
 pub(super) struct Reading {
-    /// The metadata before the files were read.
-    pub(super) stamps: Option<Vec<Stamp>>,
     /// The concatenated bytes, with a line break between files.
     pub(super) bytes: Vec<u8>,
     /// The files with a secret that every user can read.
@@ -38,8 +49,10 @@ impl Files {
         self.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" with ")
     }
 
+    /// Returns the stamps of all files, or none if one is missing or changed too recently to show its next change.
     pub(super) fn stamps(&self) -> Option<Vec<Stamp>> {
-        stamps(&self.paths)
+        let is_settled = |stamp: &Stamp| stamp.changed.elapsed().is_ok_and(|age| age > SETTLED_AFTER);
+        self.paths.iter().map(|path| Stamp::read(path).filter(is_settled)).collect()
     }
 
     /// Reads the files on a thread of its own, which is abandoned if a file hangs.
@@ -51,7 +64,7 @@ impl Files {
     }
 
     pub(super) fn read(&self) -> Result<Reading, CredentialError> {
-        let mut reading = Reading { stamps: self.stamps(), bytes: Vec::new(), exposed: Vec::new() };
+        let mut reading = Reading { bytes: Vec::new(), exposed: Vec::new() };
         for (number, path) in self.paths.iter().enumerate() {
             let name = path.display().to_string();
             let (metadata, bytes) = match self.read_one(path) {
@@ -85,7 +98,31 @@ impl Files {
     }
 }
 
+impl Stamp {
+    #[cfg(unix)]
+    fn read(path: &Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = std::fs::metadata(path).ok()?;
+        // The time of the last change of the inode, which no program can set back.
+        let since_epoch =
+            Duration::new(metadata.ctime().try_into().ok()?, metadata.ctime_nsec().try_into().ok()?);
+        let changed = SystemTime::UNIX_EPOCH + since_epoch;
+        Some(Self { changed, length: metadata.len(), location: (metadata.dev(), metadata.ino()) })
+    }
+
+    #[cfg(not(unix))]
+    fn read(path: &Path) -> Option<Self> {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some(Self { changed: metadata.modified().ok()?, length: metadata.len(), location: (0, 0) })
+    }
+}
+
 impl Reading {
+    /// The digest by which changed contents are recognized.
+    pub(super) fn digest(&self) -> Vec<u8> {
+        digest(&SHA256, &self.bytes).as_ref().to_vec()
+    }
+
     /// Warns of secrets that every user of the machine can read.
     pub(super) fn warn_of_readers(&self) {
         for file in &self.exposed {
