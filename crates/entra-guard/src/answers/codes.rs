@@ -95,7 +95,7 @@ codes! {
     "key_issuer_mismatch", "The access token is signed with another issuer's key.",
         "The client asks the tenant of this API.";
     "signature_invalid", "The access token was not signed by the key that it names.",
-        "The client sends the token as it was issued. Whoever reads this often is looking at forged tokens.";
+        "The client sends the token as it was issued. If this is frequent, someone is sending forged tokens.";
     "keys_unavailable", "There is no key set to judge the access token by, or none that is new enough.",
         "The client tries again later, with the same token; the operator looks at this API's way to the authority.";
     "abandoned", "The client went away before it was answered.", "Nothing.";
@@ -123,4 +123,80 @@ codes! {
 
     // Not the caller's doing.
     "internal_error", "This API failed.", "The operator reads the log by the request's id.";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use entra_shared::ids::{ClientId, TenantId};
+    use http::Method;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::AppRole;
+    use crate::answers::Refusal;
+    use crate::authentication::{AuthenticationError, RequestFault, TokenFault};
+    use crate::policy::{
+        AppIdentity, Demands, Enforcement, ListedClient, Policy, Requirements, ResourcePolicy, Rules, Subject,
+    };
+
+    struct ReadPolicy;
+
+    impl Policy for ReadPolicy {
+        const NAME: &'static str = "ReadPolicy";
+        fn requirements() -> Requirements {
+            let id = "c7e1b8f0-52d4-4c63-9f0e-6a1d3b8e2f51";
+            Requirements::app().role(AppRole::new("Orders.Read", id, "Read orders."))
+        }
+    }
+
+    struct OrderPolicy;
+
+    impl ResourcePolicy for OrderPolicy {
+        const NAME: &'static str = "OrderPolicy";
+        type Resource = ();
+        type Caller = ReadPolicy;
+        fn requirements() -> Requirements<()> {
+            Requirements::resource()
+        }
+        fn creator((): &()) -> Option<AppIdentity> {
+            None
+        }
+    }
+
+    /// The reason codes of the built-in requirements, from a caller that meets none of them.
+    fn reasons() -> Vec<&'static str> {
+        let caller = Subject { app_only: false, client_authentication: None, ..Subject::app(&[]) };
+        let other = ListedClient {
+            client_id: ClientId::from(Uuid::from_u128(99)),
+            tenant_id: Some(TenantId::from(Uuid::from_u128(99))),
+            name: "other".to_owned(),
+            policies: vec!["ReadPolicy".to_owned()],
+        };
+        let demands = Demands::default()
+            .write_requires_certificate(Enforcement::Enforced)
+            .only_creator_changes(Enforcement::Enforced)
+            .clients(vec![other], Enforcement::Enforced);
+        let of_caller = Rules::for_policy::<ReadPolicy>(&Method::POST, &demands).unwrap();
+        let of_resource = Rules::for_resource_policy::<OrderPolicy>(&Method::POST, &demands).unwrap();
+        let of_caller = of_caller.evaluate(&caller, &()).unwrap_err().reasons;
+        [of_caller, of_resource.evaluate(&caller, &()).unwrap_err().reasons].concat()
+    }
+
+    #[test]
+    fn every_code_that_can_occur_is_in_the_table_once_and_no_other() {
+        let others = [AuthenticationError::NoCredential, AuthenticationError::KeysUnavailable];
+        let refusals = [Refusal::RouteNotFound, Refusal::MethodNotAllowed, Refusal::Internal];
+        let logged =
+            ["granted", "abandoned", "timed_out", "panicked", "not_authenticated", "vetoed", "no_policy"];
+        let mut expected: BTreeSet<&str> = reasons().into_iter().chain(logged).collect();
+        expected.extend(TokenFault::ALL.iter().map(|fault| fault.code()));
+        expected.extend(RequestFault::ALL.iter().map(|fault| fault.code()));
+        expected.extend(others.map(AuthenticationError::code));
+        expected.extend(refusals.iter().map(Refusal::code));
+        let mut table: Vec<&str> = codes().iter().map(|code| code.code).collect();
+        table.sort_unstable();
+        assert_eq!(table, expected.into_iter().collect::<Vec<_>>());
+    }
 }

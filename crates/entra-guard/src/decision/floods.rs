@@ -21,7 +21,7 @@ pub(super) struct Floods {
 
 impl Default for Floods {
     fn default() -> Self {
-        let shared = |(_, reason)| (nobody(), reason);
+        let shared = |(_, reason)| (all_others(), reason);
         Self { unverified: LogLimit::new(LINES), apps: LogLimit::new(LINES).with_max_keys(MAX_KEYS, shared) }
     }
 }
@@ -43,12 +43,12 @@ impl Floods {
     pub(super) fn suppressed_of_apps(
         &self,
     ) -> impl Iterator<Item = (Option<AppIdentity>, &'static str, u64)> {
-        let known = |app: AppIdentity| (app != nobody()).then_some(app);
+        let known = |app: AppIdentity| (app != all_others()).then_some(app);
         self.apps.take_suppressed().map(move |((app, reason), count)| (known(app), reason, count))
     }
 }
 
-fn nobody() -> AppIdentity {
+fn all_others() -> AppIdentity {
     AppIdentity { tenant: TenantId::from(Uuid::max()), client_id: ClientId::from(Uuid::max()) }
 }
 

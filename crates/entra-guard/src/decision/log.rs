@@ -105,7 +105,7 @@ impl DecisionLog {
         };
         self.decisions.count(reason, decision.policy, &decision.would_deny);
         let level = level(principal, &decision);
-        // Whoever turns on grants wants all of them; what an app can cause otherwise is limited.
+        // Grants are complete if their level is enabled; all other records of an app are limited.
         let allowed = || level == Level::DEBUG || self.decisions.allows(Some(principal.app()), reason);
         if is_enabled(level) && allowed() {
             self.event(level, reason, Some((principal, &decision)));

@@ -20,7 +20,7 @@ pub struct Demands {
 /// Whether a demand denies or is only reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Enforcement {
-    /// Whoever does not meet the demand is denied.
+    /// A caller that does not meet the demand is denied.
     Enforced,
     /// The decision log tells who would be denied.
     ReportOnly,

@@ -5,7 +5,11 @@
     reason = "a failed test may panic, but clippy takes only functions marked as such for tests"
 )]
 
+mod answers;
 mod catalogue;
+mod decisions;
 mod example;
+mod flood;
+mod log;
 mod routes;
 mod stage;

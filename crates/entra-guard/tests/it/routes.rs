@@ -18,9 +18,9 @@ const READ: AppRole = AppRole::new("Orders.Read", "c7e1b8f0-52d4-4c63-9f0e-6a1d3
 const WRITE: AppRole = AppRole::new("Orders.Write", "2f9d6a34-8b1c-4e07-a5d2-90c4e7f3b168", "Create orders.");
 
 pub(crate) struct ReadPolicy;
-struct WritePolicy;
-struct OrderPolicy;
-struct NewPolicy;
+pub(crate) struct WritePolicy;
+pub(crate) struct OrderPolicy;
+pub(crate) struct NewPolicy;
 
 impl Policy for ReadPolicy {
     const NAME: &'static str = "ReadPolicy";
@@ -37,9 +37,9 @@ impl Policy for WritePolicy {
 }
 
 /// An order, which the client with this name may see.
-struct Order {
-    created_by: Option<AppIdentity>,
-    secret: bool,
+pub(crate) struct Order {
+    pub(crate) created_by: Option<AppIdentity>,
+    pub(crate) secret: bool,
 }
 
 struct NotSecret;
@@ -81,11 +81,11 @@ pub(crate) async fn list(_: Authorized<ReadPolicy>) -> &'static str {
     "canary"
 }
 
-async fn create(_: Authorized<WritePolicy>) -> &'static str {
+pub(crate) async fn create(_: Authorized<WritePolicy>) -> &'static str {
     "canary"
 }
 
-async fn try_new(_: AuthorizedTrying<ReadPolicy, NewPolicy>) -> &'static str {
+pub(crate) async fn try_new(_: AuthorizedTrying<ReadPolicy, NewPolicy>) -> &'static str {
     "canary"
 }
 
