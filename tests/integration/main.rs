@@ -10,6 +10,7 @@ mod credentials;
 mod decisions;
 mod demo_program;
 mod doctor;
+mod documentation;
 mod durability;
 mod explain;
 mod flow;

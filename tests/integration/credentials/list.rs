@@ -88,7 +88,7 @@ async fn the_log_names_the_credential_that_is_refused_and_the_one_in_its_place()
     let (file, variables) = listed(&stage, &client, &expired, client.secret().expose());
     let (code, _, log) = client_app(&["token", "--settings", &file], variables).await;
     assert_eq!(code, 0, "{log}");
-    let warning = log.lines().find(|line| line.contains("a credential is refused")).unwrap();
+    let warning = log.lines().find(|line| line.contains("a credential was refused")).unwrap();
     for part in ["WARN", "/first", "/second", "AADSTS7000222"] {
         assert!(warning.contains(part), "{warning}");
     }
