@@ -17,9 +17,11 @@ fn read(path: &str) -> String {
 fn documents() -> Vec<(String, String)> {
     let mut paths: Vec<_> =
         ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"].map(str::to_owned).into();
-    paths.extend(fs::read_dir(root().join("docs")).unwrap().map(|entry| {
-        format!("docs/{}", entry.unwrap().file_name().into_string().unwrap())
-    }));
+    paths.extend(
+        fs::read_dir(root().join("docs"))
+            .unwrap()
+            .map(|entry| format!("docs/{}", entry.unwrap().file_name().into_string().unwrap())),
+    );
     paths.into_iter().map(|path| (path.clone(), read(&path))).collect()
 }
 
@@ -33,7 +35,8 @@ fn region(path: &str, name: &str) -> String {
         .take_while(|line| line.trim() != "// endregion")
         .collect();
     assert!(!lines.is_empty(), "{path} has no region {name}");
-    let indent = lines.iter().filter(|line| !line.is_empty()).map(|line| line.len() - line.trim_start().len());
+    let indent =
+        lines.iter().filter(|line| !line.is_empty()).map(|line| line.len() - line.trim_start().len());
     let indent = indent.min().unwrap();
     lines.iter().map(|line| line.get(indent..).unwrap_or_default().to_owned() + "\n").collect()
 }
@@ -88,7 +91,9 @@ fn links_lead_somewhere() {
 #[test]
 fn named_files_exist() {
     for (path, text) in documents() {
-        for name in text.split('`').skip(1).step_by(2).filter(|name| name.contains('/') && name.ends_with(".rs")) {
+        for name in
+            text.split('`').skip(1).step_by(2).filter(|name| name.contains('/') && name.ends_with(".rs"))
+        {
             assert!(root().join(name).exists(), "{path} names {name}");
         }
     }
@@ -96,9 +101,8 @@ fn named_files_exist() {
 
 #[test]
 fn every_reason_code_is_documented() {
-    let rows: String = codes()
-        .map(|code| format!("| `{}` | {} | {} |\n", code.code, code.meaning, code.remedy))
-        .collect();
+    let rows: String =
+        codes().map(|code| format!("| `{}` | {} | {} |\n", code.code, code.meaning, code.remedy)).collect();
     let documented = read("docs/reason-codes.md");
     assert!(documented.contains(&rows), "docs/reason-codes.md must have exactly these rows:\n{rows}");
     assert_eq!(documented.lines().filter(|line| line.starts_with("| `")).count(), codes().count());
