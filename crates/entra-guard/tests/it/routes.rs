@@ -383,3 +383,15 @@ async fn a_layer_requires_a_policy_of_a_plain_service() {
     let request = Request::builder().uri("/").body(axum::body::Body::empty()).unwrap();
     assert_eq!(service.call(request).await.unwrap().status(), StatusCode::UNAUTHORIZED);
 }
+
+#[tokio::test]
+async fn keys_are_fetched_with_a_client_of_a_teams_own_builder() {
+    let stage = Stage::new().await;
+    let pem = stage.authority.ca_certificate_pem().to_owned();
+    let builder = reqwest::Client::builder().no_proxy();
+    let builder = builder.tls_certs_only([reqwest::Certificate::from_pem(pem.as_bytes()).unwrap()]);
+    let guard = stage.builder().http_client_builder(builder).start().unwrap();
+    guard.ready().await;
+    let router = guard.protect("/api", orders(&guard), Router::new()).unwrap();
+    assert_eq!(status(&router, "/api/orders", &stage.token().await).await, StatusCode::OK);
+}
