@@ -6,7 +6,6 @@
     reason = "a test ends where something is not as it must be"
 )]
 
-mod certificate;
 mod doctor;
 mod expiry;
 mod faults;
