@@ -13,9 +13,14 @@ const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Runs a program and returns its output; an error holds the reason and all output.
 pub(crate) async fn run(command: &mut Command) -> Result<String, String> {
+    run_within(PATIENCE, command).await
+}
+
+/// Like [`run`], with a time limit of its own.
+pub(crate) async fn run_within(limit: Duration, command: &mut Command) -> Result<String, String> {
     let output = command.stdin(Stdio::null()).kill_on_drop(true).output();
-    let output = tokio::time::timeout(PATIENCE, output).await;
-    let output = output.map_err(|_| format!("did not end within {PATIENCE:?}"))?;
+    let output = tokio::time::timeout(limit, output).await;
+    let output = output.map_err(|_| format!("did not end within {limit:?}"))?;
     let output = output.map_err(|error| error.to_string())?;
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if output.status.success() {

@@ -16,6 +16,7 @@ mod explain;
 mod flow;
 mod keys;
 mod outage;
+mod outside;
 mod python;
 mod rejections;
 mod replicas;

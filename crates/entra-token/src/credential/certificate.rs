@@ -6,6 +6,7 @@ mod assertion;
 mod key_file;
 mod private_key;
 mod signing_certificate;
+mod x509;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,11 +29,11 @@ const MAX_FILE: u64 = 256 * 1024;
 /// The files of a certificate and its private key. `Debug` hides the password.
 #[derive(Debug, Clone)]
 pub struct CertificateFiles {
-    /// PEM, with or without the private key, or PFX (PKCS #12).
+    /// PEM, with or without the private key, or PFX (PKCS #12) with the feature `encrypted-keys`.
     pub certificate: PathBuf,
     /// PEM with the private key, if `certificate` contains none.
     pub private_key: Option<PathBuf>,
-    /// The password of the private key.
+    /// The password of the private key; decrypting one needs the feature `encrypted-keys`.
     pub password: Option<CertificatePassword>,
 }
 

@@ -85,6 +85,11 @@ pub enum CredentialProblem {
         "is encrypted in a way that is not supported; encrypt it again, for example with `openssl pkcs8 -topk8 -v2 aes-256-cbc`"
     )]
     UnsupportedEncryption,
+    /// It is PFX or encrypted, and this program is built without the feature `encrypted-keys`.
+    #[error(
+        "is PFX or holds an encrypted key; build with the feature `encrypted-keys` of entra-token, or convert it with `openssl pkcs12 -nodes` or `openssl pkcs8`"
+    )]
+    EncryptedKeysDisabled,
     /// The certificate has expired.
     #[error("the certificate expired at {0}; upload a new one to the app registration and put it here")]
     Expired(Timestamp),

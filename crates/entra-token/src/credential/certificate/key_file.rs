@@ -1,7 +1,8 @@
 //! Reads certificates and their private key from PEM or PFX.
 
+#[cfg(feature = "encrypted-keys")]
+mod encrypted;
 mod pem;
-mod pfx;
 
 use entra_shared::secret::CertificatePassword;
 
@@ -23,8 +24,11 @@ pub(super) fn read(
     password: Option<&CertificatePassword>,
 ) -> Result<SigningCertificate, CredentialProblem> {
     // DER begins with a SEQUENCE; no text does.
-    let found =
-        if bytes.first() == Some(&0x30) { pfx::read(bytes, password)? } else { pem::read(bytes, password)? };
+    let found = if bytes.first() == Some(&0x30) {
+        encrypted::read_pfx(bytes, password)?
+    } else {
+        pem::read(bytes, password)?
+    };
     let mut keys = found.keys.into_iter();
     match (keys.next(), keys.next()) {
         (Some(key), None) => SigningCertificate::new(key, &found.certificates),
@@ -37,4 +41,25 @@ pub(super) fn read(
 pub(super) fn holds_key(bytes: &[u8]) -> bool {
     const LABEL: &[u8] = b"PRIVATE KEY-----";
     bytes.first() == Some(&0x30) || bytes.windows(LABEL.len()).any(|window| window == LABEL)
+}
+
+/// Refuses what only the feature `encrypted-keys` can read.
+#[cfg(not(feature = "encrypted-keys"))]
+mod encrypted {
+    use entra_shared::secret::CertificatePassword;
+    use pkcs8::SecretDocument;
+
+    use super::Found;
+    use crate::credential::CredentialProblem;
+
+    pub(super) fn read_pfx(_: &[u8], _: Option<&CertificatePassword>) -> Result<Found, CredentialProblem> {
+        Err(CredentialProblem::EncryptedKeysDisabled)
+    }
+
+    pub(super) fn decrypt(
+        _: &[u8],
+        _: Option<&CertificatePassword>,
+    ) -> Result<SecretDocument, CredentialProblem> {
+        Err(CredentialProblem::EncryptedKeysDisabled)
+    }
 }

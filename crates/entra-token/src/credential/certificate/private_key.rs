@@ -4,8 +4,6 @@ use aws_lc_rs::error::KeyRejected;
 use aws_lc_rs::signature::{KeyPair, RsaKeyPair};
 use jsonwebtoken::EncodingKey;
 use pkcs8::PrivateKeyInfoRef;
-use x509_parser::der_parser::asn1_rs::FromDer as _;
-use x509_parser::x509::AlgorithmIdentifier;
 
 use crate::credential::CredentialProblem;
 
@@ -47,9 +45,6 @@ fn algorithm_name(der: &[u8]) -> Option<&'static str> {
         ("1.3.101.113", "Ed448"),
         ("1.2.840.113549.1.1.10", "RSA-PSS"),
     ];
-    let (_, sequence) = x509_parser::der_parser::asn1_rs::Sequence::from_der(der).ok()?;
-    let (rest, _version) = x509_parser::der_parser::asn1_rs::Integer::from_der(&sequence.content).ok()?;
-    let (_, algorithm) = AlgorithmIdentifier::from_der(rest).ok()?;
-    let oid = algorithm.algorithm.to_id_string();
+    let oid = PrivateKeyInfoRef::try_from(der).ok()?.algorithm.oid.to_string();
     NAMES.iter().find(|(known, _)| *known == oid).map(|(_, name)| *name)
 }

@@ -7,9 +7,9 @@ use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use jsonwebtoken::EncodingKey;
-use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::private_key::PrivateKey;
+use super::x509::Certificate;
 use crate::credential::CredentialProblem;
 
 /// A signing key with its certificate chain. `Debug` hides the key.
@@ -24,22 +24,18 @@ pub(super) struct SigningCertificate {
 impl SigningCertificate {
     /// Finds the key's certificate and its issuers among `certificates`.
     pub(super) fn new(key: PrivateKey, certificates: &[Vec<u8>]) -> Result<Self, CredentialProblem> {
-        let parsed: Vec<Parsed<'_>> =
-            certificates.iter().map(|der| Parsed::read(der)).collect::<Result<_, _>>()?;
-        let mut fitting = parsed
-            .iter()
-            .filter(|parsed| parsed.certificate.public_key().subject_public_key.data == key.public);
+        let parsed: Vec<Certificate<'_>> =
+            certificates.iter().map(|der| Certificate::parse(der)).collect::<Result<_, _>>()?;
+        let mut fitting = parsed.iter().filter(|parsed| parsed.public_key == key.public);
         let own = match (fitting.next(), fitting.next()) {
             (Some(own), None) => own,
             (Some(_), Some(_)) => return Err(CredentialProblem::SeveralCertificates),
             (None, _) if parsed.is_empty() => return Err(CredentialProblem::NoCertificate),
             (None, _) => return Err(CredentialProblem::Mismatch),
         };
-        let time = |second| Timestamp::from_second(second).map_err(|_| CredentialProblem::NotACertificate);
-        let validity = own.certificate.validity();
         Ok(Self {
-            not_before: time(validity.not_before.timestamp())?,
-            not_after: time(validity.not_after.timestamp())?,
+            not_before: own.not_before,
+            not_after: own.not_after,
             chain: chain(own, &parsed),
             key: key.signing,
         })
@@ -87,30 +83,13 @@ impl fmt::Debug for SigningCertificate {
     }
 }
 
-/// A certificate with its bytes.
-struct Parsed<'a> {
-    der: &'a [u8],
-    certificate: X509Certificate<'a>,
-}
-
-impl<'a> Parsed<'a> {
-    fn read(der: &'a [u8]) -> Result<Self, CredentialProblem> {
-        match X509Certificate::from_der(der) {
-            Ok(([], certificate)) => Ok(Self { der, certificate }),
-            _ => Err(CredentialProblem::NotACertificate),
-        }
-    }
-}
-
 /// The chain from the key's certificate upwards, by issuer names. The authority verifies the signatures.
-fn chain(own: &Parsed<'_>, all: &[Parsed<'_>]) -> Vec<Vec<u8>> {
+fn chain(own: &Certificate<'_>, all: &[Certificate<'_>]) -> Vec<Vec<u8>> {
     let mut chain = vec![own];
     while let Some(last) = chain.last() {
-        let issuer = last.certificate.issuer().as_raw();
-        let next = all.iter().find(|parsed| {
-            parsed.certificate.subject().as_raw() == issuer
-                && !chain.iter().any(|link| link.der == parsed.der)
-        });
+        let next = all
+            .iter()
+            .find(|parsed| parsed.subject == last.issuer && !chain.iter().any(|link| link.der == parsed.der));
         let Some(next) = next else { break };
         chain.push(next);
     }

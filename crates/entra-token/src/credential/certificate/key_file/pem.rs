@@ -1,9 +1,8 @@
 //! PEM (RFC 7468): certificates and a private key, in any order.
 
 use entra_shared::secret::CertificatePassword;
-use pkcs8::{EncryptedPrivateKeyInfoRef, SecretDocument};
 
-use super::Found;
+use super::{Found, encrypted};
 use crate::credential::CredentialProblem;
 use crate::credential::certificate::private_key::PrivateKey;
 
@@ -19,7 +18,7 @@ pub(super) fn read(bytes: &[u8], password: Option<&CertificatePassword>) -> Resu
             "CERTIFICATE" | "X509 CERTIFICATE" => found.certificates.push(block.contents().to_vec()),
             "PRIVATE KEY" => found.keys.push(PrivateKey::from_pkcs8(block.contents())?),
             "ENCRYPTED PRIVATE KEY" => {
-                let key = decrypted(block.contents(), password)?;
+                let key = encrypted::decrypt(block.contents(), password)?;
                 found.keys.push(PrivateKey::from_pkcs8(key.as_bytes())?);
             }
             // Encrypted as in RFC 1421, which derives the key from the password by one round of MD5.
@@ -32,20 +31,4 @@ pub(super) fn read(bytes: &[u8], password: Option<&CertificatePassword>) -> Resu
         }
     }
     Ok(found)
-}
-
-/// Decrypts a PKCS #8 key (PBES2, RFC 8018 section 6.2).
-fn decrypted(
-    der: &[u8],
-    password: Option<&CertificatePassword>,
-) -> Result<SecretDocument, CredentialProblem> {
-    let encrypted =
-        EncryptedPrivateKeyInfoRef::try_from(der).map_err(|_| CredentialProblem::UnsupportedEncryption)?;
-    let password = password.ok_or(CredentialProblem::PasswordMissing)?;
-    encrypted.decrypt(password.expose()).map_err(|error| match error {
-        pkcs8::Error::EncryptedPrivateKey(pkcs8::pkcs5::Error::UnsupportedAlgorithm { .. }) => {
-            CredentialProblem::UnsupportedEncryption
-        }
-        _ => CredentialProblem::WrongPassword,
-    })
 }

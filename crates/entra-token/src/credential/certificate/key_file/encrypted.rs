@@ -1,15 +1,19 @@
-//! PFX (PKCS #12, RFC 7292), as Windows and Azure Key Vault export it.
+//! PFX (PKCS #12, RFC 7292), as Windows and Azure Key Vault export it, and encrypted PKCS #8 keys.
 
 use entra_shared::secret::CertificatePassword;
 use p12_keystore::Pkcs12Archive;
 use p12_keystore::error::Error;
+use pkcs8::{EncryptedPrivateKeyInfoRef, SecretDocument};
 
 use super::Found;
 use crate::credential::CredentialProblem;
 use crate::credential::certificate::private_key::PrivateKey;
 
-/// Reads keys and certificates. Without a password, tries the empty one.
-pub(super) fn read(bytes: &[u8], password: Option<&CertificatePassword>) -> Result<Found, CredentialProblem> {
+/// Reads the keys and certificates of a PFX file. Without a password, tries the empty one.
+pub(super) fn read_pfx(
+    bytes: &[u8],
+    password: Option<&CertificatePassword>,
+) -> Result<Found, CredentialProblem> {
     let wrong = if password.is_some() {
         CredentialProblem::WrongPassword
     } else {
@@ -29,4 +33,20 @@ pub(super) fn read(bytes: &[u8], password: Option<&CertificatePassword>) -> Resu
         archive.keys.iter().map(|bag| PrivateKey::from_pkcs8(bag.key.as_der())).collect::<Result<_, _>>()?;
     let certificates = archive.certs.iter().map(|bag| bag.cert.as_der().to_vec()).collect();
     Ok(Found { certificates, keys })
+}
+
+/// Decrypts a PKCS #8 key (PBES2, RFC 8018 section 6.2).
+pub(super) fn decrypt(
+    der: &[u8],
+    password: Option<&CertificatePassword>,
+) -> Result<SecretDocument, CredentialProblem> {
+    let encrypted =
+        EncryptedPrivateKeyInfoRef::try_from(der).map_err(|_| CredentialProblem::UnsupportedEncryption)?;
+    let password = password.ok_or(CredentialProblem::PasswordMissing)?;
+    encrypted.decrypt(password.expose()).map_err(|error| match error {
+        pkcs8::Error::EncryptedPrivateKey(pkcs8::pkcs5::Error::UnsupportedAlgorithm { .. }) => {
+            CredentialProblem::UnsupportedEncryption
+        }
+        _ => CredentialProblem::WrongPassword,
+    })
 }
