@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use entra_guard::RouteError;
+use entra_guard::{GuardedRoutes, RouteError};
 use entra_shared::settings::{KeyProblem, SettingsError};
 use http_shell::metrics::{self, UPKEEP_INTERVAL};
 use http_shell::server::{BindError, Server};
@@ -91,8 +91,17 @@ impl ResourceApp {
     /// # Errors
     /// A setting is unusable, an address is in use, or the database cannot be opened.
     pub async fn bind(settings: Settings) -> Result<Self, StartError> {
+        let api = router::api(&settings.authorization);
+        Self::bind_with(settings, api).await
+    }
+
+    /// Like [`Self::bind`], with these guarded routes: those of [`crate::api`] and more.
+    ///
+    /// # Errors
+    /// As for [`Self::bind`], or the routes contradict each other.
+    pub async fn bind_with(settings: Settings, api: GuardedRoutes<AppState>) -> Result<Self, StartError> {
         // Steps that can fail come first; background tasks start last.
-        let table = router::table(&settings.authorization)?;
+        let table = router::table(&api)?;
         let development = settings.development_handler()?;
         let server = Server::bind(&settings.server).await?;
         let store = Store::open(&settings).await?;
@@ -109,7 +118,7 @@ impl ResourceApp {
             readiness: Readiness::default(),
             store: store.clone(),
         });
-        let routes = router::router(&guard, &settings.authorization, state)?;
+        let routes = router::router(&guard, api, state)?;
         let service = ApiService::new(routes, observer.clone());
         let drain_timeout = settings.server.drain_timeout();
         Ok(Self { server, service, metrics_server, observer, store, ending, drain_timeout })

@@ -19,7 +19,7 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ApiError {
+pub enum ApiError {
     /// A policy denied the request: the caller lacks a role, or may not change this resource.
     #[error("{} denied", .0.policy)]
     Denied(Denial),
@@ -50,7 +50,7 @@ macro_rules! request_errors {
     ($($(#[$doc:meta])* $variant:ident = $status:ident, $code:literal, $text:literal;)+) => {
         /// What is wrong with a request; the caller is always at fault.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-        pub(crate) enum RequestError {
+        pub enum RequestError {
             $($(#[$doc])* #[error($text)] $variant,)+
         }
 

@@ -30,10 +30,12 @@ mod store;
 mod test_log;
 
 pub use app::{ResourceApp, StartError};
-pub use error::codes;
+pub use error::{ApiError, RequestError, codes};
+pub use resources::ResourceId;
+pub use router::{api, table};
 pub use settings::Settings;
 pub use state::AppState;
-pub use store::{InvalidLocation, Location, OpenError};
+pub use store::{InvalidLocation, Location, OpenError, ResourceKey, Store, StoreError, Versioned};
 
 use entra_guard::RouteTable;
 use entra_guard::explain::Report;
@@ -43,7 +45,7 @@ use entra_guard::explain::Report;
 /// # Errors
 /// Routes and settings contradict each other.
 pub fn routes(settings: &Settings) -> Result<RouteTable, StartError> {
-    Ok(router::table(&settings.authorization)?)
+    Ok(router::table(&router::api(&settings.authorization))?)
 }
 
 /// Evaluates every check and policy for a token under these settings, as of now.

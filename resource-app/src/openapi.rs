@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn a_path_has_the_name_of_its_routes_template() {
         let settings = Settings::load(None, entra_shared::settings::Environment::default()).unwrap();
-        let names = route_names(&crate::router::table(&settings.authorization).unwrap());
+        let names = route_names(&crate::router::table(&crate::router::api(&settings.authorization)).unwrap());
         for (path, name) in [
             ("/health/live", Some("/health/live")),
             ("/api/resources", Some("/api/resources")),

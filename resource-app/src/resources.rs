@@ -22,7 +22,8 @@ use crate::store::{Change, Created, IdempotencyKey, Owner, Page, ResourceKey, St
 use body::Body;
 use entra_guard::{Authorized, AuthorizedOn, Principal};
 use etag::IfMatch;
-use query::{ListQuery, ResourceId};
+use query::ListQuery;
+pub use query::ResourceId;
 
 /// Lists resources of the caller's tenant, oldest first.
 #[utoipa::path(

@@ -14,8 +14,9 @@ use crate::{azure_ad, caller, health, openapi, resources};
 /// The prefix of the guarded routes.
 pub(crate) const API: &str = "/api";
 
-/// Returns the guarded routes; each handler's type names its policy.
-pub(crate) fn api(settings: &AuthorizationSettings) -> GuardedRoutes<AppState> {
+/// Returns the guarded routes, below `/api`; each handler's type names its policy.
+#[must_use]
+pub fn api(settings: &AuthorizationSettings) -> GuardedRoutes<AppState> {
     GuardedRoutes::new()
         .described(routes!(resources::list), resources::list)
         .described(routes!(resources::create), resources::create)
@@ -31,20 +32,22 @@ fn open() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(health::live)).routes(routes!(health::ready))
 }
 
-/// Returns the table of all routes and their policies.
-pub(crate) fn table(settings: &AuthorizationSettings) -> Result<RouteTable, RouteError> {
+/// Returns all routes of the app with these guarded ones, and their policies.
+///
+/// # Errors
+/// The routes contradict each other or the settings.
+pub fn table(api: &GuardedRoutes<AppState>) -> Result<RouteTable, RouteError> {
     let (_, description) = open().split_for_parts();
     let open = description.paths.paths.into_keys().chain(openapi::PATHS.map(str::to_owned));
-    Ok(open.fold(api(settings).table()?.below(API), |table, path| table.with_open(Method::GET, path)))
+    Ok(open.fold(api.table()?.below(API), |table, path| table.with_open(Method::GET, path)))
 }
 
 /// Builds the router of all routes, with the guard in front of those below [`API`].
 pub(crate) fn router(
     guard: &Guard,
-    settings: &AuthorizationSettings,
+    api: GuardedRoutes<AppState>,
     state: AppState,
 ) -> Result<Router, RouteError> {
-    let api = api(settings);
     let roles = api.table()?.app_roles().to_vec();
     let (open, open_description) = open().split_for_parts();
     let description = openapi::describe(api.description(API).merge_from(open_description), &roles);

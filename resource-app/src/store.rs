@@ -47,7 +47,7 @@ const TURN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The database. Clones share their connections.
 #[derive(Debug, Clone)]
-pub(crate) struct Store {
+pub struct Store {
     /// A pool of one connection: SQLite has one writer at a time, and the pool's queue is fair, unlike SQLite's.
     writer: writer::Writer,
     readers: SqlitePool,
@@ -68,25 +68,25 @@ pub(crate) struct Owner {
 
 /// Identifies a resource: its id within its tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ResourceKey {
+pub struct ResourceKey {
     /// Its tenant.
-    pub(crate) tenant: TenantId,
+    pub tenant: TenantId,
     /// Its id.
-    pub(crate) id: Uuid,
+    pub id: Uuid,
 }
 
 /// A resource and its version, which starts at 1 and counts the changes.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Versioned {
+pub struct Versioned {
     /// The resource.
-    pub(crate) resource: Resource,
+    pub resource: Resource,
     /// The version.
-    pub(crate) version: i64,
+    pub version: i64,
 }
 
 /// Why the store did not answer; the database, the disk or the load is at fault, never the caller.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum StoreError {
+pub enum StoreError {
     /// The database refused, or was busy for too long.
     #[error("the database did not answer")]
     Database(#[from] sqlx::Error),

@@ -23,24 +23,22 @@ async fn documented(world: &World) -> Vec<(Method, String, String)> {
 #[tokio::test]
 async fn the_document_lists_every_route_of_the_contract() {
     let world = World::start().await;
-    let mut listed: Vec<String> = documented(&world)
+    let listed: Vec<String> = documented(&world)
         .await
         .into_iter()
         .filter(|(_, path, _)| path.starts_with("/api/"))
         .map(|(method, _, path)| format!("{method} {path}"))
         .collect();
-    listed.sort();
-    assert_eq!(
-        listed,
-        [
-            "DELETE /api/resources/{id}",
-            "GET /api/caller",
-            "GET /api/resources",
-            "GET /api/resources/{id}",
-            "POST /api/resources",
-            "PUT /api/resources/{id}",
-        ]
-    );
+    for route in [
+        "DELETE /api/resources/{id}",
+        "GET /api/caller",
+        "GET /api/resources",
+        "GET /api/resources/{id}",
+        "POST /api/resources",
+        "PUT /api/resources/{id}",
+    ] {
+        assert!(listed.iter().any(|it| it == route), "{route}: {listed:?}");
+    }
 }
 
 #[tokio::test]

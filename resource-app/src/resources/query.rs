@@ -49,7 +49,7 @@ fn parse_limit(text: &str) -> Result<u8, RequestError> {
 
 /// The `{id}` of a path.
 #[derive(Debug)]
-pub(crate) struct ResourceId(pub(crate) Uuid);
+pub struct ResourceId(pub Uuid);
 
 impl FromRequestParts<AppState> for ResourceId {
     type Rejection = RequestError;

@@ -67,7 +67,10 @@ impl Store {
     }
 
     /// Finds one resource.
-    pub(crate) async fn find(&self, key: ResourceKey) -> Result<Option<Versioned>, StoreError> {
+    ///
+    /// # Errors
+    /// The database fails, or the row is unreadable.
+    pub async fn find(&self, key: ResourceKey) -> Result<Option<Versioned>, StoreError> {
         let row = sqlx::query("SELECT * FROM resources WHERE tenant = ? AND id = ?")
             .bind(key.tenant.to_string())
             .bind(key.id.to_string())

@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use entra_guard::GuardedRoutes;
 use entra_shared::settings::{Environment, SettingsError};
 use reqwest::{Client, Method, RequestBuilder};
-use resource_app::{ResourceApp, Settings};
+use resource_app::settings::AuthorizationSettings;
+use resource_app::{AppState, ResourceApp, Settings};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -36,8 +38,16 @@ pub(crate) fn settings(folder: &Path, variables: &[(&str, &str)]) -> Result<Sett
 
 impl App {
     pub(crate) async fn start(variables: &[(&str, &str)]) -> Self {
+        Self::start_with(variables, resource_app::api).await
+    }
+
+    /// Starts an app with these guarded routes.
+    pub(crate) async fn start_with(
+        variables: &[(&str, &str)],
+        api: fn(&AuthorizationSettings) -> GuardedRoutes<AppState>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut app = Self::start_in(folder.path(), variables).await;
+        let mut app = Self::run(folder.path(), variables, api).await;
         app.folder = Some(folder);
         app
     }
@@ -48,7 +58,17 @@ impl App {
     }
 
     pub(crate) async fn start_in(folder: &Path, variables: &[(&str, &str)]) -> Self {
-        let app = ResourceApp::bind(settings(folder, variables).unwrap()).await.unwrap();
+        Self::run(folder, variables, resource_app::api).await
+    }
+
+    async fn run(
+        folder: &Path,
+        variables: &[(&str, &str)],
+        api: fn(&AuthorizationSettings) -> GuardedRoutes<AppState>,
+    ) -> Self {
+        let settings = settings(folder, variables).unwrap();
+        let api = api(&settings.authorization);
+        let app = ResourceApp::bind_with(settings, api).await.unwrap();
         let shutdown = CancellationToken::new();
         let (url, metrics) = (app.url(), app.metrics_address().unwrap());
         let end = tokio::spawn(app.run(shutdown.clone()));

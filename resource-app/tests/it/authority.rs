@@ -139,11 +139,16 @@ impl Authority {
 
     /// Returns a valid token, signed with the key under this id.
     pub(crate) fn token(&self, key_id: &str) -> String {
+        self.token_with_roles(key_id, &["Resource.Read"])
+    }
+
+    /// Returns a valid token with these roles.
+    pub(crate) fn token_with_roles(&self, key_id: &str, roles: &[&str]) -> String {
         let now = jiff::Timestamp::now().as_second();
         let claims = json!({
             "aud": API, "iss": format!("{}/{TENANT}/v2.0", self.url),
             "iat": now, "nbf": now, "exp": now + 3600, "tid": TENANT, "ver": "2.0",
-            "oid": TENANT, "sub": TENANT, "azp": TENANT, "azpacr": "1", "roles": ["Resource.Read"],
+            "oid": TENANT, "sub": TENANT, "azp": TENANT, "azpacr": "1", "roles": roles,
         });
         let mut header = Header::new(Algorithm::RS256);
         header.kid = Some(key_id.to_owned());

@@ -24,6 +24,9 @@ async fn the_description_names_every_guarded_route_with_its_roles_and_no_other()
         format!("{} {} {}", route.method.as_str().to_lowercase(), route.path, serde_json::json!(roles))
     });
     assert_eq!(described, guarded.collect());
+    // The page opens with the operations: the codes are below them, in the description of a schema.
+    let introduction = api["info"]["description"].as_str().unwrap();
+    assert!(introduction.len() < 200 && !introduction.contains('|'), "{introduction}");
     let problem = api["components"]["schemas"]["Problem"]["description"].as_str().unwrap();
     assert!(problem.contains("| `token_expired` |") && !problem.contains("`granted`"), "{problem}");
     for schema in ["Resource", "NewResource", "ResourcePage", "Caller", "Problem", "Health"] {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod app;
+mod archive;
 mod authority;
 mod bodies;
 mod commands;
@@ -18,3 +19,11 @@ mod shutdown;
 mod store;
 mod store_outage;
 mod without_authority;
+
+/// The files of the example `archive`, without its `main`.
+#[path = "../../examples/archive"]
+mod example {
+    mod archive;
+    mod policies;
+    pub(crate) mod router;
+}
