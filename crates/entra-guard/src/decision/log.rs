@@ -6,10 +6,10 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::MatchedPath;
 use axum::response::Response;
 use entra_shared::correlation::RequestId;
-use http::{Method, StatusCode};
+use http::{Method, Request, StatusCode};
 use tokio::time::Instant;
 use tracing::Level;
 
@@ -56,7 +56,7 @@ impl SharedDecision {
 
 impl DecisionLog {
     /// Starts the record of a request; `has_route` is false for a path that the guard has no route for.
-    pub(crate) fn start(decisions: &Arc<Decisions>, request: &Request, has_route: bool) -> Self {
+    pub(crate) fn start<B>(decisions: &Arc<Decisions>, request: &Request<B>, has_route: bool) -> Self {
         let route = request.extensions().get().filter(|_| has_route);
         Self {
             decisions: Arc::clone(decisions),

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use entra_shared::ids::{ClientId, TenantId};
-use http::StatusCode;
 use http::request::Parts;
+use http::{Extensions, StatusCode};
 
 use super::RouteRules;
 use crate::decision::SharedDecision;
@@ -102,6 +102,17 @@ proof!([P] Authorized: Policy, |this| this.principal);
 proof!([P] AuthorizedOn: ResourcePolicy, |this| this.granted.principal);
 proof!([P, N] AuthorizedTrying: Policy, |this| this.principal);
 
+impl<P: Policy> Authorized<P> {
+    /// Takes the proof from a request's extensions, for a server without axum's handlers such as tonic's.
+    ///
+    /// # Errors
+    /// The request did not pass the guard's layer for this policy.
+    pub fn from_extensions(extensions: &Extensions) -> Result<Self, MissingGuard> {
+        let granted = granted(extensions, |rules| rules.caller_type == TypeId::of::<P>())?;
+        Ok(Self { principal: granted.principal.clone(), policy: PhantomData })
+    }
+}
+
 impl<P: ResourcePolicy> AuthorizedOn<P> {
     /// Evaluates the policy on a resource.
     ///
@@ -149,8 +160,7 @@ impl<S: Send + Sync, P: Policy> FromRequestParts<S> for Authorized<P> {
     type Rejection = MissingGuard;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingGuard> {
-        let granted = granted(parts, |rules| rules.caller_type == TypeId::of::<P>())?;
-        Ok(Self { principal: granted.principal.clone(), policy: PhantomData })
+        Self::from_extensions(&parts.extensions)
     }
 }
 
@@ -158,7 +168,7 @@ impl<S: Send + Sync, P: ResourcePolicy> FromRequestParts<S> for AuthorizedOn<P> 
     type Rejection = MissingGuard;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingGuard> {
-        let granted = granted(parts, |rules| rules.of_resource::<P>().is_some())?;
+        let granted = granted(&parts.extensions, |rules| rules.of_resource::<P>().is_some())?;
         Ok(Self { granted: granted.clone(), policy: PhantomData })
     }
 }
@@ -167,11 +177,14 @@ impl<S: Send + Sync, P: Policy, N: Policy> FromRequestParts<S> for AuthorizedTry
     type Rejection = MissingGuard;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingGuard> {
-        let granted = granted(parts, |rules| rules.caller_type == TypeId::of::<P>())?;
+        let granted = granted(&parts.extensions, |rules| rules.caller_type == TypeId::of::<P>())?;
         Ok(Self { principal: granted.principal.clone(), policies: PhantomData })
     }
 }
 
-fn granted(parts: &Parts, has_policy: impl Fn(&RouteRules) -> bool) -> Result<&Granted, MissingGuard> {
-    parts.extensions.get::<Granted>().filter(|granted| has_policy(&granted.rules)).ok_or(MissingGuard)
+fn granted(
+    extensions: &Extensions,
+    has_policy: impl Fn(&RouteRules) -> bool,
+) -> Result<&Granted, MissingGuard> {
+    extensions.get::<Granted>().filter(|granted| has_policy(&granted.rules)).ok_or(MissingGuard)
 }

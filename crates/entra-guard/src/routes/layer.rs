@@ -4,10 +4,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
-use http::Method;
+use http::{Method, Request};
 use tower::{Layer, Service};
 
 use super::pipeline::{Target, run};
@@ -44,10 +43,10 @@ impl<T> Layer<T> for RequireLayer {
     }
 }
 
-impl<T> Service<Request> for RequireService<T>
+impl<B, T> Service<Request<B>> for RequireService<T>
 where
-    T: Service<Request, Error = Infallible, Future: Send> + Clone + Send + 'static,
-    T::Response: IntoResponse,
+    B: Send + 'static,
+    T: Service<Request<B>, Response: IntoResponse, Error = Infallible, Future: Send> + Clone + Send + 'static,
 {
     type Response = Response;
     type Error = Infallible;
@@ -57,7 +56,7 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         // The service that was ready answers; the clone is polled for the next request.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);

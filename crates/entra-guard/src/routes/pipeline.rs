@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::extract::Request;
 use axum::response::Response;
 use http::header::{self, HeaderValue};
+use http::{Extensions, Request};
 
 use super::RouteRules;
 use super::authorized::Granted;
@@ -24,14 +24,14 @@ pub(super) enum Target<F> {
 /// Authenticates a request, evaluates its route's policies and forwards it.
 ///
 /// `has_route` is whether the path has a route; only then the decision log names it.
-pub(super) async fn run<F, O>(
-    guard: &Arc<Inner>,
-    mut request: Request,
+pub(super) async fn run<B, F, O>(
+    guard: &Inner,
+    mut request: Request<B>,
     has_route: bool,
     target: Target<F>,
 ) -> Response
 where
-    F: FnOnce(Request) -> O,
+    F: FnOnce(Request<B>) -> O,
     O: Future<Output = Response>,
 {
     let mut log = DecisionLog::start(&guard.decisions, &request, has_route);
@@ -41,10 +41,12 @@ where
             log.identified(&principal);
             match target {
                 Target::Refused(refusal) => guard.refuse(&refusal),
-                Target::Route(rules, forward) => match admit(&mut request, principal, rules, &log) {
-                    Err(refusal) => guard.refuse(&refusal),
-                    Ok(()) => allowed(guard, &log, forward(request).await),
-                },
+                Target::Route(rules, forward) => {
+                    match admit(request.extensions_mut(), principal, rules, &log) {
+                        Err(refusal) => guard.refuse(&refusal),
+                        Ok(()) => allowed(guard, &log, forward(request).await),
+                    }
+                }
             }
         }
     };
@@ -55,7 +57,7 @@ where
 
 /// Evaluates the policies about callers; on a yes, puts the proof into the request.
 fn admit(
-    request: &mut Request,
+    extensions: &mut Extensions,
     principal: Principal,
     rules: Arc<RouteRules>,
     log: &DecisionLog,
@@ -77,7 +79,7 @@ fn admit(
             decision.tried(tried.name, &would_deny);
         }
     }
-    request.extensions_mut().insert(Granted { principal, rules, decision: decision.clone() });
+    extensions.insert(Granted { principal, rules, decision: decision.clone() });
     Ok(())
 }
 

@@ -1,10 +1,17 @@
-//! Serves the example `orders` and calls it.
+//! Calls the examples.
 
-use http::StatusCode;
+use axum::body::Body;
+use axum::extract::Request;
+use http::{StatusCode, header};
 use reqwest::Client;
 use tokio::net::TcpListener;
+use tower::ServiceExt;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, text};
+
+#[path = "../../examples/grpc.rs"]
+#[expect(dead_code, reason = "the program's `main` is not called here")]
+mod grpc;
 
 #[path = "../../examples/orders.rs"]
 #[expect(dead_code, reason = "the program's `main` is not called here")]
@@ -34,4 +41,26 @@ async fn the_example_orders_answers_200_401_and_403() {
     let listed = http.get(&orders).bearer_auth(&token).send().await.unwrap().text().await.unwrap();
     assert_eq!(listed, format!("[\"tea, by {}\"]", writer.client_id()));
     assert_eq!(http.get(format!("{url}/health")).send().await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_example_grpc_answers_a_guarded_call_with_the_callers_id() {
+    let stage = Stage::new().await;
+    let service = grpc::app(&stage.guard().await).unwrap();
+    let call = async |token: &str| {
+        // A message of five bytes, not compressed.
+        let request = Request::post("/orders.Orders/Find").body(Body::from("\0\0\0\0\x05order")).unwrap();
+        let (mut parts, body) = request.into_parts();
+        parts.headers.insert(header::CONTENT_TYPE, "application/grpc".parse().unwrap());
+        if !token.is_empty() {
+            parts.headers.insert(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+        }
+        service.clone().oneshot(Request::from_parts(parts, body)).await.unwrap()
+    };
+    let answer = call(&stage.token().await).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert!(text(answer).await.ends_with(&format!("order of {}", stage.client.client_id())));
+    assert_eq!(call("").await.status(), StatusCode::UNAUTHORIZED);
+    let stranger = stage.tenant.client("stranger").unwrap().token(&stage.api).await.unwrap();
+    assert_eq!(call(stranger.expose()).await.status(), StatusCode::FORBIDDEN);
 }
