@@ -7,24 +7,18 @@ mod endpoint;
 mod error;
 mod retry;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use entra_shared::http_client::{BodyError, HttpClient, read_body};
+use entra_shared::http_client::HttpClient;
 use entra_shared::ids::{AppIdUri, ClientId, ObjectId};
 use http::header;
-use reqwest::RequestBuilder;
-use tokio::time::Instant;
-use url::Position;
-use uuid::Uuid;
 
 pub use endpoint::IdentityEndpoint;
 pub use error::ManagedIdentityFault;
 
+use super::exchange::Asked;
 use super::{Token, TokenError};
-use answer::{Answer, Asked};
-
-/// The largest response accepted, in bytes.
-const MAX_BODY: usize = 1024 * 1024;
 
 /// The header with the correlation id, under which Azure's services log it.
 ///
@@ -67,12 +61,7 @@ impl ManagedIdentity {
 
     async fn ask(&self) -> Result<Token, TokenError> {
         let url = self.endpoint.url(&self.resource, self.user_assigned.as_ref());
-        let asked = Asked {
-            at: Instant::now(),
-            host: url[Position::BeforeHost..Position::AfterPort].to_owned(),
-            correlation_id: Uuid::new_v4(),
-            endpoint: &self.endpoint,
-        };
+        let asked = Asked::new(&url);
         let (name, value) = self.endpoint.header();
         let request = self
             .http
@@ -80,10 +69,16 @@ impl ManagedIdentity {
             .header(header::ACCEPT, "application/json")
             .header(CLIENT_REQUEST_ID, asked.correlation_id.to_string())
             .header(name, value);
-        let token = match exchange(&self.http, request).await {
-            Ok(answer) => answer.token(&asked)?,
+        let answer = match asked.send(&self.http, request).await {
+            Ok(answer) => answer,
+            // Without an endpoint the connection fails; a later failure may be transient.
+            Err(error) if error.is_connect() => {
+                let (host, source) = (asked.host.clone(), Some(Arc::new(error.without_url())));
+                return Err(ManagedIdentityFault::NoEndpoint { host, source }.into());
+            }
             Err(error) => return Err(asked.no_answer(error)),
         };
+        let token = answer::token(&answer, &self.endpoint)?;
         tracing::info!(
             resource = %self.resource,
             identity = ?self.user_assigned,
@@ -93,15 +88,4 @@ impl ManagedIdentity {
         );
         Ok(token)
     }
-}
-
-/// Sends the request and reads the whole response.
-async fn exchange(http: &HttpClient, request: RequestBuilder) -> Result<Answer, reqwest::Error> {
-    let response = http.send(request).await?;
-    let (status, headers) = (response.status(), response.headers().clone());
-    let body = match read_body(response, MAX_BODY).await {
-        Err(BodyError::BrokenOff(error)) if error.is_timeout() => return Err(error),
-        body => body,
-    };
-    Ok(Answer { status, headers, body })
 }

@@ -5,25 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use entra_shared::azure_ad::{Authority, Version};
-use entra_shared::http_client::{self, BodyError, HttpClient};
+use entra_shared::http_client::{HttpClient, is_untrusted};
 use entra_shared::ids::{AppIdUri, ClientId};
 use entra_shared::token_endpoint::CLIENT_CREDENTIALS;
 use http::{HeaderValue, header};
-use reqwest::RequestBuilder;
-use tokio::time::{Instant, MissedTickBehavior};
-use url::Position;
-use uuid::Uuid;
+use tokio::time::{Instant, MissedTickBehavior, timeout};
 
 use super::cache::Attempt;
 use super::credential::Fallback;
-use super::response::{Answer, Asked};
+use super::exchange::Asked;
+use super::response;
 use super::retry_budget::{PROBE_TIMEOUT, RetryBudget};
-use super::{
-    Claimant, ConfigurationFault, Credentials, Outage, OutageCause, Proof, RequestIds, Token, TokenError,
-};
-
-/// The largest response accepted, in bytes. Entra's have a few thousand.
-const MAX_BODY_BYTES: usize = 1024 * 1024;
+use super::{Claimant, ConfigurationFault, Credentials, Outage, Proof, Token, TokenError};
 
 /// The header with this request's correlation id, which Entra repeats in its response, logs and error messages.
 const CLIENT_REQUEST_ID: &str = "client-request-id";
@@ -111,21 +104,24 @@ impl TokenRequest {
         http: &HttpClient,
         limit: Duration,
     ) -> Result<Token, TokenError> {
-        let asked = Asked { at: Instant::now(), correlation_id: Uuid::new_v4(), proof };
         let endpoint = self.authority.token_endpoint(self.version);
-        let host = endpoint[Position::BeforeHost..Position::AfterPort].to_owned();
+        let asked = Asked::new(&endpoint);
         let request = http
             .post(endpoint)
             .header(header::ACCEPT, HeaderValue::from_static("application/json"))
             .header(CLIENT_REQUEST_ID, asked.correlation_id.to_string())
             .header(RETURN_CLIENT_REQUEST_ID, HeaderValue::from_static("true"))
             .form(&self.form(proof, attempt));
-        let answer = match tokio::time::timeout(limit, exchange(http, request)).await {
+        let answer = match timeout(limit, asked.send(http, request)).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(no_answer(error, host, asked.correlation_id)),
-            Err(_) => return Err(outage(OutageCause::TimedOut { host }, asked.correlation_id)),
+            Ok(Err(error)) if is_untrusted(&error) => {
+                let (host, source) = (asked.host.clone(), Arc::new(error.without_url()));
+                return Err(TokenError::Configuration(ConfigurationFault::Untrusted { host, source }));
+            }
+            Ok(Err(error)) => return Err(asked.no_answer(error)),
+            Err(_) => return Err(asked.timed_out()),
         };
-        let token = answer.token(&asked)?;
+        let token = response::token(&answer, proof)?;
         tracing::info!(
             client_id = %self.client_id,
             resource = %self.resource,
@@ -152,32 +148,4 @@ impl TokenRequest {
         form.extend(proof.fields());
         form
     }
-}
-
-/// Sends the request and reads the whole response.
-async fn exchange(http: &HttpClient, request: RequestBuilder) -> Result<Answer, reqwest::Error> {
-    let response = http.send(request).await?;
-    let (status, headers) = (response.status(), response.headers().clone());
-    let body = match http_client::read_body(response, MAX_BODY_BYTES).await {
-        Err(BodyError::BrokenOff(error)) if error.is_timeout() => return Err(error),
-        body => body,
-    };
-    Ok(Answer { status, headers, body })
-}
-
-fn no_answer(error: reqwest::Error, host: String, correlation_id: Uuid) -> TokenError {
-    let (is_untrusted, is_timeout) = (http_client::is_untrusted(&error), error.is_timeout());
-    let source = Arc::new(error.without_url());
-    if is_untrusted {
-        TokenError::Configuration(ConfigurationFault::Untrusted { host, source })
-    } else if is_timeout {
-        outage(OutageCause::TimedOut { host }, correlation_id)
-    } else {
-        outage(OutageCause::Unreachable { host, source }, correlation_id)
-    }
-}
-
-fn outage(cause: OutageCause, correlation_id: Uuid) -> TokenError {
-    let ids = RequestIds { correlation_id, trace_id: None };
-    TokenError::Unavailable(Outage { cause, retry_after: None, ids })
 }

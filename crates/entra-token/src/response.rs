@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use entra_shared::http_client::{self, BodyError};
 use entra_shared::json::Object;
 use entra_shared::token_endpoint::{TokenErrorResponse, TokenResponse};
-use http::{HeaderMap, StatusCode, header};
-use tokio::time::Instant;
-use uuid::Uuid;
+use http::{StatusCode, header};
 
+use super::exchange::Answer;
 use super::life::Life;
 use super::{Malformed, Outage, OutageCause, Proof, Refusal, RequestIds, Token, TokenError};
 
@@ -24,120 +22,75 @@ const UNNAMED_WAIT: Duration = Duration::from_mins(1);
 /// The OAuth errors that Entra sends with a 400 if the client should retry. RFC 6749 defines the first for redirects.
 const PASSING: [&str; 2] = ["temporarily_unavailable", "request_timeout"];
 
-/// The request that a response belongs to.
-pub(super) struct Asked<'a> {
-    pub(super) at: Instant,
-    pub(super) correlation_id: Uuid,
-    pub(super) proof: &'a Proof,
+/// Extracts the token from the answer to a request with this proof, or the reason why there is none.
+pub(super) fn token(answer: &Answer<'_>, proof: &Proof) -> Result<Token, TokenError> {
+    match_request_id(answer);
+    if answer.status != StatusCode::OK {
+        return Err(error(answer, proof));
+    }
+    let response = success(answer).map_err(|problem| answer.malformed(problem))?;
+    let life = Life::new(response.expires_in.map(whole_seconds), response.refresh_in.map(whole_seconds));
+    Ok(Token::new(response.access_token, life, answer.asked.at))
 }
 
-/// A response as received.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Result<Vec<u8>, BodyError>,
+/// RFC 6749 section 5.1, strictly: some SDKs take `{}` for a token.
+fn success(answer: &Answer<'_>) -> Result<TokenResponse, Malformed> {
+    answer.body()?;
+    if !is_json(answer) {
+        return Err(Malformed::ContentType);
+    }
+    let response: TokenResponse = answer.json()?;
+    if !response.token_type.eq_ignore_ascii_case("Bearer") {
+        return Err(Malformed::TokenType);
+    }
+    // The resource would refuse such a token, and it must not be cached.
+    if response.expires_in.is_some_and(|seconds| seconds < 1.0) {
+        return Err(Malformed::Lifetime);
+    }
+    Ok(response)
 }
 
-impl Answer {
-    /// Extracts the token, or the reason why there is none.
-    pub(super) fn token(&self, asked: &Asked<'_>) -> Result<Token, TokenError> {
-        self.match_request_id(asked);
-        if self.status != StatusCode::OK {
-            return Err(self.error(asked));
-        }
-        let response = self.token_response().map_err(|problem| self.malformed(problem, asked))?;
-        let life = Life::new(response.expires_in.map(whole_seconds), response.refresh_in.map(whole_seconds));
-        Ok(Token::new(response.access_token, life, asked.at))
+/// Classifies an error. The status takes precedence, since a 429 may be plain text.
+fn error(answer: &Answer<'_>, proof: &Proof) -> TokenError {
+    let (status, retry_after) = (answer.status, answer.retry_after());
+    let envelope = answer.body().and_then(|body| {
+        serde_json::from_slice(body)
+            .map(|Object(envelope): Object<TokenErrorResponse>| envelope)
+            .map_err(|_| Malformed::Status)
+    });
+    let ids = match &envelope {
+        Ok(envelope) => answer.ids(&envelope.correlation_id, &envelope.trace_id),
+        Err(_) => answer.ids("", ""),
+    };
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        return TokenError::Throttled { retry_after: retry_after.unwrap_or(UNNAMED_WAIT), ids };
     }
-
-    /// RFC 6749 section 5.1, strictly: some SDKs take `{}` for a token.
-    fn token_response(&self) -> Result<TokenResponse, Malformed> {
-        let body = self.body()?;
-        if !self.is_json() {
-            return Err(Malformed::ContentType);
-        }
-        let Object(response): Object<TokenResponse> = serde_json::from_slice(body).map_err(|error| {
-            if error.is_data() { Malformed::NotATokenResponse } else { Malformed::NotJson }
-        })?;
-        if !response.token_type.eq_ignore_ascii_case("Bearer") {
-            return Err(Malformed::TokenType);
-        }
-        // The resource would refuse such a token, and it must not be cached.
-        if response.expires_in.is_some_and(|seconds| seconds < 1.0) {
-            return Err(Malformed::Lifetime);
-        }
-        Ok(response)
+    let outage = || TokenError::Unavailable(Outage { cause: OutageCause::Status(status), retry_after, ids });
+    if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
+        return outage();
     }
-
-    /// Classifies an error. The status takes precedence, since a 429 may be plain text.
-    fn error(&self, asked: &Asked<'_>) -> TokenError {
-        let (status, retry_after) = (self.status, self.retry_after());
-        let envelope = self.body().and_then(|body| {
-            serde_json::from_slice(body)
-                .map(|Object(envelope): Object<TokenErrorResponse>| envelope)
-                .map_err(|_| Malformed::Status)
-        });
-        let ids = self.ids(asked, envelope.as_ref().ok());
-        if status == StatusCode::TOO_MANY_REQUESTS {
-            return TokenError::Throttled { retry_after: retry_after.unwrap_or(UNNAMED_WAIT), ids };
+    match envelope {
+        Ok(envelope) if PASSING.contains(&envelope.error.as_str()) => outage(),
+        Ok(envelope) if status.is_client_error() && !envelope.error.is_empty() => {
+            TokenError::refused(refusal(status, &envelope, ids, proof), proof)
         }
-        let outage =
-            || TokenError::Unavailable(Outage { cause: OutageCause::Status(status), retry_after, ids });
-        if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
-            return outage();
-        }
-        match envelope {
-            Ok(envelope) if PASSING.contains(&envelope.error.as_str()) => outage(),
-            Ok(envelope) if status.is_client_error() && !envelope.error.is_empty() => {
-                TokenError::refused(refusal(status, &envelope, ids, asked.proof), asked.proof)
-            }
-            Ok(_) => self.malformed(Malformed::Status, asked),
-            Err(problem) => self.malformed(problem, asked),
-        }
+        Ok(_) => answer.malformed(Malformed::Status),
+        Err(problem) => answer.malformed(problem),
     }
+}
 
-    fn malformed(&self, problem: Malformed, asked: &Asked<'_>) -> TokenError {
-        TokenError::Protocol { status: self.status, problem, ids: self.ids(asked, None) }
-    }
+fn is_json(answer: &Answer<'_>) -> bool {
+    let content_type = answer.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
+    media_type.trim().eq_ignore_ascii_case("application/json")
+}
 
-    /// The ids from the body or the headers of the response, or else the one that was sent.
-    fn ids(&self, asked: &Asked<'_>, envelope: Option<&TokenErrorResponse>) -> RequestIds {
-        let header = |name| self.headers.get(name)?.to_str().ok()?.parse().ok();
-        let correlation_id = envelope.and_then(|envelope| envelope.correlation_id.parse().ok());
-        let trace_id = envelope.and_then(|envelope| envelope.trace_id.parse().ok());
-        RequestIds {
-            correlation_id: correlation_id.unwrap_or(asked.correlation_id),
-            trace_id: trace_id.or_else(|| header("x-ms-request-id")),
-        }
-    }
-
-    fn body(&self) -> Result<&[u8], Malformed> {
-        self.body.as_deref().map_err(|error| match error {
-            BodyError::TooLarge(_) => Malformed::TooLarge,
-            BodyError::BrokenOff(_) => Malformed::BrokenOff,
-        })
-    }
-
-    fn is_json(&self) -> bool {
-        let content_type = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let media_type = content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
-        media_type.trim().eq_ignore_ascii_case("application/json")
-    }
-
-    fn retry_after(&self) -> Option<Duration> {
-        http_client::retry_after(&self.headers)
-    }
-
-    /// Warns if the response has another request's id, which hints at a proxy that mixes up responses.
-    fn match_request_id(&self, asked: &Asked<'_>) {
-        let sent = asked.correlation_id.to_string();
-        if self
-            .headers
-            .get("client-request-id")
-            .is_some_and(|id| !id.as_bytes().eq_ignore_ascii_case(sent.as_bytes()))
-        {
-            tracing::warn!(correlation_id = %sent, "the authority's answer carries another request's id");
-        }
+/// Warns if the response has another request's id, which hints at a proxy that mixes up responses.
+fn match_request_id(answer: &Answer<'_>) {
+    let sent = answer.asked.correlation_id.to_string();
+    let returned = answer.headers.get("client-request-id");
+    if returned.is_some_and(|id| !id.as_bytes().eq_ignore_ascii_case(sent.as_bytes())) {
+        tracing::warn!(correlation_id = %sent, "the authority's answer carries another request's id");
     }
 }
 
@@ -177,8 +130,11 @@ mod tests {
     use entra_shared::secret::{ClientAssertion, ClientSecret};
     use http::{HeaderName, HeaderValue};
     use jiff::Timestamp;
+    use tokio::time::Instant;
+    use uuid::Uuid;
 
     use super::*;
+    use crate::exchange::Asked;
 
     fn answer(status: u16, headers: &[(HeaderName, &str)], body: &str) -> Result<Token, TokenError> {
         let proof = Proof::secret("client secret", ClientSecret::parse("canary").unwrap());
@@ -191,13 +147,13 @@ mod tests {
         headers: &[(HeaderName, &str)],
         body: &str,
     ) -> Result<Token, TokenError> {
-        let asked = Asked { at: Instant::now(), correlation_id: Uuid::nil(), proof };
+        let asked = Asked { at: Instant::now(), host: "localhost".to_owned(), correlation_id: Uuid::nil() };
         let headers = headers
             .iter()
             .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()))
             .collect();
         let status = StatusCode::from_u16(status).unwrap();
-        Answer { status, headers, body: Ok(body.into()) }.token(&asked)
+        token(&Answer { asked: &asked, status, headers, body: Ok(body.into()) }, proof)
     }
 
     fn refused(status: u16, body: &str) -> Refusal {

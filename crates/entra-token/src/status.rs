@@ -1,6 +1,6 @@
 //! Request counts and the token expiry of a retriever, for monitoring.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
@@ -30,39 +30,23 @@ pub struct TokenStatus {
 
 /// Counters of completed requests.
 #[derive(Debug, Default)]
-pub(super) struct Counts {
-    acquired: AtomicU64,
-    credential: AtomicU64,
-    configuration: AtomicU64,
-    throttled: AtomicU64,
-    unavailable: AtomicU64,
-    protocol: AtomicU64,
-}
+pub(super) struct Counts(Mutex<TokenStatus>);
 
 impl Counts {
     /// Counts a request that ended with this error, or with none.
     pub(super) fn count(&self, error: Option<&TokenError>) {
-        let counter = match error {
-            None => &self.acquired,
-            Some(TokenError::Credential(_)) => &self.credential,
-            Some(TokenError::Configuration(_)) => &self.configuration,
-            Some(TokenError::Throttled { .. }) => &self.throttled,
-            Some(TokenError::Unavailable(_) | TokenError::Abandoned) => &self.unavailable,
-            Some(TokenError::Protocol { .. }) => &self.protocol,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
+        let mut status = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *match error {
+            None => &mut status.acquired,
+            Some(TokenError::Credential(_)) => &mut status.credential,
+            Some(TokenError::Configuration(_)) => &mut status.configuration,
+            Some(TokenError::Throttled { .. }) => &mut status.throttled,
+            Some(TokenError::Unavailable(_) | TokenError::Abandoned) => &mut status.unavailable,
+            Some(TokenError::Protocol { .. }) => &mut status.protocol,
+        } += 1;
     }
 
     pub(super) fn status(&self, expires_at: Option<Timestamp>) -> TokenStatus {
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        TokenStatus {
-            acquired: count(&self.acquired),
-            credential: count(&self.credential),
-            configuration: count(&self.configuration),
-            throttled: count(&self.throttled),
-            unavailable: count(&self.unavailable),
-            protocol: count(&self.protocol),
-            expires_at,
-        }
+        TokenStatus { expires_at, ..*self.0.lock().unwrap_or_else(PoisonError::into_inner) }
     }
 }

@@ -1,0 +1,114 @@
+//! One HTTP exchange with the authority or with a managed identity endpoint.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use entra_shared::http_client::{self, BodyError, HttpClient};
+use entra_shared::json::Object;
+use http::{HeaderMap, StatusCode};
+use reqwest::RequestBuilder;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+use url::{Position, Url};
+use uuid::Uuid;
+
+use super::{Malformed, Outage, OutageCause, RequestIds, TokenError};
+
+/// The largest response accepted, in bytes. Entra's have a few thousand.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// A request for a token.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) at: Instant,
+    /// Host and port.
+    pub(super) host: String,
+    pub(super) correlation_id: Uuid,
+}
+
+/// A response as received.
+#[derive(Debug)]
+pub(super) struct Answer<'a> {
+    pub(super) asked: &'a Asked,
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Result<Vec<u8>, Malformed>,
+}
+
+impl Asked {
+    /// A request to this URL, sent now.
+    pub(super) fn new(url: &Url) -> Self {
+        let host = url[Position::BeforeHost..Position::AfterPort].to_owned();
+        Self { at: Instant::now(), host, correlation_id: Uuid::new_v4() }
+    }
+
+    /// Sends the request and reads the whole response.
+    pub(super) async fn send(
+        &self,
+        http: &HttpClient,
+        request: RequestBuilder,
+    ) -> Result<Answer<'_>, reqwest::Error> {
+        let response = http.send(request).await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = match http_client::read_body(response, MAX_BODY_BYTES).await {
+            Ok(body) => Ok(body),
+            Err(BodyError::BrokenOff(error)) if error.is_timeout() => return Err(error),
+            Err(BodyError::BrokenOff(_)) => Err(Malformed::BrokenOff),
+            Err(BodyError::TooLarge(_)) => Err(Malformed::TooLarge),
+        };
+        Ok(Answer { asked: self, status, headers, body })
+    }
+
+    /// The error of a request without a response.
+    pub(super) fn no_answer(&self, error: reqwest::Error) -> TokenError {
+        if error.is_timeout() {
+            return self.timed_out();
+        }
+        // The URL has nothing secret, but repeats what the message says.
+        let source = Arc::new(error.without_url());
+        self.outage(OutageCause::Unreachable { host: self.host.clone(), source })
+    }
+
+    /// The error of a request whose response is late.
+    pub(super) fn timed_out(&self) -> TokenError {
+        self.outage(OutageCause::TimedOut { host: self.host.clone() })
+    }
+
+    fn outage(&self, cause: OutageCause) -> TokenError {
+        let ids = RequestIds { correlation_id: self.correlation_id, trace_id: None };
+        TokenError::Unavailable(Outage { cause, retry_after: None, ids })
+    }
+}
+
+impl Answer<'_> {
+    /// The whole body.
+    pub(super) fn body(&self) -> Result<&[u8], Malformed> {
+        self.body.as_deref().map_err(|problem| *problem)
+    }
+
+    /// Deserializes a success from the body.
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Malformed> {
+        let parsed = serde_json::from_slice(self.body()?);
+        parsed
+            .map(|Object(parsed)| parsed)
+            .map_err(|error| if error.is_data() { Malformed::NotATokenResponse } else { Malformed::NotJson })
+    }
+
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        http_client::retry_after(&self.headers)
+    }
+
+    /// The error of a response that is neither a token nor a failure that is understood.
+    pub(super) fn malformed(&self, problem: Malformed) -> TokenError {
+        TokenError::Protocol { status: self.status, problem, ids: self.ids("", "") }
+    }
+
+    /// The ids from the body, which may be empty, or from the headers, or else the one that was sent.
+    pub(super) fn ids(&self, correlation_id: &str, trace_id: &str) -> RequestIds {
+        let header = || self.headers.get("x-ms-request-id")?.to_str().ok()?.parse().ok();
+        RequestIds {
+            correlation_id: correlation_id.parse().unwrap_or(self.asked.correlation_id),
+            trace_id: trace_id.parse().ok().or_else(header),
+        }
+    }
+}
