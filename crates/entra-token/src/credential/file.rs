@@ -10,8 +10,6 @@ use arc_swap::ArcSwap;
 use tokio::time::timeout;
 
 use super::{CredentialError, CredentialProblem};
-use files::Stamp;
-
 pub(super) use files::Files;
 
 /// The timeout of a check, since a mount may hang.
@@ -34,17 +32,11 @@ pub(super) struct WatchedFile<T> {
     files: Files,
     parse: Parse<T>,
     content: ArcSwap<Content<T>>,
-    /// Locked during a check, so that a file that hangs blocks one thread rather than one per check.
-    seen: Arc<tokio::sync::Mutex<Seen>>,
+    /// The digest of the last contents. Locked during a check, so that a file that hangs blocks one thread rather than
+    /// one per check.
+    digest: Arc<tokio::sync::Mutex<Vec<u8>>>,
     /// The last problem, which has been logged.
     problem: Mutex<Option<CredentialError>>,
-}
-
-/// The state of the files when they were last read.
-struct Seen {
-    /// None if the next check must reread the files.
-    stamps: Option<Vec<Stamp>>,
-    digest: Vec<u8>,
 }
 
 impl<T: Send + Sync + 'static> WatchedFile<T> {
@@ -53,7 +45,6 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
         files: Files,
         parse: impl Fn(&[u8]) -> Result<T, CredentialProblem> + Send + Sync + 'static,
     ) -> Result<Arc<Self>, CredentialError> {
-        let stamps = files.stamps();
         let reading = files.read_at_first()?;
         let value = parse(&reading.bytes).map_err(|problem| problem.at(files.name()))?;
         reading.warn_of_readers();
@@ -61,7 +52,7 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
             files,
             parse: Box::new(parse),
             content: ArcSwap::from_pointee(Content { value, generation: 0 }),
-            seen: Arc::new(tokio::sync::Mutex::new(Seen { stamps, digest: reading.digest() })),
+            digest: Arc::new(tokio::sync::Mutex::new(reading.digest())),
             problem: Mutex::default(),
         }))
     }
@@ -83,9 +74,9 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
         // Once a check has timed out, later callers do not wait for it.
         let limit = if hangs { Duration::ZERO } else { CHECK_TIMEOUT };
         let check = async {
-            let mut seen = Arc::clone(&self.seen).lock_owned().await;
+            let mut digest = Arc::clone(&self.digest).lock_owned().await;
             let file = Arc::clone(self);
-            let checking = tokio::task::spawn_blocking(move || file.check(&mut seen));
+            let checking = tokio::task::spawn_blocking(move || file.check(&mut digest));
             // An error means that the runtime is shutting down, and the last contents are good enough.
             let _ = checking.await;
         };
@@ -95,29 +86,26 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
         self.content()
     }
 
-    fn check(&self, seen: &mut Seen) {
-        let stamps = self.files.stamps();
-        if stamps.is_none() || stamps != seen.stamps {
-            seen.stamps = None;
-            if let Err(error) = self.reread(seen) {
-                return self.report(error);
-            }
-            seen.stamps = stamps;
+    fn check(&self, digest: &mut Vec<u8>) {
+        match self.reread(digest) {
+            Ok(()) => *lock(&self.problem) = None,
+            Err(error) => self.report(error),
         }
-        *lock(&self.problem) = None;
     }
 
     /// Rereads the files, and stores their contents if they changed.
-    fn reread(&self, seen: &mut Seen) -> Result<(), CredentialError> {
+    ///
+    /// Reads them whole, since a file's time and length may be those of earlier contents.
+    fn reread(&self, digest: &mut Vec<u8>) -> Result<(), CredentialError> {
         let reading = self.files.read()?;
-        let digest = reading.digest();
-        if digest == seen.digest {
+        let new = reading.digest();
+        if new == *digest {
             return Ok(());
         }
         let value = (self.parse)(&reading.bytes).map_err(|problem| problem.at(self.name()))?;
         let generation = self.content.load().generation + 1;
         self.content.store(Arc::new(Content { value, generation }));
-        seen.digest = digest;
+        *digest = new;
         tracing::info!(file = self.name(), "reloaded a changed credential file");
         reading.warn_of_readers();
         Ok(())
@@ -220,10 +208,7 @@ mod tests {
         let file = open(&path).unwrap();
         write("two");
         assert_eq!(checked(&file).await, ("two".to_owned(), 1));
-        // Until a check no longer rereads the file.
-        tokio::time::sleep(files::SETTLED_AFTER + Duration::from_millis(100)).await;
         assert_eq!(checked(&file).await, ("two".to_owned(), 1));
-        assert!(file.seen.lock().await.stamps.is_some());
         write("six");
         assert_eq!(checked(&file).await, ("six".to_owned(), 2));
     }
@@ -237,7 +222,7 @@ mod tests {
         std::fs::write(&path, "broken").unwrap();
         let log = TestLog::start();
         let checked = || {
-            (0..3).for_each(|_| file.check(&mut file.seen.try_lock().unwrap()));
+            (0..3).for_each(|_| file.check(&mut file.digest.try_lock().unwrap()));
             log.take()
         };
         let log = checked();

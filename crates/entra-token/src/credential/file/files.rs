@@ -4,7 +4,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
@@ -12,9 +12,6 @@ use super::super::{CredentialError, CredentialProblem};
 
 /// The timeout of the first reading. Longer than later ones, since there are no last contents to fall back to.
 const FIRST_READING: Duration = Duration::from_secs(10);
-
-/// How long after a change a file may change again without another stamp, since file systems round their times.
-pub(super) const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
 /// A file, or several that belong together and are read as one.
 #[derive(Debug, Clone)]
@@ -24,15 +21,6 @@ pub(in super::super) struct Files {
     pub(in super::super) limit: u64,
     /// Whether the contents of a file must be hidden from other users of the machine.
     pub(in super::super) is_secret: fn(&[u8]) -> bool,
-}
-
-/// The metadata that changes when a file is written or replaced.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Stamp {
-    changed: SystemTime,
-    length: u64,
-    /// Device and inode: a symbolic link may now point to another file of the same time and length.
-    location: (u64, u64),
 }
 
 /// The contents of the files.
@@ -49,12 +37,6 @@ impl Files {
         self.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" with ")
     }
 
-    /// Returns the stamps of all files, or none if one is missing or changed too recently to show its next change.
-    pub(super) fn stamps(&self) -> Option<Vec<Stamp>> {
-        let is_settled = |stamp: &Stamp| stamp.changed.elapsed().is_ok_and(|age| age > SETTLED_AFTER);
-        self.paths.iter().map(|path| Stamp::read(path).filter(is_settled)).collect()
-    }
-
     /// Reads the files on a thread of its own, which is abandoned if a file hangs.
     pub(super) fn read_at_first(&self) -> Result<Reading, CredentialError> {
         let (files, (here, there)) = (self.clone(), mpsc::sync_channel(1));
@@ -67,10 +49,7 @@ impl Files {
         let mut reading = Reading { bytes: Vec::new(), exposed: Vec::new() };
         for (number, path) in self.paths.iter().enumerate() {
             let name = path.display().to_string();
-            let (metadata, bytes) = match self.read_one(path) {
-                Ok(read) => read,
-                Err(problem) => return Err(problem.at(name)),
-            };
+            let (metadata, bytes) = self.read_one(path).map_err(|problem| problem.at(&name))?;
             if is_open_to_all(&metadata) && (self.is_secret)(&bytes) {
                 reading.exposed.push(name);
             }
@@ -95,25 +74,6 @@ impl Files {
             return Err(CredentialProblem::TooLarge(self.limit));
         }
         Ok((metadata, bytes))
-    }
-}
-
-impl Stamp {
-    #[cfg(unix)]
-    fn read(path: &Path) -> Option<Self> {
-        use std::os::unix::fs::MetadataExt;
-        let metadata = std::fs::metadata(path).ok()?;
-        // The time of the last change of the inode, which no program can set back.
-        let since_epoch =
-            Duration::new(metadata.ctime().try_into().ok()?, metadata.ctime_nsec().try_into().ok()?);
-        let changed = SystemTime::UNIX_EPOCH + since_epoch;
-        Some(Self { changed, length: metadata.len(), location: (metadata.dev(), metadata.ino()) })
-    }
-
-    #[cfg(not(unix))]
-    fn read(path: &Path) -> Option<Self> {
-        let metadata = std::fs::metadata(path).ok()?;
-        Some(Self { changed: metadata.modified().ok()?, length: metadata.len(), location: (0, 0) })
     }
 }
 
