@@ -12,15 +12,16 @@ mod faults;
 mod golden;
 mod limits;
 mod lost_connections;
-mod managed_identity;
 mod metrics;
 mod parallel;
 mod peer;
 mod program;
 mod proxy;
 mod raw_peer;
-mod renewal;
 mod resource_client;
+#[expect(dead_code, reason = "the tests of entra-token use all of it")]
+#[path = "../../../crates/entra-token/tests/it/peer.rs"]
+mod scripted;
 mod serving;
 #[path = "../../../crates/entra-token/src/test_log.rs"]
 mod test_log;

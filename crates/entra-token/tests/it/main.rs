@@ -4,3 +4,9 @@
 mod bearer_client;
 mod certificate;
 mod example;
+mod managed_identity;
+#[expect(dead_code, reason = "the tests of client-app use all of it")]
+mod peer;
+mod renewal;
+mod scripted_authority;
+mod token;

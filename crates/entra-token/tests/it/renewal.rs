@@ -3,16 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use entra_shared::ids::AppIdUri;
-use entra_token::{CredentialFault, OutageCause, TokenError, TokenRetriever};
+use entra_token::{AppIdUri, CredentialFault, OutageCause, TokenError, TokenRetriever};
 use tokio::task::JoinSet;
 
-use crate::peer::{Peers, Scripted, TOKEN};
-
-fn retriever(peers: &Peers) -> TokenRetriever {
-    let settings = peers.settings();
-    settings.token_retriever(settings.http_client().unwrap()).unwrap()
-}
+use crate::peer::{Peer, Scripted, TOKEN};
+use crate::scripted_authority::{retriever, retriever_within};
 
 /// A token that is due for renewal one second after it was acquired.
 fn due_in_a_second() -> Scripted {
@@ -25,12 +20,12 @@ fn due_in_a_second() -> Scripted {
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_are_served_at_once_while_a_renewal_fails_or_takes_its_time() {
     for delay in [Duration::ZERO, Duration::from_millis(500)] {
-        let peers = Peers::start().await;
-        peers.authority.answers(due_in_a_second());
+        let authority = Peer::authority().await;
+        authority.answers(due_in_a_second());
         for _ in 0..50 {
-            peers.authority.answers(Scripted::new(503, "").after(delay));
+            authority.answers(Scripted::new(503, "").after(delay));
         }
-        let retriever = retriever(&peers);
+        let retriever = retriever(&authority);
         retriever.token().await.unwrap();
         tokio::time::sleep(Duration::from_millis(1010)).await;
         let mut callers = JoinSet::new();
@@ -52,7 +47,7 @@ async fn callers_are_served_at_once_while_a_renewal_fails_or_takes_its_time() {
         let p99 = waits[waits.len() * 99 / 100];
         // Half of a slow authority's delay; on an idle machine it takes well below a millisecond.
         assert!(p99 < Duration::from_millis(250), "{p99:?} with an authority that takes {delay:?}");
-        assert_eq!(peers.authority.asked().len(), 2, "with an authority that takes {delay:?}");
+        assert_eq!(authority.asked().len(), 2, "with an authority that takes {delay:?}");
     }
 }
 
@@ -68,16 +63,16 @@ async fn served(retriever: &TokenRetriever, callers: usize) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_callers_cost_one_request_cold_and_one_at_the_moment_of_expiry() {
-    let peers = Peers::start().await;
+    let authority = Peer::authority().await;
     let slowly = |life| Scripted::token(life).after(Duration::from_millis(300));
-    peers.authority.answers(slowly(10)).answers(slowly(3599));
-    let (retriever, start) = (retriever(&peers), Instant::now());
+    authority.answers(slowly(10)).answers(slowly(3599));
+    let (retriever, start) = (retriever(&authority), Instant::now());
     assert_eq!(served(&retriever, 1000).await, 1000);
-    assert_eq!(peers.authority.asked().len(), 1);
+    assert_eq!(authority.asked().len(), 1);
     // The last tenth of a short lifetime is not used.
     tokio::time::sleep(Duration::from_millis(9050).saturating_sub(start.elapsed())).await;
     assert_eq!(served(&retriever, 1000).await, 1000);
-    assert_eq!(peers.authority.asked().len(), 2);
+    assert_eq!(authority.asked().len(), 2);
 }
 
 /// Advances the clock, and then lets the woken tasks run.
@@ -89,8 +84,8 @@ async fn pass(time: Duration) {
 }
 
 /// Waits until the authority has received this many requests and a token request has completed.
-async fn asked(peers: &Peers, times: usize) {
-    while peers.authority.asked().len() < times {
+async fn asked(authority: &Peer, times: usize) {
+    while authority.asked().len() < times {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -98,15 +93,15 @@ async fn asked(peers: &Peers, times: usize) {
 
 #[tokio::test]
 async fn a_day_costs_26_requests() {
-    let peers = Peers::start().await;
-    let retriever = retriever(&peers);
+    let authority = Peer::authority().await;
+    let retriever = retriever(&authority);
     assert_eq!(served(&retriever, 50).await, 50);
     let (mut day, mut requests) = (Duration::from_hours(24), 1);
     let (fresh, due) = (Duration::from_secs(3310), Duration::from_mins(1));
     while day > fresh + due {
         pass(fresh).await;
         assert_eq!(served(&retriever, 50).await, 50);
-        assert_eq!(peers.authority.asked().len(), requests);
+        assert_eq!(authority.asked().len(), requests);
         pass(due).await;
         let due_token = retriever.kept_token().unwrap();
         assert_eq!(served(&retriever, 50).await, 50);
@@ -114,7 +109,7 @@ async fn a_day_costs_26_requests() {
         while Arc::ptr_eq(&due_token, &retriever.kept_token().unwrap()) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        assert_eq!(peers.authority.asked().len(), requests);
+        assert_eq!(authority.asked().len(), requests);
         day -= fresh + due;
     }
     assert!((25..=26).contains(&requests), "{requests}");
@@ -122,19 +117,19 @@ async fn a_day_costs_26_requests() {
 
 #[tokio::test]
 async fn with_the_authority_down_fifty_callers_are_served_to_the_end_and_it_sees_one_request_a_back_off() {
-    let peers = Peers::start().await;
-    peers.authority.answers(Scripted::token(3599));
+    let authority = Peer::authority().await;
+    authority.answers(Scripted::token(3599));
     for _ in 0..20 {
-        peers.authority.answers(Scripted::new(503, ""));
+        authority.answers(Scripted::new(503, ""));
     }
-    let retriever = retriever(&peers);
+    let retriever = retriever(&authority);
     retriever.token().await.unwrap();
     pass(Duration::from_secs(3365)).await;
     for requests in 2..8 {
         assert_eq!(served(&retriever, 50).await, 50);
-        asked(&peers, requests).await;
+        asked(&authority, requests).await;
         assert_eq!(served(&retriever, 50).await, 50);
-        assert_eq!(peers.authority.asked().len(), requests);
+        assert_eq!(authority.asked().len(), requests);
         pass(Duration::from_secs(31)).await;
     }
     // 30 s before the expiry in the authority's response.
@@ -144,13 +139,12 @@ async fn with_the_authority_down_fifty_callers_are_served_to_the_end_and_it_sees
 
 #[tokio::test]
 async fn an_answer_that_hangs_does_not_hide_that_the_authority_is_back() {
-    let peers = Peers::start().await;
+    let authority = Peer::authority().await;
     for _ in 0..3 {
-        peers.authority.answers(Scripted::new(503, ""));
+        authority.answers(Scripted::new(503, ""));
     }
-    peers.authority.answers(Scripted::new(503, "").after(Duration::from_mins(1)));
-    let settings = peers.settings_with(&[("HTTP_CLIENT__TIMEOUT_SECONDS", "60")]);
-    let retriever = settings.token_retriever(settings.http_client().unwrap()).unwrap();
+    authority.answers(Scripted::new(503, "").after(Duration::from_mins(1)));
+    let retriever = retriever_within(&authority, 60);
     for _ in 0..2 {
         retriever.token().await.unwrap_err();
     }
@@ -162,19 +156,18 @@ async fn an_answer_that_hangs_does_not_hide_that_the_authority_is_back() {
         assert!(start.elapsed() < Duration::from_secs(8), "{error:?}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(peers.authority.asked().len(), 5);
+    assert_eq!(authority.asked().len(), 5);
 }
 
 #[tokio::test]
 async fn retry_after_stops_further_requests_while_another_response_hangs() {
-    let peers = Peers::start().await;
+    let authority = Peer::authority().await;
     for _ in 0..3 {
-        peers.authority.answers(Scripted::new(503, ""));
+        authority.answers(Scripted::new(503, ""));
     }
-    peers.authority.answers(Scripted::new(503, "").after(Duration::from_mins(1)));
-    peers.authority.answers(Scripted::new(503, "").header("retry-after", "3600"));
-    let settings = peers.settings_with(&[("HTTP_CLIENT__TIMEOUT_SECONDS", "60")]);
-    let retriever = settings.token_retriever(settings.http_client().unwrap()).unwrap();
+    authority.answers(Scripted::new(503, "").after(Duration::from_mins(1)));
+    authority.answers(Scripted::new(503, "").header("retry-after", "3600"));
+    let retriever = retriever_within(&authority, 60);
     for _ in 0..2 {
         retriever.token().await.unwrap_err();
     }
@@ -183,39 +176,39 @@ async fn retry_after_stops_further_requests_while_another_response_hangs() {
     while retriever.token().await.unwrap_err().retry_after().unwrap() < Duration::from_mins(1) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(peers.authority.asked().len(), 5);
+    assert_eq!(authority.asked().len(), 5);
 }
 
 #[tokio::test]
 async fn a_due_token_is_renewed_behind_its_caller() {
-    let peers = Peers::start().await;
+    let authority = Peer::authority().await;
     let next =
         Scripted::json(200, r#"{"token_type":"Bearer","expires_in":3599,"access_token":"canary.next"}"#);
-    peers.authority.answers(due_in_a_second()).answers(next);
-    let retriever = retriever(&peers);
+    authority.answers(due_in_a_second()).answers(next);
+    let retriever = retriever(&authority);
     retriever.token().await.unwrap();
     tokio::time::sleep(Duration::from_millis(1010)).await;
     assert_eq!(retriever.token().await.unwrap().access_token().expose(), TOKEN);
     while retriever.token().await.unwrap().access_token().expose() != "canary.next" {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(peers.authority.asked().len(), 2);
+    assert_eq!(authority.asked().len(), 2);
 }
 
 #[tokio::test]
 async fn an_outage_has_one_second_try_and_a_wait_beyond_the_limit_none() {
     for status in [500, 502, 503, 504, 408] {
-        let peers = Peers::start().await;
-        peers.authority.answers(Scripted::new(status, ""));
-        retriever(&peers).token().await.unwrap();
-        assert_eq!(peers.authority.asked().len(), 2, "{status}");
+        let authority = Peer::authority().await;
+        authority.answers(Scripted::new(status, ""));
+        retriever(&authority).token().await.unwrap();
+        assert_eq!(authority.asked().len(), 2, "{status}");
         let ids: Vec<_> =
-            peers.authority.asked().iter().map(|asked| asked.headers["client-request-id"].clone()).collect();
+            authority.asked().iter().map(|asked| asked.headers["client-request-id"].clone()).collect();
         assert_ne!(ids[0], ids[1]);
     }
-    let peers = Peers::start().await;
-    peers.authority.answers(Scripted::new(503, "").header("retry-after", "600"));
-    let (retriever, before) = (retriever(&peers), Instant::now());
+    let authority = Peer::authority().await;
+    authority.answers(Scripted::new(503, "").header("retry-after", "600"));
+    let (retriever, before) = (retriever(&authority), Instant::now());
     for _ in 0..2 {
         let error = retriever.token().await.unwrap_err();
         let TokenError::Unavailable(outage) = &error else { panic!("{error:?}") };
@@ -223,7 +216,7 @@ async fn an_outage_has_one_second_try_and_a_wait_beyond_the_limit_none() {
         assert!(error.retry_after().unwrap() > Duration::from_secs(598), "{error:?}");
     }
     assert!(before.elapsed() < Duration::from_secs(20), "{:?}", before.elapsed());
-    assert_eq!(peers.authority.asked().len(), 1);
+    assert_eq!(authority.asked().len(), 1);
 }
 
 #[tokio::test]
@@ -243,17 +236,17 @@ async fn a_refusal_is_not_retried_and_says_whether_the_credential_or_the_set_up_
         (400, "interaction_required", 53003, false, "administrator"),
         (400, "something_new", 424242, false, ""),
     ] {
-        let peers = Peers::start().await;
+        let authority = Peer::authority().await;
         let trace_id = "0f0dd5b3-7a63-4b5c-8d3d-2e4f6f0a9d11";
-        peers.authority.answers(Scripted::json(
+        authority.answers(Scripted::json(
             status,
             format!(
                 r#"{{"error":"{error}","error_description":"AADSTS{aadsts}: x\r\n","error_codes":[{aadsts}],"trace_id":"{trace_id}"}}"#
             )
             .replace("\r\n", "\\r\\n"),
         ));
-        let came = retriever(&peers).token().await.unwrap_err();
-        assert_eq!(peers.authority.asked().len(), 1);
+        let came = retriever(&authority).token().await.unwrap_err();
+        assert_eq!(authority.asked().len(), 1);
         let is_credential = matches!(came, TokenError::Credential(CredentialFault::Refused(_)));
         assert_eq!(is_credential, blames_credential, "{came:?}");
         assert!(is_credential || matches!(came, TokenError::Configuration(_)), "{came:?}");
@@ -266,14 +259,14 @@ async fn a_refusal_is_not_retried_and_says_whether_the_credential_or_the_set_up_
 
 #[tokio::test]
 async fn each_resource_has_a_token_of_its_own_and_one_that_is_refused_holds_up_no_other() {
-    let peers = Peers::start().await;
-    let first = retriever(&peers);
+    let authority = Peer::authority().await;
+    let first = retriever(&authority);
     let second = first.for_resource(AppIdUri::parse("https://contoso.com/api/").unwrap());
-    peers.authority.answers(Scripted::new(429, "").header("retry-after", "60"));
+    authority.answers(Scripted::new(429, "").header("retry-after", "60"));
     assert!(first.token().await.is_err());
     let token = second.token().await.unwrap();
     assert!(first.token().await.is_err());
-    let asked = peers.authority.asked();
+    let asked = authority.asked();
     assert_eq!(asked.len(), 2);
     // An App ID URI that ends in a slash keeps it before the appended `/.default`.
     assert!(
@@ -287,8 +280,8 @@ async fn each_resource_has_a_token_of_its_own_and_one_that_is_refused_holds_up_n
 
 #[tokio::test]
 async fn claims_go_to_the_token_endpoint_and_a_rejected_token_is_replaced() {
-    let peers = Peers::start().await;
-    let retriever = retriever(&peers);
+    let authority = Peer::authority().await;
+    let retriever = retriever(&authority);
     let claims = r#"{"access_token":{"nbf":{"essential":true,"value":"1604106651"}}}"#;
     let rejected = retriever.token().await.unwrap();
     retriever.token_with_claims(claims).await.unwrap();
@@ -296,7 +289,7 @@ async fn claims_go_to_the_token_endpoint_and_a_rejected_token_is_replaced() {
     let current = retriever.token().await.unwrap();
     assert!(retriever.reject(&current));
     retriever.token().await.unwrap();
-    let asked = peers.authority.asked();
+    let asked = authority.asked();
     let sent: Vec<_> = asked
         .iter()
         .map(|asked| {
@@ -317,10 +310,10 @@ async fn a_life_is_read_in_any_spelling_and_a_missing_one_is_short() {
         (r#""expires_in":null"#, 290, 301),
         (r#""refresh_in":0"#, 290, 301),
     ] {
-        let peers = Peers::start().await;
+        let authority = Peer::authority().await;
         let body = format!(r#"{{"token_type":"bearer","access_token":"{TOKEN}",{members}}}"#);
-        peers.authority.answers(Scripted::json(200, body));
-        let token = retriever(&peers).token().await.unwrap();
+        authority.answers(Scripted::json(200, body));
+        let token = retriever(&authority).token().await.unwrap();
         let left = token.expires_at().duration_since(jiff::Timestamp::now()).as_secs();
         assert!((least..=most).contains(&left), "{members}: {left}");
     }
