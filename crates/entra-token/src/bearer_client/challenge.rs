@@ -55,18 +55,7 @@ fn decode_claims(encoded: &str) -> Option<String> {
     if encoded.len() > MAX_CLAIMS {
         return None;
     }
-    let standard: String = encoded
-        .chars()
-        .map(|c| {
-            if c == '-' {
-                '+'
-            } else if c == '_' {
-                '/'
-            } else {
-                c
-            }
-        })
-        .collect();
+    let standard = encoded.replace('-', "+").replace('_', "/");
     let decoded = GeneralPurpose::new(&alphabet::STANDARD, LENIENT).decode(standard).ok()?;
     let object: Map<String, Value> = serde_json::from_slice(&decoded).ok()?;
     serde_json::to_string(&object).ok()

@@ -1,6 +1,5 @@
 //! The caches that related retrievers share, one per key.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use entra_shared::ids::{AppIdUri, ClientId};
@@ -12,45 +11,27 @@ use crate::cache::Cache;
 /// The largest number of keys: enough for every resource and tenant of a service, and a few megabytes at most.
 const MOST_KEYS: usize = 1000;
 
-/// The parameters that identify a token.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Key {
-    /// The endpoint's URL names the authority, the tenant and the version.
-    TokenEndpoint(Url, ClientId, AppIdUri),
-    /// The endpoint's URL names the identity.
-    ManagedIdentity(Url),
-}
+/// What identifies a token: the URL of its endpoint and, for a client, its id and the resource.
+///
+/// The URL contains the authority, the tenant and the version; that of a managed identity also the identity and the
+/// resource.
+type Key = (Url, Option<(ClientId, AppIdUri)>);
 
-impl Key {
-    fn for_source(source: &TokenSource) -> Self {
-        match source {
-            TokenSource::TokenEndpoint(request) => Self::TokenEndpoint(
-                request.authority.token_endpoint(request.version),
-                request.client_id,
-                request.resource.clone(),
-            ),
-            TokenSource::ManagedIdentity(identity) => Self::ManagedIdentity(
-                identity.endpoint.url(&identity.resource, identity.user_assigned.as_ref()),
-            ),
+fn key(source: &TokenSource) -> Key {
+    match source {
+        TokenSource::TokenEndpoint(request) => (
+            request.authority.token_endpoint(request.version),
+            Some((request.client_id, request.resource.clone())),
+        ),
+        TokenSource::ManagedIdentity(identity) => {
+            (identity.endpoint.url(&identity.resource, identity.user_assigned.as_ref()), None)
         }
     }
 }
 
-/// The caches by key. Locked only when a retriever is created.
+/// The caches by key, the least recently used first. Locked only when a retriever is created.
 #[derive(Debug, Default)]
-pub(super) struct Caches(Mutex<Kept>);
-
-#[derive(Debug, Default)]
-struct Kept {
-    by_key: HashMap<Key, Entry>,
-    uses: u64,
-}
-
-#[derive(Debug)]
-struct Entry {
-    cache: Arc<Cache>,
-    last_use: u64,
-}
+pub(super) struct Caches(Mutex<Vec<(Key, Arc<Cache>)>>);
 
 impl Caches {
     /// Returns the cache for this source, and creates it if there is none.
@@ -58,26 +39,18 @@ impl Caches {
     /// Beyond the limit, evicts the least recently used key, preferably one without a retriever. Existing retrievers keep
     /// their cache.
     pub(super) fn for_source(&self, source: &TokenSource) -> Arc<Cache> {
-        let key = Key::for_source(source);
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.uses += 1;
-        let last_use = kept.uses;
-        if kept.by_key.len() >= MOST_KEYS && !kept.by_key.contains_key(&key) {
-            kept.forget_one();
+        let key = key(source);
+        let mut caches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let cache = match caches.iter().position(|(known, _)| *known == key) {
+            Some(known) => caches.remove(known).1,
+            None => Arc::default(),
+        };
+        if caches.len() >= MOST_KEYS {
+            let unused = caches.iter().position(|(_, cache)| Arc::strong_count(cache) == 1);
+            caches.remove(unused.unwrap_or(0));
         }
-        let entry = kept.by_key.entry(key).or_insert_with(|| Entry { cache: Arc::default(), last_use });
-        entry.last_use = last_use;
-        Arc::clone(&entry.cache)
-    }
-}
-
-impl Kept {
-    fn forget_one(&mut self) {
-        let worth = |entry: &Entry| (Arc::strong_count(&entry.cache) > 1, entry.last_use);
-        let least = self.by_key.iter().min_by_key(|(_, entry)| worth(entry)).map(|(key, _)| key.clone());
-        if let Some(least) = least {
-            self.by_key.remove(&least);
-        }
+        caches.push((key, Arc::clone(&cache)));
+        cache
     }
 }
 
