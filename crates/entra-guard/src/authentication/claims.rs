@@ -1,14 +1,10 @@
 //! The claims of an access token that this crate reads, of versions 1.0 and 2.0.
 
-use std::fmt;
-
 use entra_shared::azure_ad::Version;
 use entra_shared::claims::ClientAuthentication;
 use entra_shared::ids::{ClientId, ObjectId, TenantId};
-use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
-
-use super::object::Anything;
 
 /// The claims that this crate reads; they may be unverified.
 ///
@@ -94,14 +90,10 @@ struct Members {
     iat: i64,
     nbf: i64,
     exp: i64,
-    #[serde(default)]
-    appid: VersionClaim,
-    #[serde(default)]
-    appidacr: VersionClaim,
-    #[serde(default)]
-    azp: VersionClaim,
-    #[serde(default)]
-    azpacr: VersionClaim,
+    appid: Option<VersionClaim>,
+    appidacr: Option<VersionClaim>,
+    azp: Option<VersionClaim>,
+    azpacr: Option<VersionClaim>,
     idtyp: Option<String>,
     oid: ObjectId,
     #[serde(default, deserialize_with = "null_as_empty")]
@@ -121,9 +113,13 @@ impl TryFrom<Members> for Claims {
         let (mut appid, mut appidacr, mut azp, mut azpacr) = (None, None, None, None);
         match ver {
             Version::V1 => {
-                (appid, appidacr) = (members.appid.client("appid")?, members.appidacr.text("appidacr")?);
+                appid = VersionClaim::client(members.appid, "appid")?;
+                appidacr = VersionClaim::text(members.appidacr, "appidacr")?;
             }
-            Version::V2 => (azp, azpacr) = (members.azp.client("azp")?, members.azpacr.text("azpacr")?),
+            Version::V2 => {
+                azp = VersionClaim::client(members.azp, "azp")?;
+                azpacr = VersionClaim::text(members.azpacr, "azpacr")?;
+            }
         }
         Ok(Self {
             aud,
@@ -148,76 +144,25 @@ impl TryFrom<Members> for Claims {
 }
 
 /// A claim that is a string in one token version and ignored in the other.
-#[derive(Default)]
+#[derive(Deserialize)]
+#[serde(untagged)]
 enum VersionClaim {
-    #[default]
-    Absent,
     Text(String),
-    /// Neither a string nor null.
-    Other,
+    Other(IgnoredAny),
 }
 
 impl VersionClaim {
-    fn text(self, claim: &str) -> Result<Option<String>, String> {
-        match self {
-            Self::Absent => Ok(None),
-            Self::Text(text) => Ok(Some(text)),
-            Self::Other => Err(format!("`{claim}` is not a text")),
+    fn text(claim: Option<Self>, name: &str) -> Result<Option<String>, String> {
+        match claim {
+            None => Ok(None),
+            Some(Self::Text(text)) => Ok(Some(text)),
+            Some(Self::Other(_)) => Err(format!("`{name}` is not a text")),
         }
     }
 
-    fn client(self, claim: &str) -> Result<Option<ClientId>, String> {
-        let id = self.text(claim)?.map(|id| ClientId::parse(&id)).transpose();
-        id.map_err(|error| format!("`{claim}`: {error}"))
-    }
-}
-
-impl<'de> Deserialize<'de> for VersionClaim {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(VersionClaimVisitor)
-    }
-}
-
-/// Checks a value as strictly as an ignored claim.
-struct VersionClaimVisitor;
-
-impl<'de> Visitor<'de> for VersionClaimVisitor {
-    type Value = VersionClaim;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<VersionClaim, E> {
-        Ok(VersionClaim::Other)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<VersionClaim, E> {
-        Ok(VersionClaim::Other)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<VersionClaim, E> {
-        Ok(VersionClaim::Other)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<VersionClaim, E> {
-        Ok(VersionClaim::Other)
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<VersionClaim, E> {
-        Ok(VersionClaim::Text(text.to_owned()))
-    }
-
-    fn visit_unit<E>(self) -> Result<VersionClaim, E> {
-        Ok(VersionClaim::Absent)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<VersionClaim, A::Error> {
-        Anything.visit_seq(seq).map(|_| VersionClaim::Other)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<VersionClaim, A::Error> {
-        Anything.visit_map(map).map(|_| VersionClaim::Other)
+    fn client(claim: Option<Self>, name: &str) -> Result<Option<ClientId>, String> {
+        let id = Self::text(claim, name)?.map(|id| ClientId::parse(&id)).transpose();
+        id.map_err(|error| format!("`{name}`: {error}"))
     }
 }
 

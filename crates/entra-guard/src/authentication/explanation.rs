@@ -68,12 +68,14 @@ impl Authenticator {
     /// Explains whether a token is accepted at `now`, in seconds since 1970.
     pub async fn explain(&self, token: &str, now: i64) -> Explanation {
         let verdict = self.verify(token, now).await.map(|(caller, _)| Arc::new(caller));
-        let Examination { mut checks, claims, problem, token } = Examination::examine(token);
+        let mut examination = Examination::examine(token);
+        let mut checks = examination.checks.clone();
+        let (claims, problem) = (examination.claims.clone(), examination.problem.take());
         if let Some(claims) = &claims {
             checks.extend(self.expectations().checks(claims, now));
             checks.extend(caller::checks(claims));
         }
-        if let Some(token) = token {
+        if let Ok(token) = examination.into_token() {
             checks.extend(self.key_checks(token).await);
         }
         let problem = problem.as_deref();
