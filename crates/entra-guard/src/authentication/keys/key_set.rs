@@ -1,14 +1,11 @@
 //! A key set as Entra publishes it (RFC 7517).
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
-use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use entra_shared::json::Object;
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::signing_key::{SigningKey, admit, name};
@@ -20,11 +17,12 @@ pub(super) const MAX_KEYS: usize = 1000;
 /// The keys of one fetch; immutable and never empty.
 #[derive(Debug, Clone)]
 pub struct KeySet {
-    keys: HashMap<String, Arc<SigningKey>>,
-    /// Ids whose key is not admitted, or which two different keys claim.
-    unusable: HashSet<String>,
-    fetched_at: SleepAwareInstant,
+    /// By id; none if the key is not admitted, or if two different keys claim the id.
+    pub(super) keys: Keys,
+    pub(super) fetched_at: SleepAwareInstant,
 }
+
+type Keys = HashMap<Arc<str>, Option<Arc<SigningKey>>>;
 
 /// A document is not a usable key set; its publisher is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -48,18 +46,17 @@ impl KeySet {
     pub fn parse(document: &[u8]) -> Result<Self, InvalidKeySet> {
         let Object(document): Object<Document<'_>> =
             serde_json::from_slice(document).map_err(|_| InvalidKeySet::Malformed)?;
-        if document.keys.0.len() > MAX_KEYS {
+        if document.keys.len() > MAX_KEYS {
             return Err(InvalidKeySet::TooMany);
         }
         let mut keys = HashMap::new();
-        let mut unusable = HashSet::new();
-        let mut rejection = None;
-        for jwk in document.keys.0 {
+        let (mut rejected, mut rejection) = (Vec::new(), None);
+        for jwk in document.keys {
             match admit(jwk.get()) {
-                Ok((key_id, key)) => insert(&mut keys, key_id, key),
+                Ok(key) => insert(&mut keys, key),
                 Err(reason) => {
                     rejection = Some(reason);
-                    unusable.extend(name(jwk.get()));
+                    rejected.extend(name(jwk.get()));
                 }
             }
         }
@@ -67,14 +64,10 @@ impl KeySet {
             // One line for all, since the document decides how many there are.
             tracing::warn!(reason, "skipped unusable keys; last reason: {reason}");
         }
-        // An id that two different keys claim is ambiguous.
-        unusable.extend(keys.extract_if(|_, key| key.is_none()).map(|(key_id, _)| key_id));
-        let keys: HashMap<_, _> =
-            keys.into_iter().filter_map(|(id, key)| Some((id, Arc::new(key?)))).collect();
-        if keys.is_empty() {
-            return Err(InvalidKeySet::Empty);
+        for key_id in rejected {
+            keys.entry(key_id).or_insert(None);
         }
-        Ok(Self { keys, unusable, fetched_at: SleepAwareInstant::now() })
+        Self { keys, fetched_at: SleepAwareInstant::now() }.unless_empty()
     }
 
     /// Removes the keys of other clouds than `cloud`, the `cloud_instance_name` of the metadata.
@@ -82,100 +75,50 @@ impl KeySet {
     /// # Errors
     /// No key is left.
     pub fn in_cloud(mut self, cloud: &str) -> Result<Self, InvalidKeySet> {
-        let foreign = |key: &SigningKey| key.cloud().is_some_and(|of_key| of_key != cloud);
-        self.unusable.extend(self.keys.extract_if(|_, key| foreign(key)).map(|(key_id, _)| key_id));
-        if self.keys.is_empty() { Err(InvalidKeySet::Empty) } else { Ok(self) }
+        for key in self.keys.values_mut() {
+            key.take_if(|key| key.cloud().is_some_and(|of_key| of_key != cloud));
+        }
+        self.unless_empty()
     }
 
     /// The key with exactly this id.
     #[must_use]
     pub fn find(&self, key_id: &str) -> Option<Arc<SigningKey>> {
-        self.keys.get(key_id).map(Arc::clone)
-    }
-
-    /// Whether the set has this id, even if its key is unusable.
-    pub(super) fn names(&self, key_id: &str) -> bool {
-        self.keys.contains_key(key_id) || self.unusable.contains(key_id)
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &Arc<SigningKey>)> {
-        self.keys.iter()
-    }
-
-    pub(super) fn has_same_keys_as(&self, other: &Self) -> bool {
-        self.keys == other.keys
+        self.keys.get(key_id)?.clone()
     }
 
     /// Number of keys; at least one.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a key set is never empty")]
     pub fn len(&self) -> usize {
-        self.keys.len()
+        self.keys.values().flatten().count()
     }
 
-    /// When the set was parsed.
-    pub(super) fn fetched_at(&self) -> &SleepAwareInstant {
-        &self.fetched_at
-    }
-
-    /// Whether the set is at most `max_age` old.
-    pub(super) fn is_within(&self, max_age: Duration) -> bool {
-        self.fetched_at.is_within(max_age)
-    }
-
-    /// Time since the set was parsed.
-    #[must_use]
-    pub fn age(&self) -> Duration {
-        self.fetched_at.elapsed()
+    fn unless_empty(self) -> Result<Self, InvalidKeySet> {
+        if self.len() == 0 { Err(InvalidKeySet::Empty) } else { Ok(self) }
     }
 }
 
 #[cfg(test)]
 impl KeySet {
     /// The set as if the machine had slept for `time` since it was parsed.
-    pub(super) fn before_a_sleep_of(self, time: Duration) -> Self {
+    pub(super) fn before_a_sleep_of(self, time: std::time::Duration) -> Self {
         Self { fetched_at: SleepAwareInstant::before_a_sleep_of(time), ..self }
     }
 }
 
+/// The elements of `keys` as raw JSON, so that one that cannot be parsed does not cost the others.
 #[derive(Deserialize)]
 struct Document<'d> {
     #[serde(borrow)]
-    keys: Entries<'d>,
+    keys: Vec<&'d RawValue>,
 }
 
-/// The elements of `keys` as raw JSON, so that one that cannot be parsed does not cost the others.
-struct Entries<'d>(Vec<&'d RawValue>);
-
-impl<'de: 'd, 'd> Deserialize<'de> for Entries<'d> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(Self(Vec::new()))
-    }
-}
-
-impl<'de: 'd, 'd> Visitor<'de> for Entries<'d> {
-    type Value = Self;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of keys")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Self, A::Error> {
-        // One more than the limit is enough to refuse the set without storing the rest.
-        while self.0.len() <= MAX_KEYS {
-            let Some(entry) = list.next_element()? else { return Ok(self) };
-            self.0.push(entry);
-        }
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(self)
-    }
-}
-
-fn insert(keys: &mut HashMap<String, Option<SigningKey>>, key_id: String, key: SigningKey) {
-    match keys.entry(key_id) {
-        Entry::Vacant(entry) => _ = entry.insert(Some(key)),
+fn insert(keys: &mut Keys, key: SigningKey) {
+    match keys.entry(Arc::clone(key.id())) {
+        Entry::Vacant(entry) => _ = entry.insert(Some(Arc::new(key))),
         Entry::Occupied(mut entry) => {
-            if entry.get().as_ref() != Some(&key) {
+            if entry.get().as_deref() != Some(&key) {
                 entry.insert(None);
             }
         }
@@ -298,7 +241,10 @@ mod tests {
         for unused in [&deep, r#""\ud800""#] {
             let odd = bad.replacen('{', &format!(r#"{{"x":{unused},"#), 1);
             let keys = KeySet::parse(format!(r#"{{"keys":[{odd},{good}]}}"#).as_bytes()).unwrap();
-            assert_eq!((keys.len(), keys.find("good").is_some(), keys.names("bad")), (1, true, true));
+            assert_eq!(
+                (keys.len(), keys.find("good").is_some(), keys.keys.contains_key("bad")),
+                (1, true, true)
+            );
         }
         for document in [
             format!(r#"{{"keys":[{good}],"keys":[{good}]}}"#),
@@ -330,7 +276,7 @@ mod tests {
         let there = in_cloud("there", json!("microsoftonline.us"));
         let set = parse(&[here, there.clone(), key.jwk("silent"), in_cloud("null", json!(null))]).unwrap();
         let set = set.in_cloud("microsoftonline.com").unwrap();
-        assert_eq!((set.len(), set.find("there").is_none(), set.names("there")), (3, true, true));
+        assert_eq!((set.len(), set.find("there").is_none(), set.keys.contains_key("there")), (3, true, true));
         let all_there = parse(&[there]).unwrap().in_cloud("microsoftonline.com");
         assert_eq!(all_there.unwrap_err(), InvalidKeySet::Empty);
     }

@@ -7,7 +7,6 @@ use entra_shared::one_line;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
-use tokio_util::task::AbortOnDropHandle;
 
 use super::KeySet;
 use super::sleep_aware::SleepAwareInstant;
@@ -55,27 +54,24 @@ where
     loop {
         shared.refetch().progress = Progress::UnderWay;
         let can_wait = shared.time_left().is_some_and(|left| left > MAX_FETCH);
-        let outcome =
-            if can_wait { run_isolated(fetch()).await } else { run_hedged(&shared, &mut fetch).await };
+        // A fetch that can wait has ended before it would be hedged.
+        let hedge_after = if can_wait { 2 * MAX_FETCH } else { HEDGE_AFTER };
+        let outcome = run_hedged(&shared, &mut fetch, hedge_after).await;
         failures = if outcome.is_ok() { 0 } else { failures + 1 };
         record(&shared, outcome);
         let pause = match failures {
             0 => jittered(interval, REFRESH_JITTER),
             _ => jittered(backoff(failures, shared.time_left()).min(interval), RETRY_JITTER),
         };
-        wait(&shared, &SleepAwareInstant::now(), pause).await;
+        wait(&shared, SleepAwareInstant::now(), pause).await;
     }
 }
 
-/// Runs a fetch in its own task, so that a panic fails that fetch and not the refresh task.
-async fn run_isolated(fetch: impl Future<Output = Outcome> + Send + 'static) -> Outcome {
-    outcome(AbortOnDropHandle::new(tokio::spawn(timeout(MAX_FETCH, fetch))).await)
-}
-
-/// Runs a fetch, and starts another whenever the last has taken [`HEDGE_AFTER`]; the first success wins.
+/// Runs a fetch, and starts another whenever the last has taken `hedge_after`; the first success wins.
 ///
-/// Used without usable keys: a hanging fetch delays nothing, and a slow one may still succeed.
-async fn run_hedged<F, O>(shared: &Shared, fetch: &mut F) -> Outcome
+/// Without usable keys, a hanging fetch then delays nothing, and a slow one may still succeed. Each runs in its own task,
+/// so that a panic fails that fetch and not the refresh task.
+async fn run_hedged<F, O>(shared: &Shared, fetch: &mut F, hedge_after: Duration) -> Outcome
 where
     F: FnMut() -> O + Send,
     O: Future<Output = Outcome> + Send + 'static,
@@ -83,7 +79,7 @@ where
     let mut under_way = JoinSet::new();
     loop {
         under_way.spawn(timeout(MAX_FETCH, fetch()));
-        let next_hedge = Instant::now() + HEDGE_AFTER;
+        let next_hedge = Instant::now() + hedge_after;
         while let Ok(Some(ended)) = timeout_at(next_hedge, under_way.join_next()).await {
             match outcome(ended) {
                 Err(error) if !under_way.is_empty() => {
@@ -135,7 +131,7 @@ fn count(shared: &Shared, is_failure: bool) {
 /// Waits until `pause` has passed since `start`, or until a request asks for a fetch.
 ///
 /// Timers stop while the machine sleeps, so the wall clock is checked as well.
-async fn wait(shared: &Shared, start: &SleepAwareInstant, pause: Duration) {
+async fn wait(shared: &Shared, start: SleepAwareInstant, pause: Duration) {
     loop {
         let Some(left) = pause.checked_sub(start.elapsed()).filter(|left| !left.is_zero()) else { return };
         tokio::select! {
@@ -171,15 +167,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_machine_that_slept_past_a_refresh_fetches_at_once() {
-        let shared = Shared::new(&KeySettings::for_tests());
+        let shared = Shared::new(&KeySettings::default());
         shared.refetch().progress = Progress::Idle;
         let (hour, begun) = (Duration::from_hours(1), Instant::now());
-        wait(&shared, &SleepAwareInstant::before_a_sleep_of(2 * hour), hour).await;
+        wait(&shared, SleepAwareInstant::before_a_sleep_of(2 * hour), hour).await;
         assert_eq!(begun.elapsed(), Duration::ZERO);
-        wait(&shared, &SleepAwareInstant::now(), hour).await;
+        wait(&shared, SleepAwareInstant::now(), hour).await;
         assert_eq!(begun.elapsed(), hour);
         // At the next check, if the machine falls asleep while waiting.
-        wait(&shared, &SleepAwareInstant::before_a_sleep_of(Duration::from_millis(3_599_999)), hour).await;
+        wait(&shared, SleepAwareInstant::before_a_sleep_of(Duration::from_millis(3_599_999)), hour).await;
         assert!(begun.elapsed() <= hour + SLEEP_CHECK_INTERVAL);
     }
 

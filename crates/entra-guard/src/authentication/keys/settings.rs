@@ -75,19 +75,3 @@ impl Default for KeySettings {
         }
     }
 }
-
-#[cfg(test)]
-impl KeySettings {
-    /// The defaults of the resource-app.
-    pub(super) fn for_tests() -> Self {
-        let seconds = |seconds| NonZeroU64::new(seconds).unwrap();
-        Self {
-            refresh_interval_seconds: seconds(3600),
-            max_age_seconds: seconds(86_400),
-            removed_key_grace_seconds: 3600,
-            unknown_key_fetches: NonZeroU32::new(2).unwrap(),
-            unknown_key_refill_seconds: seconds(30),
-            unknown_key_wait_milliseconds: seconds(2000),
-        }
-    }
-}

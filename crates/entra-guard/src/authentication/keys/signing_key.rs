@@ -95,8 +95,8 @@ impl OtherMembers {
     }
 }
 
-/// Parses an entry of a key set; returns the id and the key, or why the key is not admitted.
-pub(super) fn admit(entry: &str) -> Result<(String, SigningKey), &'static str> {
+/// Parses an entry of a key set; returns the key, or why it is not admitted.
+pub(super) fn admit(entry: &str) -> Result<SigningKey, &'static str> {
     let Object(members): Object<OtherMembers> = serde_json::from_str(entry).map_err(|_| "malformed")?;
     if members.is_private() {
         return Err("published with its private half");
@@ -113,9 +113,8 @@ pub(super) fn admit(entry: &str) -> Result<(String, SigningKey), &'static str> {
         return Err("with an exponent other than 65537");
     }
     let key = DecodingKey::from_rsa_raw_components(&modulus, &EXPONENT);
-    let id = key_id.as_str().into();
     let OtherMembers { issuer, cloud_instance_name: cloud, .. } = members;
-    Ok((key_id, SigningKey { id, key, modulus, issuer, cloud }))
+    Ok(SigningKey { id: key_id.into(), key, modulus, issuer, cloud })
 }
 
 /// Refuses keys that are not for RS256 signatures (RFC 7517 sections 4.2 to 4.4).
@@ -132,13 +131,13 @@ fn check_purpose(key: &CommonParameters) -> Result<(), &'static str> {
 }
 
 /// The id of a key that was not admitted, if it has one.
-pub(super) fn name(jwk: &str) -> Option<String> {
+pub(super) fn name(jwk: &str) -> Option<Arc<str>> {
     #[derive(Deserialize)]
     struct Named {
         kid: String,
     }
     let Object(Named { kid }) = serde_json::from_str(jwk).ok()?;
-    (kid.len() <= MAX_KEY_ID_BYTES).then_some(kid)
+    (kid.len() <= MAX_KEY_ID_BYTES).then(|| kid.into())
 }
 
 fn modulus(text: &str) -> Result<Vec<u8>, &'static str> {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::SigningKey;
 use super::key_set::{KeySet, MAX_KEYS};
 use super::sleep_aware::SleepAwareInstant;
+use super::{KeyError, SigningKey};
 
 /// The keys after a fetch; immutable.
 ///
@@ -16,7 +16,7 @@ use super::sleep_aware::SleepAwareInstant;
 #[derive(Debug)]
 pub(super) struct Snapshot {
     published: KeySet,
-    removed: HashMap<String, RemovedKey>,
+    removed: HashMap<Arc<str>, RemovedKey>,
     generation: u64,
 }
 
@@ -44,41 +44,41 @@ impl Snapshot {
 
     /// The keys after a further fetch returned `published`.
     pub(super) fn followed_by(&self, published: KeySet, grace: Duration) -> Self {
-        let now = published.fetched_at();
-        let last_published = self.published.fetched_at().clone();
-        let grace = Arc::new(Grace { last_published, limit: grace, is_over: AtomicBool::new(false) });
-        let gone_now = self.published.iter().map(|(name, key)| {
-            (name.clone(), RemovedKey { key: Arc::clone(key), grace: Arc::clone(&grace) })
+        let grace = Arc::new(Grace {
+            last_published: self.published.fetched_at,
+            limit: grace,
+            is_over: AtomicBool::new(false),
         });
-        let gone_before = self.removed.iter().map(|(name, removed)| (name.clone(), removed.clone()));
+        let gone_now = self.published.keys.iter().filter_map(|(name, key)| {
+            Some((Arc::clone(name), RemovedKey { key: key.clone()?, grace: Arc::clone(&grace) }))
+        });
+        let gone_before = self.removed.iter().map(|(name, removed)| (Arc::clone(name), removed.clone()));
         let removed: HashMap<_, _> = gone_now
             .chain(gone_before)
-            .filter(|(name, removed)| !removed.grace.is_over_at(now) && !published.names(name))
+            .filter(|(name, _)| !published.keys.contains_key(name))
+            .filter(|(_, removed)| !removed.grace.is_over_at(published.fetched_at))
             .take(MAX_KEYS)
             .collect();
-        let unchanged = self.removed.is_empty() && self.published.has_same_keys_as(&published);
-        let generation = if unchanged { self.generation } else { self.last_generation() + 1 };
-        Self { published, removed, generation }
+        let is_unchanged = self.removed.is_empty() && self.published.keys == published.keys;
+        // One more than the generation will be once every grace period is over.
+        let next = self.generation + self.removed.len() as u64 + 1;
+        Self { published, removed, generation: if is_unchanged { self.generation } else { next } }
     }
 
-    /// The key with exactly this id.
-    pub(super) fn find(&self, key_id: &str) -> Option<Arc<SigningKey>> {
-        self.published.find(key_id).or_else(|| {
-            let removed = self.removed.get(key_id)?;
-            (!removed.has_ended()).then(|| Arc::clone(&removed.key))
-        })
+    /// The key with exactly this id; an error if it is published but unusable, and none if a newer set may have it.
+    pub(super) fn find(&self, key_id: &str) -> Option<Result<Arc<SigningKey>, KeyError>> {
+        if let Some(published) = self.published.keys.get(key_id) {
+            return Some(published.clone().ok_or(KeyError::Unknown));
+        }
+        let removed = self.removed.get(key_id).filter(|removed| !removed.grace.is_over())?;
+        Some(Ok(Arc::clone(&removed.key)))
     }
 
     /// A number that changes whenever a key is added, changed or removed.
     ///
     /// The end of a grace period counts by itself, so no timer is needed.
     pub(super) fn generation(&self) -> u64 {
-        self.generation + self.removed.values().filter(|removed| removed.has_ended()).count() as u64
-    }
-
-    /// Whether the newest set has this id, even if its key is unusable.
-    pub(super) fn names(&self, key_id: &str) -> bool {
-        self.published.names(key_id)
+        self.generation + (self.removed.len() - self.removed()) as u64
     }
 
     /// Number of published keys.
@@ -88,47 +88,27 @@ impl Snapshot {
 
     /// Number of removed keys in their grace period.
     pub(super) fn removed(&self) -> usize {
-        self.removed.values().filter(|removed| !removed.has_ended()).count()
+        self.removed.values().filter(|removed| !removed.grace.is_over()).count()
     }
 
     /// Time since the keys were fetched.
     pub(super) fn age(&self) -> Duration {
-        self.published.age()
-    }
-
-    /// Whether the keys are at most `max_age` old.
-    pub(super) fn is_within(&self, max_age: Duration) -> bool {
-        self.published.is_within(max_age)
-    }
-
-    /// The value of [`Self::generation`] once every grace period is over.
-    fn last_generation(&self) -> u64 {
-        self.generation + self.removed.len() as u64
-    }
-}
-
-impl RemovedKey {
-    fn has_ended(&self) -> bool {
-        self.grace.is_over()
+        self.published.fetched_at.elapsed()
     }
 }
 
 impl Grace {
     /// Whether the period is over. Every request asks while keys are removed.
     fn is_over(&self) -> bool {
-        if self.is_over.load(Ordering::Relaxed) {
-            return true;
-        }
-        let is_over = !self.last_published.is_within(self.limit);
-        if is_over {
+        if self.last_published.elapsed() > self.limit {
             self.is_over.store(true, Ordering::Relaxed);
         }
-        is_over
+        self.is_over.load(Ordering::Relaxed)
     }
 
     /// Whether the period was over when a set was parsed; a period of zero always is.
-    fn is_over_at(&self, read: &SleepAwareInstant) -> bool {
-        self.is_over.load(Ordering::Relaxed) || read.since(&self.last_published) >= self.limit
+    fn is_over_at(&self, parsed_at: SleepAwareInstant) -> bool {
+        self.is_over.load(Ordering::Relaxed) || parsed_at.since(self.last_published) >= self.limit
     }
 }
 
@@ -145,20 +125,24 @@ mod tests {
         KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap()
     }
 
+    fn has(snapshot: &Snapshot, key_id: &str) -> bool {
+        matches!(snapshot.find(key_id), Some(Ok(_)))
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_removed_key_ends_an_hour_after_it_was_last_published() {
         let key = TestKey::new();
         let first = Snapshot::new(set(&[key.jwk("K1"), key.jwk("K2")]));
         tokio::time::advance(HOUR / 2).await;
         let second = first.followed_by(set(&[key.jwk("K2")]), HOUR);
-        assert!(second.find("K1").is_some() && second.find("K2").is_some());
+        assert!(has(&second, "K1") && has(&second, "K2"));
         assert_eq!((second.len(), second.removed()), (1, 1));
         tokio::time::advance(HOUR / 2).await;
         let third = second.followed_by(set(&[key.jwk("K2")]), HOUR);
-        assert!(second.find("K1").is_some());
-        assert!(third.find("K1").is_none());
+        assert!(has(&second, "K1"));
+        assert!(!has(&third, "K1"));
         tokio::time::advance(Duration::from_millis(1)).await;
-        assert!(second.find("K1").is_none() && second.find("K2").is_some());
+        assert!(!has(&second, "K1") && has(&second, "K2"));
         assert_eq!(second.removed(), 0);
     }
 
@@ -170,7 +154,7 @@ mod tests {
             first.followed_by(set(&[key.jwk("K2")]).before_a_sleep_of(time), HOUR)
         };
         let (usable, ended) = (slept(before), slept(after));
-        assert!(usable.find("K1").is_some() && ended.find("K1").is_none());
+        assert!(has(&usable, "K1") && !has(&ended, "K1"));
         assert_eq!((usable.removed(), ended.removed()), (1, 0));
         assert_eq!(ended.generation(), usable.generation() + 1);
         // A fetch after the sleep finds as much.
@@ -189,7 +173,7 @@ mod tests {
         assert!(slept.is_over() && slept.is_over.load(Ordering::Relaxed));
         // The clock has been set right since.
         let set_back = grace(SleepAwareInstant::now(), true);
-        assert!(set_back.is_over() && set_back.is_over_at(&SleepAwareInstant::now()));
+        assert!(set_back.is_over() && set_back.is_over_at(SleepAwareInstant::now()));
     }
 
     #[tokio::test(start_paused = true)]
@@ -202,7 +186,7 @@ mod tests {
         assert_eq!((again.len(), again.removed()), (2, 0));
         let without = again.followed_by(set(&[key.jwk("K2")]), HOUR);
         tokio::time::advance(HOUR).await;
-        assert!(without.find("K1").is_some());
+        assert!(has(&without, "K1"));
     }
 
     #[tokio::test(start_paused = true)]
@@ -210,11 +194,11 @@ mod tests {
         let (old, new, other) = (TestKey::new(), TestKey::new(), TestKey::new());
         let first = Snapshot::new(set(&[old.jwk("K1"), other.jwk("K2")]));
         let replaced = first.followed_by(set(&[new.jwk("K1"), other.jwk("K2")]), HOUR);
-        assert!(replaced.find("K1") == set(&[new.jwk("K1")]).find("K1"));
+        assert!(replaced.find("K1").unwrap().ok() == set(&[new.jwk("K1")]).find("K1"));
         let mut useless = old.jwk("K1");
         useless["d"] = json!("AQAB");
         for keys in [vec![useless, other.jwk("K2")], vec![old.jwk("K1"), new.jwk("K1"), other.jwk("K2")]] {
-            assert!(first.followed_by(set(&keys), HOUR).find("K1").is_none());
+            assert!(!has(&first.followed_by(set(&keys), HOUR), "K1"));
         }
     }
 
@@ -222,7 +206,7 @@ mod tests {
     async fn without_grace_a_key_ends_with_the_fetch_that_lacks_it() {
         let key = TestKey::new();
         let first = Snapshot::new(set(&[key.jwk("K1"), key.jwk("K2")]));
-        assert!(first.followed_by(set(&[key.jwk("K2")]), Duration::ZERO).find("K1").is_none());
+        assert!(!has(&first.followed_by(set(&[key.jwk("K2")]), Duration::ZERO), "K1"));
     }
 
     #[tokio::test(start_paused = true)]

@@ -53,27 +53,6 @@ pub(super) enum Progress {
     UnderWay,
 }
 
-/// Why a lookup found no key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Miss {
-    /// There are no keys, or they are too old.
-    NoKeys,
-    /// The newest key set does not have the id.
-    Unpublished,
-    /// The newest key set has the id with an unusable key, so another fetch is not needed.
-    Unusable,
-}
-
-/// What a request with an unknown key id does next.
-enum Step {
-    Answer(Result<Arc<SigningKey>, KeyError>),
-    /// Wait for the end of a fetch, which may have begun before the request.
-    Wait {
-        end: watch::Receiver<Fetches>,
-        has_begun: bool,
-    },
-}
-
 impl Shared {
     pub(super) fn new(settings: &KeySettings) -> Self {
         let refill = Duration::from_secs(settings.unknown_key_refill_seconds.get());
@@ -81,34 +60,32 @@ impl Shared {
             max_age: Duration::from_secs(settings.max_age_seconds.get()),
             grace: Duration::from_secs(settings.removed_key_grace_seconds),
             wait: Duration::from_millis(settings.unknown_key_wait_milliseconds.get()),
-            // The task starts with a fetch.
-            ..Self::with(Progress::Wanted, RefetchBudget::new(settings.unknown_key_fetches, refill))
-        }
-    }
-
-    /// Keeps these keys forever and never fetches.
-    pub(super) fn never_fetching(keys: KeySet) -> Self {
-        let shared = Self::with(Progress::Idle, RefetchBudget::none());
-        shared.publish(keys);
-        shared
-    }
-
-    fn with(progress: Progress, budget: RefetchBudget) -> Self {
-        Self {
             snapshot: ArcSwapOption::empty(),
-            max_age: Duration::MAX,
-            grace: Duration::ZERO,
-            wait: Duration::ZERO,
-            refetch: Mutex::new(Refetch { progress, budget }),
+            refetch: Mutex::new(Refetch {
+                // The task starts with a fetch.
+                progress: Progress::Wanted,
+                budget: RefetchBudget::new(settings.unknown_key_fetches, refill),
+            }),
             wanted: Notify::new(),
             fetches: watch::Sender::new(Fetches::default()),
         }
     }
 
+    /// Keeps these keys forever and never fetches.
+    pub(super) fn never_fetching(keys: KeySet) -> Self {
+        let shared = Self {
+            max_age: Duration::MAX,
+            refetch: Mutex::new(Refetch { progress: Progress::Idle, budget: RefetchBudget::none() }),
+            ..Self::new(&KeySettings::default())
+        };
+        shared.publish(keys);
+        shared
+    }
+
     /// Reads the keys, unless there are none or they are too old.
     pub(super) fn usable<T>(&self, read: impl FnOnce(&Snapshot) -> T) -> Option<T> {
         let snapshot = self.snapshot.load();
-        snapshot.as_ref().filter(|keys| keys.is_within(self.max_age)).map(|keys| read(keys))
+        snapshot.as_ref().filter(|keys| keys.age() <= self.max_age).map(|keys| read(keys))
     }
 
     /// How much longer the keys can be used if no fetch succeeds; none if there are no usable keys.
@@ -123,15 +100,13 @@ impl Shared {
 
     /// Finds the key with this id, waiting for a fetch if one may bring it.
     pub(super) async fn find(&self, key_id: &str) -> Result<Arc<SigningKey>, KeyError> {
-        match self.lookup(key_id) {
-            Ok(key) => return Ok(key),
-            Err(Miss::Unusable) => return Err(KeyError::Unknown),
-            Err(Miss::NoKeys | Miss::Unpublished) => {}
+        if let Some(found) = self.lookup(key_id) {
+            return found;
         }
         // Boxed because requests seldom wait, and every request's future would hold space for it.
         let fetched = Box::pin(tokio::time::timeout(self.wait, self.await_key(key_id))).await;
         // While the fetch is running, the key may still turn up.
-        fetched.unwrap_or_else(|_| self.lookup(key_id).map_err(|_| KeyError::Unavailable))
+        fetched.unwrap_or_else(|_| self.lookup(key_id).unwrap_or(Err(KeyError::Unavailable)))
     }
 
     /// Replaces the keys with a newer set.
@@ -156,67 +131,50 @@ impl Shared {
         self.refetch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a fetch that began after the request arrived.
+    /// Waits for a fetch that began after the request arrived, and requests one if the budget allows it.
     ///
     /// A fetch that was already running may have been answered before the key was published, so the next one decides.
     pub(super) async fn await_key(&self, key_id: &str) -> Result<Arc<SigningKey>, KeyError> {
-        let mut is_last = false;
+        let mut may_wait_again = true;
         loop {
-            let (mut end, has_begun) = match self.next_step(key_id) {
-                Step::Answer(answer) => return answer,
-                Step::Wait { end, has_begun } => (end, has_begun),
+            let (mut end, was_under_way) = {
+                let mut refetch = self.refetch();
+                // Under the lock, so a fetch that has just ended is seen and not requested again.
+                if let Some(found) = self.lookup(key_id) {
+                    return found;
+                }
+                if refetch.progress == Progress::Idle {
+                    // Without keys the task retries by itself within seconds.
+                    if self.time_left().is_none() || !refetch.budget.take(Instant::now()) {
+                        return Err(self.error());
+                    }
+                    refetch.progress = Progress::Wanted;
+                    self.wanted.notify_one();
+                }
+                // Under the lock, so the end of this fetch cannot be missed.
+                (self.fetches.subscribe(), refetch.progress == Progress::UnderWay)
             };
             // `self` owns the sender, so this never fails.
             let _ = end.changed().await;
-            let error = match self.lookup(key_id) {
-                Ok(key) => return Ok(key),
-                Err(miss) => self.error_for(miss),
-            };
-            if is_last || !has_begun || error == KeyError::Unavailable {
-                return Err(error);
+            if let Some(found) = self.lookup(key_id) {
+                return found;
             }
-            is_last = true;
-        }
-    }
-
-    /// Joins the coming fetch, or requests one if the budget allows it.
-    fn next_step(&self, key_id: &str) -> Step {
-        let mut refetch = self.refetch();
-        // Under the lock, so a fetch that has just ended is seen and not requested again.
-        let miss = match self.lookup(key_id) {
-            Ok(key) => return Step::Answer(Ok(key)),
-            Err(miss) => miss,
-        };
-        if miss == Miss::Unusable {
-            return Step::Answer(Err(KeyError::Unknown));
-        }
-        if refetch.progress == Progress::Idle {
-            // Without keys the task retries by itself within seconds.
-            if miss == Miss::NoKeys || !refetch.budget.take(Instant::now()) {
-                return Step::Answer(Err(self.error_for(miss)));
+            may_wait_again &= was_under_way;
+            if !may_wait_again || self.error() == KeyError::Unavailable {
+                return Err(self.error());
             }
-            refetch.progress = Progress::Wanted;
-            self.wanted.notify_one();
+            may_wait_again = false;
         }
-        // Under the lock, so the end of this fetch cannot be missed.
-        Step::Wait { end: self.fetches.subscribe(), has_begun: refetch.progress == Progress::UnderWay }
     }
 
-    fn lookup(&self, key_id: &str) -> Result<Arc<SigningKey>, Miss> {
-        let found = self.usable(|keys| match keys.find(key_id) {
-            Some(key) => Ok(key),
-            None if keys.names(key_id) => Err(Miss::Unusable),
-            None => Err(Miss::Unpublished),
-        });
-        found.unwrap_or(Err(Miss::NoKeys))
+    /// Looks an id up; none if a fetch may bring its key.
+    fn lookup(&self, key_id: &str) -> Option<Result<Arc<SigningKey>, KeyError>> {
+        self.usable(|keys| keys.find(key_id))?
     }
 
-    /// The error for a miss: if the last fetch failed, an unpublished key may exist all the same.
-    fn error_for(&self, miss: Miss) -> KeyError {
-        match miss {
-            Miss::Unusable => KeyError::Unknown,
-            Miss::Unpublished if !self.fetches.borrow().failing => KeyError::Unknown,
-            Miss::Unpublished | Miss::NoKeys => KeyError::Unavailable,
-        }
+    /// Why a key was not found: if the last fetch failed, it may exist all the same.
+    fn error(&self) -> KeyError {
+        let is_unavailable = self.fetches.borrow().failing || self.time_left().is_none();
+        if is_unavailable { KeyError::Unavailable } else { KeyError::Unknown }
     }
 }

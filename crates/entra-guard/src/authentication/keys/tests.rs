@@ -68,7 +68,7 @@ impl Authority {
     }
 
     fn keys(self: &Arc<Self>) -> Arc<Keys> {
-        self.keys_with(&KeySettings::for_tests())
+        self.keys_with(&KeySettings::default())
     }
 
     fn keys_with(self: &Arc<Self>, settings: &KeySettings) -> Arc<Keys> {
@@ -79,7 +79,7 @@ impl Authority {
 
     /// Keys that have been fetched once.
     async fn warm_keys(self: &Arc<Self>) -> Arc<Keys> {
-        self.warm_keys_with(&KeySettings::for_tests()).await
+        self.warm_keys_with(&KeySettings::default()).await
     }
 
     async fn warm_keys_with(self: &Arc<Self>, settings: &KeySettings) -> Arc<Keys> {
@@ -347,7 +347,7 @@ async fn an_authority_that_always_publishes_another_key_does_not_make_a_flood_en
 #[tokio::test(start_paused = true)]
 async fn a_refresh_that_brings_a_new_key_allows_no_fetch_more() {
     let refill = NonZeroU64::new(7 * 86_400).unwrap();
-    let settings = KeySettings { unknown_key_refill_seconds: refill, ..KeySettings::for_tests() };
+    let settings = KeySettings { unknown_key_refill_seconds: refill, ..KeySettings::default() };
     let authority = Authority::new(Answer::Publish(&["K1"]));
     let keys = authority.warm_keys_with(&settings).await;
     flood(&keys, 3).await;
@@ -421,7 +421,7 @@ async fn a_key_that_a_fetch_brought_just_before_it_was_asked_for_costs_no_other(
 async fn after_a_flood_an_unannounced_key_is_accepted_within_30_seconds_and_no_answer_is_a_server_error() {
     let authority = Authority::new(Answer::Publish(&["K1"]));
     let source = Arc::clone(&authority);
-    let keys = Keys::start_fetching(move || Arc::clone(&source).fetch(), &KeySettings::for_tests());
+    let keys = Keys::start_fetching(move || Arc::clone(&source).fetch(), &KeySettings::default());
     let api = Arc::new(authenticator_with(keys));
     let token = |key_id: &str| KEY.sign(&HEADER.replace("K1", key_id), &claims());
     let outcome = async |token: &str| {
