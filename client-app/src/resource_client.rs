@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use entra_shared::http_client::{BodyError, HttpClient, read_bytes};
+use entra_shared::http_client::{BodyError, HttpClient, read_body};
 use entra_shared::json::Object;
 use entra_shared::resource::{NewResource, Resource, ResourcePage};
 use entra_token::{Awaited, BaseUrl, BearerClient, BearerRequest, Token, TokenRetriever};
@@ -175,7 +175,7 @@ impl ResourceClient {
         let limit = if status.is_success() { MAX_BODY_BYTES } else { MAX_PROBLEM_BYTES };
         let timed_out =
             |_| ResourceError::TimedOut { awaited: Awaited::Response, limit: self.limit, ids: ids() };
-        let body = match timeout_at(deadline, read_bytes(response, limit)).await.map_err(timed_out)? {
+        let body = match timeout_at(deadline, read_body(response, limit)).await.map_err(timed_out)? {
             // The status tells enough, and nothing that large is a problem.
             Err(BodyError::TooLarge(_)) if !status.is_success() => Bytes::new(),
             body => body.map_err(|source| ResourceError::Body { status, ids: ids(), source })?,

@@ -113,7 +113,7 @@ async fn record(
     let started = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response.headers_mut().insert(REQUEST_ID, request_id.into());
+    response.headers_mut().insert(REQUEST_ID, request_id.header_value());
     let elapsed = started.elapsed();
     observers.metrics.record_request(method, route, response.status(), elapsed);
     let (status, milliseconds) = (response.status().as_u16(), elapsed.as_secs_f64() * 1000.0);

@@ -4,7 +4,6 @@ use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
-use uuid::fmt::Simple;
 
 /// The header with a request's id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -29,8 +28,8 @@ impl RequestId {
     /// Creates a random id.
     #[must_use]
     pub fn new() -> Self {
-        let mut text = Uuid::encode_buffer();
-        let id = HeaderValue::from_str(Uuid::new_v4().hyphenated().encode_lower(&mut text));
+        let id = HeaderValue::try_from(Uuid::new_v4().to_string());
+        // The fallback is unreachable: a UUID is a header value.
         Self(id.unwrap_or_else(|_| HeaderValue::from_static("unknown")))
     }
 
@@ -63,12 +62,6 @@ impl RequestId {
     }
 }
 
-impl From<RequestId> for HeaderValue {
-    fn from(RequestId(id): RequestId) -> Self {
-        id
-    }
-}
-
 impl Default for RequestId {
     fn default() -> Self {
         Self::new()
@@ -81,38 +74,25 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// The trace and span of a request (W3C Trace Context).
+/// The trace that a request belongs to (W3C Trace Context).
 ///
 /// <https://www.w3.org/TR/trace-context/>
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceContext {
     trace: Uuid,
-    span: Span,
     is_sampled: bool,
     state: Option<HeaderValue>,
 }
 
 impl TraceContext {
-    /// Begins a trace that is not sampled.
-    #[must_use]
-    pub fn new() -> Self {
-        Self { trace: Uuid::new_v4(), span: Span::new(), is_sampled: false, state: None }
-    }
-
-    /// Creates a span of the trace that a request came with, or of a new trace if that is missing or malformed.
+    /// Returns the trace that a request came with, or a new one, not sampled, if that is missing or malformed.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Self {
         let mut parents = headers.get_all(TRACEPARENT).iter();
-        let (Some(parent), None) = (parents.next(), parents.next()) else { return Self::new() };
-        let Some((trace, is_sampled)) = parent.to_str().ok().and_then(parse) else { return Self::new() };
+        let (Some(parent), None) = (parents.next(), parents.next()) else { return Self::default() };
+        let Some((trace, is_sampled)) = parent.to_str().ok().and_then(parse) else { return Self::default() };
         let state = headers.get(TRACESTATE).filter(|state| state.len() <= MAX_TRACESTATE).cloned();
-        Self { trace, span: Span::new(), is_sampled, state }
-    }
-
-    /// Creates another span of the same trace.
-    #[must_use]
-    pub fn child(&self) -> Self {
-        Self { span: Span::new(), ..self.clone() }
+        Self { trace, is_sampled, state }
     }
 
     /// Returns the trace id as 32 hexadecimal digits.
@@ -121,40 +101,22 @@ impl TraceContext {
         self.trace.simple().to_string()
     }
 
-    /// Adds the trace to the headers of a request that this span sends.
+    /// Adds the trace to the headers of an outgoing request, which becomes a span of its own.
     pub fn propagate(&self, headers: &mut HeaderMap) {
-        let (mut trace, mut span) = ([0; Simple::LENGTH], [0; Simple::LENGTH]);
-        let trace: &str = self.trace.simple().encode_lower(&mut trace);
-        let flags = if self.is_sampled { "-01" } else { "-00" };
-        let parent = ["00-", trace, "-", self.span.text(&mut span), flags].concat();
-        if let Ok(parent) = HeaderValue::try_from(parent) {
+        // The second half of a random UUID is never zero, the invalid span id, since it contains the variant bits.
+        let (_, span) = Uuid::new_v4().as_u64_pair();
+        let (trace, flags) = (self.trace.simple(), u8::from(self.is_sampled));
+        if let Ok(parent) = HeaderValue::try_from(format!("00-{trace}-{span:016x}-{flags:02x}")) {
             headers.insert(TRACEPARENT, parent);
         }
-        if let Some(state) = &self.state {
-            headers.insert(TRACESTATE, state.clone());
-        }
+        headers.extend(self.state.clone().map(|state| (TRACESTATE, state)));
     }
 }
 
 impl Default for TraceContext {
+    /// Begins a trace that is not sampled.
     fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// A span id: the second half of a random UUID, which its variant bits keep from being zero, the invalid id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Span(Uuid);
-
-impl Span {
-    fn new() -> Self {
-        Self(Uuid::new_v4())
-    }
-
-    /// Formats the id as 16 hexadecimal digits.
-    fn text(self, buffer: &mut [u8; Simple::LENGTH]) -> &str {
-        let digits: &str = self.0.simple().encode_lower(buffer);
-        digits.split_at(Simple::LENGTH / 2).1
+        Self { trace: Uuid::new_v4(), is_sampled: false, state: None }
     }
 }
 
@@ -196,7 +158,7 @@ mod tests {
         let trace = continued(&[PARENT]);
         assert_eq!(trace.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
         let mut sent = HeaderMap::new();
-        trace.child().propagate(&mut sent);
+        trace.propagate(&mut sent);
         let parent = sent[TRACEPARENT].to_str().unwrap();
         assert!(parent.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-") && parent.ends_with("-01"));
         assert!(!parent.contains("00f067aa0ba902b7") && parse(parent).is_some(), "{parent}");

@@ -16,7 +16,7 @@ use reqwest::dns::Resolve;
 use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy, redirect};
 use serde::Deserialize;
 
-pub use body::{BodyError, read_body, read_bytes};
+pub use body::{BodyError, read_body};
 pub use client::HttpClient;
 pub use clock::clock_offset;
 

@@ -2,17 +2,11 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 /// The media type of a [`Problem`].
 pub const MEDIA_TYPE: &str = "application/problem+json";
-
-/// Capacity for most problems, in bytes.
-const BODY: usize = 512;
-
-/// Capacity for the header fields of an answer, including those that layers add.
-const FIELDS: usize = 12;
 
 /// The body of an error response.
 ///
@@ -60,20 +54,13 @@ impl Problem {
     /// Converts it to a response with `Cache-Control: no-store`.
     #[must_use]
     pub fn into_response(self) -> Response<String> {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = Response::new(self.to_json());
-        *response.status_mut() = status;
-        let mut headers = HeaderMap::with_capacity(FIELDS);
+        let mut response = Response::new(serde_json::to_string(&self).unwrap_or_default());
+        *response.status_mut() =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        *response.headers_mut() = headers;
         response
-    }
-
-    fn to_json(&self) -> String {
-        let mut body = Vec::with_capacity(BODY);
-        let written = serde_json::to_writer(&mut body, self);
-        written.ok().and_then(|()| String::from_utf8(body).ok()).unwrap_or_default()
     }
 }
 

@@ -59,25 +59,20 @@ pub struct TokenErrorResponse {
 
 /// Reads a finite number, written as integer, float or string.
 fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Seconds {
-        Number(f64),
-        Text(String),
+    let value = Value::deserialize(deserializer)?;
+    if value.is_null() {
+        return Ok(None);
     }
-    let seconds = match Option::<Seconds>::deserialize(deserializer)? {
-        None => return Ok(None),
-        Some(Seconds::Number(seconds)) => Some(seconds),
-        Some(Seconds::Text(text)) => text.parse().ok(),
-    };
-    let finite = seconds.filter(|seconds: &f64| seconds.is_finite());
-    finite.map(Some).ok_or_else(|| de::Error::custom("expected a number of seconds"))
+    seconds(&value).map(Some).ok_or_else(|| de::Error::custom("expected a number of seconds"))
 }
 
 /// Reads a number; anything else counts as absent, since it is only a hint.
 fn number_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    Ok(value.as_f64().or_else(|| value.as_str()?.parse().ok()).filter(|seconds| seconds.is_finite()))
+    Ok(seconds(&Value::deserialize(deserializer)?))
+}
+
+fn seconds(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.parse().ok()).filter(|seconds| seconds.is_finite())
 }
 
 /// Reads a text for people; anything else counts as absent.

@@ -41,7 +41,7 @@ impl Correlation {
     pub(super) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(REQUEST_ID, self.request_id.header_value());
-        self.trace.child().propagate(&mut headers);
+        self.trace.propagate(&mut headers);
         headers
     }
 }

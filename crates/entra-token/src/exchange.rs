@@ -51,7 +51,7 @@ impl Asked {
         let response = http.send(request).await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = match http_client::read_body(response, MAX_BODY_BYTES).await {
-            Ok(body) => Ok(body),
+            Ok(body) => Ok(body.into()),
             Err(BodyError::BrokenOff(error)) if error.is_timeout() => return Err(error),
             Err(BodyError::BrokenOff(_)) => Err(Malformed::BrokenOff),
             Err(BodyError::TooLarge(_)) => Err(Malformed::TooLarge),

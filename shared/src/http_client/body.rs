@@ -1,7 +1,8 @@
 //! Reads the body of an answer within a limit.
 
 use bytes::Bytes;
-use reqwest::Response;
+use http_body_util::{BodyExt, Limited};
+use reqwest::{Body, Response};
 
 /// Why the body of an answer could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -14,35 +15,17 @@ pub enum BodyError {
     BrokenOff(#[source] reqwest::Error),
 }
 
-/// Reads a body of at most `limit` bytes.
+/// Reads a body of at most `limit` bytes, whatever length the answer declares.
 ///
 /// # Errors
 /// The body is too large or incomplete.
-pub async fn read_body(response: Response, limit: usize) -> Result<Vec<u8>, BodyError> {
-    read_bytes(response, limit).await.map(Vec::from)
-}
-
-/// Reads a body like [`read_body`], but without copying a short one: it shares the connection's buffer.
-///
-/// # Errors
-/// As for [`read_body`].
-pub async fn read_bytes(mut response: Response, limit: usize) -> Result<Bytes, BodyError> {
-    // By chunks, since a declared length may be missing or wrong.
-    let Some(first) = next_chunk(&mut response, 0, limit).await? else { return Ok(Bytes::new()) };
-    let Some(second) = next_chunk(&mut response, first.len(), limit).await? else { return Ok(first) };
-    let mut body = [first, second].concat();
-    while let Some(chunk) = next_chunk(&mut response, body.len(), limit).await? {
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body.into())
-}
-
-/// Reads the next chunk, after `read` bytes.
-async fn next_chunk(response: &mut Response, read: usize, limit: usize) -> Result<Option<Bytes>, BodyError> {
-    let chunk = response.chunk().await.map_err(|error| BodyError::BrokenOff(error.without_url()))?;
-    match chunk {
-        Some(chunk) if read + chunk.len() > limit => Err(BodyError::TooLarge(limit)),
-        chunk => Ok(chunk),
+pub async fn read_body(response: Response, limit: usize) -> Result<Bytes, BodyError> {
+    match Limited::new(Body::from(response), limit).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) => Err(match error.downcast::<reqwest::Error>() {
+            Ok(error) => BodyError::BrokenOff(error.without_url()),
+            Err(_) => BodyError::TooLarge(limit),
+        }),
     }
 }
 
@@ -79,10 +62,9 @@ mod tests {
                 let body = reqwest::Body::wrap(Chunks(chunks.clone().into_iter()));
                 Response::from(http::Response::new(body))
             };
-            assert_eq!(read_bytes(response(), whole.len()).await.unwrap(), whole);
-            assert_eq!(read_body(response(), whole.len()).await.unwrap(), whole.as_bytes());
+            assert_eq!(read_body(response(), whole.len()).await.unwrap(), whole);
             if let Some(limit) = whole.len().checked_sub(1) {
-                let outcome = read_bytes(response(), limit).await;
+                let outcome = read_body(response(), limit).await;
                 assert!(matches!(outcome, Err(BodyError::TooLarge(l)) if l == limit), "{outcome:?}");
             }
         }

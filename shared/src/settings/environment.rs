@@ -1,9 +1,9 @@
 //! Environment variables as layers of settings.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
-use config::{ConfigError, Map, Source, Value};
+use config::Value;
 
 /// The separator between the levels of a key in a variable's name.
 const SEPARATOR: &str = "__";
@@ -15,10 +15,7 @@ const IDENTITIES: [&str; 5] = ["tenant_id", "client_id", "app_id_uri", "instance
 
 /// A set of environment variables; `Debug` shows only their names.
 #[derive(Clone, Default)]
-pub struct Environment {
-    set: BTreeMap<String, String>,
-    empty: BTreeSet<String>,
-}
+pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
     /// Reads the variables of this process, without those that are not Unicode.
@@ -32,7 +29,7 @@ impl Environment {
     /// Returns the value of a variable if it is set and not empty.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.set.get(name).map(String::as_str)
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// Finds an empty variable for a key in [`IDENTITIES`], and returns it with the key.
@@ -50,71 +47,77 @@ impl Environment {
             section.is_some_and(|section| defaults.get(section).is_some_and(toml::Value::is_table))
                 && name.is_some_and(|name| IDENTITIES.contains(&name))
         };
-        let is_set = |key: &str| self.set.keys().any(|name| key_of(name) == key);
-        let emptied = self.empty.iter().map(|name| (name.as_str(), key_of(name)));
-        emptied.into_iter().find(|(_, key)| is_identity(key) && !is_set(key))
+        let is_set = |key: &str| self.set().any(|(name, _)| key_of(name) == key);
+        let empty = self.0.iter().filter(|(_, value)| value.is_empty());
+        let mut emptied = empty.map(|(name, _)| (name.as_str(), key_of(name)));
+        emptied.find(|(_, key)| is_identity(key) && !is_set(key))
     }
 
-    /// Returns the layer of variables with other names than their keys.
-    pub(super) fn aliased(&self, aliases: &[(&'static str, &'static str)]) -> Layer {
-        let set = |&(name, key): &(&str, &str)| Some((key.to_owned(), variable(name, self.value(name)?)));
-        Layer(aliases.iter().filter_map(set).collect())
-    }
-
-    /// Returns the layer of variables that name a section of `defaults`.
-    pub(super) fn sections(&self, defaults: &toml::Table) -> Layer {
-        let set = |(name, value): (&String, &String)| {
-            let key = name.to_lowercase();
-            let levels: Vec<&str> = key.split(SEPARATOR).collect();
-            let (first, rest) = levels.split_first()?;
-            // A section needs a key below it; a key at the top has none.
-            let ours = defaults.get(*first)?.is_table() != rest.is_empty()
-                && rest.iter().all(|level| !level.is_empty());
-            let default = rest.iter().try_fold(defaults.get(*first)?, |table, level| table.get(*level));
-            let value = match default {
-                Some(toml::Value::Array(_)) => list(name, value),
-                _ => variable(name, value),
-            };
-            ours.then(|| (levels.join("."), value))
-        };
-        Layer(self.set.iter().filter_map(set).collect())
+    /// Returns the keys that variables set, each with its value: variables with other names than their keys first, then
+    /// those that name a section of `defaults`.
+    pub(super) fn overrides<'a>(
+        &'a self,
+        aliases: &'a [(&'static str, &'static str)],
+        defaults: &'a toml::Table,
+    ) -> impl Iterator<Item = (String, Value)> + 'a {
+        let by_alias = aliases
+            .iter()
+            .filter_map(|&(name, key)| Some((key.to_owned(), variable(name, self.value(name)?))));
+        by_alias.chain(self.set().filter_map(|(name, value)| section_key(name, value, defaults)))
     }
 
     /// Finds misspelled variables, such as `AZURE_AD_TENANT_ID` or .NET's `AzureAd__TenantId`, which set nothing.
     ///
     /// Only for sections with an underscore in their name: Kubernetes sets variables like `RESOURCE_PORT` for a service.
     pub(super) fn near_misses(&self, defaults: &toml::Table) -> Vec<&str> {
-        let names: Vec<String> = defaults.keys().filter(|name| name.contains('_')).cloned().collect();
-        let spellings =
-            names.iter().flat_map(|name| [format!("{name}_"), format!("{}_", name.replace('_', ""))]);
-        let spellings: Vec<String> = spellings.collect();
-        let meant = |name: &str| spellings.iter().any(|spelling| name.to_lowercase().starts_with(spelling));
-        let ours = |name: &str| {
-            name.to_lowercase().split_once(SEPARATOR).is_some_and(|(first, _)| defaults.contains_key(first))
+        let sections = defaults.keys().filter(|section| section.contains('_'));
+        let spellings: Vec<String> =
+            sections.flat_map(|name| [format!("{name}_"), format!("{}_", name.replace('_', ""))]).collect();
+        let is_near_miss = |name: &&str| {
+            let name = name.to_lowercase();
+            let names_section =
+                name.split_once(SEPARATOR).is_some_and(|(section, _)| defaults.contains_key(section));
+            !names_section && spellings.iter().any(|spelling| name.starts_with(spelling))
         };
-        self.set.keys().map(String::as_str).filter(|name| meant(name) && !ours(name)).collect()
+        self.set().map(|(name, _)| name).filter(is_near_miss).collect()
+    }
+
+    /// Returns the variables that are not empty.
+    fn set(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .filter(|(_, value)| !value.is_empty())
     }
 }
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
-        let mut environment = Self::default();
-        for (name, value) in variables {
-            let (name, value): (String, String) = (name.into(), value.into());
-            if value.is_empty() {
-                environment.empty.insert(name);
-            } else {
-                environment.set.insert(name, value);
-            }
-        }
-        environment
+        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 }
 
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.set.keys()).finish()
+        f.debug_set().entries(self.set().map(|(name, _)| name)).finish()
     }
+}
+
+/// Returns the key that a variable sets if it names a section of `defaults`, with its value.
+fn section_key(name: &str, value: &str, defaults: &toml::Table) -> Option<(String, Value)> {
+    let key = name.to_lowercase();
+    let levels: Vec<&str> = key.split(SEPARATOR).collect();
+    let (first, rest) = levels.split_first()?;
+    let section = defaults.get(*first)?;
+    // A section needs a key below it; a key at the top has none.
+    if section.is_table() == rest.is_empty() || rest.iter().any(|level| level.is_empty()) {
+        return None;
+    }
+    let value = match rest.iter().try_fold(section, |table, level| table.get(*level)) {
+        Some(toml::Value::Array(_)) => list(name, value),
+        _ => variable(name, value),
+    };
+    Some((levels.join("."), value))
 }
 
 fn variable(name: &str, value: &str) -> Value {
@@ -125,24 +128,4 @@ fn variable(name: &str, value: &str) -> Value {
 fn list(name: &str, value: &str) -> Value {
     let members: Vec<Value> = value.split(',').map(|member| variable(name, member.trim())).collect();
     Value::new(Some(&format!("variable {name}")), members)
-}
-
-/// A layer of keys and values for `config`.
-#[derive(Clone)]
-pub(super) struct Layer(BTreeMap<String, Value>);
-
-impl fmt::Debug for Layer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
-    }
-}
-
-impl Source for Layer {
-    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
-        Box::new(self.clone())
-    }
-
-    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
-        Ok(self.0.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
-    }
 }

@@ -53,10 +53,15 @@ impl Sources<'_> {
             let problem = "is empty; set it, or remove the variable".to_owned();
             return Err(SettingsError::Key { key, origin: format!("variable {variable}"), problem });
         }
-        let config = Config::builder()
-            .add_source(config::File::from_str(&text, FileFormat::Toml))
-            .add_source(self.environment.aliased(self.aliases))
-            .add_source(self.environment.sections(&defaults))
+        let mut builder = Config::builder().add_source(config::File::from_str(&text, FileFormat::Toml));
+        for (key, value) in self.environment.overrides(self.aliases, &defaults) {
+            let origin = value.origin().unwrap_or_default().to_owned();
+            builder = builder.set_override(&key, value).map_err(|_| {
+                // Not even the form of a key.
+                SettingsError::UnknownKey { key: key.clone(), origin, expected: String::new() }
+            })?;
+        }
+        let config = builder
             .build()
             .map_err(|error| SettingsError::File { file: name.clone(), problem: error.to_string() })?;
         let origins = error::Origins::new(config.clone(), name, self.aliases);

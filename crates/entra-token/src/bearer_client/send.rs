@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use entra_shared::correlation::RequestId;
-use entra_shared::http_client::read_bytes;
+use entra_shared::http_client::read_body;
 use reqwest::{Request, Response};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
@@ -123,6 +123,6 @@ async fn buffered(mut response: Response) -> Response {
     *kept.status_mut() = response.status();
     *kept.headers_mut() = std::mem::take(response.headers_mut());
     *kept.extensions_mut() = std::mem::take(response.extensions_mut());
-    *kept.body_mut() = read_bytes(response, MAX_REFUSAL_BYTES).await.unwrap_or_default();
+    *kept.body_mut() = read_body(response, MAX_REFUSAL_BYTES).await.unwrap_or_default();
     kept.into()
 }

@@ -122,6 +122,7 @@ impl KeySource {
         match response.status() {
             StatusCode::OK => read_body(response, MAX_DOCUMENT_BYTES)
                 .await
+                .map(Vec::from)
                 .map_err(|source| FetchError::Body { document, source }),
             status => Err(FetchError::Status { document, status }),
         }

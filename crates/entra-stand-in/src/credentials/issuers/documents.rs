@@ -136,7 +136,8 @@ fn reach_of(url: &Url, answer: &Response) -> Reach {
 }
 
 async fn body(answer: Response) -> Result<Vec<u8>, Reason> {
-    read_body(answer, MAX_DOCUMENT_BYTES).await.map_err(|_| "the answer is too large or broke off".into())
+    let body = read_body(answer, MAX_DOCUMENT_BYTES).await;
+    body.map(Vec::from).map_err(|_| "the answer is too large or broke off".into())
 }
 
 /// Reads an RSA signature key with its id (RFC 7517 section 4); other kinds of keys are skipped.

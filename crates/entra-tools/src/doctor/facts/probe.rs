@@ -51,5 +51,5 @@ pub(super) async fn get(http: &HttpClient, url: Url, token: Option<&Token>) -> R
         Some(token) => Redaction::of_token(token.access_token().expose()).text(&code),
         None => code.into_owned(),
     });
-    Ok(Answer { status, clock_offset, body, problem_code })
+    Ok(Answer { status, clock_offset, body: body.into(), problem_code })
 }
