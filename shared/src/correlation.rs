@@ -62,6 +62,12 @@ impl RequestId {
     }
 }
 
+impl From<RequestId> for HeaderValue {
+    fn from(RequestId(id): RequestId) -> Self {
+        id
+    }
+}
+
 impl Default for RequestId {
     fn default() -> Self {
         Self::new()
