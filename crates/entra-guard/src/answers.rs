@@ -5,8 +5,6 @@
 mod challenge;
 mod codes;
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use entra_shared::problem::{MEDIA_TYPE, Problem};
@@ -111,7 +109,6 @@ impl Refusal {
         response.extensions_mut().insert(ProblemCode(self.code()));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, media_type);
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(challenge) = challenges.challenge(self) {
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
@@ -139,15 +136,5 @@ impl IntoResponse for Denial {
         let mut response = StatusCode::FORBIDDEN.into_response();
         response.extensions_mut().insert(DenialAnswered);
         response
-    }
-}
-
-/// The body writer of a guard. Clones share it.
-#[derive(Clone)]
-pub(crate) struct SharedAnswers(pub(crate) Arc<dyn Answers>);
-
-impl std::fmt::Debug for SharedAnswers {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SharedAnswers").finish_non_exhaustive()
     }
 }

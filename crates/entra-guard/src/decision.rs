@@ -1,14 +1,13 @@
 //! The decision log: one record for each request to a guarded route.
 
-mod floods;
 mod log;
-mod writer;
+mod shared;
 
 use crate::policy::Denial;
 
 pub use log::Deadline;
 pub(crate) use log::{DecisionLog, SharedDecision};
-pub(crate) use writer::Decisions;
+pub(crate) use shared::Decisions;
 
 /// Counts decisions, for an app's metrics.
 pub trait DecisionObserver: Send + Sync + 'static {
@@ -41,8 +40,6 @@ impl DecisionObserver for DecisionMetrics {
 pub(crate) struct Decision {
     /// The policy that denied, or else the first that granted.
     pub(crate) policy: Option<&'static str>,
-    /// Why it was denied; empty if it was granted.
-    pub(crate) reasons: Vec<&'static str>,
     /// What is only reported, each with its policy.
     pub(crate) would_deny: Vec<(&'static str, &'static str)>,
     /// The last denial.
@@ -61,12 +58,16 @@ impl Decision {
 
     pub(crate) fn denied(&mut self, denial: &Denial) {
         self.policy = Some(denial.policy);
-        self.reasons.clone_from(&denial.reasons);
         self.tried(denial.policy, &denial.would_deny);
         self.denial = Some(denial.clone());
     }
 
+    /// Why the request was denied; empty if it was granted.
+    pub(crate) fn reasons(&self) -> &[&'static str] {
+        self.denial.as_ref().map(|denial| denial.reasons.as_slice()).unwrap_or_default()
+    }
+
     pub(crate) fn is_granted(&self) -> bool {
-        self.policy.is_some() && self.reasons.is_empty()
+        self.policy.is_some() && self.denial.is_none()
     }
 }

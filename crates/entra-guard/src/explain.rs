@@ -127,10 +127,10 @@ fn explain_policies(routes: &[RouteRules], principal: &Principal) -> Vec<Explain
             let key = (rules.name, rules.requirement_names());
             explained.entry(key).or_insert_with(|| explain_policy(rules, principal));
         }
-        if let Some(resource) = &route.resource {
+        if let Some((_, resource)) = route.policies().iter().find(|(_, policy)| policy.on_resource) {
             let requirements = resource.requirements.clone();
-            explained.entry((resource.name, requirements.clone())).or_insert_with(|| ExplainedPolicy {
-                policy: resource.name,
+            explained.entry((resource.policy, requirements.clone())).or_insert_with(|| ExplainedPolicy {
+                policy: resource.policy,
                 granted: None,
                 reasons: Vec::new(),
                 remedies: Vec::new(),

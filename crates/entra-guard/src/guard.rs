@@ -2,6 +2,7 @@
 
 mod builder;
 
+use std::fmt;
 use std::sync::Arc;
 
 use axum::response::Response;
@@ -12,7 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 pub use builder::{GuardBuilder, StartError};
 
-use crate::answers::{Challenges, Refusal, SharedAnswers};
+use crate::answers::{Answers, Challenges, Refusal};
 use crate::authentication::keys::KeyStatus;
 use crate::authentication::{AuthenticationError, Authenticator, Tenancy, VerifiedTokenStatus};
 use crate::decision::Decisions;
@@ -24,16 +25,15 @@ use entra_shared::ids::ClientId;
 /// Validates access tokens and guards routes. Clones are cheap and share keys and verified tokens.
 ///
 /// The background tasks that fetch keys and summarize the log end with the last clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Guard(Arc<Inner>);
 
 /// What the clones of a guard share.
-#[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) decisions: Arc<Decisions>,
     development: Option<DevelopmentHandler>,
-    answers: SharedAnswers,
+    answers: Box<dyn Answers>,
     challenges: Challenges,
     _summaries: AbortOnDropHandle<()>,
 }
@@ -98,13 +98,15 @@ impl Guard {
     /// # Errors
     /// The policy denies.
     pub fn authorize<P: Policy>(&self, principal: &Principal) -> Result<(), Denial> {
-        let rules = Rules::for_policy::<P>(&Method::GET, &Demands::default()).map_err(|_| Denial {
-            policy: P::NAME,
-            reasons: vec!["no_policy"],
-            would_deny: Vec::new(),
-            roles: Vec::new(),
-        })?;
+        let rules = Rules::for_policy::<P>(&Method::GET, &Demands::default());
+        let rules = rules.map_err(|_| Denial::no_policy(P::NAME))?;
         rules.evaluate(&principal.subject(), &()).map(|_| ())
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").field("status", &self.status()).finish_non_exhaustive()
     }
 }
 
@@ -130,7 +132,7 @@ impl Inner {
 
     /// The answer to a refused request.
     pub(crate) fn refuse(&self, refusal: &Refusal) -> Response {
-        refusal.answer(&*self.answers.0, &self.challenges)
+        refusal.answer(&*self.answers, &self.challenges)
     }
 }
 

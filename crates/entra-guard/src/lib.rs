@@ -121,8 +121,8 @@ pub use routes::RouteRules;
 #[cfg(feature = "utoipa")]
 pub use routes::SECURITY_SCHEME;
 pub use routes::{
-    Authorized, AuthorizedOn, AuthorizedTrying, GuardedRoutes, HasPolicy, MissingGuard, Permit, RequireLayer,
-    RequireService, RouteError, RoutePolicy, RouteTable, TableRow,
+    Authorized, AuthorizedOn, AuthorizedTrying, GuardedRoutes, HasPolicy, MissingGuard, On, Permit,
+    RequireLayer, RequireService, RouteError, RouteGuard, RoutePolicy, RouteTable, TableRow, Trying,
 };
 
 pub use entra_shared::azure_ad::{Instance, Version};

@@ -1,8 +1,8 @@
 //! Policies: requirements that a caller must meet, each a type that a handler names.
 
+mod built_in;
 mod clients;
 mod demands;
-mod handlers;
 mod requirement;
 mod rules;
 mod subject;
@@ -10,7 +10,6 @@ mod subject;
 mod tests;
 
 pub use clients::ListedClient;
-pub(crate) use clients::{ClientKey, names_of};
 pub use demands::{Demands, Enforcement};
 pub use requirement::{Context, Outcome, Requirement, RequirementHandler, Requirements};
 pub(crate) use rules::Rules;

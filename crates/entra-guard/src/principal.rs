@@ -11,30 +11,21 @@ use crate::policy::{AppIdentity, Subject};
 
 /// Who sent a request: the app that a validated token names, or a developer without a token.
 #[derive(Debug, Clone)]
-pub struct Principal(Kind);
-
-#[derive(Debug, Clone)]
-enum Kind {
-    Caller(Arc<Caller>),
-    Development,
-}
+pub struct Principal(Option<Arc<Caller>>);
 
 impl Principal {
     pub(crate) fn for_caller(caller: Arc<Caller>) -> Self {
-        Self(Kind::Caller(caller))
+        Self(Some(caller))
     }
 
     pub(crate) fn for_development(_: &DevelopmentHandler) -> Self {
-        Self(Kind::Development)
+        Self(None)
     }
 
     /// The caller that the token names; `None` if the development handler accepted a request without one.
     #[must_use]
     pub fn caller(&self) -> Option<&Caller> {
-        match &self.0 {
-            Kind::Caller(caller) => Some(caller),
-            Kind::Development => None,
-        }
+        self.0.as_deref()
     }
 
     /// The app's client id; the nil UUID, which Entra gives to no app, without a token.

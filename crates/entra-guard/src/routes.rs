@@ -26,13 +26,13 @@ use http::Method;
 pub use authorized::{Authorized, AuthorizedOn, AuthorizedTrying, MissingGuard, Permit};
 #[cfg(feature = "utoipa")]
 pub use described::SECURITY_SCHEME;
-pub use has_policy::HasPolicy;
+pub use has_policy::{HasPolicy, On, RouteGuard, Trying};
 pub use layer::{RequireLayer, RequireService};
 pub use rules::RouteRules;
 pub use table::{RouteError, RoutePolicy, RouteTable, TableRow};
 
 use crate::guard::Guard;
-use crate::policy::{Demands, Policy, PolicyError};
+use crate::policy::{Demands, PolicyError};
 
 /// Routes whose policies come from the types of their handlers.
 ///
@@ -112,7 +112,7 @@ impl<S: Clone + Send + Sync + 'static> GuardedRoutes<S> {
     {
         let handler: ErasedHandler<S> =
             Arc::new(move |request, state| Box::pin(handler.clone().call(request, state)));
-        self.routes.push(Entry { method, path: path.to_owned(), rules: T::rules, handler });
+        self.routes.push(Entry { method, path: path.to_owned(), rules: T::Guard::rules, handler });
         self
     }
 
@@ -189,24 +189,5 @@ impl Guard {
     #[must_use]
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> GuardedRoutes<S> {
         GuardedRoutes { guard: Some(self.clone()), ..GuardedRoutes::new() }
-    }
-
-    /// Serves these routes below `prefix`, and `app` for every other path.
-    ///
-    /// A path below the prefix never reaches `app`. One that has no route is answered with 401 without a valid token,
-    /// 404 with one.
-    ///
-    /// # Errors
-    /// The prefix is not a path such as `/api`, or [`GuardedRoutes::into_router`] fails.
-    pub fn protect(&self, prefix: &str, routes: GuardedRoutes, app: Router) -> Result<Router, RouteError> {
-        protect::protect(self, prefix, routes, app)
-    }
-
-    /// A tower layer that requires a policy for every request of a service.
-    ///
-    /// # Errors
-    /// The policy has no requirement that is enforced.
-    pub fn require<P: Policy>(&self) -> Result<RequireLayer, RouteError> {
-        RequireLayer::for_policy::<P>(self)
     }
 }

@@ -17,8 +17,6 @@
 //! # }
 //! ```
 
-use std::fmt;
-
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use base64::Engine;
@@ -49,7 +47,7 @@ const LIFETIME: i64 = 3600;
 const BACKDATED: i64 = 300;
 
 /// Issues access tokens for tests, as the tenant of a made-up Entra ID.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct TestIssuer {
     instance: Instance,
     tenant: TenantId,
@@ -59,7 +57,7 @@ pub struct TestIssuer {
 
 /// An access token to be signed: a v2.0 token of an app, valid for an hour, without roles.
 #[must_use = "a token must be signed to be sent"]
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct TestToken<'i> {
     issuer: &'i TestIssuer,
     claims: Map<String, Value>,
@@ -169,18 +167,6 @@ fn publish(key: &EncodingKey) -> Option<KeySet> {
     jwk.common.public_key_use = Some(PublicKeyUse::Signature);
     jwk.common.key_id = Some(KEY_ID.to_owned());
     KeySet::parse(json!({ "keys": [jwk] }).to_string().as_bytes()).ok()
-}
-
-impl fmt::Debug for TestIssuer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TestIssuer").field("tenant", &self.tenant).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for TestToken<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TestToken").field("claims", &self.claims).finish_non_exhaustive()
-    }
 }
 
 #[cfg(test)]

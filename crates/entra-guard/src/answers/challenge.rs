@@ -8,33 +8,25 @@ use super::Refusal;
 use crate::AppRole;
 use crate::authentication::AuthenticationError;
 
-/// Writes challenges for one realm.
-#[derive(Debug)]
-pub(crate) struct Challenges {
-    scheme: String,
-    bare: Option<HeaderValue>,
-}
+/// Writes challenges for one realm. Holds the scheme and the realm, with which each challenge begins.
+pub(crate) struct Challenges(String);
 
 impl Challenges {
     /// Challenges for this realm; characters that a quoted string cannot hold are left out (RFC 9110 section 5.6.4).
     pub(crate) fn for_realm(realm: &str) -> Self {
         let is_plain = |character: &char| matches!(character, ' '..='~') && !matches!(character, '"' | '\\');
         let realm: String = realm.chars().filter(is_plain).collect();
-        let scheme = format!("Bearer realm=\"{realm}\"");
-        Self { bare: HeaderValue::try_from(&scheme).ok(), scheme }
+        Self(format!("Bearer realm=\"{realm}\""))
     }
 
     /// The challenge of a refusal; `None` if another token would not help.
     pub(super) fn challenge(&self, refusal: &Refusal) -> Option<HeaderValue> {
+        use AuthenticationError::{InvalidToken, MalformedRequest, NoCredential};
         let text = match refusal {
             // Section 3.1: a request without credentials gets no error code.
-            Refusal::Authentication(AuthenticationError::NoCredential) => return self.bare.clone(),
-            Refusal::Authentication(AuthenticationError::MalformedRequest(fault)) => {
-                self.error("invalid_request", fault.text())
-            }
-            Refusal::Authentication(AuthenticationError::InvalidToken(fault)) => {
-                self.error("invalid_token", fault.text())
-            }
+            Refusal::Authentication(NoCredential) => self.0.clone(),
+            Refusal::Authentication(MalformedRequest(fault)) => self.error("invalid_request", fault.text()),
+            Refusal::Authentication(InvalidToken(fault)) => self.error("invalid_token", fault.text()),
             Refusal::Denied(denial) => self.insufficient_scope(&denial.roles),
             _ => return None,
         };
@@ -42,12 +34,12 @@ impl Challenges {
     }
 
     fn error(&self, error: &str, description: &str) -> String {
-        [&self.scheme, ", error=\"", error, "\", error_description=\"", description, "\""].concat()
+        format!("{}, error=\"{error}\", error_description=\"{description}\"", self.0)
     }
 
     /// Names the app roles as scopes: what to ask an administrator for.
     fn insufficient_scope(&self, roles: &[AppRole]) -> String {
-        let error = format!("{}, error=\"insufficient_scope\"", self.scheme);
+        let error = format!("{}, error=\"insufficient_scope\"", self.0);
         if roles.is_empty() { error } else { format!("{error}, scope=\"{}\"", scope(roles)) }
     }
 }

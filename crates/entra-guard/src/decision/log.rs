@@ -3,7 +3,6 @@
 //! An event with the target `decision`: grants at debug, denials at info, floods summarized. A record of an unverified
 //! token holds nothing of the token, since anyone could write into the log with a forged one.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::MatchedPath;
@@ -13,7 +12,8 @@ use http::{Method, Request, StatusCode};
 use tokio::time::Instant;
 use tracing::Level;
 
-use super::{Decision, Decisions};
+use super::Decision;
+use super::shared::{Decisions, Source};
 use crate::answers::ProblemCode;
 use crate::authentication::Caller;
 use crate::principal::Principal;
@@ -35,7 +35,7 @@ pub struct Deadline(pub Instant);
 /// So a request that panicked, timed out or lost its client is logged like any other; it has no status.
 pub(crate) struct DecisionLog {
     decisions: Arc<Decisions>,
-    method: &'static str,
+    method: Method,
     route: Option<MatchedPath>,
     request_id: Option<RequestId>,
     deadline: Option<Deadline>,
@@ -60,7 +60,7 @@ impl DecisionLog {
         let route = request.extensions().get().filter(|_| has_route);
         Self {
             decisions: Arc::clone(decisions),
-            method: method_label(request.method()),
+            method: request.method().clone(),
             route: route.cloned(),
             request_id: RequestId::find(request.headers()),
             deadline: request.extensions().get().copied(),
@@ -94,49 +94,40 @@ impl DecisionLog {
         }
     }
 
-    fn write(&self) {
-        let Some(principal) = &self.principal else { return self.write_unverified() };
-        let decision = self.decision.lock();
-        let reason = match (decision.reasons.first(), decision.policy) {
+    fn reason(&self, decision: &Decision) -> &'static str {
+        match (decision.reasons().first(), decision.policy) {
             (Some(reason), _) => reason,
             (None, Some(_)) => "granted",
-            // No policy was evaluated, since there is no such route.
+            // No policy was evaluated: there is no valid token, or no such route.
+            (None, None) if self.principal.is_none() => self.code().unwrap_or("not_authenticated"),
             (None, None) => self.code().unwrap_or("no_policy"),
-        };
-        self.decisions.count(reason, decision.policy, &decision.would_deny);
-        let level = level(principal, &decision);
-        // Grants are complete if their level is enabled; all other records of an app are limited.
-        let allowed = || level == Level::DEBUG || self.decisions.allows(Some(principal.app()), reason);
-        if is_enabled(level) && allowed() {
-            self.event(level, reason, Some((principal, &decision)));
         }
     }
 
-    /// Anyone can cause these as fast as the network allows, so they are limited.
-    fn write_unverified(&self) {
-        let reason = self.code().unwrap_or("not_authenticated");
-        let unavailable = self.answer.is_some_and(|(status, _)| status.is_server_error());
-        let level = if unavailable { Level::WARN } else { Level::INFO };
-        self.decisions.count(reason, None, &[]);
-        if is_enabled(level) && self.decisions.allows(None, reason) {
-            self.event(level, reason, None);
+    fn level(&self, decision: &Decision) -> Level {
+        let is_grant = decision.reasons().is_empty() && decision.would_deny.is_empty();
+        let by_token = self.principal.as_ref().map(|principal| principal.caller().is_some());
+        match by_token {
+            // The development handler let the request pass.
+            Some(false) => Level::WARN,
+            Some(true) if is_grant => Level::DEBUG,
+            None if self.answer.is_some_and(|(status, _)| status.is_server_error()) => Level::WARN,
+            _ => Level::INFO,
         }
     }
 
-    fn event(&self, level: Level, reason: &str, verified: Option<(&Principal, &Decision)>) {
-        let caller = verified.and_then(|(principal, _)| principal.caller());
-        let (principal, decision) = verified.unzip();
-        let would_deny = decision.map(|decision| &decision.would_deny).filter(|list| !list.is_empty());
-        let key_set_age = self.decisions.key_set_age();
+    fn event(&self, level: Level, reason: &str, decision: &Decision) {
+        let principal = self.principal.as_ref();
+        let caller = principal.and_then(Principal::caller);
         macro_rules! event {
             ($level:expr) => {
                 tracing::event!(
                     target: TARGET,
                     $level,
                     reason,
-                    policy = decision.and_then(|decision| decision.policy),
-                    reasons = decision.filter(|it| it.reasons.len() > 1).map(|it| it.reasons.join(" ")),
-                    would_deny = would_deny.map(|list| words(list)),
+                    policy = decision.policy,
+                    reasons = (decision.reasons().len() > 1).then(|| decision.reasons().join(" ")),
+                    would_deny = words(&decision.would_deny),
                     status = self.answer.map(|(status, _)| status.as_u16()),
                     code = self.code().filter(|code| *code != reason),
                     client_id = principal.map(|it| tracing::field::display(it.client_id())),
@@ -144,10 +135,10 @@ impl DecisionLog {
                     tenant_id = caller.map(Caller::tenant).map(tracing::field::display),
                     uti = caller.and_then(Caller::token_id).map(plain),
                     key_id = caller.map(Caller::key_id).map(plain),
-                    method = self.method,
+                    method = method_label(&self.method),
                     route = self.route.as_ref().map_or("unmatched", MatchedPath::as_str),
                     request_id = self.request_id.as_ref().map(RequestId::as_str),
-                    key_set_age_seconds = key_set_age.map(|age| age.as_secs()),
+                    key_set_age_seconds = self.decisions.key_set_age().map(|age| age.as_secs()),
                     development = principal.filter(|it| it.caller().is_none()).map(|_| true),
                     "decision"
                 )
@@ -163,50 +154,26 @@ impl DecisionLog {
 
 impl Drop for DecisionLog {
     fn drop(&mut self) {
-        self.write();
+        let decision = self.decision.lock();
+        let (reason, level) = (self.reason(&decision), self.level(&decision));
+        self.decisions.count(reason, decision.policy, &decision.would_deny);
+        let source = self.principal.as_ref().map_or(Source::Unverified, |it| Source::App(it.app()));
+        // Grants are complete if their level is enabled; all other records are limited.
+        if level == Level::DEBUG || self.decisions.allows(source, reason) {
+            self.event(level, reason, &decision);
+        }
     }
 }
 
-impl fmt::Debug for DecisionLog {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DecisionLog").field("decision", &self.decision).finish_non_exhaustive()
-    }
+fn method_label(method: &Method) -> &str {
+    use Method as M;
+    let known = [M::GET, M::HEAD, M::POST, M::PUT, M::PATCH, M::DELETE, M::OPTIONS].contains(method);
+    if known { method.as_str() } else { "other" }
 }
 
-fn method_label(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        _ => "other",
-    }
-}
-
-fn level(principal: &Principal, decision: &Decision) -> Level {
-    if principal.caller().is_none() {
-        // The development handler let the request pass.
-        Level::WARN
-    } else if decision.reasons.is_empty() && decision.would_deny.is_empty() {
-        Level::DEBUG
-    } else {
-        Level::INFO
-    }
-}
-
-fn is_enabled(level: Level) -> bool {
-    match level {
-        Level::DEBUG => tracing::enabled!(target: TARGET, Level::DEBUG),
-        Level::WARN => tracing::enabled!(target: TARGET, Level::WARN),
-        _ => tracing::enabled!(target: TARGET, Level::INFO),
-    }
-}
-
-fn words(reasons: &[(&'static str, &'static str)]) -> String {
-    reasons.iter().map(|(policy, reason)| format!("{policy}:{reason}")).collect::<Vec<_>>().join(" ")
+fn words(reasons: &[(&'static str, &'static str)]) -> Option<String> {
+    let words: Vec<_> = reasons.iter().map(|(policy, reason)| format!("{policy}:{reason}")).collect();
+    (!words.is_empty()).then(|| words.join(" "))
 }
 
 /// Replaces an id that could break a log.

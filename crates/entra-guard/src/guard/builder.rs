@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Guard, Inner};
-use crate::answers::{Answers, Challenges, ProblemJson, SharedAnswers};
+use crate::answers::{Answers, Challenges, ProblemJson};
 use crate::authentication::keys::{KeySet, KeySettings, KeySource, Keys};
 use crate::authentication::{Authenticator, Expectations, Tenancy, VerifiedTokenSettings};
 use crate::decision::{DecisionObserver, Decisions};
@@ -30,20 +30,14 @@ pub struct GuardBuilder {
     app_id_uris: Vec<AppIdUri>,
     versions: Vec<Version>,
     clock_skew: Option<Duration>,
-    client: Client,
+    http_client: Option<Result<HttpClient, KeyProblem>>,
     keys: KeySettings,
     fixed_keys: Option<KeySet>,
     verified_tokens: VerifiedTokenSettings,
     development: Option<DevelopmentHandler>,
     observer: Option<Box<dyn DecisionObserver>>,
-    answers: Arc<dyn Answers>,
+    answers: Box<dyn Answers>,
     realm: Option<String>,
-}
-
-enum Client {
-    Default { ca_file: Option<PathBuf> },
-    Ours(HttpClient),
-    Custom(Box<reqwest::ClientBuilder>),
 }
 
 /// A guard cannot be started.
@@ -69,13 +63,13 @@ impl GuardBuilder {
             app_id_uris: Vec::new(),
             versions: vec![Version::V2],
             clock_skew: None,
-            client: Client::Default { ca_file: None },
+            http_client: None,
             keys: KeySettings::default(),
             fixed_keys: None,
             verified_tokens: VerifiedTokenSettings::default(),
             development: None,
-            observer: default_observer(),
-            answers: Arc::new(ProblemJson),
+            observer: None,
+            answers: Box::new(ProblemJson),
             realm: None,
         }
     }
@@ -84,19 +78,20 @@ impl GuardBuilder {
     ///
     /// Replaces a client that was given before.
     pub fn ca_file(self, path: impl Into<PathBuf>) -> Self {
-        Self { client: Client::Default { ca_file: Some(path.into()) }, ..self }
+        let settings = HttpClientSettings { ca_file: Some(path.into()), ..HttpClientSettings::default() };
+        Self { http_client: Some(HttpClient::new(&settings)), ..self }
     }
 
     /// Fetches keys with this client.
     pub fn http_client(self, client: HttpClient) -> Self {
-        Self { client: Client::Ours(client), ..self }
+        Self { http_client: Some(Ok(client)), ..self }
     }
 
     /// Fetches keys with a client of this builder, on which time limits and *no redirects* are set.
     ///
     /// A finished `reqwest::Client` is not accepted, since it follows redirects by default.
     pub fn http_client_builder(self, builder: reqwest::ClientBuilder) -> Self {
-        Self { client: Client::Custom(Box::new(builder)), ..self }
+        Self { http_client: Some(HttpClient::from_builder(builder)), ..self }
     }
 
     /// Accepts these audiences too: the App ID URIs that v1.0 tokens hold.
@@ -142,7 +137,7 @@ impl GuardBuilder {
 
     /// Writes the bodies of refusals with this; problem+json by default.
     pub fn answers(self, answers: impl Answers) -> Self {
-        Self { answers: Arc::new(answers), ..self }
+        Self { answers: Box::new(answers), ..self }
     }
 
     /// The realm of challenges (RFC 9110 section 11.5); the client id by default.
@@ -157,13 +152,7 @@ impl GuardBuilder {
     pub fn start(self) -> Result<Guard, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         install_provider()?;
-        let client = match self.client {
-            Client::Default { ca_file } => {
-                HttpClient::new(&HttpClientSettings { ca_file, ..HttpClientSettings::default() })?
-            }
-            Client::Ours(client) => client,
-            Client::Custom(builder) => HttpClient::from_builder(*builder)?,
-        };
+        let client = self.http_client.unwrap_or_else(|| HttpClient::new(&HttpClientSettings::default()))?;
         let expectations =
             Expectations::new(self.tenancy.clone(), self.client_id, &self.app_id_uris, &self.versions);
         let expectations = match self.clock_skew {
@@ -180,26 +169,21 @@ impl GuardBuilder {
             None => Keys::start(KeySource::new(client, self.tenancy), &self.keys),
         };
         let authenticator = Arc::new(Authenticator::new(expectations, keys, self.verified_tokens));
-        let decisions = Arc::new(Decisions::new(Arc::clone(&authenticator), self.observer));
+        let observer = self.observer;
+        #[cfg(feature = "metrics")]
+        let observer = observer.or_else(|| Some(Box::new(crate::decision::DecisionMetrics)));
+        let decisions = Arc::new(Decisions::new(Arc::clone(&authenticator), observer));
         let summaries = runtime.spawn(summarize(Arc::clone(&decisions)));
         let realm = self.realm.unwrap_or_else(|| self.client_id.to_string());
         Ok(Guard(Arc::new(Inner {
             authenticator,
             decisions,
             development: self.development,
-            answers: SharedAnswers(self.answers),
+            answers: self.answers,
             challenges: Challenges::for_realm(&realm),
             _summaries: AbortOnDropHandle::new(summaries),
         })))
     }
-}
-
-fn default_observer() -> Option<Box<dyn DecisionObserver>> {
-    #[cfg(feature = "metrics")]
-    let observer: Option<Box<dyn DecisionObserver>> = Some(Box::new(crate::decision::DecisionMetrics));
-    #[cfg(not(feature = "metrics"))]
-    let observer = None;
-    observer
 }
 
 async fn summarize(decisions: Arc<Decisions>) {

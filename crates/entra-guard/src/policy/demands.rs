@@ -2,9 +2,7 @@
 
 use http::Method;
 
-use super::clients::{ClientKey, ListedClient};
-use super::handlers::{ClientListed, CreatedBy};
-use super::{Policy, Requirement, ResourcePolicy};
+use super::{AppIdentity, Context, ListedClient, Outcome, Policy, Requirement, ResourcePolicy};
 
 /// What an operator demands in addition to the policies' own requirements.
 ///
@@ -70,14 +68,19 @@ impl Demands {
 
     /// What is demanded for a resource on a route with this method.
     pub(super) fn of_resource<P: ResourcePolicy>(&self, method: &Method) -> Option<Requirement<P::Resource>> {
-        let creator = || Requirement::new("Creator", "not_creator", CreatedBy(P::creator));
-        self.creator.filter(|_| writes(method)).map(|it| it.apply(creator()))
+        let created_by_caller = |context: &Context<'_, P::Resource>| {
+            Outcome::from(P::creator(context.resource) == Some(AppIdentity::from(context.caller)))
+        };
+        let demanded = self.creator.filter(|_| writes(method))?;
+        Some(demanded.apply(Requirement::new("Creator", "not_creator", created_by_caller)))
     }
 
     fn client_listed(&self, policy: &str) -> Requirement {
-        let clients = self.clients.iter().filter(|client| client.policies.iter().any(|name| name == policy));
-        let keys = clients.map(ClientKey::from).collect();
-        Requirement::new("ListedClient", "client_not_allowed", ClientListed(keys))
+        let is_for_policy = |client: &&ListedClient| client.policies.iter().any(|name| name == policy);
+        let clients: Vec<_> = self.clients.iter().filter(is_for_policy).cloned().collect();
+        Requirement::new("ListedClient", "client_not_allowed", move |context: &Context<'_>| {
+            Outcome::from(clients.iter().any(|client| client.is(AppIdentity::from(context.caller))))
+        })
     }
 }
 

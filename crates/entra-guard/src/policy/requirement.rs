@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::Subject;
 use crate::AppRole;
 
-/// A handler's answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A handler's answer. Of several answers, the greatest counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
-    /// The requirement is met, unless another handler vetoes.
-    Met,
     /// This handler cannot meet the requirement; another may.
     NotMet,
+    /// The requirement is met, unless another handler vetoes.
+    Met,
     /// The policy denies, whatever other handlers answer.
     Veto,
 }
@@ -32,7 +32,7 @@ pub struct Context<'a, R = ()> {
     pub resource: &'a R,
 }
 
-/// Decides whether a requirement is met.
+/// Decides whether a requirement is met. A closure that takes the context is a handler too.
 ///
 /// ```
 /// use entra_guard::{Context, Outcome, Requirement, RequirementHandler};
@@ -50,6 +50,15 @@ pub struct Context<'a, R = ()> {
 pub trait RequirementHandler<R = ()>: Send + Sync + 'static {
     /// Decides about a caller. The same input must give the same answer.
     fn handle(&self, context: &Context<'_, R>) -> Outcome;
+}
+
+impl<R, F> RequirementHandler<R> for F
+where
+    F: Fn(&Context<'_, R>) -> Outcome + Send + Sync + 'static,
+{
+    fn handle(&self, context: &Context<'_, R>) -> Outcome {
+        self(context)
+    }
 }
 
 /// A condition that is met when a handler says so and none vetoes.
@@ -113,12 +122,7 @@ impl<R: 'static> Requirement<R> {
         // The development handler meets every requirement; a veto still counts.
         let first = Outcome::from(context.caller.development);
         let outcomes = self.handlers.iter().map(|handler| handler.handle(context));
-        let outcome = outcomes.fold(first, |so_far, outcome| match (so_far, outcome) {
-            (Outcome::Veto, _) | (_, Outcome::Veto) => Outcome::Veto,
-            (Outcome::Met, _) | (_, Outcome::Met) => Outcome::Met,
-            (Outcome::NotMet, Outcome::NotMet) => Outcome::NotMet,
-        });
-        match outcome {
+        match outcomes.fold(first, Outcome::max) {
             Outcome::Met => None,
             Outcome::NotMet => Some(self.reason),
             Outcome::Veto => Some("vetoed"),
@@ -148,7 +152,7 @@ impl<R> fmt::Display for Requirement<R> {
 
 /// The requirements of a policy, all of which must be met.
 #[derive(Debug)]
-pub struct Requirements<R = ()>(Vec<Requirement<R>>);
+pub struct Requirements<R = ()>(pub(super) Vec<Requirement<R>>);
 
 impl<R: 'static> Requirements<R> {
     /// Starts with what every app must meet: [`Requirement::app_only`] and [`Requirement::confidential_client`].
@@ -174,10 +178,6 @@ impl<R: 'static> Requirements<R> {
     pub fn and(mut self, requirement: Requirement<R>) -> Self {
         self.0.push(requirement);
         self
-    }
-
-    pub(super) fn into_vec(self) -> Vec<Requirement<R>> {
-        self.0
     }
 }
 

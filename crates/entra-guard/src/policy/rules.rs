@@ -39,6 +39,11 @@ pub struct Denial {
 }
 
 impl Denial {
+    /// The denial of a request for which there is no such policy.
+    pub(crate) fn no_policy(policy: &'static str) -> Self {
+        Self { policy, reasons: vec!["no_policy"], would_deny: Vec::new(), roles: Vec::new() }
+    }
+
     /// The first reason code.
     #[must_use]
     pub fn reason(&self) -> &'static str {
@@ -49,7 +54,7 @@ impl Denial {
 impl Rules {
     /// The rules of a policy about callers, on a route with this method.
     pub(crate) fn for_policy<P: Policy>(method: &Method, demands: &Demands) -> Result<Self, PolicyError> {
-        let mut rules = Self::new(P::NAME, P::requirements().into_vec())?;
+        let mut rules = Self::new(P::NAME, P::requirements().0)?;
         rules.requirements.extend(demands.of_caller::<P>(method));
         Ok(rules)
     }
@@ -61,7 +66,7 @@ impl<R: 'static> Rules<R> {
         method: &Method,
         demands: &Demands,
     ) -> Result<Self, PolicyError> {
-        let mut rules = Self::new(P::NAME, P::requirements().into_vec())?;
+        let mut rules = Self::new(P::NAME, P::requirements().0)?;
         rules.requirements.extend(demands.of_resource::<P>(method));
         Ok(rules)
     }

@@ -7,7 +7,7 @@ use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{OpenApi, OpenApiBuilder, PathItem};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
-use super::{GuardedRoutes, HasPolicy};
+use super::{GuardedRoutes, HasPolicy, RouteGuard};
 use crate::AppRole;
 use crate::policy::Demands;
 
@@ -31,7 +31,7 @@ impl<S: Clone + Send + Sync + 'static> GuardedRoutes<S> {
         let mut routes = Vec::new();
         for (path, item) in &mut paths.paths {
             for (method, operation) in operations(item) {
-                let found = T::rules(&method, &Demands::default());
+                let found = T::Guard::rules(&method, &Demands::default());
                 let roles = found.map(|rules| rules.caller.roles()).unwrap_or_default();
                 operation.security = Some(vec![security(&roles)]);
                 routes.push((method, path.clone()));

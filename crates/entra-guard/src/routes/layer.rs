@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use http::{Method, Request};
 use tower::{Layer, Service};
 
-use super::pipeline::{Target, run};
+use super::pipeline::run;
 use super::{RouteError, RouteRules};
 use crate::guard::Guard;
 use crate::policy::{Demands, Policy};
@@ -28,10 +28,14 @@ pub struct RequireService<T> {
     inner: T,
 }
 
-impl RequireLayer {
-    pub(crate) fn for_policy<P: Policy>(guard: &Guard) -> Result<Self, RouteError> {
+impl Guard {
+    /// A tower layer that requires a policy for every request of a service.
+    ///
+    /// # Errors
+    /// The policy has no requirement that is enforced.
+    pub fn require<P: Policy>(&self) -> Result<RequireLayer, RouteError> {
         let rules = RouteRules::for_policy::<P>(&Method::GET, &Demands::default())?;
-        Ok(Self { guard: guard.clone(), rules: Arc::new(rules) })
+        Ok(RequireLayer { guard: self.clone(), rules: Arc::new(rules) })
     }
 }
 
@@ -68,7 +72,7 @@ where
                     Err(never) => match never {},
                 }
             };
-            Ok(run(guard.inner(), request, true, Target::Route(rules, forward)).await)
+            Ok(run(guard.inner(), request, true, Ok((rules, forward))).await)
         })
     }
 }

@@ -10,7 +10,7 @@ use axum::routing::any;
 use http::header::{self, HeaderValue};
 use http::{Method, StatusCode};
 
-use super::pipeline::{Target, run};
+use super::pipeline::run;
 use super::{ErasedHandler, GuardedRoutes, RouteError, RouteRules};
 use crate::answers::Refusal;
 use crate::guard::Guard;
@@ -35,11 +35,7 @@ where
     let mut paths: BTreeMap<String, GuardedPath<S>> = BTreeMap::new();
     for entry in routes.routes {
         let rules = Arc::new((entry.rules)(&entry.method, &routes.demands)?);
-        let path = match (prefix, entry.path.as_str()) {
-            ("", path) => path.to_owned(),
-            (prefix, "/") => prefix.to_owned(),
-            (prefix, path) => [prefix, path].concat(),
-        };
+        let path = join(prefix, &entry.path);
         let methods =
             paths.entry(path).or_insert_with(|| GuardedPath { guard: guard.clone(), methods: Vec::new() });
         methods.methods.push((entry.method, rules, entry.handler));
@@ -52,13 +48,17 @@ where
     }))
 }
 
+/// A path below a prefix, which may be empty; `/` is the prefix itself.
+pub(super) fn join(prefix: &str, path: &str) -> String {
+    let path = if prefix.is_empty() || path != "/" { path } else { "" };
+    [prefix, path].concat()
+}
+
 impl<S> GuardedPath<S> {
     async fn answer(&self, request: Request, state: S) -> Response {
         let target = match self.find(request.method()) {
-            Some((_, rules, handler)) => {
-                Target::Route(Arc::clone(rules), move |request| handler(request, state))
-            }
-            None => Target::Refused(Refusal::MethodNotAllowed),
+            Some((_, rules, handler)) => Ok((Arc::clone(rules), move |request| handler(request, state))),
+            None => Err(Refusal::MethodNotAllowed),
         };
         let mut response = run(self.guard.inner(), request, true, target).await;
         // Only a known caller gets this status, so no one else learns which methods there are.

@@ -13,13 +13,8 @@ use crate::decision::DecisionLog;
 use crate::guard::Inner;
 use crate::principal::Principal;
 
-/// Where a request goes after authentication.
-pub(super) enum Target<F> {
-    /// To a handler, if the policies grant it.
-    Route(Arc<RouteRules>, F),
-    /// Nowhere.
-    Refused(Refusal),
-}
+/// The policies and the handler of a request, or why it has none.
+pub(super) type Target<F> = Result<(Arc<RouteRules>, F), Refusal>;
 
 /// Authenticates a request, evaluates its route's policies and forwards it.
 ///
@@ -39,14 +34,12 @@ where
         Err(error) => guard.refuse(&Refusal::Authentication(error)),
         Ok(principal) => {
             log.identified(&principal);
-            match target {
-                Target::Refused(refusal) => guard.refuse(&refusal),
-                Target::Route(rules, forward) => {
-                    match admit(request.extensions_mut(), principal, rules, &log) {
-                        Err(refusal) => guard.refuse(&refusal),
-                        Ok(()) => allowed(guard, &log, forward(request).await),
-                    }
-                }
+            let admitted = target.and_then(|(rules, forward)| {
+                admit(request.extensions_mut(), principal, rules, &log).map(|()| forward)
+            });
+            match admitted {
+                Err(refusal) => guard.refuse(&refusal),
+                Ok(forward) => allowed(guard, &log, forward(request).await),
             }
         }
     };
@@ -86,11 +79,11 @@ fn admit(
 /// Replaces a response in spite of a policy's no: by the denial if the handler answered with it, or else by 500.
 fn allowed(guard: &Inner, log: &DecisionLog, response: Response) -> Response {
     let denial = {
-        let mut decision = log.decision().lock();
+        let decision = log.decision().lock();
         if decision.is_granted() {
             return response;
         }
-        decision.denial.take()
+        decision.denial.clone()
     };
     let answered = response.extensions().get::<DenialAnswered>().is_some();
     match denial {

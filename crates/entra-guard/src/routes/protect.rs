@@ -1,6 +1,7 @@
 //! Gives a prefix to guarded routes alone.
 
 use std::convert::Infallible;
+use std::future::Ready;
 use std::task::{Context, Poll};
 
 use axum::Router;
@@ -22,26 +23,29 @@ struct Split {
     app: Router,
 }
 
-/// Serves these routes below `prefix`, and `app` for every other path.
-pub(super) fn protect(
-    guard: &Guard,
-    prefix: &str,
-    routes: GuardedRoutes,
-    app: Router,
-) -> Result<Router, RouteError> {
-    if routes.guard.as_ref().is_some_and(|other| !guard.is(other)) {
-        return Err(RouteError::OtherGuard);
+impl Guard {
+    /// Serves these routes below `prefix`, and `app` for every other path.
+    ///
+    /// A path below the prefix never reaches `app`. One that has no route is answered with 401 without a valid token,
+    /// 404 with one.
+    ///
+    /// # Errors
+    /// The prefix is not a path such as `/api`, or [`GuardedRoutes::into_router`] fails.
+    pub fn protect(&self, prefix: &str, routes: GuardedRoutes, app: Router) -> Result<Router, RouteError> {
+        if routes.guard.as_ref().is_some_and(|other| !self.is(other)) {
+            return Err(RouteError::OtherGuard);
+        }
+        if !is_prefix(prefix) {
+            return Err(RouteError::InvalidPrefix(prefix.to_owned()));
+        }
+        let guard = self.clone();
+        let no_route = async move |request: Request| {
+            let target: Target<fn(Request) -> Ready<Response>> = Err(Refusal::RouteNotFound);
+            run(guard.inner(), request, false, target).await
+        };
+        let guarded = path::router(self, prefix, routes)?.fallback(no_route);
+        Ok(Router::new().fallback_service(Split { prefix: prefix.to_owned(), guarded, app }))
     }
-    if !is_prefix(prefix) {
-        return Err(RouteError::InvalidPrefix(prefix.to_owned()));
-    }
-    let without_route = guard.clone();
-    let refuse = async move |request: Request| {
-        let target = Target::Refused::<fn(Request) -> std::future::Ready<Response>>(Refusal::RouteNotFound);
-        run(without_route.inner(), request, false, target).await
-    };
-    let guarded = path::router(guard, prefix, routes)?.fallback(refuse);
-    Ok(Router::new().fallback_service(Split { prefix: prefix.to_owned(), guarded, app }))
 }
 
 impl Service<Request> for Split {

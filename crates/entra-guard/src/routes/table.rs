@@ -7,9 +7,10 @@ use std::fmt;
 use http::Method;
 use serde::{Serialize, Serializer};
 
-use super::{Entry, RouteRules};
+use super::Entry;
+use super::path::join;
 use crate::AppRole;
-use crate::policy::{Demands, PolicyError};
+use crate::policy::{Demands, PolicyError, Rules};
 
 /// What guards each route.
 #[derive(Debug, Clone, Serialize)]
@@ -80,22 +81,35 @@ pub enum RouteError {
     NoGuard,
 }
 
+impl RoutePolicy {
+    /// A policy that is enforced before the handler.
+    pub(super) fn new<R: 'static>(rules: &Rules<R>) -> Self {
+        Self {
+            policy: rules.name,
+            on_resource: false,
+            report_only: false,
+            roles: rules.roles(),
+            requirements: rules.requirement_names(),
+        }
+    }
+}
+
 impl RouteTable {
     pub(super) fn check<S>(routes: &[Entry<S>], demands: &Demands) -> Result<Self, RouteError> {
         check_paths(routes)?;
-        let mut names: BTreeMap<&'static str, TypeId> = BTreeMap::new();
-        let (mut roles, mut callers, mut table) = (Vec::new(), BTreeSet::new(), Vec::new());
+        let mut types: BTreeMap<&'static str, TypeId> = BTreeMap::new();
+        let (mut rows, mut roles, mut callers) = (Vec::new(), Vec::new(), BTreeSet::new());
         for entry in routes {
-            let policies_of_route = (entry.rules)(&entry.method, demands)?;
-            for (name, policy_type) in policies_of_route.policies() {
-                if *names.entry(name).or_insert(policy_type) != policy_type {
-                    return Err(PolicyError::SameName(name).into());
+            let guard = (entry.rules)(&entry.method, demands)?;
+            for (policy_type, policy) in guard.policies() {
+                if types.entry(policy.policy).or_insert(*policy_type) != policy_type {
+                    return Err(PolicyError::SameName(policy.policy).into());
                 }
+                policy.roles.iter().try_for_each(|role| add_role(&mut roles, *role))?;
             }
-            policies_of_route.roles().into_iter().try_for_each(|role| add_role(&mut roles, role))?;
-            callers.insert(policies_of_route.caller.name);
-            let (method, path) = (entry.method.clone(), entry.path.clone());
-            table.push(TableRow { method, path, policies: policies(&policies_of_route) });
+            callers.insert(guard.caller.name);
+            let policies = guard.policies().iter().map(|(_, policy)| policy.clone()).collect();
+            rows.push(TableRow { method: entry.method.clone(), path: entry.path.clone(), policies });
         }
         let mut listed = demands.listed_clients().iter().flat_map(|client| &client.policies);
         match listed.find(|name| !callers.contains(name.as_str())) {
@@ -103,7 +117,7 @@ impl RouteTable {
                 let used = callers.into_iter().collect::<Vec<_>>().join(", ");
                 Err(RouteError::UnusedPolicy(name.clone(), used))
             }
-            None => Ok(Self { rows: table, roles }),
+            None => Ok(Self { rows, roles }),
         }
     }
 
@@ -123,7 +137,7 @@ impl RouteTable {
     #[must_use]
     pub fn below(mut self, prefix: &str) -> Self {
         for row in &mut self.rows {
-            row.path = [prefix, row.path.trim_end_matches('/')].concat();
+            row.path = join(prefix, &row.path);
         }
         self
     }
@@ -167,25 +181,6 @@ fn add_role(roles: &mut Vec<AppRole>, role: AppRole) -> Result<(), RouteError> {
             Ok(())
         }
     }
-}
-
-fn policies(rules: &RouteRules) -> Vec<RoutePolicy> {
-    let of_caller = |rules: &crate::policy::Rules, report_only| RoutePolicy {
-        policy: rules.name,
-        on_resource: false,
-        report_only,
-        roles: rules.roles(),
-        requirements: rules.requirement_names(),
-    };
-    let on_resource = rules.resource.as_ref().map(|it| RoutePolicy {
-        policy: it.name,
-        on_resource: true,
-        report_only: false,
-        roles: it.roles.clone(),
-        requirements: it.requirements.clone(),
-    });
-    let tried = rules.tried.as_ref().map(|rules| of_caller(rules, true));
-    [of_caller(&rules.caller, false)].into_iter().chain(on_resource).chain(tried).collect()
 }
 
 fn as_text<S: Serializer>(value: impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
