@@ -31,8 +31,7 @@ impl Token {
     /// The lifetime starts with the request, since the authority issued the token some time after it. It runs on the
     /// monotonic clock, so that setting the wall clock back does not extend it. It also runs on the wall clock, so that
     /// a machine does not wake from sleep with an expired token.
-    pub(super) fn new(access_token: AccessToken, life: impl Into<Life>, requested_at: Instant) -> Self {
-        let life = life.into();
+    pub(super) fn new(access_token: AccessToken, life: Life, requested_at: Instant) -> Self {
         let spent = requested_at.elapsed();
         Self {
             authorization: access_token.authorization(),
@@ -123,7 +122,7 @@ mod tests {
 
     fn token(life: u64) -> Token {
         let secret = AccessToken::parse("canary").unwrap();
-        Token::new(secret, Duration::from_secs(life), Instant::now())
+        Token::new(secret, Duration::from_secs(life).into(), Instant::now())
     }
 
     #[tokio::test(start_paused = true)]
@@ -142,7 +141,7 @@ mod tests {
         let requested_at = Instant::now();
         tokio::time::advance(Duration::from_secs(28)).await;
         let secret = AccessToken::parse("canary").unwrap();
-        assert!(!Token::new(secret, Duration::from_secs(30), requested_at).is_usable());
+        assert!(!Token::new(secret, Duration::from_secs(30).into(), requested_at).is_usable());
     }
 
     #[tokio::test]

@@ -2,10 +2,8 @@
 
 mod attempt;
 mod backoff;
-mod challenge_limit;
 mod inflight;
 mod shared_request;
-mod throttle;
 mod token_origin;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,9 +19,14 @@ pub(super) use token_origin::TokenOrigin;
 
 use self::inflight::{Inflight, Join};
 use self::shared_request::SharedRequest;
-use self::throttle::{MIN_INTERVAL, Throttle};
 use super::status::Counts;
+use super::throttle::Throttle;
 use super::{Token, TokenError, TokenStatus};
+
+/// The interval between renewals, between rejections, and for claims challenges.
+///
+/// A failed renewal can wait that long, since the current token is still usable.
+const MIN_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How often the file of a refused credential is checked for a change.
 const CREDENTIAL_CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -38,6 +41,9 @@ type Outcome = Result<Arc<Token>, TokenError>;
 pub(super) struct Cache {
     current: ArcSwapOption<Token>,
     renewals: Throttle,
+    rejections: Throttle,
+    /// Two, for a resource whose routes demand different claims.
+    challenges: [Throttle; 2],
     credential_checks: Throttle,
     counts: Counts,
     inflight: Mutex<Inflight>,
@@ -86,17 +92,16 @@ impl Cache {
     /// Evicts at most one token per [`MIN_INTERVAL`], so a resource that rejects every token does not cause a request
     /// per call.
     pub(super) fn reject(&self, token: &Token) -> bool {
-        let mut inflight = self.inflight();
+        let _inflight = self.inflight();
         let current = self.current.load();
         if !current.as_deref().is_some_and(|current| std::ptr::eq(current, token)) {
             return true;
         }
-        if inflight.rejected_at.is_some_and(|at| at.elapsed() < MIN_INTERVAL) {
-            return false;
+        let is_evicted = self.rejections.try_acquire(Instant::now(), MIN_INTERVAL);
+        if is_evicted {
+            self.current.store(None);
         }
-        inflight.rejected_at = Some(Instant::now());
-        self.current.store(None);
-        true
+        is_evicted
     }
 
     /// The current token, usable or not.
@@ -135,8 +140,8 @@ impl Cache {
     /// After repeated failures callers get the last failure, while the request runs in the background.
     fn join(self: &Arc<Self>, claims: Option<Arc<str>>, origin: &impl TokenOrigin) -> Join {
         let (mut inflight, now) = (self.inflight(), Instant::now());
-        if let Some(joined) = inflight.join(claims.as_deref(), now) {
-            return joined;
+        if let Some(request) = inflight.find(claims.as_deref()) {
+            return inflight.join(request, now);
         }
         // Another caller's request may have completed before this caller took the lock.
         if let Some(token) =
@@ -147,14 +152,16 @@ impl Cache {
         if let Some(error) = inflight.backoff.active_failure(now) {
             return Join::Ready(Err(error));
         }
-        if claims.is_some() && !inflight.challenges.admit(now) {
+        // A resource that demands new claims on each call must not cause a token request per call.
+        let admits_challenge =
+            || self.challenges.iter().any(|challenges| challenges.try_acquire(now, MIN_INTERVAL));
+        if claims.is_some() && !admits_challenge() {
             let cached = self.usable(now, Arc::clone);
             drop(inflight);
             return cached.map_or_else(|| self.join(None, origin), |token| Join::Ready(Ok(token)));
         }
-        let (attempt, failure) = inflight.prepare(claims, now);
-        let request = self.start(&mut inflight, attempt, origin);
-        failure.unwrap_or(Join::Pending(request))
+        let request = self.start(&mut inflight, Attempt::new(claims), origin);
+        inflight.join(request, now)
     }
 
     /// Requests the next token in the background.

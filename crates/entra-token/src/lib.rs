@@ -98,6 +98,7 @@ mod source;
 mod status;
 #[cfg(test)]
 mod test_log;
+mod throttle;
 
 pub use entra_shared::azure_ad::{Authority, Instance, Version};
 pub use entra_shared::http_client::{HttpClient, HttpClientSettings};

@@ -61,6 +61,7 @@ impl Life {
     }
 }
 
+#[cfg(test)]
 impl From<Duration> for Life {
     fn from(expires_in: Duration) -> Self {
         Self::new(Some(expires_in), None)
@@ -68,8 +69,6 @@ impl From<Duration> for Life {
 }
 
 /// A random number from 0 to 1, to spread requests. Not for cryptography.
-#[must_use]
-#[doc(hidden)]
 pub(crate) fn random_fraction() -> f64 {
     let bits = RandomState::new().build_hasher().finish() >> 32;
     #[expect(clippy::cast_precision_loss, reason = "32 bits fit")]

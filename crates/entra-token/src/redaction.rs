@@ -22,12 +22,6 @@ impl std::fmt::Debug for Redaction<'_> {
     }
 }
 
-/// A piece of a message.
-enum Piece {
-    Secret,
-    Character(char),
-}
-
 impl<'s> Redaction<'s> {
     /// Creates a redaction of these secrets.
     pub fn new(secrets: impl IntoIterator<Item = &'s str>) -> Self {
@@ -50,8 +44,8 @@ impl<'s> Redaction<'s> {
         let mut kept = String::with_capacity(text.len());
         for piece in self.pieces(text) {
             match piece {
-                Piece::Secret => kept.push_str(REDACTED),
-                Piece::Character(character) => kept.push(character),
+                None => kept.push_str(REDACTED),
+                Some(character) => kept.push(character),
             }
         }
         kept
@@ -68,11 +62,11 @@ impl<'s> Redaction<'s> {
                 return line + "…";
             }
             match piece {
-                Piece::Secret => {
+                None => {
                     line.push_str(REDACTED);
                     left = left.saturating_sub(REDACTED.len());
                 }
-                Piece::Character(character) => {
+                Some(character) => {
                     line.push(if character.is_control() { ' ' } else { character });
                     left -= 1;
                 }
@@ -81,14 +75,15 @@ impl<'s> Redaction<'s> {
         line
     }
 
-    fn pieces(&self, text: &str) -> impl Iterator<Item = Piece> {
+    /// The characters of a message, with `None` in place of each secret.
+    fn pieces(&self, text: &str) -> impl Iterator<Item = Option<char>> {
         let mut rest = text;
         std::iter::from_fn(move || {
             let mut characters = rest.chars();
             let first = characters.next()?;
             let after = self.secrets.iter().find_map(|secret| after(rest, secret));
             rest = after.unwrap_or(characters.as_str());
-            Some(if after.is_some() { Piece::Secret } else { Piece::Character(first) })
+            Some(after.is_none().then_some(first))
         })
     }
 }

@@ -19,10 +19,8 @@ const PAUSE_AFTER_LOSS: Duration = Duration::from_millis(200);
 
 /// What to do after an attempt that failed.
 pub(super) enum Step {
-    /// Drop the token and send another.
-    NewToken,
-    /// Send a token with these claims.
-    Claims(String),
+    /// Send another token, as the API demands.
+    NewToken(Challenge),
     /// Send the same request again after a pause.
     Wait(Duration),
     /// Return the outcome to the caller.
@@ -58,10 +56,7 @@ impl Retries {
                 match Challenge::from_headers(response.headers()) {
                     Some(challenge) => {
                         self.replaced_token = true;
-                        match challenge {
-                            Challenge::InvalidToken => Step::NewToken,
-                            Challenge::InsufficientClaims(claims) => Step::Claims(claims),
-                        }
+                        Step::NewToken(challenge)
                     }
                     None => Step::GiveUp,
                 }

@@ -8,6 +8,7 @@ use entra_shared::http_client::read_body;
 use reqwest::{Request, Response};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
+use super::challenge::Challenge;
 use super::retries::{Retries, Step};
 use super::{Awaited, BearerClient, CallError};
 use crate::{Token, TokenError};
@@ -58,11 +59,11 @@ impl<'c> Call<'c> {
         let request_id = RequestId::find(request.headers());
         let request_id = request_id.as_ref().map(tracing::field::display);
         match step {
-            Step::NewToken => {
+            Step::NewToken(Challenge::InvalidToken) => {
                 tracing::info!(request_id, "the API refused the token; acquiring another");
                 if self.client.retriever.reject(token) { self.token().await.map(Some) } else { Ok(None) }
             }
-            Step::Claims(claims) => {
+            Step::NewToken(Challenge::InsufficientClaims(claims)) => {
                 tracing::info!(request_id, "the API demands claims; acquiring a token that has them");
                 self.wait_for(self.client.retriever.token_with_claims(&claims)).await.map(Some)
             }

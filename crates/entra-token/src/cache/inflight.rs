@@ -5,10 +5,8 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
-use super::challenge_limit::ChallengeLimit;
 use super::shared_request::SharedRequest;
-use super::throttle::MIN_INTERVAL;
-use super::{Attempt, Outcome};
+use super::{MIN_INTERVAL, Outcome};
 
 /// The requests in flight and the state that decides whether to send another.
 ///
@@ -19,9 +17,6 @@ pub(super) struct Inflight {
     pub(super) backoff: Backoff,
     /// The claims that the current token was requested with, and when it arrived.
     pub(super) answered: Option<(Arc<str>, Instant)>,
-    pub(super) challenges: ChallengeLimit,
-    /// When a token was last rejected.
-    pub(super) rejected_at: Option<Instant>,
 }
 
 /// What a caller without a usable token gets.
@@ -33,37 +28,22 @@ pub(super) enum Join {
 }
 
 impl Inflight {
-    /// Joins the request in flight with these claims, or after repeated failures returns the last one.
-    pub(super) fn join(&mut self, claims: Option<&str>, now: Instant) -> Option<Join> {
-        let request = self.find(claims)?.clone();
+    /// Joins a request in flight, or after repeated failures returns the last one.
+    pub(super) fn join(&self, request: SharedRequest, now: Instant) -> Join {
         if let Some(error) = self.backoff.repeated_failure(now) {
             request.attempt().mark_as_probe();
-            return Some(Join::Ready(Err(error)));
+            return Join::Ready(Err(error));
         }
         if !self.backoff.has_failed() {
             request.attempt().mark_worth_a_retry();
         }
-        Some(Join::Pending(request))
-    }
-
-    /// Prepares a request for a caller without a usable token.
-    ///
-    /// After repeated failures the request is a probe, and the caller gets the last failure, returned second.
-    pub(super) fn prepare(&self, claims: Option<Arc<str>>, now: Instant) -> (Attempt, Option<Join>) {
-        let attempt = Attempt::new(claims);
-        let failure = self.backoff.repeated_failure(now);
-        if failure.is_some() {
-            attempt.mark_as_probe();
-        } else if !self.backoff.has_failed() {
-            attempt.mark_worth_a_retry();
-        }
-        (attempt, failure.map(|error| Join::Ready(Err(error))))
+        Join::Pending(request)
     }
 
     /// Finds the request in flight with these claims.
-    pub(super) fn find(&mut self, claims: Option<&str>) -> Option<&SharedRequest> {
+    pub(super) fn find(&mut self, claims: Option<&str>) -> Option<SharedRequest> {
         self.remove_completed();
-        self.requests.iter().find(|request| request.attempt().claims() == claims)
+        self.requests.iter().find(|request| request.attempt().claims() == claims).cloned()
     }
 
     /// Drops the handles of completed requests, which would keep their tokens alive.

@@ -55,7 +55,7 @@ impl TokenOrigin for Answering<'_> {
             sleep(LATENCY).await;
             let token = AccessToken::parse(format!("token-{count}")).unwrap();
             match answer {
-                Life(seconds) => Ok(Token::new(token, Duration::from_secs(seconds), requested_at)),
+                Life(seconds) => Ok(Token::new(token, Duration::from_secs(seconds).into(), requested_at)),
                 Down => Err(TokenError::Unavailable(Outage {
                     cause: OutageCause::Status(StatusCode::SERVICE_UNAVAILABLE),
                     retry_after: None,
@@ -417,7 +417,7 @@ struct Quick;
 impl TokenOrigin for Quick {
     fn request(&self, _: Attempt) -> impl Future<Output = Result<Token, TokenError>> + Send + 'static {
         let token = AccessToken::parse("quick").unwrap();
-        std::future::ready(Ok(Token::new(token, Duration::from_secs(3599), Instant::now())))
+        std::future::ready(Ok(Token::new(token, Duration::from_secs(3599).into(), Instant::now())))
     }
 
     fn generation(&self) -> impl Future<Output = u64> + Send + 'static {
@@ -587,7 +587,7 @@ impl TokenOrigin for Briefly {
         let token = AccessToken::parse("brief").unwrap();
         async move {
             tokio::task::yield_now().await;
-            Ok(Token::new(token, Duration::from_secs(3599), Instant::now()))
+            Ok(Token::new(token, Duration::from_secs(3599).into(), Instant::now()))
         }
     }
 

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::Credential;
 use crate::TokenError;
+use crate::throttle::Throttle;
 
 /// How long a refused credential is skipped while another one works.
 ///
@@ -31,11 +32,11 @@ pub struct Expiry<'a> {
     pub days: i64,
 }
 
-/// A credential, its last refusal, and when the log last warned of its expiry.
+/// A credential, its last refusal, and the limit of warnings of its expiry.
 pub(super) struct Slot {
     credential: Credential,
     refused: Mutex<Option<Refused>>,
-    warned_at: Mutex<Option<Instant>>,
+    warnings: Throttle,
 }
 
 /// When a credential was refused, and the generation of its file.
@@ -47,7 +48,7 @@ struct Refused {
 
 impl Slot {
     pub(super) fn new(credential: Credential) -> Self {
-        Self { credential, refused: Mutex::new(None), warned_at: Mutex::new(None) }
+        Self { credential, refused: Mutex::new(None), warnings: Throttle::default() }
     }
 
     pub(super) fn credential(&self) -> &Credential {
@@ -103,11 +104,9 @@ impl Slot {
         else {
             return;
         };
-        let mut warned_at = self.warned_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if warned_at.is_some_and(|warned_at| warned_at.elapsed() < WARN_EVERY) {
+        if !self.warnings.try_acquire(Instant::now(), WARN_EVERY) {
             return;
         }
-        *warned_at = Some(Instant::now());
         if days < 0 {
             tracing::warn!(credential, expired_at = %at, "a credential has expired; replace it");
         } else {

@@ -38,8 +38,8 @@ where
         if !error.is_retryable() {
             return Err(error);
         }
-        let wait = wait(endpoint, &error, tried);
-        if tried >= most_retries(endpoint, &error) || wait > LONGEST_WAIT {
+        let (wait, retries) = plan(endpoint, &error, tried);
+        if tried >= retries || wait > LONGEST_WAIT {
             // A throttled client sends no request for as long as it would have waited for the next retry.
             let is_throttled = matches!(error, TokenError::Throttled { .. });
             return Err(if is_throttled { error.with_wait(wait) } else { error });
@@ -50,21 +50,13 @@ where
     }
 }
 
-/// The wait before the next retry.
-fn wait(endpoint: &IdentityEndpoint, error: &TokenError, tried: u32) -> Duration {
-    if is_update(endpoint, error) {
-        return UPDATE_WAIT;
+/// The wait before the next retry, and how many retries there are in all.
+fn plan(endpoint: &IdentityEndpoint, error: &TokenError, tried: u32) -> (Duration, u32) {
+    let is_update = error.status() == Some(StatusCode::GONE) && matches!(endpoint, IdentityEndpoint::Imds(_));
+    if is_update {
+        return (UPDATE_WAIT, UPDATE_RETRIES);
     }
-    Duration::from_secs(1 << tried).max(error.retry_after().unwrap_or_default())
-}
-
-fn most_retries(endpoint: &IdentityEndpoint, error: &TokenError) -> u32 {
-    if is_update(endpoint, error) { UPDATE_RETRIES } else { RETRIES }
-}
-
-/// Whether IMDS is being updated.
-fn is_update(endpoint: &IdentityEndpoint, error: &TokenError) -> bool {
-    error.status() == Some(StatusCode::GONE) && matches!(endpoint, IdentityEndpoint::Imds(_))
+    (Duration::from_secs(1 << tried).max(error.retry_after().unwrap_or_default()), RETRIES)
 }
 
 /// Whether a request with this status may succeed later.

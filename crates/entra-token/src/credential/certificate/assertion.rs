@@ -2,6 +2,7 @@
 //!
 //! <https://learn.microsoft.com/entra/identity-platform/certificate-credentials#assertion-format>
 
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256};
 use entra_shared::azure_ad::{Authority, Version};
 use entra_shared::ids::ClientId;
 use entra_shared::secret::ClientAssertion;
@@ -85,13 +86,15 @@ fn header(certificate: &SigningCertificate, options: AssertionOptions) -> Header
     let x5c = options.send_chain.then(|| certificate.x5c());
     match options.algorithm {
         Algorithm::Ps256 => Header {
-            x5t_s256: Some(certificate.sha256()),
+            x5t_s256: Some(certificate.thumbprint(&SHA256)),
             x5c,
             ..Header::new(jsonwebtoken::Algorithm::PS256)
         },
-        Algorithm::Rs256 => {
-            Header { x5t: Some(certificate.sha1()), x5c, ..Header::new(jsonwebtoken::Algorithm::RS256) }
-        }
+        Algorithm::Rs256 => Header {
+            x5t: Some(certificate.thumbprint(&SHA1_FOR_LEGACY_USE_ONLY)),
+            x5c,
+            ..Header::new(jsonwebtoken::Algorithm::RS256)
+        },
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest::{self, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
+use aws_lc_rs::digest;
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use jiff::Timestamp;
@@ -52,16 +52,6 @@ impl SigningCertificate {
         if now >= self.not_after { Err(CredentialProblem::Expired(self.not_after)) } else { Ok(()) }
     }
 
-    /// The `x5t#S256` header (RFC 7515 section 4.1.8).
-    pub(super) fn sha256(&self) -> String {
-        self.thumbprint(&SHA256)
-    }
-
-    /// The `x5t` header (RFC 7515 section 4.1.7).
-    pub(super) fn sha1(&self) -> String {
-        self.thumbprint(&SHA1_FOR_LEGACY_USE_ONLY)
-    }
-
     /// The `x5c` header (RFC 7515 section 4.1.6), in base64 rather than base64url.
     pub(super) fn x5c(&self) -> Vec<String> {
         self.chain.iter().map(|der| BASE64_STANDARD.encode(der)).collect()
@@ -71,7 +61,8 @@ impl SigningCertificate {
         &self.key
     }
 
-    fn thumbprint(&self, algorithm: &'static digest::Algorithm) -> String {
+    /// The `x5t#S256` or `x5t` header (RFC 7515 sections 4.1.8 and 4.1.7).
+    pub(super) fn thumbprint(&self, algorithm: &'static digest::Algorithm) -> String {
         let own = self.chain.first().map(Vec::as_slice).unwrap_or_default();
         BASE64_URL_SAFE_NO_PAD.encode(digest::digest(algorithm, own))
     }

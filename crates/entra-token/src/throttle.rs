@@ -5,11 +5,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The interval between renewals, between rejections, and for claims challenges.
-///
-/// A failed renewal can wait that long, since the current token is still usable.
-pub(super) const MIN_INTERVAL: Duration = Duration::from_secs(30);
-
 /// Grants an action to one caller per interval, without a lock.
 #[derive(Debug)]
 pub(super) struct Throttle {
