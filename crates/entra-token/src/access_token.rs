@@ -26,7 +26,7 @@ pub struct Token {
 }
 
 impl Token {
-    /// A token requested at `requested_at`, with the lifetime from the response.
+    /// Creates a token requested at `requested_at`, with the lifetime from the response.
     ///
     /// The lifetime starts with the request, since the authority issued the token some time after it. It runs on the
     /// monotonic clock, so that setting the wall clock back does not extend it. It also runs on the wall clock, so that

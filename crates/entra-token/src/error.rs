@@ -43,7 +43,7 @@ pub enum TokenError {
     /// The response is neither a token nor an OAuth error.
     #[error("the authority answered {status}, but {problem}; {ids}")]
     Protocol {
-        /// The answer's status.
+        /// The status of the response.
         status: StatusCode,
         /// What is wrong with it.
         problem: Malformed,
@@ -78,13 +78,13 @@ pub enum ConfigurationFault {
          (HTTP_CLIENT__CA_FILE)"
     )]
     Untrusted {
-        /// Host and port that were asked.
+        /// Host and port of the request.
         host: String,
-        /// What the HTTP client says.
+        /// The error of the HTTP client.
         #[source]
         source: Arc<reqwest::Error>,
     },
-    /// The machine that this program runs on gives no token for such an identity.
+    /// This machine issues no token for the identity.
     #[error(transparent)]
     ManagedIdentity(ManagedIdentityFault),
 }

@@ -17,9 +17,9 @@ use super::{Malformed, Outage, OutageCause, RequestIds, TokenError};
 /// The largest response accepted, in bytes. Entra's have a few thousand.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 
-/// A request for a token.
+/// What identifies a request for a token.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct SentRequest {
     pub(super) at: Instant,
     /// Host and port.
     pub(super) host: String,
@@ -28,15 +28,15 @@ pub(super) struct Asked {
 
 /// A response as received.
 #[derive(Debug)]
-pub(super) struct Answer<'a> {
-    pub(super) asked: &'a Asked,
+pub(super) struct RawResponse<'a> {
+    pub(super) sent: &'a SentRequest,
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Result<Vec<u8>, Malformed>,
 }
 
-impl Asked {
-    /// A request to this URL, sent now.
+impl SentRequest {
+    /// Creates the identity of a request that is sent to this URL now.
     pub(super) fn new(url: &Url) -> Self {
         let host = url[Position::BeforeHost..Position::AfterPort].to_owned();
         Self { at: Instant::now(), host, correlation_id: Uuid::new_v4() }
@@ -47,7 +47,7 @@ impl Asked {
         &self,
         http: &HttpClient,
         request: RequestBuilder,
-    ) -> Result<Answer<'_>, reqwest::Error> {
+    ) -> Result<RawResponse<'_>, reqwest::Error> {
         let response = http.send(request).await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = match http_client::read_body(response, MAX_BODY_BYTES).await {
@@ -56,15 +56,15 @@ impl Asked {
             Err(BodyError::BrokenOff(_)) => Err(Malformed::BrokenOff),
             Err(BodyError::TooLarge(_)) => Err(Malformed::TooLarge),
         };
-        Ok(Answer { asked: self, status, headers, body })
+        Ok(RawResponse { sent: self, status, headers, body })
     }
 
     /// The error of a request without a response.
-    pub(super) fn no_answer(&self, error: reqwest::Error) -> TokenError {
+    pub(super) fn no_response(&self, error: reqwest::Error) -> TokenError {
         if error.is_timeout() {
             return self.timed_out();
         }
-        // The URL has nothing secret, but repeats what the message says.
+        // The message names the host already.
         let source = Arc::new(error.without_url());
         self.outage(OutageCause::Unreachable { host: self.host.clone(), source })
     }
@@ -80,7 +80,7 @@ impl Asked {
     }
 }
 
-impl Answer<'_> {
+impl RawResponse<'_> {
     /// The whole body.
     pub(super) fn body(&self) -> Result<&[u8], Malformed> {
         self.body.as_deref().map_err(|problem| *problem)
@@ -98,16 +98,16 @@ impl Answer<'_> {
         http_client::retry_after(&self.headers)
     }
 
-    /// The error of a response that is neither a token nor a failure that is understood.
+    /// The error of a response that is neither a token nor a known failure.
     pub(super) fn malformed(&self, problem: Malformed) -> TokenError {
         TokenError::Protocol { status: self.status, problem, ids: self.ids("", "") }
     }
 
-    /// The ids from the body, which may be empty, or from the headers, or else the one that was sent.
+    /// The ids from the body or the headers of the response, or else the id that was sent. The arguments may be empty.
     pub(super) fn ids(&self, correlation_id: &str, trace_id: &str) -> RequestIds {
         let header = || self.headers.get("x-ms-request-id")?.to_str().ok()?.parse().ok();
         RequestIds {
-            correlation_id: correlation_id.parse().unwrap_or(self.asked.correlation_id),
+            correlation_id: correlation_id.parse().unwrap_or(self.sent.correlation_id),
             trace_id: trace_id.parse().ok().or_else(header),
         }
     }

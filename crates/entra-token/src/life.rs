@@ -9,7 +9,7 @@ use std::time::Duration;
 const LONGEST_LIFE: Duration = Duration::from_hours(24);
 
 /// The lifetime of a token whose response does not name it.
-const UNNAMED_LIFE: Duration = Duration::from_mins(5);
+const DEFAULT_LIFE: Duration = Duration::from_mins(5);
 
 /// How long before its expiry a token is no longer sent, for clock skew and network delays.
 const SKEW: Duration = Duration::from_secs(30);
@@ -35,7 +35,7 @@ pub(super) struct Life {
 impl Life {
     /// Takes the values of the response, and ignores a `refresh_in` of zero or beyond the expiry.
     pub(super) fn new(expires_in: Option<Duration>, refresh_in: Option<Duration>) -> Self {
-        let expires_in = expires_in.unwrap_or(UNNAMED_LIFE).min(LONGEST_LIFE);
+        let expires_in = expires_in.unwrap_or(DEFAULT_LIFE).min(LONGEST_LIFE);
         let makes_sense = |wait: &Duration| !wait.is_zero() && *wait < expires_in;
         Self { expires_in, refresh_in: refresh_in.filter(makes_sense) }
     }

@@ -2,9 +2,9 @@
 //!
 //! <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>
 
-mod answer;
 mod endpoint;
 mod error;
+mod response;
 mod retry;
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use http::header;
 pub use endpoint::IdentityEndpoint;
 pub use error::ManagedIdentityFault;
 
-use super::exchange::Asked;
+use super::exchange::SentRequest;
 use super::{Token, TokenError};
 
 /// The header with the correlation id, under which Azure's services log it.
@@ -48,8 +48,9 @@ pub struct ManagedIdentity {
     pub user_assigned: Option<UserAssigned>,
     /// The resource the token is for.
     pub resource: AppIdUri,
-    /// A client without a proxy that times out after seconds, since without an endpoint there is no response at all.
-    /// [`entra_shared::http_client::metadata_client`] makes one.
+    /// A client without a proxy and with short time limits, since without an endpoint nothing responds.
+    ///
+    /// [`entra_shared::http_client::metadata_client`] builds one.
     pub http: HttpClient,
 }
 
@@ -61,29 +62,29 @@ impl ManagedIdentity {
 
     async fn ask(&self) -> Result<Token, TokenError> {
         let url = self.endpoint.url(&self.resource, self.user_assigned.as_ref());
-        let asked = Asked::new(&url);
+        let sent = SentRequest::new(&url);
         let (name, value) = self.endpoint.header();
         let request = self
             .http
             .get(url)
             .header(header::ACCEPT, "application/json")
-            .header(CLIENT_REQUEST_ID, asked.correlation_id.to_string())
+            .header(CLIENT_REQUEST_ID, sent.correlation_id.to_string())
             .header(name, value);
-        let answer = match asked.send(&self.http, request).await {
-            Ok(answer) => answer,
+        let response = match sent.send(&self.http, request).await {
+            Ok(response) => response,
             // Without an endpoint the connection fails; a later failure may be transient.
             Err(error) if error.is_connect() => {
-                let (host, source) = (asked.host.clone(), Some(Arc::new(error.without_url())));
+                let (host, source) = (sent.host.clone(), Some(Arc::new(error.without_url())));
                 return Err(ManagedIdentityFault::NoEndpoint { host, source }.into());
             }
-            Err(error) => return Err(asked.no_answer(error)),
+            Err(error) => return Err(sent.no_response(error)),
         };
-        let token = answer::token(&answer, &self.endpoint)?;
+        let token = response::token(&response, &self.endpoint)?;
         tracing::info!(
             resource = %self.resource,
             identity = ?self.user_assigned,
             expires_at = %token.expires_at(),
-            correlation_id = %asked.correlation_id,
+            correlation_id = %sent.correlation_id,
             "acquired an access token of a managed identity"
         );
         Ok(token)

@@ -81,43 +81,43 @@ impl<'s> Redaction<'s> {
         std::iter::from_fn(move || {
             let mut characters = rest.chars();
             let first = characters.next()?;
-            let after = self.secrets.iter().find_map(|secret| after(rest, secret));
+            let after = self.secrets.iter().find_map(|secret| strip(rest, secret));
             rest = after.unwrap_or(characters.as_str());
             Some(after.is_none().then_some(first))
         })
     }
 }
 
-/// What follows the secret where the text begins with it, each of its characters in whatever spelling.
+/// Strips the secret from the start of the text, with each of its characters in any encoding.
 ///
-/// A spelling can be the beginning of another one, `%` of `%25`; so all that fit are followed, side by side.
-fn after<'t>(text: &'t str, secret: &str) -> Option<&'t str> {
+/// One encoding may be a prefix of another, as `%` of `%25`, so all that match are followed in parallel.
+fn strip<'t>(text: &'t str, secret: &str) -> Option<&'t str> {
     let mut wanted = secret.chars();
-    // At most places not even the first character fits, and nothing is allocated.
-    let mut rests: Vec<&str> = spellings(text, wanted.next()?).into_iter().flatten().collect();
+    // Usually not even the first character matches, and nothing is allocated.
+    let mut rests: Vec<&str> = encodings(text, wanted.next()?).into_iter().flatten().collect();
     for wanted in wanted {
         if rests.is_empty() {
             return None;
         }
-        rests = rests.into_iter().flat_map(|rest| spellings(rest, wanted)).flatten().collect();
-        // All of them end where the text ends: of the same length is the same.
+        rests = rests.into_iter().flat_map(|rest| encodings(rest, wanted)).flatten().collect();
+        // All are suffixes of the text, so those of equal length are equal.
         rests.sort_unstable_by_key(|rest| rest.len());
         rests.dedup_by_key(|rest| rest.len());
     }
     rests.first().copied()
 }
 
-/// What follows the character where the text begins with it: as it is, in a form (`application/x-www-form-urlencoded`),
-/// in a URL (RFC 3986 section 2.1), or behind a backslash as in JSON (RFC 8259 section 7).
-fn spellings(text: &str, wanted: char) -> [Option<&str>; 6] {
-    let in_a_form = if wanted == ' ' { text.strip_prefix('+') } else { None };
+/// Strips one character from the start of the text, in each of its encodings: none, that of a form
+/// (`application/x-www-form-urlencoded`), of a URL (RFC 3986 section 2.1) or of JSON (RFC 8259 section 7).
+fn encodings(text: &str, wanted: char) -> [Option<&str>; 6] {
+    let form_space = if wanted == ' ' { text.strip_prefix('+') } else { None };
     [
         text.strip_prefix(wanted),
-        in_a_form,
+        form_space,
         percent_encoded(text, wanted),
         text.strip_prefix('\\').and_then(|text| text.strip_prefix(wanted)),
         escaped(text, wanted),
-        by_number(text, wanted),
+        unicode_escaped(text, wanted),
     ]
 }
 
@@ -129,7 +129,7 @@ fn percent_encoded(text: &str, wanted: char) -> Option<&str> {
         .try_fold(text, |rest, byte| hex(rest.strip_prefix('%')?, byte.into(), 2))
 }
 
-/// `\n` and its like: what a letter behind a backslash stands for.
+/// Strips an escape such as `\n`.
 fn escaped(text: &str, wanted: char) -> Option<&str> {
     let letter = match wanted {
         '\u{8}' => 'b',
@@ -142,8 +142,8 @@ fn escaped(text: &str, wanted: char) -> Option<&str> {
     text.strip_prefix('\\')?.strip_prefix(letter)
 }
 
-/// `\u0026` and its like; what is beyond the first plane of Unicode takes two of them.
-fn by_number(text: &str, wanted: char) -> Option<&str> {
+/// Strips an escape such as `\u0026`, or the two of a surrogate pair.
+fn unicode_escaped(text: &str, wanted: char) -> Option<&str> {
     let mut units = [0; 2];
     wanted
         .encode_utf16(&mut units)
@@ -151,7 +151,7 @@ fn by_number(text: &str, wanted: char) -> Option<&str> {
         .try_fold(text, |rest, unit| hex(rest.strip_prefix("\\u")?, *unit, 4))
 }
 
-/// What follows this number in so many hexadecimal digits of either case.
+/// Strips this number in hexadecimal digits of either case.
 fn hex(text: &str, number: u16, digits: usize) -> Option<&str> {
     let (head, rest) = text.split_at_checked(digits)?;
     let is_hex = head.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -169,7 +169,7 @@ mod tests {
         let percent = secret.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
         let json = serde_json::to_string(secret).unwrap();
         let json = json.trim_matches('"');
-        let by_number =
+        let unicode_escaped =
             secret.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect::<Vec<_>>().concat();
         for spelling in [
             secret.to_owned(),
@@ -180,8 +180,8 @@ mod tests {
             percent.to_lowercase(),
             json.to_owned(),
             json.replace('/', "\\/"),
-            by_number.clone(),
-            by_number.to_lowercase().replace("\\U", "\\u"),
+            unicode_escaped.clone(),
+            unicode_escaped.to_lowercase().replace("\\U", "\\u"),
             secret.replace('~', "%7E").replace('&', "\\u0026"),
         ] {
             let line = Redaction::new([secret]).line(&format!("client_secret={spelling}&x=1"), 300);
@@ -194,10 +194,10 @@ mod tests {
         for (secret, text) in
             [("%2", "%252"), ("%25", "%25"), ("%25%", "%25%25"), ("++ ", "%2B++"), ("\\\\", "\\\\\\")]
         {
-            assert!(after(text, secret).is_some(), "{secret} in {text}");
+            assert!(strip(text, secret).is_some(), "{secret} in {text}");
         }
-        assert_eq!(after("canar", "canary"), None);
-        assert_eq!(after("can\u{e4}ry", "canary"), None);
+        assert_eq!(strip("canar", "canary"), None);
+        assert_eq!(strip("can\u{e4}ry", "canary"), None);
     }
 
     #[test]

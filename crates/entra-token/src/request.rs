@@ -13,7 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, timeout};
 
 use super::cache::Attempt;
 use super::credential::Fallback;
-use super::exchange::Asked;
+use super::exchange::SentRequest;
 use super::response;
 use super::retry_budget::{PROBE_TIMEOUT, RetryBudget};
 use super::{Claimant, ConfigurationFault, Credentials, Outage, Proof, Token, TokenError};
@@ -105,29 +105,29 @@ impl TokenRequest {
         limit: Duration,
     ) -> Result<Token, TokenError> {
         let endpoint = self.authority.token_endpoint(self.version);
-        let asked = Asked::new(&endpoint);
+        let sent = SentRequest::new(&endpoint);
         let request = http
             .post(endpoint)
             .header(header::ACCEPT, HeaderValue::from_static("application/json"))
-            .header(CLIENT_REQUEST_ID, asked.correlation_id.to_string())
+            .header(CLIENT_REQUEST_ID, sent.correlation_id.to_string())
             .header(RETURN_CLIENT_REQUEST_ID, HeaderValue::from_static("true"))
             .form(&self.form(proof, attempt));
-        let answer = match timeout(limit, asked.send(http, request)).await {
-            Ok(Ok(answer)) => answer,
+        let response = match timeout(limit, sent.send(http, request)).await {
+            Ok(Ok(response)) => response,
             Ok(Err(error)) if is_untrusted(&error) => {
-                let (host, source) = (asked.host.clone(), Arc::new(error.without_url()));
+                let (host, source) = (sent.host.clone(), Arc::new(error.without_url()));
                 return Err(TokenError::Configuration(ConfigurationFault::Untrusted { host, source }));
             }
-            Ok(Err(error)) => return Err(asked.no_answer(error)),
-            Err(_) => return Err(asked.timed_out()),
+            Ok(Err(error)) => return Err(sent.no_response(error)),
+            Err(_) => return Err(sent.timed_out()),
         };
-        let token = response::token(&answer, proof)?;
+        let token = response::token(&response, proof)?;
         tracing::info!(
             client_id = %self.client_id,
             resource = %self.resource,
             credential = proof.credential(),
             expires_at = %token.expires_at(),
-            correlation_id = %asked.correlation_id,
+            correlation_id = %sent.correlation_id,
             "acquired an access token"
         );
         Ok(token)

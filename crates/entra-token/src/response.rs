@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use entra_shared::json::Object;
 use entra_shared::token_endpoint::{TokenErrorResponse, TokenResponse};
 use http::{StatusCode, header};
 
-use super::exchange::Answer;
+use super::exchange::RawResponse;
 use super::life::Life;
 use super::{Malformed, Outage, OutageCause, Proof, Refusal, RequestIds, Token, TokenError};
 
@@ -17,90 +16,84 @@ const MAX_DESCRIPTION: usize = 300;
 const MAX_ERROR: usize = 64;
 
 /// The wait of a throttled client without `Retry-After`, as in Microsoft's libraries.
-const UNNAMED_WAIT: Duration = Duration::from_mins(1);
+const DEFAULT_WAIT: Duration = Duration::from_mins(1);
 
 /// The OAuth errors that Entra sends with a 400 if the client should retry. RFC 6749 defines the first for redirects.
-const PASSING: [&str; 2] = ["temporarily_unavailable", "request_timeout"];
+const TRANSIENT: [&str; 2] = ["temporarily_unavailable", "request_timeout"];
 
-/// Extracts the token from the answer to a request with this proof, or the reason why there is none.
-pub(super) fn token(answer: &Answer<'_>, proof: &Proof) -> Result<Token, TokenError> {
-    match_request_id(answer);
-    if answer.status != StatusCode::OK {
-        return Err(error(answer, proof));
+/// Extracts the token from the response to a request with this proof, or the reason why there is none.
+pub(super) fn token(response: &RawResponse<'_>, proof: &Proof) -> Result<Token, TokenError> {
+    match_request_id(response);
+    if response.status != StatusCode::OK {
+        return Err(error(response, proof));
     }
-    let response = success(answer).map_err(|problem| answer.malformed(problem))?;
-    let life = Life::new(response.expires_in.map(whole_seconds), response.refresh_in.map(whole_seconds));
-    Ok(Token::new(response.access_token, life, answer.asked.at))
+    let parsed = success(response).map_err(|problem| response.malformed(problem))?;
+    let life = Life::new(parsed.expires_in.map(whole_seconds), parsed.refresh_in.map(whole_seconds));
+    Ok(Token::new(parsed.access_token, life, response.sent.at))
 }
 
 /// RFC 6749 section 5.1, strictly: some SDKs take `{}` for a token.
-fn success(answer: &Answer<'_>) -> Result<TokenResponse, Malformed> {
-    answer.body()?;
-    if !is_json(answer) {
+fn success(response: &RawResponse<'_>) -> Result<TokenResponse, Malformed> {
+    response.body()?;
+    if !is_json(response) {
         return Err(Malformed::ContentType);
     }
-    let response: TokenResponse = answer.json()?;
-    if !response.token_type.eq_ignore_ascii_case("Bearer") {
+    let parsed: TokenResponse = response.json()?;
+    if !parsed.token_type.eq_ignore_ascii_case("Bearer") {
         return Err(Malformed::TokenType);
     }
     // The resource would refuse such a token, and it must not be cached.
-    if response.expires_in.is_some_and(|seconds| seconds < 1.0) {
+    if parsed.expires_in.is_some_and(|seconds| seconds < 1.0) {
         return Err(Malformed::Lifetime);
     }
-    Ok(response)
+    Ok(parsed)
 }
 
 /// Classifies an error. The status takes precedence, since a 429 may be plain text.
-fn error(answer: &Answer<'_>, proof: &Proof) -> TokenError {
-    let (status, retry_after) = (answer.status, answer.retry_after());
-    let envelope = answer.body().and_then(|body| {
-        serde_json::from_slice(body)
-            .map(|Object(envelope): Object<TokenErrorResponse>| envelope)
-            .map_err(|_| Malformed::Status)
-    });
+fn error(response: &RawResponse<'_>, proof: &Proof) -> TokenError {
+    let (status, retry_after) = (response.status, response.retry_after());
+    let envelope: Result<TokenErrorResponse, _> = response.json();
     let ids = match &envelope {
-        Ok(envelope) => answer.ids(&envelope.correlation_id, &envelope.trace_id),
-        Err(_) => answer.ids("", ""),
+        Ok(envelope) => response.ids(&envelope.correlation_id, &envelope.trace_id),
+        Err(_) => response.ids("", ""),
     };
     if status == StatusCode::TOO_MANY_REQUESTS {
-        return TokenError::Throttled { retry_after: retry_after.unwrap_or(UNNAMED_WAIT), ids };
+        return TokenError::Throttled { retry_after: retry_after.unwrap_or(DEFAULT_WAIT), ids };
     }
     let outage = || TokenError::Unavailable(Outage { cause: OutageCause::Status(status), retry_after, ids });
     if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
         return outage();
     }
     match envelope {
-        Ok(envelope) if PASSING.contains(&envelope.error.as_str()) => outage(),
+        Ok(envelope) if TRANSIENT.contains(&envelope.error.as_str()) => outage(),
         Ok(envelope) if status.is_client_error() && !envelope.error.is_empty() => {
             TokenError::refused(refusal(status, &envelope, ids, proof), proof)
         }
-        Ok(_) => answer.malformed(Malformed::Status),
-        Err(problem) => answer.malformed(problem),
+        Ok(_) | Err(Malformed::NotJson | Malformed::NotATokenResponse) => {
+            response.malformed(Malformed::Status)
+        }
+        Err(problem) => response.malformed(problem),
     }
 }
 
-fn is_json(answer: &Answer<'_>) -> bool {
-    let content_type = answer.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+fn is_json(response: &RawResponse<'_>) -> bool {
+    let content_type = response.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
     media_type.trim().eq_ignore_ascii_case("application/json")
 }
 
 /// Warns if the response has another request's id, which hints at a proxy that mixes up responses.
-fn match_request_id(answer: &Answer<'_>) {
-    let sent = answer.asked.correlation_id.to_string();
-    let returned = answer.headers.get("client-request-id");
+fn match_request_id(response: &RawResponse<'_>) {
+    let sent = response.sent.correlation_id.to_string();
+    let returned = response.headers.get("client-request-id");
     if returned.is_some_and(|id| !id.as_bytes().eq_ignore_ascii_case(sent.as_bytes())) {
         tracing::warn!(correlation_id = %sent, "the authority's answer carries another request's id");
     }
 }
 
-/// A number of seconds, capped at the largest duration. `Life` limits it further.
+/// A number of seconds, from zero to the largest duration. `Life` limits it further.
 fn whole_seconds(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds.floor()).unwrap_or(if seconds > 0.0 {
-        Duration::MAX
-    } else {
-        Duration::ZERO
-    })
+    Duration::try_from_secs_f64(seconds.floor().max(0.0)).unwrap_or(Duration::MAX)
 }
 
 fn refusal(status: StatusCode, envelope: &TokenErrorResponse, ids: RequestIds, proof: &Proof) -> Refusal {
@@ -121,8 +114,7 @@ fn aadsts(description: &str) -> Option<u32> {
 
 /// The description without the ids and the time that follow it.
 fn first_part(description: &str) -> &str {
-    let end = description.find("Trace ID:").unwrap_or(description.len());
-    description.get(..end).unwrap_or_default().trim_end()
+    description.split("Trace ID:").next().unwrap_or_default().trim_end()
 }
 
 #[cfg(test)]
@@ -134,7 +126,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::exchange::Asked;
+    use crate::exchange::SentRequest;
 
     fn answer(status: u16, headers: &[(HeaderName, &str)], body: &str) -> Result<Token, TokenError> {
         let proof = Proof::secret("client secret", ClientSecret::parse("canary").unwrap());
@@ -147,13 +139,14 @@ mod tests {
         headers: &[(HeaderName, &str)],
         body: &str,
     ) -> Result<Token, TokenError> {
-        let asked = Asked { at: Instant::now(), host: "localhost".to_owned(), correlation_id: Uuid::nil() };
+        let sent =
+            SentRequest { at: Instant::now(), host: "localhost".to_owned(), correlation_id: Uuid::nil() };
         let headers = headers
             .iter()
             .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()))
             .collect();
         let status = StatusCode::from_u16(status).unwrap();
-        token(&Answer { asked: &asked, status, headers, body: Ok(body.into()) }, proof)
+        token(&RawResponse { sent: &sent, status, headers, body: Ok(body.into()) }, proof)
     }
 
     fn refused(status: u16, body: &str) -> Refusal {
@@ -181,7 +174,7 @@ mod tests {
         }
         for text in ["-5", "abc", "1.5", "", "1e9"] {
             let error = answer(429, &[(header::RETRY_AFTER, text)], "").unwrap_err();
-            assert_eq!(error.retry_after(), Some(UNNAMED_WAIT), "{text}");
+            assert_eq!(error.retry_after(), Some(DEFAULT_WAIT), "{text}");
         }
     }
 

@@ -1,11 +1,11 @@
-//! What a test's code writes to the log.
+//! Captures the log of a test.
 
 use std::io;
 use std::sync::{Arc, Mutex, Once};
 
 use tracing::subscriber::DefaultGuard;
 
-/// The log of this thread, as long as it lives.
+/// Captures the log of this thread until it is dropped.
 pub(crate) struct TestLog {
     written: Written,
     _logged: DefaultGuard,
@@ -16,8 +16,8 @@ struct Written(Arc<Mutex<Vec<u8>>>);
 
 impl TestLog {
     pub(crate) fn start() -> Self {
-        // Without a subscriber in every thread, one that comes by a line of the log first and has none switches that
-        // line off for all.
+        // tracing caches which events are enabled. Without a subscriber for all threads, a thread that has none could
+        // disable an event for the others.
         static EVERYWHERE: Once = Once::new();
         EVERYWHERE.call_once(|| {
             tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap();
@@ -29,7 +29,7 @@ impl TestLog {
         Self { written, _logged: tracing::subscriber::set_default(subscriber) }
     }
 
-    /// What was written since this was last asked for.
+    /// Returns what was logged since the last call.
     pub(crate) fn take(&self) -> String {
         String::from_utf8(std::mem::take(&mut *self.written.0.lock().unwrap())).unwrap()
     }

@@ -49,7 +49,7 @@ impl<'c> Call<'c> {
         }
     }
 
-    /// Does what has to come before the next attempt and returns its token, or nothing if there is to be no attempt.
+    /// Prepares the next attempt and returns its token, or `None` if the call gives up.
     async fn prepare(
         &self,
         step: Step,

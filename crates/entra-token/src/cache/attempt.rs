@@ -1,9 +1,9 @@
-//! One request for a token, and what depends on who waits for it.
+//! A request for a token, and whether callers wait for it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A request for a token. Its flags may be raised while it is in flight, as callers join it.
+/// A request for a token. Callers that join it while it is in flight may set its flags.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Attempt {
     claims: Option<Arc<str>>,

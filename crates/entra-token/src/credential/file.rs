@@ -95,7 +95,7 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
 
     /// Rereads the files, and stores their contents if they changed.
     ///
-    /// Reads them whole, since a file's time and length may be those of earlier contents.
+    /// Compares the contents, since a changed file may have the length and the modification time of the last one.
     fn reread(&self, digest: &mut Vec<u8>) -> Result<(), CredentialError> {
         let reading = self.files.read()?;
         let new = reading.digest();

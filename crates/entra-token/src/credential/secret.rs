@@ -68,19 +68,22 @@ impl SecretCredential {
     }
 
     pub(super) async fn proof(&self) -> Proof {
-        match &self.source {
-            Source::Value(secret) => Proof::secret(&self.name, secret.clone()),
-            Source::File(file) => {
-                let content = file.checked().await;
-                Proof::secret(&self.name, content.value.clone()).with_generation(content.generation)
-            }
-        }
+        let (secret, generation) = self.current().await;
+        Proof::secret(&self.name, secret).with_generation(generation)
     }
 
     pub(super) async fn generation(&self) -> u64 {
+        self.current().await.1
+    }
+
+    /// The secret and the generation of its file.
+    async fn current(&self) -> (ClientSecret, u64) {
         match &self.source {
-            Source::Value(_) => 0,
-            Source::File(file) => file.checked().await.generation,
+            Source::Value(secret) => (secret.clone(), 0),
+            Source::File(file) => {
+                let content = file.checked().await;
+                (content.value.clone(), content.generation)
+            }
         }
     }
 }

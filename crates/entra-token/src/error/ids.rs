@@ -7,9 +7,9 @@ use uuid::Uuid;
 /// The ids of a token request: this client's own, and the authority's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestIds {
-    /// The `client-request-id` that was sent, or the one that the authority answered with in its place.
+    /// The `client-request-id` that was sent, or the one in the authority's response.
     pub correlation_id: Uuid,
-    /// The authority's own id for the request, where it answered.
+    /// The authority's own id for the request, if it responded.
     pub trace_id: Option<Uuid>,
 }
 

@@ -23,22 +23,22 @@ pub struct Outage {
 /// Why the authority did not handle the request.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum OutageCause {
-    /// The authority: it says that it cannot answer now.
+    /// The authority reported that it cannot respond now.
     #[error("the authority answered {0}")]
     Status(StatusCode),
-    /// The network, or the settings: no answer came.
+    /// No connection, or a lost one: the network or the settings may be at fault.
     #[error("no answer from the authority at {host}")]
     Unreachable {
-        /// Host and port that were asked.
+        /// Host and port of the request.
         host: String,
-        /// What the HTTP client says.
+        /// The error of the HTTP client.
         #[source]
         source: Arc<reqwest::Error>,
     },
-    /// The authority, or the network: the answer did not come in time.
+    /// The response did not arrive in time.
     #[error("no answer from the authority at {host} in time")]
     TimedOut {
-        /// Host and port that were asked.
+        /// Host and port of the request.
         host: String,
     },
 }

@@ -7,29 +7,32 @@ use http::StatusCode;
 
 use super::RequestIds;
 
-/// Faults of the registration for which Entra has the error code of a credential's fault: a public client, which may
-/// present no credential; a client without a service principal in the tenant.
+/// The AADSTS codes of faulty registrations that come with `invalid_client`, the OAuth error of a faulty credential.
+///
+/// A public client may present no credential, or the tenant has no service principal for the client.
 const REGISTRATION: [u32; 2] = [700025, 7000229];
 
-/// What Entra says of an assertion that it does not take: malformed, outside its time, of a signer, issuer, subject or
-/// audience that the registration does not name. For some of them it has the OAuth error of a malformed request.
+/// The AADSTS codes of rejected assertions.
+///
+/// The assertion is malformed or expired, or its signer, issuer, subject or audience is not in the registration. Some
+/// of these codes come with `invalid_request` instead of `invalid_client`.
 const ASSERTION: [u32; 20] = [
     50027, 50048, 50166, 70021, 700021, 700023, 700024, 700027, 700211, 700212, 700213, 700222, 700229,
     1000502, 5002723, 5002738, 7000214, 7000274, 7000277, 7002138,
 ];
 
-/// What the authority's error envelope says; its texts are bounded, in one line and free of the credential.
+/// The authority's error response. Its texts are short single lines, and the credential is redacted from them.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// The answer's status.
+    /// The status of the response.
     pub status: StatusCode,
-    /// The OAuth error code (RFC 6749 section 5.2): what a program decides by.
+    /// The OAuth error code (RFC 6749 section 5.2), by which a program decides.
     pub error: String,
-    /// The number after `AADSTS`.
+    /// The AADSTS code.
     pub aadsts: Option<u32>,
-    /// The first part of the authority's own text.
+    /// The authority's message, without the ids at its end.
     pub description: String,
     /// The ids of the request, for the authority's operator.
     pub ids: RequestIds,
@@ -44,8 +47,8 @@ impl Refusal {
 
     /// Whether another credential may succeed.
     ///
-    /// By the OAuth error code, which says that the client could not be authenticated (RFC 6749 section 5.2); of an
-    /// assertion also by Entra's own, since its OAuth error may be another one.
+    /// The OAuth error `invalid_client` means that authentication failed (RFC 6749 section 5.2). For an assertion, the
+    /// AADSTS code decides first, since the OAuth error may be another one.
     pub(super) fn blames_credential(&self, is_assertion: bool) -> bool {
         if is_assertion && self.aadsts.is_some_and(|code| ASSERTION.contains(&code)) {
             return true;

@@ -1,4 +1,4 @@
-//! Why a machine gives no token for a managed identity.
+//! Why a machine issues no token for a managed identity.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use crate::RequestIds;
 
-/// The machine gives no token for the identity, because of how the program is deployed.
+/// The machine issues no token for the identity; the deployment is at fault.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ManagedIdentityFault {
     /// There is no endpoint, so this machine has no managed identities.
@@ -14,7 +14,7 @@ pub enum ManagedIdentityFault {
         "no managed identity endpoint answers at {host}; run where Azure assigns identities, or choose another credential"
     )]
     NoEndpoint {
-        /// Host and port that were asked.
+        /// Host and port of the request.
         host: String,
         /// The error of the HTTP client. None if a proxy responded instead of the endpoint.
         #[source]
@@ -26,7 +26,7 @@ pub enum ManagedIdentityFault {
          machine, and check its id and the resource; {ids}"
     )]
     Refused {
-        /// Host and port that were asked.
+        /// Host and port of the request.
         host: String,
         /// The status of the response.
         status: StatusCode,

@@ -62,7 +62,7 @@ fn plan(endpoint: &IdentityEndpoint, error: &TokenError, tried: u32) -> (Duratio
 /// Whether a request with this status may succeed later.
 ///
 /// A 404 may, since IMDS starts after the machine. A 403 comes from some proxies.
-pub(super) fn is_passing(status: StatusCode) -> bool {
+pub(super) fn is_transient(status: StatusCode) -> bool {
     status.is_server_error()
         || matches!(
             status,
@@ -91,7 +91,7 @@ mod tests {
 
     fn failing(status: u16, retry_after: Option<u64>) -> TokenError {
         let status = StatusCode::from_u16(status).unwrap();
-        assert!(is_passing(status));
+        assert!(is_transient(status));
         let retry_after = retry_after.map(Duration::from_secs);
         let ids = RequestIds { correlation_id: Uuid::nil(), trace_id: None };
         if status == StatusCode::TOO_MANY_REQUESTS {
@@ -150,6 +150,6 @@ mod tests {
         };
         assert!(with_retries(&imds(), unreachable).await.is_err());
         assert_eq!(tried.get(), 4);
-        assert!(!is_passing(StatusCode::BAD_REQUEST) && !is_passing(StatusCode::FORBIDDEN));
+        assert!(!is_transient(StatusCode::BAD_REQUEST) && !is_transient(StatusCode::FORBIDDEN));
     }
 }

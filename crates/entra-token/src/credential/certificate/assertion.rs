@@ -6,7 +6,7 @@ use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256};
 use entra_shared::azure_ad::{Authority, Version};
 use entra_shared::ids::ClientId;
 use entra_shared::secret::ClientAssertion;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use jsonwebtoken::Header;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -14,11 +14,11 @@ use uuid::Uuid;
 use super::signing_certificate::SigningCertificate;
 use crate::credential::{Claimant, CredentialProblem};
 
-/// The lifetime of an assertion: the longest that Entra documents.
-const LIFE: SignedDuration = SignedDuration::from_mins(10);
+/// The lifetime of an assertion in seconds: the longest that Entra documents.
+const LIFE: i64 = 600;
 
-/// How far `nbf` and `iat` lie in the past, in case the authority's clock is behind.
-const BACKDATED: SignedDuration = SignedDuration::from_secs(5);
+/// How many seconds `nbf` and `iat` lie in the past, in case the authority's clock is behind.
+const BACKDATED: i64 = 5;
 
 /// The signature algorithm of an assertion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -76,7 +76,7 @@ pub(super) fn sign(
     now: Timestamp,
 ) -> Result<ClientAssertion, CredentialProblem> {
     let header = header(certificate, options);
-    let claims = Claims::new(options.audience, claimant, now)?;
+    let claims = Claims::new(options.audience, claimant, now);
     let jwt = jsonwebtoken::encode(&header, &claims, certificate.key());
     let jwt = jwt.map_err(|_| CredentialProblem::Signing)?;
     ClientAssertion::parse(jwt).map_err(|_| CredentialProblem::Signing)
@@ -99,14 +99,8 @@ fn header(certificate: &SigningCertificate, options: AssertionOptions) -> Header
 }
 
 impl Claims {
-    fn new(
-        audience: AssertionAudience,
-        claimant: Claimant<'_>,
-        now: Timestamp,
-    ) -> Result<Self, CredentialProblem> {
+    fn new(audience: AssertionAudience, claimant: Claimant<'_>, now: Timestamp) -> Self {
         let Claimant { client_id, authority } = claimant;
-        let from = now.checked_sub(BACKDATED).map_err(|_| CredentialProblem::Signing)?;
-        let until = from.checked_add(LIFE).map_err(|_| CredentialProblem::Signing)?;
         let aud = match audience {
             AssertionAudience::TokenEndpoint => {
                 let by_id = Authority::new(authority.instance().clone(), authority.tenant(), None);
@@ -114,7 +108,15 @@ impl Claims {
             }
             AssertionAudience::Issuer => authority.issuer(Version::V2),
         };
-        let (from, exp) = (from.as_second(), until.as_second());
-        Ok(Self { aud, iss: client_id, sub: client_id, jti: Uuid::new_v4(), iat: from, nbf: from, exp })
+        let from = now.as_second() - BACKDATED;
+        Self {
+            aud,
+            iss: client_id,
+            sub: client_id,
+            jti: Uuid::new_v4(),
+            iat: from,
+            nbf: from,
+            exp: from + LIFE,
+        }
     }
 }

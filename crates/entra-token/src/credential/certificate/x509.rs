@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use pkcs8::der::asn1::{AnyRef, BitStringRef, GeneralizedTime, UtcTime};
-use pkcs8::der::{Decode, Error, Reader, SliceReader, Tag};
+use pkcs8::der::{Decode, Error, ErrorKind, Reader, SliceReader, Tag};
 use pkcs8::spki::SubjectPublicKeyInfoRef;
 
 use crate::credential::CredentialProblem;
@@ -24,12 +24,11 @@ pub(super) struct Certificate<'a> {
 impl<'a> Certificate<'a> {
     /// Parses one certificate in DER.
     pub(super) fn parse(der: &'a [u8]) -> Result<Self, CredentialProblem> {
-        read(der).ok().flatten().ok_or(CredentialProblem::NotACertificate)
+        read(der).map_err(|_| CredentialProblem::NotACertificate)
     }
 }
 
-/// Reads a certificate; `None` if a time or the public key is outside its range.
-fn read(der: &[u8]) -> Result<Option<Certificate<'_>>, Error> {
+fn read(der: &[u8]) -> Result<Certificate<'_>, Error> {
     let mut reader = SliceReader::new(der)?;
     let parsed = reader.sequence(|certificate| {
         let parsed = certificate.sequence(|fields| read_fields(fields, der))?;
@@ -42,7 +41,7 @@ fn read(der: &[u8]) -> Result<Option<Certificate<'_>>, Error> {
 }
 
 /// Reads the fields of `TBSCertificate`.
-fn read_fields<'a>(fields: &mut SliceReader<'a>, der: &'a [u8]) -> Result<Option<Certificate<'a>>, Error> {
+fn read_fields<'a>(fields: &mut SliceReader<'a>, der: &'a [u8]) -> Result<Certificate<'a>, Error> {
     if Tag::peek(fields)?.is_context_specific() {
         AnyRef::decode(fields)?; // version
     }
@@ -54,24 +53,20 @@ fn read_fields<'a>(fields: &mut SliceReader<'a>, der: &'a [u8]) -> Result<Option
     let (not_before, not_after) =
         fields.sequence(|validity| Ok::<_, Error>((read_time(validity)?, read_time(validity)?)))?;
     let subject = fields.tlv_bytes()?;
-    let key = SubjectPublicKeyInfoRef::decode(fields)?;
+    let key = SubjectPublicKeyInfoRef::decode(fields)?.subject_public_key;
+    let public_key = key.as_bytes().ok_or(ErrorKind::Value { tag: Tag::BitString })?;
     fields.drain(fields.remaining_len())?; // unique ids and extensions
-    let (Some(not_before), Some(not_after), Some(public_key)) =
-        (not_before, not_after, key.subject_public_key.as_bytes())
-    else {
-        return Ok(None);
-    };
-    Ok(Some(Certificate { der, issuer, subject, not_before, not_after, public_key }))
+    Ok(Certificate { der, issuer, subject, not_before, not_after, public_key })
 }
 
 /// Reads `Time`, in one of its two forms.
-fn read_time(reader: &mut SliceReader<'_>) -> Result<Option<Timestamp>, Error> {
+fn read_time(reader: &mut SliceReader<'_>) -> Result<Timestamp, Error> {
     let since_1970 = if Tag::peek(reader)? == Tag::UtcTime {
         UtcTime::decode(reader)?.to_unix_duration()
     } else {
         GeneralizedTime::decode(reader)?.to_unix_duration()
     };
-    Ok(Timestamp::UNIX_EPOCH.checked_add(since_1970).ok())
+    Timestamp::UNIX_EPOCH.checked_add(since_1970).map_err(|_| ErrorKind::DateTime.into())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{IdentityEndpoint, ManagedIdentityFault, retry};
-use crate::exchange::Answer;
+use crate::exchange::RawResponse;
 use crate::life::Life;
 use crate::redaction::Redaction;
 use crate::{Malformed, Outage, OutageCause, Token, TokenError};
@@ -46,15 +46,15 @@ struct Failure {
 }
 
 /// Extracts the token, or the reason why there is none.
-pub(super) fn token(answer: &Answer<'_>, endpoint: &IdentityEndpoint) -> Result<Token, TokenError> {
-    if answer.status != StatusCode::OK {
-        return Err(error(answer, endpoint));
+pub(super) fn token(response: &RawResponse<'_>, endpoint: &IdentityEndpoint) -> Result<Token, TokenError> {
+    if response.status != StatusCode::OK {
+        return Err(error(response, endpoint));
     }
-    success(answer).map_err(|problem| answer.malformed(problem))
+    success(response).map_err(|problem| response.malformed(problem))
 }
 
-fn success(answer: &Answer<'_>) -> Result<Token, Malformed> {
-    let success: Success = answer.json()?;
+fn success(response: &RawResponse<'_>) -> Result<Token, Malformed> {
+    let success: Success = response.json()?;
     if success.token_type.as_ref().is_some_and(|kind| !kind.eq_ignore_ascii_case("Bearer")) {
         return Err(Malformed::TokenType);
     }
@@ -63,31 +63,31 @@ fn success(answer: &Answer<'_>) -> Result<Token, Malformed> {
         return Err(Malformed::Lifetime);
     }
     let life = Life::new(Some(expires_in), success.refresh_in.as_ref().and_then(seconds));
-    Ok(Token::new(success.access_token, life, answer.asked.at))
+    Ok(Token::new(success.access_token, life, response.sent.at))
 }
 
-fn error(answer: &Answer<'_>, endpoint: &IdentityEndpoint) -> TokenError {
-    let (status, retry_after) = (answer.status, answer.retry_after());
-    let failure: Failure = answer.json().unwrap_or_default();
-    let ids = answer.ids(&failure.correlation_id.unwrap_or_default(), "");
+fn error(response: &RawResponse<'_>, endpoint: &IdentityEndpoint) -> TokenError {
+    let (status, retry_after) = (response.status, response.retry_after());
+    let failure: Failure = response.json().unwrap_or_default();
+    let ids = response.ids(&failure.correlation_id.unwrap_or_default(), "");
     if status == StatusCode::TOO_MANY_REQUESTS {
         return TokenError::Throttled { retry_after: retry_after.unwrap_or_default(), ids };
     }
-    if retry::is_passing(status) {
+    if retry::is_transient(status) {
         return TokenError::Unavailable(Outage { cause: OutageCause::Status(status), retry_after, ids });
     }
-    let body = || String::from_utf8_lossy(answer.body().unwrap_or_default()).into_owned();
+    let body = || String::from_utf8_lossy(response.body().unwrap_or_default()).into_owned();
     let description = failure.error_description.or(failure.message).unwrap_or_else(body);
     let description = Redaction::new(endpoint.secret()).line(&description, MAX_DESCRIPTION);
-    let host = answer.asked.host.clone();
-    // What Docker Desktop's proxy answers where there is no such endpoint.
+    let host = response.sent.host.clone();
+    // The response of Docker Desktop's proxy if there is no endpoint.
     if status == StatusCode::FORBIDDEN && description.contains("unreachable") {
         return ManagedIdentityFault::NoEndpoint { host, source: None }.into();
     }
     if status.is_client_error() {
         return ManagedIdentityFault::Refused { host, status, description, ids }.into();
     }
-    answer.malformed(Malformed::Status)
+    response.malformed(Malformed::Status)
 }
 
 impl Success {
