@@ -28,7 +28,7 @@ pub enum ApiError {
     Request(#[from] RequestError),
     /// The database or its disk.
     #[error("the store failed")]
-    Store(#[from] StoreError),
+    Store(#[source] StoreError),
     /// The app is not ready.
     #[error("not ready: {0}")]
     NotReady(String),
@@ -40,9 +40,15 @@ pub enum ApiError {
     Panicked,
 }
 
-impl From<Denial> for ApiError {
-    fn from(denial: Denial) -> Self {
-        Self::Denied(denial)
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Absent => RequestError::ResourceNotFound.into(),
+            StoreError::Stale => RequestError::PreconditionFailed.into(),
+            StoreError::KeyReused => RequestError::IdempotencyKeyReused.into(),
+            StoreError::Denied(denial) => Self::Denied(denial),
+            StoreError::Database(_) | StoreError::Unreadable { .. } => Self::Store(error),
+        }
     }
 }
 
@@ -121,26 +127,17 @@ request_errors! {
 pub(crate) struct Failure(pub(crate) String);
 
 impl ApiError {
-    fn status(&self) -> StatusCode {
+    fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
-            Self::Store(StoreError::Database(_)) | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Denied(_) => StatusCode::FORBIDDEN,
-            Self::Request(error) => error.status(),
+            Self::Denied(denial) => (StatusCode::FORBIDDEN, denial.reason()),
+            Self::Request(error) => (error.status(), error.code()),
             // Retrying would not help.
-            Self::Store(StoreError::Unreadable { .. }) | Self::Unwritable(_) | Self::Panicked => {
-                StatusCode::INTERNAL_SERVER_ERROR
+            Self::Store(StoreError::Unreadable { .. }) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "resource_unreadable")
             }
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Denied(denial) => denial.reason(),
-            Self::Request(error) => error.code(),
-            Self::Store(StoreError::Database(_)) => "store_unavailable",
-            Self::Store(StoreError::Unreadable { .. }) => "resource_unreadable",
-            Self::NotReady(_) => "not_ready",
-            Self::Unwritable(_) | Self::Panicked => "internal_error",
+            Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
+            Self::NotReady(_) => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
+            Self::Unwritable(_) | Self::Panicked => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
         }
     }
 
@@ -172,7 +169,7 @@ impl IntoResponse for ApiError {
         if let Self::Denied(denial) = self {
             return denial.into_response();
         }
-        let (status, code) = (self.status(), self.code());
+        let (status, code) = self.status_and_code();
         let mut problem = Problem::new(status, code);
         problem.detail = self.detail();
         let mut response = problem.into_response().map(Into::into);

@@ -10,17 +10,16 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use entra_shared::problem::Problem;
 use entra_shared::resource::{NewResource, Resource, ResourcePage};
-use http::{HeaderValue, StatusCode, header};
-use uuid::Uuid;
+use http::{StatusCode, header};
 
 pub(crate) use body::MAX_BODY_BYTES;
 
-use crate::error::{ApiError, RequestError};
+use crate::error::ApiError;
 use crate::json::Json;
-use crate::policies::{OwnerPolicy, ReadPolicy, WritePolicy};
-use crate::store::{Change, Created, IdempotencyKey, Owner, Page, ResourceKey, Store, Versioned};
+use crate::policies::{OwnerPolicy, ReadPolicy, Target, WritePolicy};
+use crate::store::{IdempotencyKey, Page, ResourceKey, Store, StoreError, Versioned};
 use body::Body;
-use entra_guard::{Authorized, AuthorizedOn, Principal};
+use entra_guard::{Authorized, AuthorizedOn, Permit};
 use etag::IfMatch;
 use query::ListQuery;
 pub use query::ResourceId;
@@ -49,7 +48,7 @@ pub(crate) async fn list(
     State(store): State<Store>,
     ListQuery { limit, after }: ListQuery,
 ) -> Result<Json<ResourcePage>, ApiError> {
-    let Page { resources, next } = store.list(authorized.principal().tenant(), limit, after).await?;
+    let Page { resources, next } = store.list(authorized.tenant(), limit, after).await?;
     Ok(Json(ResourcePage { items: resources, next: next.map(cursor::after) }))
 }
 
@@ -71,8 +70,8 @@ pub(crate) async fn read(
     State(store): State<Store>,
     ResourceId(id): ResourceId,
 ) -> Result<Response, ApiError> {
-    let found = store.find(key(authorized.principal(), id)).await?;
-    Ok(with_etag(StatusCode::OK, found.ok_or(RequestError::ResourceNotFound)?))
+    let found = store.find(ResourceKey { tenant: authorized.tenant(), id }).await?;
+    Ok(with_etag(StatusCode::OK, found))
 }
 
 /// Creates a resource.
@@ -100,17 +99,9 @@ pub(crate) async fn create(
     key: Option<IdempotencyKey>,
     Body(new): Body,
 ) -> Result<Response, ApiError> {
-    match store.create(new, owner(authorized.principal()), key.as_ref()).await? {
-        Created::KeyReused => Err(RequestError::IdempotencyKeyReused.into()),
-        Created::Done(created) => {
-            let location = format!("/api/resources/{}", created.resource.id);
-            let mut response = with_etag(StatusCode::CREATED, *created);
-            if let Ok(location) = HeaderValue::try_from(location) {
-                response.headers_mut().insert(header::LOCATION, location);
-            }
-            Ok(response)
-        }
-    }
+    let created = store.create(new, authorized.principal().app(), key.as_ref()).await?;
+    let location = format!("/api/resources/{}", created.resource.id);
+    Ok(([(header::LOCATION, location)], with_etag(StatusCode::CREATED, created)).into_response())
 }
 
 /// Replaces a resource.
@@ -140,12 +131,9 @@ pub(crate) async fn replace(
     if_match: IfMatch,
     Body(new): Body,
 ) -> Result<Response, ApiError> {
-    let replaced = done(
-        store
-            .replace(key(authorized.principal(), id), new, |target| authorized.on(*target), &if_match)
-            .await?,
-    )?;
-    Ok(with_etag(StatusCode::OK, *replaced))
+    let key = ResourceKey { tenant: authorized.tenant(), id };
+    let replaced = store.replace(key, new, |target, version| permit(&authorized, &if_match, target, version));
+    Ok(with_etag(StatusCode::OK, replaced.await?))
 }
 
 /// Deletes a resource.
@@ -173,27 +161,20 @@ pub(crate) async fn delete(
     ResourceId(id): ResourceId,
     if_match: IfMatch,
 ) -> Result<StatusCode, ApiError> {
-    done(store.delete(key(authorized.principal(), id), |target| authorized.on(*target), &if_match).await?)?;
+    let key = ResourceKey { tenant: authorized.tenant(), id };
+    store.delete(key, |target, version| permit(&authorized, &if_match, target, version)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Returns the owner of what the caller creates.
-fn owner(principal: &Principal) -> Owner {
-    Owner { tenant: principal.tenant(), client_id: principal.client_id() }
-}
-
-/// Returns the key of a resource in the caller's tenant.
-fn key(principal: &Principal, id: Uuid) -> ResourceKey {
-    ResourceKey { tenant: principal.tenant(), id }
-}
-
-fn done<T>(change: Change<T>) -> Result<T, ApiError> {
-    match change {
-        Change::Done(changed) => Ok(changed),
-        Change::Stale => Err(RequestError::PreconditionFailed.into()),
-        Change::Absent => Err(RequestError::ResourceNotFound.into()),
-        Change::Denied(denial) => Err(denial.into()),
-    }
+/// Permits a change if the policy grants it for the stored resource, and `If-Match` names the stored version.
+fn permit(
+    authorized: &AuthorizedOn<OwnerPolicy>,
+    if_match: &IfMatch,
+    target: Target,
+    version: i64,
+) -> Result<Permit<OwnerPolicy>, StoreError> {
+    let permit = authorized.on(target).map_err(StoreError::Denied)?;
+    if if_match.allows(version) { Ok(permit) } else { Err(StoreError::Stale) }
 }
 
 fn with_etag(status: StatusCode, found: Versioned) -> Response {

@@ -8,8 +8,7 @@
 //!
 //! **Invariant:** one process at a time writes the file; a second one refuses to start ([`lock`]).
 //!
-//! To a caller all errors look alike: the request is fine, and a later try may succeed. The exception is a row that
-//! does not hold what this app writes ([`StoreError::Unreadable`]), which affects that row alone. To check a whole
+//! A row that does not hold what this app writes ([`StoreError::Unreadable`]) affects no other row. To check a whole
 //! database for damage, run SQLite's `PRAGMA integrity_check`.
 
 mod change;
@@ -29,14 +28,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use entra_shared::ids::{ClientId, TenantId};
+use entra_guard::Denial;
+use entra_shared::ids::TenantId;
 use entra_shared::resource::Resource;
 use jiff::SignedDuration;
 use sqlx::SqlitePool;
 use uuid::Uuid;
 
-pub(crate) use change::{Change, Precondition};
-pub(crate) use create::Created;
 pub(crate) use idempotency::IdempotencyKey;
 pub use location::{InvalidLocation, Location};
 pub use open::OpenError;
@@ -57,15 +55,6 @@ pub struct Store {
     lock: Arc<lock::Lock>,
 }
 
-/// The app that owns something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Owner {
-    /// The tenant of the app.
-    pub(crate) tenant: TenantId,
-    /// The app.
-    pub(crate) client_id: ClientId,
-}
-
 /// Identifies a resource: its id within its tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResourceKey {
@@ -84,10 +73,10 @@ pub struct Versioned {
     pub version: i64,
 }
 
-/// Why the store did not answer; the database, the disk or the load is at fault, never the caller.
+/// Why the store did not do what a request asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database refused, or was busy for too long.
+    /// The database refused, or was busy for too long; the database, the disk or the load is at fault.
     #[error("the database did not answer")]
     Database(#[from] sqlx::Error),
     /// The database holds something that this app does not write.
@@ -98,6 +87,18 @@ pub enum StoreError {
         /// The resource; nil if even its id is unreadable.
         id: Uuid,
     },
+    /// No such resource.
+    #[error("no such resource")]
+    Absent,
+    /// The resource has changed since the version that the caller means.
+    #[error("the resource has changed")]
+    Stale,
+    /// The caller used the idempotency key for a different request.
+    #[error("the idempotency key was used before")]
+    KeyReused,
+    /// The caller may not change the resource.
+    #[error("{} denied", .0.policy)]
+    Denied(Denial),
 }
 
 impl Store {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use axum::Json;
 use axum::extract::State;
 use entra_guard::{Authorized, ClientId};
-use resource_app::{ApiError, RequestError, ResourceId, ResourceKey, Store};
+use resource_app::{ApiError, ResourceId, ResourceKey, Store};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -44,7 +44,7 @@ pub(crate) async fn archive(
     ResourceId(id): ResourceId,
 ) -> Result<Json<Archived>, ApiError> {
     let key = ResourceKey { tenant: authorized.tenant(), id };
-    let found = store.find(key).await?.ok_or(RequestError::ResourceNotFound)?;
+    let found = store.find(key).await?;
     let mut archive = ARCHIVE.lock().unwrap_or_else(PoisonError::into_inner);
     let newly = !archive.contains(&key);
     if newly {

@@ -6,7 +6,6 @@ use http::{HeaderMap, header};
 
 use crate::error::RequestError;
 use crate::state::AppState;
-use crate::store::Precondition;
 
 /// Returns the strong entity tag of a version.
 pub(super) fn from_version(version: i64) -> String {
@@ -22,8 +21,9 @@ pub(crate) enum IfMatch {
     OneOf(Vec<String>),
 }
 
-impl Precondition for IfMatch {
-    fn allows(&self, version: i64) -> bool {
+impl IfMatch {
+    /// Returns whether this version may be changed.
+    pub(crate) fn allows(&self, version: i64) -> bool {
         match self {
             Self::Any => true,
             // Strong comparison: a weak tag starts with `W/`, so it never matches.

@@ -2,14 +2,15 @@
 //!
 //! <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>
 
+use entra_guard::AppIdentity;
 use entra_shared::resource::{NewResource, Resource};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use sqlx::{Row as _, SqliteConnection};
 use uuid::Uuid;
 
+use super::StoreError;
 use super::time::text;
-use super::{Owner, StoreError};
 
 /// A client's name for one request and its repetitions: 1 to 255 visible ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,16 +24,21 @@ impl IdempotencyKey {
     }
 }
 
-/// The request that a key was used for before.
-pub(super) enum Seen {
-    /// The same request, with its answer.
-    Same(Box<Resource>),
-    /// A different request.
-    Other,
+/// A request with a key.
+pub(super) struct KeyedRequest<'k> {
+    owner: AppIdentity,
+    key: &'k IdempotencyKey,
+    /// SHA-256 of the name and the content, exactly as they were sent.
+    fingerprint: Vec<u8>,
 }
 
-/// Hashes what a request asks for: SHA-256 of its name and its content, exactly as they were sent.
-pub(super) fn fingerprint(new: &NewResource) -> Vec<u8> {
+impl<'k> KeyedRequest<'k> {
+    pub(super) fn new(owner: AppIdentity, key: &'k IdempotencyKey, new: &NewResource) -> Self {
+        Self { owner, key, fingerprint: fingerprint(new) }
+    }
+}
+
+fn fingerprint(new: &NewResource) -> Vec<u8> {
     let mut hash = Sha256::new();
     hash.update(new.name.len().to_le_bytes());
     hash.update(&new.name);
@@ -40,46 +46,48 @@ pub(super) fn fingerprint(new: &NewResource) -> Vec<u8> {
     hash.finalize().to_vec()
 }
 
-/// Looks up what this app used the key for.
+/// Returns the resource that the same request created before.
 ///
 /// # Errors
-/// The database fails, or the stored answer is unreadable: better no answer than a second resource.
-pub(super) async fn look_up(
+/// The app used the key for a different request, or the stored answer is unreadable: better no answer than a second
+/// resource.
+pub(super) async fn answer(
     connection: &mut SqliteConnection,
-    owner: Owner,
-    key: &IdempotencyKey,
-    fingerprint: &[u8],
-) -> Result<Option<Seen>, StoreError> {
-    const QUERY: &str =
-        "SELECT fingerprint, answer FROM idempotency_keys WHERE tenant = ? AND client_id = ? AND key = ?";
-    let query = sqlx::query(QUERY).bind(owner.tenant.to_string()).bind(owner.client_id.to_string());
-    let Some(row) = query.bind(&key.0).fetch_optional(connection).await? else { return Ok(None) };
-    let unreadable = StoreError::Unreadable { what: "answer to a key", id: Uuid::nil() };
-    let (Ok(stored), Ok(answer)) = (row.try_get::<&[u8], _>("fingerprint"), row.try_get("answer")) else {
-        return Err(unreadable);
-    };
-    if stored != fingerprint {
-        return Ok(Some(Seen::Other));
+    request: &KeyedRequest<'_>,
+) -> Result<Option<Resource>, StoreError> {
+    let row = sqlx::query(
+        "SELECT fingerprint, answer FROM idempotency_keys WHERE tenant = ? AND client_id = ? AND key = ?",
+    )
+    .bind(request.owner.tenant.to_string())
+    .bind(request.owner.client_id.to_string())
+    .bind(&request.key.0)
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let unreadable = || StoreError::Unreadable { what: "answer to a key", id: Uuid::nil() };
+    let fingerprint: &[u8] = row.try_get("fingerprint").map_err(|_| unreadable())?;
+    if fingerprint != request.fingerprint {
+        return Err(StoreError::KeyReused);
     }
-    serde_json::from_str(answer).map(|answer| Some(Seen::Same(answer))).map_err(|_| unreadable)
+    let answer = row.try_get("answer").map_err(|_| unreadable())?;
+    serde_json::from_str(answer).map(Some).map_err(|_| unreadable())
 }
 
-/// Remembers what a request asked for, by its fingerprint, and what was answered.
+/// Stores what was answered to a request.
 pub(super) async fn remember(
     connection: &mut SqliteConnection,
-    owner: Owner,
-    key: &IdempotencyKey,
-    (fingerprint, answer): (&[u8], &Resource),
+    request: &KeyedRequest<'_>,
+    answer: &Resource,
 ) -> Result<(), StoreError> {
     let unwritable = |_| StoreError::Unreadable { what: "answer", id: answer.id };
     sqlx::query(
         "INSERT INTO idempotency_keys (tenant, client_id, key, fingerprint, answer, created_at)
          VALUES (?, ?, ?, ?, ?, ?)",
     )
-    .bind(owner.tenant.to_string())
-    .bind(owner.client_id.to_string())
-    .bind(&key.0)
-    .bind(fingerprint)
+    .bind(request.owner.tenant.to_string())
+    .bind(request.owner.client_id.to_string())
+    .bind(&request.key.0)
+    .bind(&request.fingerprint)
     .bind(serde_json::to_string(answer).map_err(unwritable)?)
     .bind(text(answer.created_at))
     .execute(connection)
@@ -87,15 +95,15 @@ pub(super) async fn remember(
     Ok(())
 }
 
-/// Forgets the answers stored before `time`.
-pub(super) async fn forget_before(
+/// Deletes the answers that are older than `retention`.
+pub(super) async fn forget(
     connection: &mut SqliteConnection,
-    time: Timestamp,
+    now: Timestamp,
+    retention: SignedDuration,
 ) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM idempotency_keys WHERE created_at < ?")
-        .bind(text(time))
-        .execute(connection)
-        .await?;
+    let oldest = now.saturating_sub(retention).unwrap_or(Timestamp::MIN);
+    let query = sqlx::query("DELETE FROM idempotency_keys WHERE created_at < ?").bind(text(oldest));
+    query.execute(connection).await?;
     Ok(())
 }
 

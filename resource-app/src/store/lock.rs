@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A held lock.
 ///
@@ -19,12 +19,9 @@ impl Lock {
     /// Not the database itself: closing any handle of it would release SQLite's own locks.
     pub(super) fn take(database: &Path) -> io::Result<Self> {
         // One lock, whatever path leads to the database.
-        let path = lock_path(&std::fs::canonicalize(database)?);
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path)?;
+        let mut path = std::fs::canonicalize(database)?.into_os_string();
+        path.push(".lock");
+        let file = open_private(Path::new(&path))?;
         file.try_lock().map(|()| Self(file)).map_err(|error| match error {
             TryLockError::WouldBlock => io::Error::other("another process has it open"),
             TryLockError::Error(error) => error,
@@ -37,10 +34,13 @@ impl Lock {
     }
 }
 
-fn lock_path(database: &Path) -> PathBuf {
-    let mut path = database.as_os_str().to_owned();
-    path.push(".lock");
-    path.into()
+/// Opens a file, or creates it so that only this user can read and write it.
+pub(super) fn open_private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 #[cfg(test)]

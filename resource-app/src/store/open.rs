@@ -1,6 +1,8 @@
 //! Opening the database: its folder, its file, its tables.
 
-use std::path::{Path, PathBuf};
+use std::fmt::Display;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use entra_shared::settings::{KeyProblem, SettingsError};
@@ -9,7 +11,7 @@ use sqlx::pool::PoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool};
 
-use super::lock::Lock;
+use super::lock::{self, Lock};
 use super::writer::Writer;
 use super::{Store, TURN_TIMEOUT};
 use crate::settings::Settings;
@@ -25,7 +27,7 @@ const SCHEMA: &str = include_str!("schema.sql");
 /// Why the database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The settings are at fault: the file cannot be created, opened or locked, or a newer version wrote it.
+    /// The file cannot be created, opened or locked, or a newer version wrote it.
     // Not transparent: the source must stay in the chain, which decides the exit code.
     #[error("the settings cannot be used")]
     Settings(#[from] SettingsError),
@@ -46,13 +48,11 @@ impl Store {
     /// The file cannot be created, is locked by another process, or is not this app's database.
     pub(crate) async fn open(settings: &Settings) -> Result<Self, OpenError> {
         let path = settings.store.url.path();
-        outlive_file_size_limits().map_err(|error| problem(path, &error.to_string()))?;
-        create_folder(path).await?;
-        create_file(path).await?;
-        let lock = lock(path).await?;
+        let unusable = |error: &dyn Display| problem(path, error);
+        outlive_file_size_limits().map_err(|error| unusable(&error))?;
+        let lock = create_and_lock(path).map_err(|error| unusable(&error))?;
         let options = options(path);
-        let writer =
-            pool(1).connect_with(options.clone()).await.map_err(|error| problem(path, &error.to_string()))?;
+        let writer = pool(1).connect_with(options.clone()).await.map_err(|error| unusable(&error))?;
         create_tables(&writer, path).await?;
         let hours = i64::from(settings.store.idempotency_key_retention_hours.get());
         Ok(Self {
@@ -99,7 +99,7 @@ async fn create_tables(writer: &SqlitePool, path: &Path) -> Result<(), OpenError
 /// Makes a write beyond the process's file size limit fail with `EFBIG` instead of ending the process.
 ///
 /// tokio's first handler for a signal replaces the default action and is never removed.
-fn outlive_file_size_limits() -> std::io::Result<()> {
+fn outlive_file_size_limits() -> io::Result<()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
@@ -110,27 +110,15 @@ fn outlive_file_size_limits() -> std::io::Result<()> {
     Ok(())
 }
 
-async fn lock(path: &Path) -> Result<Lock, SettingsError> {
-    let database = PathBuf::from(path);
-    let taken = tokio::task::spawn_blocking(move || Lock::take(&database)).await;
-    let taken = taken.unwrap_or_else(|error| Err(error.into()));
-    taken.map_err(|error| problem(path, &error.to_string()))
-}
-
-async fn create_folder(path: &Path) -> Result<(), SettingsError> {
-    let Some(folder) = path.parent() else { return Ok(()) };
-    tokio::fs::create_dir_all(folder).await.map_err(|error| problem(folder, &error.to_string()))
-}
-
-/// Creates the file if it is missing, readable and writable by this user alone.
+/// Creates the folder and the file if they are missing, and locks the file.
 ///
-/// SQLite gives its additional files (`-wal`, `-shm`) the same mode.
-async fn create_file(path: &Path) -> Result<(), SettingsError> {
-    let mut options = tokio::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    options.mode(0o600);
-    options.open(path).await.map(drop).map_err(|error| problem(path, &error.to_string()))
+/// SQLite gives its additional files (`-wal`, `-shm`) the mode of the database.
+fn create_and_lock(path: &Path) -> io::Result<Lock> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    lock::open_private(path)?;
+    Lock::take(path)
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
@@ -155,6 +143,6 @@ fn pool(connections: u32) -> PoolOptions<Sqlite> {
         .test_before_acquire(false)
 }
 
-fn problem(path: &Path, text: &str) -> SettingsError {
+fn problem(path: &Path, text: &dyn Display) -> SettingsError {
     KeyProblem::new("store.url", format!("{}: {text}", path.display())).into()
 }

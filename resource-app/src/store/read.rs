@@ -69,14 +69,9 @@ impl Store {
     /// Finds one resource.
     ///
     /// # Errors
-    /// The database fails, or the row is unreadable.
-    pub async fn find(&self, key: ResourceKey) -> Result<Option<Versioned>, StoreError> {
-        let row = sqlx::query("SELECT * FROM resources WHERE tenant = ? AND id = ?")
-            .bind(key.tenant.to_string())
-            .bind(key.id.to_string())
-            .fetch_optional(&self.readers)
-            .await?;
-        self.count(row.as_ref().map(row::read).transpose())
+    /// The database fails, there is no such resource, or it is unreadable.
+    pub async fn find(&self, key: ResourceKey) -> Result<Versioned, StoreError> {
+        self.count(row::find(&self.readers, key).await)
     }
 
     /// Reads a row of a page; an unreadable one is logged and left out.

@@ -3,7 +3,7 @@
 use entra_shared::ids::TenantId;
 use entra_shared::resource::{Content, Resource};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::{Row as _, SqliteConnection, SqliteExecutor};
 use uuid::Uuid;
 
 use super::time::text;
@@ -12,6 +12,19 @@ use super::{ResourceKey, StoreError, Versioned};
 /// Reads a resource's id, if it is readable.
 pub(super) fn id(row: &SqliteRow) -> Option<Uuid> {
     Uuid::try_parse(column(row, "id").ok()?).ok()
+}
+
+/// Finds one resource.
+pub(super) async fn find(
+    executor: impl SqliteExecutor<'_>,
+    key: ResourceKey,
+) -> Result<Versioned, StoreError> {
+    let row = sqlx::query("SELECT * FROM resources WHERE tenant = ? AND id = ?")
+        .bind(key.tenant.to_string())
+        .bind(key.id.to_string())
+        .fetch_optional(executor)
+        .await?;
+    read(&row.ok_or(StoreError::Absent)?)
 }
 
 /// Reads a row of all columns.
@@ -23,14 +36,14 @@ pub(super) fn read(row: &SqliteRow) -> Result<Versioned, StoreError> {
 }
 
 fn resource(row: &SqliteRow) -> Result<Versioned, &'static str> {
-    let parsed = |name| column(row, name)?.parse().map_err(|_| name);
+    let time = |name| column(row, name)?.parse().map_err(|_| name);
     let resource = Resource {
         id: id(row).ok_or("id")?,
         name: column(row, "name")?.to_owned(),
         content: Content::parse(column(row, "content")?).map_err(|_| "content")?,
         created_by: column(row, "created_by")?.parse().map_err(|_| "created_by")?,
-        created_at: parsed("created_at")?,
-        updated_at: parsed("updated_at")?,
+        created_at: time("created_at")?,
+        updated_at: time("updated_at")?,
     };
     Ok(Versioned { resource, version: row.try_get("version").map_err(|_| "version")? })
 }
@@ -79,5 +92,14 @@ pub(super) async fn update(
     .bind(key.id.to_string())
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+pub(super) async fn delete(connection: &mut SqliteConnection, key: ResourceKey) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM resources WHERE tenant = ? AND id = ?")
+        .bind(key.tenant.to_string())
+        .bind(key.id.to_string())
+        .execute(connection)
+        .await?;
     Ok(())
 }

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use entra_guard::AppIdentity;
 use entra_shared::ids::{ClientId, TenantId};
 use entra_shared::resource::{Content, NewResource};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
-use super::{Created, Owner, Store, StoreError};
+use super::{Store, StoreError, Versioned};
 use crate::settings::Settings;
 
 const TENANT: &str = "8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20";
@@ -23,15 +24,15 @@ fn tenant() -> TenantId {
     TenantId::parse(TENANT).unwrap()
 }
 
-fn owner() -> Owner {
-    Owner { tenant: tenant(), client_id: ClientId::parse(CLIENT).unwrap() }
+fn owner() -> AppIdentity {
+    AppIdentity { tenant: tenant(), client_id: ClientId::parse(CLIENT).unwrap() }
 }
 
 fn new(content: &str) -> NewResource {
     NewResource { name: "n".into(), content: Content::parse(content).unwrap() }
 }
 
-async fn create(store: &Store, content: &str) -> Result<Created, StoreError> {
+async fn create(store: &Store, content: &str) -> Result<Versioned, StoreError> {
     store.create(new(content), owner(), None).await
 }
 

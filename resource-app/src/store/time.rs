@@ -1,7 +1,6 @@
 //! Times as the database stores them.
 
 use jiff::Timestamp;
-use jiff::fmt::temporal::DateTimePrinter;
 
 /// Returns the current time in milliseconds, the precision that is stored.
 pub(super) fn now() -> Timestamp {
@@ -11,5 +10,5 @@ pub(super) fn now() -> Timestamp {
 
 /// Formats a time with exactly three decimals, so that texts sort like times.
 pub(super) fn text(time: Timestamp) -> String {
-    DateTimePrinter::new().precision(Some(3)).timestamp_to_string(&time)
+    format!("{time:.3}")
 }

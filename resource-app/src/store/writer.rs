@@ -84,8 +84,8 @@ impl Turn {
     pub(super) async fn end<T>(mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
         let statement = match outcome {
             Ok(_) => "COMMIT",
-            Err(StoreError::Unreadable { .. }) => "ROLLBACK",
             Err(StoreError::Database(_)) => return outcome,
+            Err(_) => "ROLLBACK",
         };
         sqlx::query(statement).execute(&mut *self).await?;
         self.ended = true;
