@@ -9,7 +9,7 @@ use axum::Router;
 use axum::routing::get;
 use http::StatusCode;
 use http_shell::metrics::Recorder;
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{counter, describe_counter, describe_gauge, gauge};
 
 use entra_token::{Credentials, TokenRetriever, TokenStatus};
 
@@ -33,13 +33,7 @@ impl Metrics {
         status: StatusCode,
         elapsed: Duration,
     ) {
-        self.recorder.record(|| {
-            let (route, status) = (route.to_owned(), status.as_str().to_owned());
-            let labels = [("method", method.to_owned()), ("route", route.clone()), ("status", status)];
-            counter!("http_requests_total", &labels).increment(1);
-            histogram!("http_request_duration_seconds", "method" => method, "route" => route)
-                .record(elapsed.as_secs_f64());
-        });
+        self.recorder.record_request(method, route, status, elapsed);
     }
 
     /// Moves histogram samples into their buckets; call it periodically.
@@ -74,11 +68,6 @@ fn describe() {
     describe_gauge!(
         "credential_days_to_expiry",
         "Whole days until a credential expires, if known; negative after it has expired."
-    );
-    describe_counter!("http_requests_total", "Requests answered.");
-    describe_histogram!(
-        "http_request_duration_seconds",
-        "Seconds from the end of the request headers to the response headers."
     );
 }
 

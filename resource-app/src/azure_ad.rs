@@ -34,8 +34,7 @@ pub(crate) fn authorization(settings: &AuthorizationSettings) -> Demands {
     let enforcement = |demand| {
         if settings.report_only.contains(&demand) { Enforcement::ReportOnly } else { Enforcement::Enforced }
     };
-    let mut demands = Demands::default()
-        .clients(settings.clients.iter().map(Into::into).collect(), enforcement(Demand::Clients));
+    let mut demands = Demands::default().clients(settings.clients.clone(), enforcement(Demand::Clients));
     if settings.write_requires_certificate {
         demands = demands.write_requires_certificate(enforcement(Demand::WriteRequiresCertificate));
     }

@@ -1,5 +1,6 @@
 //! `GET /api/caller`: the identity of the caller, as the API sees it.
 
+use axum::Json;
 use axum::response::{IntoResponse, Response};
 use entra_shared::azure_ad::Version;
 use entra_shared::claims::ClientAuthentication;
@@ -8,7 +9,6 @@ use entra_shared::problem::Problem;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::json::Json;
 use crate::policies::DefaultPolicy;
 use entra_guard::{Authorized, Caller, Principal};
 

@@ -32,9 +32,6 @@ pub enum ApiError {
     /// The app is not ready.
     #[error("not ready: {0}")]
     NotReady(String),
-    /// A response could not be serialized: a defect of this app.
-    #[error("a response cannot be serialized")]
-    Unwritable(#[source] serde_json::Error),
     /// A handler panicked: a defect of this app.
     #[error("a handler panicked")]
     Panicked,
@@ -63,16 +60,9 @@ macro_rules! request_errors {
         impl RequestError {
             const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            fn text(self) -> &'static str {
-                match self { $(Self::$variant => $text,)+ }
-            }
-
-            fn status(self) -> StatusCode {
-                match self { $(Self::$variant => StatusCode::$status,)+ }
-            }
-
-            pub(crate) fn code(self) -> &'static str {
-                match self { $(Self::$variant => $code,)+ }
+            /// Returns the status, the code and the text of the answer.
+            fn answer(self) -> (StatusCode, &'static str, &'static str) {
+                match self { $(Self::$variant => (StatusCode::$status, $code, $text),)+ }
             }
         }
     };
@@ -130,30 +120,17 @@ impl ApiError {
     fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Denied(denial) => (StatusCode::FORBIDDEN, denial.reason()),
-            Self::Request(error) => (error.status(), error.code()),
+            Self::Request(error) => {
+                let (status, code, _) = error.answer();
+                (status, code)
+            }
             // Retrying would not help.
             Self::Store(StoreError::Unreadable { .. }) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "resource_unreadable")
             }
             Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
             Self::NotReady(_) => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
-            Self::Unwritable(_) | Self::Panicked => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
-        }
-    }
-
-    /// Returns the text that the caller gets in addition to the code.
-    fn detail(&self) -> Option<String> {
-        match self {
-            Self::Request(_) | Self::NotReady(_) => Some(self.to_string()),
-            Self::Denied(_) | Self::Store(_) | Self::Unwritable(_) | Self::Panicked => None,
-        }
-    }
-
-    /// Returns what to log, unless the decision log or [`crate::health`] logs it.
-    fn failure(&self) -> Option<Failure> {
-        match self {
-            Self::Denied(_) | Self::Request(_) | Self::NotReady(_) => None,
-            Self::Store(_) | Self::Unwritable(_) | Self::Panicked => Some(Failure(one_line(self))),
+            Self::Panicked => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
         }
     }
 }
@@ -170,16 +147,21 @@ impl IntoResponse for ApiError {
             return denial.into_response();
         }
         let (status, code) = self.status_and_code();
-        let mut problem = Problem::new(status, code);
-        problem.detail = self.detail();
-        let mut response = problem.into_response().map(Into::into);
+        let problem = Problem::new(status, code);
+        let mut response = match &self {
+            Self::Denied(_) | Self::Request(_) | Self::NotReady(_) => {
+                problem.detail(self.to_string()).into_response()
+            }
+            Self::Store(_) | Self::Panicked => {
+                let mut response = problem.into_response();
+                response.extensions_mut().insert(Failure(one_line(&self)));
+                response
+            }
+        };
         response.extensions_mut().insert(ProblemCode(code));
-        if let Some(failure) = self.failure() {
-            response.extensions_mut().insert(failure);
-        }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
         }
-        response
+        response.map(Into::into)
     }
 }

@@ -1,5 +1,6 @@
 //! The liveness and readiness probes.
 
+use axum::Json;
 use axum::extract::State;
 use entra_shared::one_line;
 use entra_shared::problem::Problem;
@@ -7,7 +8,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
-use crate::json::Json;
 use crate::state::AppState;
 
 /// The answer of a live or ready app.
@@ -34,18 +34,18 @@ pub(crate) async fn live() -> Json<Health> {
         (status = 503, body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn ready(State(state): State<AppState>) -> Result<Json<Health>, ApiError> {
-    if state.ending.is_cancelled() {
+pub(crate) async fn ready(State(AppState(app)): State<AppState>) -> Result<Json<Health>, ApiError> {
+    if app.ending.is_cancelled() {
         return Err(ApiError::NotReady("shutting down".to_owned()));
     }
     let mut missing = Vec::new();
-    if !state.guard.is_ready() {
+    if !app.guard.is_ready() {
         missing.push("the signing keys");
     }
-    let store = state.store.check().await.map_err(|error| one_line(&error)).err();
+    let store = app.store.check().await.map_err(|error| one_line(&error)).err();
     missing.extend(store.as_ref().map(|_| "the store"));
     let missing = missing.join(" and ");
-    state.readiness.record(&missing, store.as_deref());
+    app.readiness.record(&missing, store.as_deref());
     if missing.is_empty() {
         Ok(Json(Health { status: "ready" }))
     } else {
@@ -66,7 +66,7 @@ mod tests {
         for _ in 0..500 {
             ready(State(state.clone())).await.unwrap_err();
         }
-        state.store.close().await;
+        state.0.store.close().await;
         for _ in 0..500 {
             ready(State(state.clone())).await.unwrap_err();
         }
@@ -75,7 +75,7 @@ mod tests {
         assert_eq!(missing, ["the signing keys", "the signing keys and the store"]);
         assert!(changes[0].get("store").is_none() && changes[1]["store"].is_string(), "{changes:?}");
         assert_eq!(log.named("ready").len(), 0);
-        state.readiness.record("", None);
+        state.0.readiness.record("", None);
         assert_eq!(log.named("ready").len(), 1);
     }
 }

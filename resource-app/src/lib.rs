@@ -14,7 +14,6 @@ mod azure_ad;
 mod caller;
 mod error;
 mod health;
-mod json;
 mod metrics;
 mod observation;
 mod openapi;

@@ -2,132 +2,77 @@
 //!
 //! Labels are bounded: route templates, known methods, statuses and codes, never text from a caller.
 
-mod handle_cache;
-
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
+use entra_guard::authentication::VerifiedTokenStatus;
+use entra_guard::authentication::keys::KeyStatus;
+use entra_guard::{DecisionObserver, Guard};
 use http::StatusCode;
 use http_shell::metrics::Recorder;
 use http_shell::server::ConnectionCounts;
-use metrics::{
-    Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
-};
+use metrics::{counter, describe_counter, describe_gauge, gauge};
 
-use crate::observation::RequestName;
 use crate::store::Store;
-use entra_guard::authentication::VerifiedTokenStatus;
-use entra_guard::authentication::keys::KeyStatus;
-use entra_guard::{DecisionObserver, Guard, ProblemCode};
-use handle_cache::HandleCache;
 
 /// The metrics of one app. Clones share them.
-#[derive(Clone)]
-pub(crate) struct Metrics {
-    recorder: Recorder,
-    handles: Arc<Handles>,
-}
-
-/// Cached handles of the metrics that each request changes.
-#[derive(Default)]
-struct Handles {
-    routes: HandleCache<Box<str>, RouteHandles>,
-    problems: HandleCache<&'static str, Counter>,
-    decisions: HandleCache<(&'static str, &'static str), Counter>,
-}
-
-/// The handles of one route, by method and status.
-type RouteHandles = HandleCache<(&'static str, u16), (Counter, Histogram)>;
+#[derive(Debug, Clone)]
+pub(crate) struct Metrics(Recorder);
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        Self { recorder: Recorder::new(describe), handles: Arc::default() }
+        Self(Recorder::new(describe))
     }
 
-    /// Counts an answered request.
-    pub(crate) fn request(&self, name: &RequestName<'_>, answer: Answer, elapsed: Duration) {
-        let key = (name.method(), answer.status.as_u16());
-        let count = |(counter, histogram): &(Counter, Histogram)| {
-            counter.increment(1);
-            histogram.record(elapsed.as_secs_f64());
-        };
-        let route_handles =
-            |route: &RouteHandles| route.with(&key, || (key, self.request_handles(name, answer)), count);
-        self.handles.routes.with(
-            name.route(),
-            || (name.route().into(), RouteHandles::default()),
-            route_handles,
-        );
-        if let Some(ProblemCode(code)) = answer.code {
-            let make = || (code, self.record(|| counter!("problems_total", "code" => code)));
-            self.handles.problems.with(code, make, |counter| counter.increment(1));
+    /// Counts an answered request: its method and route, and the answer's status and code.
+    pub(crate) fn record_request(
+        &self,
+        (method, route): (&'static str, &str),
+        (status, code): (StatusCode, Option<&'static str>),
+        elapsed: Duration,
+    ) {
+        self.0.record_request(method, route, status, elapsed);
+        if let Some(code) = code {
+            self.0.increment("problems_total", &[("code", code)]);
         }
     }
 
     /// Folds samples into their buckets.
     pub(crate) fn upkeep(&self) {
-        self.recorder.upkeep();
+        self.0.upkeep();
     }
 
     /// Returns the router of `GET /metrics`.
     pub(crate) fn routes(&self, guard: Guard, store: Store, connections: Arc<ConnectionCounts>) -> Router {
-        let metrics = self.clone();
+        let recorder = self.0.clone();
         let render = async move || {
-            metrics.record(|| {
+            recorder.record(|| {
                 let status = guard.status();
                 report_keys(status.keys);
                 report_verified_tokens(status.verified_tokens);
                 counter!("unreadable_resources_total").absolute(store.unreadable());
                 report_connections(&connections);
             });
-            metrics.recorder.render()
+            recorder.render()
         };
         Router::new().route("/metrics", get(render))
-    }
-
-    fn request_handles(&self, name: &RequestName<'_>, answer: Answer) -> (Counter, Histogram) {
-        let (method, route) = (name.method(), name.route().to_owned());
-        let status = answer.status.as_str().to_owned();
-        self.record(|| {
-            let labels = [("method", method.to_owned()), ("route", route.clone()), ("status", status)];
-            (
-                counter!("http_requests_total", &labels),
-                histogram!("http_request_duration_seconds", "method" => method, "route" => route),
-            )
-        })
-    }
-
-    fn record<T>(&self, record: impl FnOnce() -> T) -> T {
-        self.recorder.record(record)
     }
 }
 
 impl DecisionObserver for Metrics {
     fn decided(&self, reason: &'static str, policy: Option<&'static str>) {
         let policy = policy.unwrap_or("none");
-        let counter = || self.record(|| counter!("decisions_total", "reason" => reason, "policy" => policy));
-        let key = (reason, policy);
-        self.handles.decisions.with(&key, || (key, counter()), |counter| counter.increment(1));
+        self.0.increment("decisions_total", &[("reason", reason), ("policy", policy)]);
     }
 
     fn would_deny(&self, reason: &'static str, policy: &'static str) {
-        let counter = self.record(|| counter!("would_deny_total", "reason" => reason, "policy" => policy));
-        counter.increment(1);
+        self.0.increment("would_deny_total", &[("reason", reason), ("policy", policy)]);
     }
 }
 
-/// The counted properties of an answer.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) code: Option<ProblemCode>,
-}
-
 fn describe() {
-    describe_counter!("http_requests_total", "Requests answered.");
-    describe_histogram!("http_request_duration_seconds", "Seconds from a request's header to its answer's.");
     describe_counter!("problems_total", "Requests answered with a problem, by its code.");
     describe_counter!(
         "decisions_total",
@@ -171,10 +116,4 @@ fn report_connections(counts: &ConnectionCounts) {
     counter!("http_connections_ended_total", "reason" => "malformed_request").absolute(counts.refused());
     counter!("http_connections_ended_total", "reason" => "timed_out").absolute(counts.timed_out());
     counter!("http_connections_ended_total", "reason" => "displaced").absolute(counts.displaced());
-}
-
-impl std::fmt::Debug for Metrics {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Metrics").finish_non_exhaustive()
-    }
 }

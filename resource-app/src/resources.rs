@@ -6,6 +6,7 @@ mod etag;
 mod idempotency_key;
 mod query;
 
+use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use entra_shared::problem::Problem;
@@ -15,7 +16,6 @@ use http::{StatusCode, header};
 pub(crate) use body::MAX_BODY_BYTES;
 
 use crate::error::ApiError;
-use crate::json::Json;
 use crate::policies::{OwnerPolicy, ReadPolicy, Target, WritePolicy};
 use crate::store::{IdempotencyKey, Page, ResourceKey, Store, StoreError, Versioned};
 use body::Body;
@@ -178,10 +178,5 @@ fn permit(
 }
 
 fn with_etag(status: StatusCode, found: Versioned) -> Response {
-    let response = Json(found.resource).into_response();
-    if response.status() == StatusCode::OK {
-        (status, [(header::ETAG, etag::from_version(found.version))], response).into_response()
-    } else {
-        response
-    }
+    (status, [(header::ETAG, etag::from_version(found.version))], Json(found.resource)).into_response()
 }

@@ -5,8 +5,7 @@
 
 use std::any::Any;
 use std::convert::Infallible;
-use std::pin::Pin;
-use std::sync::Arc;
+use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -16,21 +15,16 @@ use axum::response::{IntoResponse, Response};
 use axum::{BoxError, Router};
 use bytes::Bytes;
 use entra_guard::Deadline;
-use entra_shared::correlation::REQUEST_ID;
-use futures_util::{FutureExt, poll};
-use http::header::{self, HeaderName, HeaderValue};
-#[cfg(test)]
-use http_shell::route_names::RouteNames;
-use hyper::service::{Service, service_fn};
-use tokio::time::timeout_at;
-use tower::{ServiceBuilder, ServiceExt};
+use futures_util::poll;
+use http::header::{AUTHORIZATION, CONTENT_SECURITY_POLICY, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use tokio::time::{Instant, timeout_at};
+use tower::{Service, ServiceBuilder};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
-use tracing::Instrument;
 
 use crate::error::{ApiError, RequestError};
-use crate::observation::{Observer, RequestContext};
+use crate::observation::Observer;
 use crate::resources::MAX_BODY_BYTES;
 
 /// Time limit for a request, including its body.
@@ -42,58 +36,24 @@ const NO_SNIFFING: HeaderValue = HeaderValue::from_static("nosniff");
 /// Keeps browsers from loading anything for an answer; a page sets its own policy.
 const LOAD_NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
-/// The router with everything that applies to all requests.
-#[derive(Debug)]
-pub(crate) struct ApiService {
+/// Returns the service of these routes for requests with any type of body.
+pub(crate) fn service<B>(
     routes: Router,
     observer: Observer,
-    /// Request headers that `Debug` must not show.
-    sensitive: Arc<[HeaderName]>,
-}
-
-type Answer<'p> = Pin<Box<dyn Future<Output = Response> + Send + 'p>>;
-
-impl ApiService {
-    pub(crate) fn new(routes: Router, observer: Observer) -> Self {
-        Self { routes, observer, sensitive: Arc::new([header::AUTHORIZATION]) }
-    }
-
-    /// Returns a hyper service for requests with this type of body.
-    pub(crate) fn into_service<B>(
-        self,
-    ) -> impl Service<Request<B>, Response = Response, Error = Infallible, Future: Send> + Clone + Send
-    where
-        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-    {
-        let service = Arc::new(self);
-        service_fn(move |request: Request<B>| Arc::clone(&service).answer(request))
-    }
-
-    async fn answer<B>(self: Arc<Self>, request: Request<B>) -> Result<Response, Infallible>
-    where
-        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-    {
-        let mut request = request.map(body);
-        if !request.body().is_end_stream() {
-            DefaultBodyLimit::max(MAX_BODY_BYTES).apply(&mut request);
-        }
-        let context = self.observer.begin(&request);
-        let span = context.span();
-        request.headers_mut().insert(REQUEST_ID, context.name().header_value());
-        request.extensions_mut().insert(Deadline(context.after(REQUEST_TIMEOUT)));
-        let forward = |request| Box::pin(answer(self.routes.clone(), request));
-        let answer = ServiceBuilder::new()
-            .layer(SetSensitiveRequestHeadersLayer::from_shared(Arc::clone(&self.sensitive)))
-            .layer(SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, NO_SNIFFING))
-            .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, LOAD_NOTHING))
-            .layer(CatchPanicLayer::custom(panicked))
-            .service_fn(|request| limit_time(&context, forward(request)).map(Ok::<_, Infallible>))
-            .oneshot(request);
-        let Ok(response) = answer.instrument(span.clone()).await;
-        let mut response = response.map(Body::new);
-        span.in_scope(|| self.observer.end(context, &mut response));
-        Ok(response)
-    }
+) -> impl Service<Request<B>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    let layered = ServiceBuilder::new()
+        .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
+        .layer(SetResponseHeaderLayer::overriding(X_CONTENT_TYPE_OPTIONS, NO_SNIFFING))
+        .layer(SetResponseHeaderLayer::if_not_present(CONTENT_SECURITY_POLICY, LOAD_NOTHING))
+        .layer(CatchPanicLayer::custom(panicked))
+        .service_fn(move |request| limit_time(routes.clone(), request));
+    tower::service_fn(move |request: Request<B>| {
+        let (observer, layered) = (observer.clone(), layered.clone());
+        async move { Ok(observer.observe(layered, request.map(body)).await) }
+    })
 }
 
 /// Answers a request whose handler panicked. The panic's message, which may contain anything, is only in the log.
@@ -109,45 +69,21 @@ where
     if body.is_end_stream() { Body::empty() } else { Body::new(body) }
 }
 
-/// Calls the router, which is always ready and never fails.
-fn answer(mut routes: Router, request: Request) -> impl Future<Output = Response> {
-    tower::Service::call(&mut routes, request).map(|Ok(response)| response)
-}
-
-async fn limit_time(context: &RequestContext<'_>, mut answer: Answer<'_>) -> Response {
+/// Answers within [`REQUEST_TIMEOUT`], with a limit for the body.
+async fn limit_time(mut routes: Router, mut request: Request) -> Result<Response, Infallible> {
+    let end = Instant::now() + REQUEST_TIMEOUT;
+    request.extensions_mut().insert(Deadline(end));
+    if !request.body().is_end_stream() {
+        DefaultBodyLimit::max(MAX_BODY_BYTES).apply(&mut request);
+    }
+    // A router is always ready.
+    let mut answer = pin!(routes.call(request));
     // Most answers are ready at the first poll and need no timer.
     if let Poll::Ready(response) = poll!(answer.as_mut()) {
         return response;
     }
-    if let Ok(response) = timeout_at(context.after(REQUEST_TIMEOUT), answer.as_mut()).await {
-        return response;
-    }
-    ApiError::from(RequestError::Timeout).into_response()
-}
-
-/// The service under test.
-#[cfg(test)]
-pub(crate) trait TestService:
-    tower::Service<Request, Response = Response, Error = Infallible> + Clone
-{
-}
-
-#[cfg(test)]
-impl<S: tower::Service<Request, Response = Response, Error = Infallible> + Clone> TestService for S {}
-
-#[cfg(test)]
-impl ApiService {
-    /// Creates a service of these routes with its own metrics.
-    pub(crate) fn for_test(routes: Router) -> impl TestService + use<> {
-        Self::new(routes, Observer::new(crate::metrics::Metrics::new(), RouteNames::default()))
-            .into_test_service()
-    }
-
-    /// Returns the service as a tower service, like axum's routers.
-    pub(crate) fn into_test_service(self) -> impl TestService {
-        let service = Arc::new(self);
-        tower::service_fn(move |request: Request| Arc::clone(&service).answer(request))
-    }
+    let timed_out = |_| Ok(ApiError::from(RequestError::Timeout).into_response());
+    timeout_at(end, answer).await.unwrap_or_else(timed_out)
 }
 
 #[cfg(test)]
@@ -156,9 +92,23 @@ mod tests {
     use axum::routing::{get, post};
     use http::{HeaderMap, StatusCode};
 
-    use super::*;
+    use http::header;
+    use http_shell::route_names::RouteNames;
+    use tower::ServiceExt;
 
-    async fn answer(service: &impl TestService, path: &str) -> (StatusCode, String) {
+    use super::*;
+    use crate::metrics::Metrics;
+
+    fn for_test(
+        routes: Router,
+    ) -> impl Service<Request, Response = Response, Error = Infallible> + Clone + use<> {
+        service(routes, Observer::new(Metrics::new(), RouteNames::default()))
+    }
+
+    async fn answer(
+        service: &(impl Service<Request, Response = Response, Error = Infallible> + Clone),
+        path: &str,
+    ) -> (StatusCode, String) {
         let request =
             Request::builder().uri(path).header(header::HOST, "localhost").body(Body::empty()).unwrap();
         let response = service.clone().oneshot(request).await.unwrap();
@@ -173,7 +123,7 @@ mod tests {
         async fn panics() {
             panic!("canary");
         }
-        let service = ApiService::for_test(Router::new().route("/", get(panics)));
+        let service = for_test(Router::new().route("/", get(panics)));
         for _ in 0..2 {
             let (status, body) = answer(&service, "/").await;
             assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
@@ -193,7 +143,7 @@ mod tests {
             let _panics = Panics;
             std::future::pending::<()>().await;
         }
-        let service = ApiService::for_test(Router::new().route("/", get(waits)));
+        let service = for_test(Router::new().route("/", get(waits)));
         tokio::time::pause();
         assert_eq!(answer(&service, "/").await.0, StatusCode::INTERNAL_SERVER_ERROR);
     }
@@ -203,7 +153,7 @@ mod tests {
         async fn shows(headers: HeaderMap) -> String {
             format!("{headers:?}")
         }
-        let service = ApiService::for_test(Router::new().route("/", get(shows)));
+        let service = for_test(Router::new().route("/", get(shows)));
         let request = Request::builder().uri("/").header("x-shown", "shown");
         let request =
             request.header("authorization", "Bearer canary").header("AUTHORIZATION", "Basic canary");
@@ -217,7 +167,7 @@ mod tests {
     #[tokio::test]
     async fn every_body_has_a_limit() {
         let reads = async |body: axum::body::Bytes| body.len().to_string();
-        let service = ApiService::for_test(Router::new().route("/", post(reads)));
+        let service = for_test(Router::new().route("/", post(reads)));
         for (length, status) in [(MAX_BODY_BYTES, 200), (MAX_BODY_BYTES + 1, 413)] {
             let request = Request::builder().method("POST").uri("/").body(Body::from(vec![b' '; length]));
             assert_eq!(service.clone().oneshot(request.unwrap()).await.unwrap().status(), status);

@@ -13,7 +13,7 @@ use http_shell::metrics::MetricsSettings;
 use http_shell::server::ServerSettings;
 use serde::Deserialize;
 
-pub use authorization::{AuthorizationSettings, ClientName, Demand, InvalidText, ListedClient};
+pub use authorization::{AuthorizationSettings, Demand, InvalidDemand};
 pub use azure_ad::{AzureAdSettings, InvalidTenant, Tenant};
 
 use crate::store::Location;

@@ -1,6 +1,5 @@
 //! The state that handlers share.
 
-use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
@@ -12,11 +11,11 @@ use crate::store::Store;
 
 /// The state that handlers share. axum clones it several times per request, so clones are cheap.
 #[derive(Debug, Clone)]
-pub struct AppState(Arc<Parts>);
+pub struct AppState(pub(crate) Arc<Parts>);
 
 /// The contents of an [`AppState`].
 #[derive(Debug)]
-pub struct Parts {
+pub(crate) struct Parts {
     /// Cancelled when the app starts to shut down.
     pub(crate) ending: CancellationToken,
     pub(crate) guard: Guard,
@@ -24,23 +23,15 @@ pub struct Parts {
     pub(crate) store: Store,
 }
 
-impl From<Parts> for AppState {
-    fn from(parts: Parts) -> Self {
-        Self(Arc::new(parts))
-    }
-}
-
-impl Deref for AppState {
-    type Target = Parts;
-
-    fn deref(&self) -> &Parts {
-        &self.0
+impl AppState {
+    pub(crate) fn new(guard: Guard, store: Store, ending: CancellationToken) -> Self {
+        Self(Arc::new(Parts { ending, guard, readiness: Readiness::default(), store }))
     }
 }
 
 impl FromRef<AppState> for Store {
-    fn from_ref(state: &AppState) -> Self {
-        state.store.clone()
+    fn from_ref(AppState(parts): &AppState) -> Self {
+        parts.store.clone()
     }
 }
 
@@ -53,11 +44,7 @@ impl AppState {
         let url = format!("sqlite://{}/resources.db", folder.display());
         let environment = [("STORE__URL", url.as_str()), ("AZURE_AD__INSTANCE", "https://127.0.0.1:1")];
         let settings = Settings::load(None, environment.into_iter().collect()).unwrap();
-        Self::from(Parts {
-            ending: CancellationToken::new(),
-            guard: azure_ad::authentication(&settings, None, &Metrics::new()).unwrap(),
-            readiness: Readiness::default(),
-            store: Store::open(&settings).await.unwrap(),
-        })
+        let guard = azure_ad::authentication(&settings, None, &Metrics::new()).unwrap();
+        Self::new(guard, Store::open(&settings).await.unwrap(), CancellationToken::new())
     }
 }

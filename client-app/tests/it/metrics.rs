@@ -161,7 +161,7 @@ async fn the_listener_can_be_left_out_and_one_that_is_taken_is_named() {
     let error =
         ClientApp::bind(peers.settings_with(&[("METRICS__LISTEN", &taken.to_string())])).await.unwrap_err();
     assert!(
-        matches!(error, StartError::Metrics(_)) && error.to_string().contains("`metrics.listen`"),
+        matches!(error, StartError::Bind(_)) && error.to_string().contains("`metrics.listen`"),
         "{error}"
     );
 }

@@ -185,14 +185,14 @@ impl Authority {
 impl StartError {
     fn admin(error: BindError) -> Self {
         match error {
-            BindError::Address { address, source } => Self::AdminAddress { address, source },
+            BindError::Address { address, source, .. } => Self::AdminAddress { address, source },
             other @ BindError::Settings(_) => Self::Bind(other),
         }
     }
 
     fn machine(error: BindError) -> Self {
         match error {
-            BindError::Address { address, source } => Self::ManagedIdentityAddress { address, source },
+            BindError::Address { address, source, .. } => Self::ManagedIdentityAddress { address, source },
             other @ BindError::Settings(_) => Self::Bind(other),
         }
     }

@@ -4,10 +4,12 @@
 //!
 //! - [`server`]: HTTP/1.1 with TLS, limits on what a peer can hold open, and graceful shutdown.
 //! - [`telemetry`]: the log; [`metrics`](mod@metrics): Prometheus metrics; [`route_names`]: the names of routes in both.
+//! - [`BoundService`]: a service and its metrics, from binding to shutdown.
 //! - [`process`]: signals and exit codes.
 //!
 //! Dependency rule: this crate knows nothing of Entra and depends on no other crate of this workspace.
 
+mod bound_service;
 mod invalid_setting;
 pub mod metrics;
 pub mod process;
@@ -15,4 +17,5 @@ pub mod route_names;
 pub mod server;
 pub mod telemetry;
 
+pub use bound_service::BoundService;
 pub use invalid_setting::InvalidSetting;

@@ -2,18 +2,21 @@
 //!
 //! They have a listener of their own: the callers of an app may not read its metrics.
 
+mod handle_cache;
+
 use std::fmt;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, Method, Response, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use metrics::{Counter, Histogram, counter, describe_counter, describe_histogram, histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use serde::Deserialize;
 
-use crate::server::{self, Server};
+use crate::server::{BindError, Server};
 use crate::telemetry;
+use handle_cache::HandleCache;
 
 /// The bounds of a histogram's buckets, in seconds.
 const BUCKETS: [f64; 11] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 10.0];
@@ -23,6 +26,9 @@ pub const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Counts log lines that were dropped, of the whole process.
 const DROPPED_LINES: &str = "log_lines_dropped_total";
+
+const REQUESTS: &str = "http_requests_total";
+const REQUEST_DURATION: &str = "http_request_duration_seconds";
 
 /// The text format of Prometheus.
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
@@ -45,31 +51,34 @@ impl MetricsSettings {
         let Some(address) = self.listen else { return Ok(None) };
         match Server::bind_address(address, None).await {
             Ok(server) => Ok(Some(server.with_few_connections())),
-            Err(server::BindError::Address { address, source }) => Err(BindError { address, source }),
-            // Unreachable: there is no certificate that could be unusable.
-            Err(other @ server::BindError::Settings(_)) => {
-                Err(BindError { address, source: io::Error::other(other) })
+            Err(BindError::Address { address, source, .. }) => {
+                Err(BindError::Address { address, setting: "metrics.listen", source })
             }
+            Err(other @ BindError::Settings(_)) => Err(other),
         }
     }
-}
-
-/// The metrics address is taken or not this machine's.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address} (`metrics.listen`)")]
-pub struct BindError {
-    /// The address.
-    pub address: SocketAddr,
-    /// The operating system's error.
-    pub source: io::Error,
 }
 
 /// The metrics of one app. Clones share them.
 #[derive(Clone)]
 pub struct Recorder {
-    recorder: Arc<PrometheusRecorder>,
+    registry: Arc<PrometheusRecorder>,
     handle: PrometheusHandle,
+    cached: Arc<Handles>,
 }
+
+/// Cached handles of the metrics that each request changes.
+#[derive(Default)]
+struct Handles {
+    routes: HandleCache<Box<str>, RouteHandles>,
+    counters: HandleCache<&'static str, CounterHandles>,
+}
+
+/// The handles of one route, by method and status.
+type RouteHandles = HandleCache<(&'static str, u16), (Counter, Histogram)>;
+
+/// The handles of one counter, by its labels.
+type CounterHandles = HandleCache<Box<[(&'static str, &'static str)]>, Counter>;
 
 impl Recorder {
     /// Creates a recorder; `describe` registers the descriptions of the app's metrics.
@@ -78,13 +87,15 @@ impl Recorder {
         let builder = PrometheusBuilder::new();
         // Fails only for an empty list of buckets.
         let builder = builder.set_buckets(&BUCKETS).unwrap_or_else(|_| PrometheusBuilder::new());
-        let recorder = Arc::new(builder.build_recorder());
-        let recorder = Self { handle: recorder.handle(), recorder };
+        let registry = Arc::new(builder.build_recorder());
+        let recorder = Self { handle: registry.handle(), registry, cached: Arc::default() };
         recorder.record(|| {
-            metrics::describe_counter!(
+            describe_counter!(
                 DROPPED_LINES,
                 "Log lines dropped because the reader of standard error was too slow."
             );
+            describe_counter!(REQUESTS, "Requests answered.");
+            describe_histogram!(REQUEST_DURATION, "Seconds from a request's header to its answer's.");
             describe();
         });
         recorder
@@ -92,7 +103,36 @@ impl Recorder {
 
     /// Runs a closure whose `metrics` macros record here.
     pub fn record<T>(&self, record: impl FnOnce() -> T) -> T {
-        metrics::with_local_recorder(self.recorder.as_ref(), record)
+        metrics::with_local_recorder(self.registry.as_ref(), record)
+    }
+
+    /// Counts an answered request. The labels must be few: not the request's path, but its route.
+    pub fn record_request(&self, method: &'static str, route: &str, status: StatusCode, elapsed: Duration) {
+        let key = (method, status.as_u16());
+        let count = |(counter, histogram): &(Counter, Histogram)| {
+            counter.increment(1);
+            histogram.record(elapsed.as_secs_f64());
+        };
+        let make = || (key, self.request_handles(method, route, status));
+        let route_handles = |route: &RouteHandles| route.with(&key, make, count);
+        self.cached.routes.with(route, || (route.into(), RouteHandles::default()), route_handles);
+    }
+
+    /// Increments a counter, whose labels must have few different values.
+    pub fn increment(&self, name: &'static str, labels: &[(&'static str, &'static str)]) {
+        let make = || (labels.into(), self.record(|| counter!(name, labels)));
+        let counters =
+            |counters: &CounterHandles| counters.with(labels, make, |counter| counter.increment(1));
+        self.cached.counters.with(&name, || (name, CounterHandles::default()), counters);
+    }
+
+    fn request_handles(&self, method: &'static str, route: &str, status: StatusCode) -> (Counter, Histogram) {
+        let (route, status) = (route.to_owned(), status.as_str().to_owned());
+        self.record(|| {
+            let labels = [("method", method.to_owned()), ("route", route.clone()), ("status", status)];
+            let histogram = histogram!(REQUEST_DURATION, "method" => method, "route" => route);
+            (counter!(REQUESTS, &labels), histogram)
+        })
     }
 
     /// Folds samples into their buckets; call it every [`UPKEEP_INTERVAL`].
@@ -103,7 +143,7 @@ impl Recorder {
     /// Renders the answer to `GET /metrics`.
     #[must_use]
     pub fn render(&self) -> Response<String> {
-        self.record(|| metrics::counter!(DROPPED_LINES).absolute(telemetry::dropped_lines()));
+        self.record(|| counter!(DROPPED_LINES).absolute(telemetry::dropped_lines()));
         let mut response = Response::new(self.handle.render());
         response.headers_mut().insert(header::CONTENT_TYPE, MEDIA_TYPE);
         response

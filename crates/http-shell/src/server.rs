@@ -98,7 +98,7 @@ impl Server {
         certificate: Option<&ServerCertificate>,
     ) -> Result<Self, BindError> {
         let tls = certificate.map(|certificate| certificate.acceptor().map(Tls)).transpose()?;
-        let failed = |source| BindError::Address { address, source };
+        let failed = |source| BindError::Address { address, setting: "server.listen", source };
         let listener = listener::bind(address).await.map_err(failed)?;
         Ok(Self {
             address: listener.local_addr().map_err(failed)?,
@@ -157,18 +157,7 @@ impl Server {
             + 'static,
         B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
     {
-        self.serve_http(TowerToHyperService::new(service), shutdown).await;
-    }
-
-    /// Serves like [`Self::serve`], for a hyper service, which is not cloned for each request.
-    pub async fn serve_http<S, B>(self, service: S, shutdown: CancellationToken)
-    where
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
-            + Clone
-            + Send
-            + 'static,
-        B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
-    {
+        let service = TowerToHyperService::new(service);
         let ending = Ending::default();
         let terms = Terms { tls: self.tls, limits: self.limits, ending: ending.clone() };
         let mut open = Connections {
@@ -255,10 +244,12 @@ impl Connections {
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// The address is taken or not this machine's.
-    #[error("cannot listen on {address} (`server.listen`)")]
+    #[error("cannot listen on {address} (`{setting}`)")]
     Address {
         /// The address.
         address: SocketAddr,
+        /// The key of the address in the settings.
+        setting: &'static str,
         /// The operating system's error.
         source: io::Error,
     },

@@ -8,7 +8,8 @@ use super::RequestError;
 pub fn codes() -> impl Iterator<Item = ReasonCode> {
     let is_new = |code: &ReasonCode| entra_guard::codes().iter().all(|guard| guard.code != code.code);
     let of_request = |error: &RequestError| {
-        ReasonCode::new(error.code(), error.text(), "The client corrects the request.")
+        let (_, code, text) = error.answer();
+        ReasonCode::new(code, text, "The client corrects the request.")
     };
     let requests = RequestError::ALL.iter().map(of_request).filter(is_new);
     entra_guard::codes().iter().copied().chain(FAILURES).chain(requests)

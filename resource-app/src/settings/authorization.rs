@@ -1,8 +1,6 @@
 //! Section `[authorization]`: what an operator demands in addition to the policies' own requirements.
 
-use std::collections::BTreeSet;
-
-use entra_guard::{ClientId, TenantId};
+use entra_guard::ListedClient;
 use entra_shared::settings::KeyProblem;
 use serde::Deserialize;
 
@@ -23,26 +21,6 @@ pub struct AuthorizationSettings {
     pub report_only: Vec<Demand>,
 }
 
-/// An app that may call.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ListedClient {
-    /// The app.
-    pub client_id: ClientId,
-    /// The app's tenant; if absent, the app of this id in any tenant that is accepted.
-    #[serde(default)]
-    pub tenant_id: Option<TenantId>,
-    /// The app's name in the log.
-    pub name: ClientName,
-    /// The names of the policies that it may pass.
-    pub policies: Vec<String>,
-}
-
-/// The name of an app in the log.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct ClientName(String);
-
 /// A demand, named by its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -55,10 +33,10 @@ pub enum Demand {
     OnlyCreatorChanges,
 }
 
-/// The text is not a valid value of its setting.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("must be {0}")]
-pub struct InvalidText(String);
+/// The text is not the key of a demand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of {}", Demand::KEYS.map(|(key, _)| key).join(", "))]
+pub struct InvalidDemand;
 
 /// Maximum length of a client's name in characters, as in the portal.
 const MAX_NAME_CHARACTERS: usize = 120;
@@ -67,33 +45,45 @@ impl AuthorizationSettings {
     /// Checks the section as a whole.
     ///
     /// # Errors
-    /// A client is listed twice or without a policy, or `report_only` names a demand that is not set.
+    /// A client is listed twice, without a policy or with an unusable name, or `report_only` names a demand that is not
+    /// set.
     pub fn check(&self) -> Result<(), KeyProblem> {
-        const CLIENTS: &str = "authorization.clients";
-        let mut seen = BTreeSet::new();
         for (index, client) in self.clients.iter().enumerate() {
-            let position = index + 1;
-            if client.policies.is_empty() {
-                let problem = format!("number {position} must name a policy, or be left out");
-                return Err(KeyProblem::new(CLIENTS, problem));
-            }
-            if !seen.insert((client.client_id, client.tenant_id)) {
-                return Err(KeyProblem::new(CLIENTS, format!("number {position} is listed before")));
-            }
-            // Otherwise one app would have two names and the policies of both.
-            let for_all_tenants =
-                |other: &ListedClient| other.client_id == client.client_id && other.tenant_id.is_none();
-            if client.tenant_id.is_some() && self.clients.iter().any(for_all_tenants) {
-                let problem = format!("number {position} is listed for all tenants as well");
-                return Err(KeyProblem::new(CLIENTS, problem));
+            if let Some(problem) = self.problem(index, client) {
+                let problem = format!("number {} {problem}", index + 1);
+                return Err(KeyProblem::new("authorization.clients", problem));
             }
         }
-        match self.report_only.iter().find(|demand| !self.is_set(**demand)) {
-            Some(demand) => Err(KeyProblem::new(
+        let is_idle =
+            |(_, demand): &(&str, Demand)| self.report_only.contains(demand) && !self.is_set(*demand);
+        match Demand::KEYS.into_iter().find(is_idle) {
+            Some((key, _)) => Err(KeyProblem::new(
                 "authorization.report_only",
-                format!("names `{}`, which is not set; set it or leave it out here", demand.key()),
+                format!("names `{key}`, which is not set; set it or leave it out here"),
             )),
             None => Ok(()),
+        }
+    }
+
+    /// Returns what is wrong with the client at this index.
+    fn problem(&self, index: usize, client: &ListedClient) -> Option<&'static str> {
+        let ListedClient { client_id, tenant_id, name, policies } = client;
+        let is_same = |other: &ListedClient| (other.client_id, other.tenant_id) == (*client_id, *tenant_id);
+        let is_for_all = |other: &ListedClient| other.client_id == *client_id && other.tenant_id.is_none();
+        if !(1..=MAX_NAME_CHARACTERS).contains(&name.chars().count())
+            || name.contains(char::is_control)
+            || name.trim() != name
+        {
+            Some("must have a name of 1 to 120 characters on one line, with no space around them")
+        } else if policies.is_empty() {
+            Some("must name a policy, or be left out")
+        } else if self.clients.iter().take(index).any(is_same) {
+            Some("is listed before")
+        } else if tenant_id.is_some() && self.clients.iter().any(is_for_all) {
+            // Otherwise one app would have two names and the policies of both.
+            Some("is listed for all tenants as well")
+        } else {
+            None
         }
     }
 
@@ -106,55 +96,25 @@ impl AuthorizationSettings {
     }
 }
 
-impl From<&ListedClient> for entra_guard::ListedClient {
-    fn from(client: &ListedClient) -> Self {
-        Self {
-            client_id: client.client_id,
-            tenant_id: client.tenant_id,
-            name: client.name.0.clone(),
-            policies: client.policies.clone(),
-        }
-    }
-}
-
 impl Demand {
-    const ALL: [Self; 3] = [Self::Clients, Self::WriteRequiresCertificate, Self::OnlyCreatorChanges];
-
-    fn key(self) -> &'static str {
-        match self {
-            Self::Clients => "clients",
-            Self::WriteRequiresCertificate => "write_requires_certificate",
-            Self::OnlyCreatorChanges => "only_creator_changes",
-        }
-    }
+    const KEYS: [(&'static str, Self); 3] = [
+        ("clients", Self::Clients),
+        ("write_requires_certificate", Self::WriteRequiresCertificate),
+        ("only_creator_changes", Self::OnlyCreatorChanges),
+    ];
 }
 
 impl TryFrom<String> for Demand {
-    type Error = InvalidText;
+    type Error = InvalidDemand;
 
-    fn try_from(text: String) -> Result<Self, InvalidText> {
-        let one_of = || InvalidText(format!("one of {}", Self::ALL.map(Self::key).join(", ")));
-        Self::ALL.into_iter().find(|demand| demand.key() == text).ok_or_else(one_of)
-    }
-}
-
-impl TryFrom<String> for ClientName {
-    type Error = InvalidText;
-
-    fn try_from(text: String) -> Result<Self, InvalidText> {
-        let fits = (1..=MAX_NAME_CHARACTERS).contains(&text.chars().count());
-        if fits && !text.chars().any(char::is_control) && text.trim() == text {
-            Ok(Self(text))
-        } else {
-            Err(InvalidText(format!(
-                "1 to {MAX_NAME_CHARACTERS} characters on one line, with no space around them"
-            )))
-        }
+    fn try_from(text: String) -> Result<Self, InvalidDemand> {
+        Self::KEYS.into_iter().find(|(key, _)| *key == text).map(|(_, demand)| demand).ok_or(InvalidDemand)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use entra_guard::{ClientId, TenantId};
     use uuid::Uuid;
 
     use super::*;
@@ -173,7 +133,7 @@ mod tests {
         ListedClient {
             client_id: ClientId::from(Uuid::from_u128(number)),
             tenant_id: None,
-            name: ClientName("x".to_owned()),
+            name: "x".to_owned(),
             policies: policies.iter().map(ToString::to_string).collect(),
         }
     }
@@ -187,11 +147,14 @@ mod tests {
         let in_tenant = ListedClient { tenant_id, ..listed(1, &["ReadPolicy"]) };
         let both = vec![in_tenant, listed(1, &["WritePolicy"])];
         let both = AuthorizationSettings { clients: both, ..settings() };
+        let nameless = ListedClient { name: " x".to_owned(), ..listed(1, &["ReadPolicy"]) };
+        let nameless = AuthorizationSettings { clients: vec![nameless], ..settings() };
         let idle = AuthorizationSettings { report_only: vec![Demand::Clients], ..settings() };
         for (settings, expected) in [
             (empty, "number 1 must name a policy"),
             (twice, "number 2 is listed before"),
             (both, "number 1 is listed for all tenants as well"),
+            (nameless, "number 1 must have a name"),
             (idle, "`clients`"),
         ] {
             let problem = settings.check().unwrap_err().to_string();

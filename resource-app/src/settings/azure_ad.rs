@@ -1,6 +1,5 @@
 //! Section `[azure_ad]`: the accepted tenants and this API's registration.
 
-use std::fmt;
 use std::time::Duration;
 
 use entra_shared::azure_ad::{Authority, Instance, PERSONAL_ACCOUNTS, Version};
@@ -17,7 +16,6 @@ pub struct AzureAdSettings {
     /// The base URL of Entra ID.
     pub instance: Instance,
     /// A domain of the tenant, used in URLs instead of its id.
-    #[serde(default)]
     pub domain: Option<Domain>,
     /// The accepted tenant, or the endpoint of several tenants.
     pub tenant_id: Tenant,
@@ -85,42 +83,30 @@ impl AzureAdSettings {
     /// # Errors
     /// The tenants contradict each other or are missing, no version is accepted, or the clock skew is too large.
     pub fn check(&self) -> Result<(), KeyProblem> {
-        if self.accepted_token_versions.is_empty() {
-            return Err(KeyProblem::new("azure_ad.accepted_token_versions", "must name a version"));
-        }
-        if self.clock_skew_seconds > LONGEST_CLOCK_SKEW_SECONDS {
-            return Err(KeyProblem::new(
-                "azure_ad.clock_skew_seconds",
-                "must be at most 300; correct the machine's clock instead",
-            ));
-        }
-        match self.tenant_id {
-            Tenant::One(_) if self.accepted_tenants.is_empty() => Ok(()),
-            Tenant::One(_) => Err(KeyProblem::new(
+        let is_of_personal_accounts = |tenant: &TenantId| tenant.to_string() == PERSONAL_ACCOUNTS;
+        let several = matches!(self.tenant_id, Tenant::Listed(_));
+        let (key, problem) = if self.accepted_token_versions.is_empty() {
+            ("azure_ad.accepted_token_versions", "must name a version")
+        } else if self.clock_skew_seconds > LONGEST_CLOCK_SKEW_SECONDS {
+            ("azure_ad.clock_skew_seconds", "must be at most 300; correct the machine's clock instead")
+        } else if !several && !self.accepted_tenants.is_empty() {
+            (
                 "azure_ad.accepted_tenants",
                 "is only for `azure_ad.tenant_id = \"organizations\"` or \"common\"; leave it empty, or the tenant out",
-            )),
-            Tenant::Listed(_) => self.check_list(),
-        }
-    }
-
-    fn check_list(&self) -> Result<(), KeyProblem> {
-        if self.domain.is_some() {
-            return Err(KeyProblem::new(
-                "azure_ad.domain",
-                "names one tenant, and `azure_ad.tenant_id` stands for several; leave it out",
-            ));
-        }
-        let problem = |text| Err(KeyProblem::new("azure_ad.accepted_tenants", text));
-        if self.accepted_tenants.is_empty() {
-            return problem(
+            )
+        } else if several && self.domain.is_some() {
+            ("azure_ad.domain", "names one tenant, and `azure_ad.tenant_id` stands for several; leave it out")
+        } else if several && self.accepted_tenants.is_empty() {
+            (
+                "azure_ad.accepted_tenants",
                 "must list the ids of the tenants whose tokens are accepted, since `azure_ad.tenant_id` names none",
-            );
-        }
-        if self.accepted_tenants.iter().any(|tenant| tenant.to_string() == PERSONAL_ACCOUNTS) {
-            return problem("must not list the tenant of personal accounts, which has no apps");
-        }
-        Ok(())
+            )
+        } else if self.accepted_tenants.iter().any(is_of_personal_accounts) {
+            ("azure_ad.accepted_tenants", "must not list the tenant of personal accounts, which has no apps")
+        } else {
+            return Ok(());
+        };
+        Err(KeyProblem::new(key, problem))
     }
 }
 
@@ -133,15 +119,6 @@ impl TryFrom<String> for Tenant {
             "common" => Ok(Self::Listed(TenantIndependentEndpoint::Common)),
             "consumers" => Err(InvalidTenant::Consumers),
             id => TenantId::parse(id).map(Self::One).map_err(|_| InvalidTenant::NotATenant),
-        }
-    }
-}
-
-impl fmt::Display for Tenant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::One(tenant) => tenant.fmt(f),
-            Self::Listed(endpoint) => f.write_str(endpoint.as_str()),
         }
     }
 }

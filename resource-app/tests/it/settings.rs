@@ -2,6 +2,7 @@ use std::error::Error;
 
 use entra_shared::settings::SettingsError;
 use http_shell::InvalidSetting;
+use resource_app::settings::Tenant;
 use resource_app::{ResourceApp, StartError};
 
 use crate::app::settings;
@@ -20,7 +21,7 @@ fn azures_own_variables_are_honoured() {
     let folder = tempfile::tempdir().unwrap();
     let tenant = "14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41";
     let settings = settings(folder.path(), &[("AZURE_TENANT_ID", tenant)]).unwrap();
-    assert_eq!(settings.azure_ad.tenant_id.to_string(), tenant);
+    assert_eq!(settings.azure_ad.tenant_id, Tenant::try_from(tenant.to_owned()).unwrap());
 }
 
 #[test]
@@ -31,7 +32,7 @@ fn several_tenants_can_be_listed() {
         let list = format!("{one}, {other}");
         let variables = [("AZURE_TENANT_ID", word), ("AZURE_AD__ACCEPTED_TENANTS", list.as_str())];
         let azure_ad = settings(folder.path(), &variables).unwrap().azure_ad;
-        assert_eq!(azure_ad.tenant_id.to_string(), word);
+        assert_eq!(azure_ad.tenant_id, Tenant::try_from(word.to_owned()).unwrap());
         let accepted: Vec<_> = azure_ad.accepted_tenants.iter().map(ToString::to_string).collect();
         assert_eq!(accepted, [one, other]);
     }

@@ -1,11 +1,13 @@
 //! The apps that an operator lists.
 
 use entra_shared::ids::{ClientId, TenantId};
+use serde::Deserialize;
 
 use super::AppIdentity;
 
 /// An app that may call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ListedClient {
     /// The app.
     pub client_id: ClientId,

@@ -14,7 +14,7 @@ pub(super) struct HandleCache<K, V>(RwLock<HashMap<K, V, RandomState>>);
 
 impl<K: Hash + Eq, V> HandleCache<K, V> {
     /// Calls `using` with the handle of a key, which is made first if necessary.
-    pub(super) fn with<Q>(&self, key: &Q, make: impl FnOnce() -> (K, V), mut using: impl FnMut(&V))
+    pub(super) fn with<Q>(&self, key: &Q, make: impl FnOnce() -> (K, V), using: impl FnOnce(&V))
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
