@@ -71,6 +71,8 @@ impl ClientApp {
     /// From `shutdown` on, the service is not ready, and requests that wait for a token get 503 immediately, so that a
     /// slow authority cannot delay the shutdown.
     pub async fn run(self, shutdown: CancellationToken) {
+        let metrics = self.metrics_address().map_or_else(|| "off".to_owned(), |address| address.to_string());
+        tracing::info!(url = self.url(), metrics, "serving");
         let Self { bound, client, metrics } = self;
         let log = FailureLog::new();
         let local = bound.address().ip().is_loopback();

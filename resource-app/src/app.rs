@@ -122,6 +122,8 @@ impl ResourceApp {
     ///
     /// After the cancellation `/health/ready` answers 503. Draining and closing share the drain time-out.
     pub async fn run(self, shutdown: CancellationToken) {
+        let metrics = self.metrics_address().map_or_else(|| "off".to_owned(), |address| address.to_string());
+        tracing::info!(url = self.url(), metrics, "serving");
         let Self { bound, routes, metrics_routes, observer, store, ending } = self;
         let service = service::service(routes, observer.clone());
         let signal = shutdown.clone();

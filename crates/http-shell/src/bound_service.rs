@@ -82,9 +82,6 @@ impl BoundService {
         C: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
         F: Future<Output = ()>,
     {
-        let metrics_address =
-            self.metrics_address().map_or_else(|| "off".to_owned(), |address| address.to_string());
-        tracing::info!(url = self.url(), metrics = metrics_address, "serving");
         let Self { server, metrics_server, drain_timeout } = self;
         let deadline = async {
             shutdown.cancelled().await;
