@@ -12,23 +12,17 @@ pub(super) fn from_version(version: i64) -> String {
     format!("\"{version}\"")
 }
 
-/// The parsed `If-Match` header: the versions that the caller agrees to change.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum IfMatch {
-    /// `*`: any version.
-    Any,
-    /// One of these entity tags.
-    OneOf(Vec<String>),
-}
+/// The entity tags in `If-Match`, or `*`: the versions that the caller agrees to change.
+#[derive(Debug)]
+pub(crate) struct IfMatch(Vec<String>);
 
 impl IfMatch {
-    /// Returns whether this version may be changed.
+    /// Returns whether the caller agrees to change this version.
+    ///
+    /// This is the strong comparison: a weak tag starts with `W/`, so it never matches.
     pub(crate) fn allows(&self, version: i64) -> bool {
-        match self {
-            Self::Any => true,
-            // Strong comparison: a weak tag starts with `W/`, so it never matches.
-            Self::OneOf(tags) => tags.contains(&from_version(version)),
-        }
+        let current = from_version(version);
+        self.0.iter().any(|tag| tag == "*" || *tag == current)
     }
 }
 
@@ -49,8 +43,8 @@ fn parse(headers: &HeaderMap) -> Result<IfMatch, RequestError> {
     }
     match tags.as_slice() {
         [] => Err(RequestError::PreconditionRequired),
-        [any] if any == "*" => Ok(IfMatch::Any),
-        tags if tags.iter().all(|tag| is_entity_tag(tag)) => Ok(IfMatch::OneOf(tags.to_vec())),
+        [any] if any == "*" => Ok(IfMatch(tags)),
+        _ if tags.iter().all(|tag| is_entity_tag(tag)) => Ok(IfMatch(tags)),
         _ => Err(invalid),
     }
 }

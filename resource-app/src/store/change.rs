@@ -18,13 +18,13 @@ impl Store {
     ) -> Result<Versioned, StoreError> {
         let mut turn = self.writer.turn().await?;
         let replaced = async {
-            let Versioned { resource, version } = row::find(&mut *turn, key).await?;
+            let Versioned { resource, version } = row::find(&mut *turn.connection, key).await?;
             let target = Target { id: resource.id, tenant: key.tenant, created_by: resource.created_by };
             let permit = check(target, version)?;
             let NewResource { name, content } = new;
             let resource = Resource { name, content, updated_at: now(), ..resource };
             let changed = Versioned { resource, version: version + 1 };
-            row::update(&mut turn, permitted(&permit), &changed).await?;
+            row::update(&mut turn.connection, permitted(&permit), &changed).await?;
             Ok(changed)
         };
         let replaced = replaced.await;
@@ -41,9 +41,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut turn = self.writer.turn().await?;
         let deleted = async {
-            let (target, version) = target(&mut turn, key).await?;
+            let (target, version) = target(&mut turn.connection, key).await?;
             let permit = check(target, version)?;
-            row::delete(&mut turn, permitted(&permit)).await?;
+            row::delete(&mut turn.connection, permitted(&permit)).await?;
             Ok(())
         };
         let deleted = deleted.await;

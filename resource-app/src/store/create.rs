@@ -20,7 +20,7 @@ impl Store {
         let mut turn = self.writer.turn().await?;
         let created = async {
             if let Some(request) = &request
-                && let Some(resource) = idempotency::answer(&mut turn, request).await?
+                && let Some(resource) = idempotency::answer(&mut turn.connection, request).await?
             {
                 return Ok(Versioned { resource, version: 1 });
             }
@@ -30,10 +30,10 @@ impl Store {
             let created_by = owner.client_id;
             let resource = Resource { id, name, content, created_by, created_at: now, updated_at: now };
             let versioned = Versioned { resource, version: 1 };
-            row::insert(&mut turn, owner.tenant, &versioned).await?;
+            row::insert(&mut turn.connection, owner.tenant, &versioned).await?;
             if let Some(request) = &request {
-                idempotency::remember(&mut turn, request, &versioned.resource).await?;
-                idempotency::forget(&mut turn, now, self.key_retention).await?;
+                idempotency::remember(&mut turn.connection, request, &versioned.resource).await?;
+                idempotency::forget(&mut turn.connection, now, self.key_retention).await?;
             }
             Ok(versioned)
         };

@@ -1,11 +1,10 @@
 //! The writing connection, and whether it works.
 
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sqlx::pool::PoolConnection;
-use sqlx::{Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{Sqlite, SqlitePool};
 use tokio::sync::Mutex;
 
 use super::StoreError;
@@ -29,7 +28,7 @@ pub(super) struct Writer {
 /// transaction then gets a fresh connection.
 #[derive(Debug)]
 pub(super) struct Turn {
-    connection: PoolConnection<Sqlite>,
+    pub(super) connection: PoolConnection<Sqlite>,
     ended: bool,
     is_sound: Arc<AtomicBool>,
 }
@@ -46,7 +45,7 @@ impl Writer {
         let connection = acquired.inspect_err(|_| self.is_sound.store(false, Ordering::Relaxed))?;
         let mut turn = Turn { connection, ended: false, is_sound: Arc::clone(&self.is_sound) };
         // Not `sqlx::begin`: its own count of transactions is wrong once SQLite has ended one.
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut *turn).await?;
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut *turn.connection).await?;
         Ok(turn)
     }
 
@@ -67,7 +66,7 @@ impl Writer {
             ["INSERT INTO trial_writes (content) VALUES (zeroblob(?))", "DELETE FROM trial_writes"]
         {
             let mut turn = self.turn().await?;
-            let written = sqlx::query(statement).bind(TRIAL_BYTES).execute(&mut *turn).await;
+            let written = sqlx::query(statement).bind(TRIAL_BYTES).execute(&mut *turn.connection).await;
             turn.end(written.map_err(StoreError::from)).await?;
         }
         Ok(())
@@ -87,7 +86,7 @@ impl Turn {
             Err(StoreError::Database(_)) => return outcome,
             Err(_) => "ROLLBACK",
         };
-        sqlx::query(statement).execute(&mut *self).await?;
+        sqlx::query(statement).execute(&mut *self.connection).await?;
         self.ended = true;
         outcome
     }
@@ -100,19 +99,5 @@ impl Drop for Turn {
             self.connection.close_on_drop();
             self.is_sound.store(false, Ordering::Relaxed);
         }
-    }
-}
-
-impl Deref for Turn {
-    type Target = SqliteConnection;
-
-    fn deref(&self) -> &SqliteConnection {
-        &self.connection
-    }
-}
-
-impl DerefMut for Turn {
-    fn deref_mut(&mut self) -> &mut SqliteConnection {
-        &mut self.connection
     }
 }
