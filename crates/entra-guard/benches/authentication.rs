@@ -67,7 +67,7 @@ impl Key {
     fn authenticator(&self, capacity: u32) -> Authenticator {
         let authority =
             Authority::new(Instance::parse(INSTANCE).unwrap(), TenantId::parse(TENANT).unwrap(), None);
-        let expectations = Expectations::new(&authority, ClientId::parse(API).unwrap(), &[], &[Version::V2]);
+        let expectations = Expectations::new(authority, ClientId::parse(API).unwrap(), &[], &[Version::V2]);
         let keys = KeySet::parse(json!({ "keys": [self.jwk] }).to_string().as_bytes()).unwrap();
         Authenticator::new(expectations, Keys::fixed(keys), VerifiedTokenSettings { capacity })
     }

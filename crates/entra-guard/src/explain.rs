@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::authentication::keys::Keys;
 use crate::authentication::{AuthenticationError, CheckOutcome, Claims, ExplainedCheck, Explanation};
 use crate::guard::Guard;
 use crate::policy::Rules;
@@ -92,16 +91,9 @@ impl Guard {
         let rules = routes.rules()?;
         let authenticator = &self.inner().authenticator;
         // A failed fetch is logged; the report then says what can be said without the keys.
-        let _ = tokio::time::timeout(FETCH_LIMIT, first_fetch(authenticator.keys())).await;
+        let _ = tokio::time::timeout(FETCH_LIMIT, authenticator.keys().first_fetch()).await;
         let explanation = authenticator.explain(token, jiff::Timestamp::now().as_second()).await;
         Ok(Report::new(explanation, &rules))
-    }
-}
-
-async fn first_fetch(keys: &Keys) {
-    let mut polls = tokio::time::interval(Duration::from_millis(20));
-    while keys.status().fetched + keys.status().failed == 0 {
-        polls.tick().await;
     }
 }
 

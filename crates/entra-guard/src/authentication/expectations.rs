@@ -131,7 +131,7 @@ mod tests {
         let authority =
             Authority::new(Instance::parse(INSTANCE).unwrap(), TenantId::parse(TENANT).unwrap(), None);
         let uris = [AppIdUri::parse("https://api.contoso.com").unwrap()];
-        Expectations::new(&authority, ClientId::parse(AUDIENCE).unwrap(), &uris, versions)
+        Expectations::new(authority, ClientId::parse(AUDIENCE).unwrap(), &uris, versions)
     }
 
     fn check(mut claims: Value, claim: &str, value: Value) -> Option<TokenFault> {

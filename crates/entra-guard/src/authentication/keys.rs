@@ -117,11 +117,14 @@ impl Keys {
 
     /// Waits until tokens can be verified.
     pub(crate) async fn ready(&self) {
-        let mut fetches = self.shared.fetches.subscribe();
-        while !self.are_usable() {
-            // The sender lives as long as `self`.
-            let _ = fetches.changed().await;
-        }
+        // The sender lives as long as `self`, so this never fails.
+        let _ = self.shared.fetches.subscribe().wait_for(|_| self.are_usable()).await;
+    }
+
+    /// Waits until tokens can be verified or a fetch has failed.
+    pub(crate) async fn first_fetch(&self) {
+        let is_over = |fetches: &Fetches| fetches.failed > 0 || self.are_usable();
+        let _ = self.shared.fetches.subscribe().wait_for(is_over).await;
     }
 
     /// The state of the keys, for health checks and metrics.

@@ -77,8 +77,8 @@ impl Tenancy {
     }
 }
 
-impl From<&Authority> for Tenancy {
-    fn from(authority: &Authority) -> Self {
+impl From<Authority> for Tenancy {
+    fn from(authority: Authority) -> Self {
         let (instance, tenant) = (authority.instance(), authority.tenant());
         Self {
             instance: instance.clone(),
@@ -86,12 +86,6 @@ impl From<&Authority> for Tenancy {
             metadata_issuer: authority.issuer(Version::V2),
             tenants: BTreeMap::from([(tenant, Issuers::for_tenant(instance, tenant))]),
         }
-    }
-}
-
-impl From<Authority> for Tenancy {
-    fn from(authority: Authority) -> Self {
-        Self::from(&authority)
     }
 }
 
@@ -128,18 +122,8 @@ impl Issuers {
     /// Entra publishes keys for the v2.0 issuer, and signs v1.0 tokens with the same keys.
     /// <https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-the-issuer>
     pub(super) fn include(&self, key_issuer: &str, version: Version) -> bool {
-        self.is_template_of(key_issuer, &self.v2)
-            || self.is_template_of(key_issuer, self.for_version(version))
-    }
-
-    /// Whether `issuer` equals the template `text` with the tenant id filled in.
-    fn is_template_of(&self, mut text: &str, mut issuer: &str) -> bool {
-        while let Some((before, after)) = text.split_once(TENANT_PLACEHOLDER) {
-            let rest = issuer.strip_prefix(before).and_then(|rest| rest.strip_prefix(self.tenant.as_str()));
-            let Some(rest) = rest else { return false };
-            (text, issuer) = (after, rest);
-        }
-        text == issuer
+        let key_issuer = key_issuer.replace(TENANT_PLACEHOLDER, &self.tenant);
+        key_issuer == self.v2 || key_issuer == self.for_version(version)
     }
 }
 

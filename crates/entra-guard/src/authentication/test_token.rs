@@ -71,7 +71,7 @@ pub(super) fn authenticator_with(keys: Keys) -> Authenticator {
     let authority =
         Authority::new(Instance::parse(INSTANCE).unwrap(), TenantId::parse(TENANT).unwrap(), None);
     let versions = [Version::V1, Version::V2];
-    let expectations = Expectations::new(&authority, ClientId::parse(AUDIENCE).unwrap(), &[], &versions);
+    let expectations = Expectations::new(authority, ClientId::parse(AUDIENCE).unwrap(), &[], &versions);
     Authenticator::new(expectations, keys, VerifiedTokenSettings { capacity: 10 })
 }
 

@@ -1,6 +1,5 @@
 //! A cached token.
 
-use std::fmt;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -20,14 +19,11 @@ pub(super) struct Entry {
     /// The rest of the token; a secret, so it is zeroed when it is dropped.
     rest: SecretString,
     pub(super) verified: Verified,
-    bytes: u64,
 }
 
 impl Entry {
     pub(super) fn new(header: Arc<str>, rest: &str, verified: Verified) -> Self {
-        let roles: usize = verified.caller.roles().iter().map(|role| role.len() + ROLE_BYTES).sum();
-        let bytes = header.len() + rest.len() + roles + FIXED_BYTES;
-        Self { header, rest: rest.into(), verified, bytes: u64::try_from(bytes).unwrap_or(u64::MAX) }
+        Self { header, rest: rest.into(), verified }
     }
 
     /// Whether this is the entry of the token.
@@ -37,13 +33,8 @@ impl Entry {
     }
 
     /// Upper bound of the memory that the entry takes, in bytes, as if the header were not shared.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-}
-
-impl fmt::Debug for Entry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry").finish_non_exhaustive()
+    pub(super) fn bytes(&self) -> usize {
+        let roles: usize = self.verified.caller.roles().iter().map(|role| role.len() + ROLE_BYTES).sum();
+        self.header.len() + self.rest.expose_secret().len() + roles + FIXED_BYTES
     }
 }
