@@ -393,6 +393,18 @@ async fn keys_that_are_never_fetched_tell_for_ever_what_is_unknown() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_first_fetch_is_over_when_it_has_failed_and_for_keys_that_are_never_fetched() {
+    let start = Instant::now();
+    Keys::fixed(key_set(&["K1"])).first_fetch().await;
+    Authority::new(Answer::Fail).keys().first_fetch().await;
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    let authority = Authority::new(Answer::Fail);
+    authority.after(SECOND, Answer::Publish(&["K1"]));
+    authority.keys().first_fetch().await;
+    assert_eq!(start.elapsed(), SECOND);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_name_that_is_published_with_a_key_of_no_use_costs_no_fetch() {
     let keys = Authority::new(Answer::Publish(&["K1"])).warm_keys().await;
     let mut for_encryption = KEY.jwk("K2");
