@@ -59,7 +59,7 @@ impl Guard {
     }
 
     /// Whether both are clones of one guard.
-    pub(crate) fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is_clone_of(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 

@@ -68,7 +68,7 @@
 //!
 //! # CORS
 //!
-//! OPTIONS needs a token too, so a browser's preflight fails unless a CORS layer around the router answers it, such as
+//! OPTIONS needs a token too, and a browser's preflight has none. So put a CORS layer around the router, such as
 //! tower-http's `CorsLayer` with the allowed origins by name.
 //!
 //! # Features

@@ -1,7 +1,12 @@
 //! Guarded routes: routes that cannot be registered without a policy.
 //!
-//! A request passes these steps, in this order: authentication, the route's method, the policy about callers, the
-//! handler with its policy about a resource, and the check that no response goes out that a policy denied.
+//! A request passes these steps, in this order:
+//!
+//! 1. authentication;
+//! 2. the route's method;
+//! 3. the policy about callers;
+//! 4. the handler, with its policy about a resource;
+//! 5. the check that no response goes out that a policy denied.
 
 mod authorized;
 #[cfg(feature = "utoipa")]

@@ -74,14 +74,12 @@ impl TestIssuer {
     /// # Errors
     /// The cryptography of this process does not work.
     pub fn new() -> Result<Self, TestingError> {
-        let failed = TestingError;
-        install_provider().map_err(|_| failed("installing the provider of JWT cryptography"))?;
-        let key = generate_key().ok_or(failed("generating an RSA key"))?;
+        install_provider().map_err(|_| TestingError("installing the provider of JWT cryptography"))?;
+        let key = generate_key().ok_or(TestingError("generating an RSA key"))?;
         Ok(Self {
-            instance: Instance::parse(INSTANCE).map_err(|_| failed("parsing the instance"))?,
-            tenant: TenantId::parse(&Uuid::new_v4().to_string())
-                .map_err(|_| failed("parsing the tenant id"))?,
-            key_set: publish(&key).ok_or(failed("publishing the key"))?,
+            instance: Instance::parse(INSTANCE).map_err(|_| TestingError("parsing the instance"))?,
+            tenant: TenantId::from(Uuid::new_v4()),
+            key_set: publish(&key).ok_or(TestingError("publishing the key"))?,
             key,
         })
     }

@@ -60,14 +60,17 @@ impl Demands {
     }
 
     /// What is demanded of a caller on a route with this method.
-    pub(super) fn of_caller<P: Policy>(&self, method: &Method) -> impl Iterator<Item = Requirement> {
+    pub(super) fn for_caller<P: Policy>(&self, method: &Method) -> impl Iterator<Item = Requirement> {
         let listed = self.listed.map(|it| it.apply(self.client_listed(P::NAME)));
         let certificate = self.certificate.filter(|_| writes(method));
         listed.into_iter().chain(certificate.map(|it| it.apply(Requirement::certificate())))
     }
 
     /// What is demanded for a resource on a route with this method.
-    pub(super) fn of_resource<P: ResourcePolicy>(&self, method: &Method) -> Option<Requirement<P::Resource>> {
+    pub(super) fn for_resource<P: ResourcePolicy>(
+        &self,
+        method: &Method,
+    ) -> Option<Requirement<P::Resource>> {
         let created_by_caller = |context: &Context<'_, P::Resource>| {
             Outcome::from(P::creator(context.resource) == Some(AppIdentity::from(context.caller)))
         };
@@ -79,7 +82,7 @@ impl Demands {
         let is_for_policy = |client: &&ListedClient| client.policies.iter().any(|name| name == policy);
         let clients: Vec<_> = self.clients.iter().filter(is_for_policy).cloned().collect();
         Requirement::new("ListedClient", "client_not_allowed", move |context: &Context<'_>| {
-            Outcome::from(clients.iter().any(|client| client.is(AppIdentity::from(context.caller))))
+            Outcome::from(clients.iter().any(|client| client.matches(AppIdentity::from(context.caller))))
         })
     }
 }

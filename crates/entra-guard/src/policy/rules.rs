@@ -55,7 +55,7 @@ impl Rules {
     /// The rules of a policy about callers, on a route with this method.
     pub(crate) fn for_policy<P: Policy>(method: &Method, demands: &Demands) -> Result<Self, PolicyError> {
         let mut rules = Self::new(P::NAME, P::requirements().0)?;
-        rules.requirements.extend(demands.of_caller::<P>(method));
+        rules.requirements.extend(demands.for_caller::<P>(method));
         Ok(rules)
     }
 }
@@ -67,7 +67,7 @@ impl<R: 'static> Rules<R> {
         demands: &Demands,
     ) -> Result<Self, PolicyError> {
         let mut rules = Self::new(P::NAME, P::requirements().0)?;
-        rules.requirements.extend(demands.of_resource::<P>(method));
+        rules.requirements.extend(demands.for_resource::<P>(method));
         Ok(rules)
     }
 

@@ -96,7 +96,7 @@ impl<P: ResourcePolicy> AuthorizedOn<P> {
     /// The policy denies. From then on the guard lets no other answer out than the denial or a server error.
     pub fn on(&self, resource: P::Resource) -> Result<Permit<P>, Denial> {
         let Granted { principal, rules, decision } = &self.granted;
-        // The route has this policy, or else there were no proof.
+        // The route has this policy; otherwise there would be no proof.
         let rules = rules.for_resource::<P>().ok_or_else(|| Denial::no_policy(P::NAME));
         let answer = rules.and_then(|rules| rules.evaluate(&principal.subject(), &resource));
         match &answer {

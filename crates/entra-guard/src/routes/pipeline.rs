@@ -18,7 +18,7 @@ pub(super) type Target<F> = Result<(Arc<RouteRules>, F), Refusal>;
 
 /// Authenticates a request, evaluates its route's policies and forwards it.
 ///
-/// `has_route` is whether the path has a route; only then the decision log names it.
+/// `has_route` is whether the path has a route; only then does the decision log name it.
 pub(super) async fn run<B, F, O>(
     guard: &Inner,
     mut request: Request<B>,
@@ -39,7 +39,7 @@ where
             });
             match admitted {
                 Err(refusal) => guard.refuse(&refusal),
-                Ok(forward) => allowed(guard, &log, forward(request).await),
+                Ok(forward) => suppress_unless_granted(guard, &log, forward(request).await),
             }
         }
     };
@@ -48,7 +48,7 @@ where
     response
 }
 
-/// Evaluates the policies about callers; on a yes, puts the proof into the request.
+/// Evaluates the policies about callers; if they grant the request, puts the proof into it.
 fn admit(
     extensions: &mut Extensions,
     principal: Principal,
@@ -76,8 +76,8 @@ fn admit(
     Ok(())
 }
 
-/// Replaces a response in spite of a policy's no: by the denial if the handler answered with it, or else by 500.
-fn allowed(guard: &Inner, log: &DecisionLog, response: Response) -> Response {
+/// Suppresses a response that no policy allowed: answers with the denial if the handler did, or else with 500.
+fn suppress_unless_granted(guard: &Inner, log: &DecisionLog, response: Response) -> Response {
     let denial = {
         let decision = log.decision().lock();
         if decision.is_granted() {

@@ -32,7 +32,7 @@ impl Guard {
     /// # Errors
     /// The prefix is not a path such as `/api`, or [`GuardedRoutes::into_router`] fails.
     pub fn protect(&self, prefix: &str, routes: GuardedRoutes, app: Router) -> Result<Router, RouteError> {
-        if routes.guard.as_ref().is_some_and(|other| !self.is(other)) {
+        if routes.guard.as_ref().is_some_and(|other| !self.is_clone_of(other)) {
             return Err(RouteError::OtherGuard);
         }
         if !is_prefix(prefix) {
