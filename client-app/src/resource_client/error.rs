@@ -99,7 +99,7 @@ pub struct Refused {
 impl Refused {
     /// Reads an error response to a request with this token.
     pub(super) fn new(answer: &Answer, token: &AccessToken) -> Self {
-        let (headers, redaction) = (&answer.headers, Redaction::of_token(token.expose()));
+        let (headers, redaction) = (&answer.headers, Redaction::for_token(token.expose()));
         let problem = serde_json::from_slice(&answer.body).ok();
         let challenge = headers.get(header::WWW_AUTHENTICATE);
         Self {

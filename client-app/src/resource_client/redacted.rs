@@ -33,7 +33,7 @@ mod tests {
     #[test]
     fn the_token_is_removed_from_every_text_of_a_problem_and_from_a_challenge() {
         let token = "canary+a/b.canary-of-a-payload.signature==";
-        let redaction = Redaction::of_token(token);
+        let redaction = Redaction::for_token(token);
         let word = || Cow::Owned(format!("Bearer {token}"));
         let said = Problem { kind: word(), title: word(), code: word(), ..Problem::new(StatusCode::OK, "x") };
         let shown = format!("{:?}", problem(said.detail(token), &redaction));

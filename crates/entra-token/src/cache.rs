@@ -58,7 +58,7 @@ impl Cache {
     ) -> Result<T, TokenError> {
         match self.cached(origin, &take) {
             Some(taken) => Ok(taken),
-            None => self.wait(None, origin).await.map(|token| take(&token)),
+            None => self.request(None, origin).await.map(|token| take(&token)),
         }
     }
 
@@ -74,17 +74,6 @@ impl Cache {
             self.renew(origin);
         }
         Some(taken)
-    }
-
-    /// Requests a token with these claims, which replaces the current one.
-    ///
-    /// Returns the cached token if too many requests with other claims were sent recently.
-    pub(super) async fn token_with_claims(
-        self: &Arc<Self>,
-        claims: &str,
-        origin: &impl TokenOrigin,
-    ) -> Outcome {
-        self.wait(Some(claims.into()), origin).await
     }
 
     /// Evicts this token if it is the current one. Returns whether the next call returns another token.
@@ -122,7 +111,14 @@ impl Cache {
         current.as_ref().filter(|token| token.is_usable_at(now, SystemTime::now)).map(take)
     }
 
-    async fn wait(self: &Arc<Self>, claims: Option<Arc<str>>, origin: &impl TokenOrigin) -> Outcome {
+    /// Requests a token with these claims, which replaces the current one, or joins such a request.
+    ///
+    /// Returns the cached token if too many requests with other claims were sent recently.
+    pub(super) async fn request(
+        self: &Arc<Self>,
+        claims: Option<Arc<str>>,
+        origin: &impl TokenOrigin,
+    ) -> Outcome {
         let mut joined = self.join(claims.clone(), origin);
         if matches!(joined, Join::Ready(Err(TokenError::Credential(_))))
             && self.has_new_credential(origin).await

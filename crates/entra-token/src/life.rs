@@ -68,6 +68,11 @@ impl From<Duration> for Life {
     }
 }
 
+/// A random wait from half of `longest` to all of it, so that clients that failed together do not retry together.
+pub(crate) fn jittered(longest: Duration) -> Duration {
+    longest.mul_f64(0.5 + random_fraction() / 2.0)
+}
+
 /// A random number from 0 to 1, to spread requests. Not for cryptography.
 pub(crate) fn random_fraction() -> f64 {
     let bits = RandomState::new().build_hasher().finish() >> 32;

@@ -57,10 +57,10 @@ pub struct ManagedIdentity {
 impl ManagedIdentity {
     /// Requests a token, with the retries that the endpoint's documentation asks for.
     pub(super) async fn token(&self) -> Result<Token, TokenError> {
-        retry::with_retries(&self.endpoint, || self.ask()).await
+        retry::with_retries(&self.endpoint, || self.try_once()).await
     }
 
-    async fn ask(&self) -> Result<Token, TokenError> {
+    async fn try_once(&self) -> Result<Token, TokenError> {
         let url = self.endpoint.url(&self.resource, self.user_assigned.as_ref());
         let sent = SentRequest::new(&url);
         let (name, value) = self.endpoint.header();

@@ -34,7 +34,7 @@ impl<'s> Redaction<'s> {
     ///
     /// A truncated message may contain only some parts of a JWT.
     #[must_use]
-    pub fn of_token(token: &'s str) -> Self {
+    pub fn for_token(token: &'s str) -> Self {
         Self::new(token.split('.').filter(|part| part.len() >= MIN_PART).chain([token]))
     }
 
@@ -107,8 +107,10 @@ fn strip<'t>(text: &'t str, secret: &str) -> Option<&'t str> {
     rests.first().copied()
 }
 
-/// Strips one character from the start of the text, in each of its encodings: none, that of a form
-/// (`application/x-www-form-urlencoded`), of a URL (RFC 3986 section 2.1) or of JSON (RFC 8259 section 7).
+/// Strips one character from the start of the text, in each of its encodings.
+///
+/// They are those of a form (`application/x-www-form-urlencoded`), of a URL (RFC 3986 section 2.1) and of JSON
+/// (RFC 8259 section 7).
 fn encodings(text: &str, wanted: char) -> [Option<&str>; 6] {
     let form_space = if wanted == ' ' { text.strip_prefix('+') } else { None };
     [
@@ -214,7 +216,7 @@ mod tests {
     #[test]
     fn a_token_and_its_parts_are_taken_out_of_a_text_that_is_otherwise_kept() {
         let token = "canary+a/b.canary-of-a-payload.signature==";
-        let redaction = Redaction::of_token(token);
+        let redaction = Redaction::for_token(token);
         for written in [
             token,
             "canary+a\\/b.canary-of-a-payload.signature==",

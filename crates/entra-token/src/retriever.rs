@@ -106,7 +106,7 @@ impl TokenRetriever {
     /// # Errors
     /// The token request failed.
     pub async fn token_with_claims(&self, claims: &str) -> Result<Arc<Token>, TokenError> {
-        self.cache.token_with_claims(claims, self).await
+        self.cache.request(Some(claims.into()), self).await
     }
 
     /// Returns the cached token, usable or not. Sends no request.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::cache::Attempt;
-use super::life::random_fraction;
+use super::life::jittered;
 use super::{Malformed, Outage, TokenError};
 
 /// The timeout of a token request with its retry: less than callers of a web service wait.
@@ -47,7 +47,7 @@ impl<'a> RetryBudget<'a> {
             TokenError::Protocol { problem: Malformed::BrokenOff, .. } => None,
             _ => return None,
         };
-        let wait = imposed.unwrap_or_else(|| MAX_RETRY_WAIT.mul_f64(0.5 + random_fraction() / 2.0));
+        let wait = imposed.unwrap_or_else(|| jittered(MAX_RETRY_WAIT));
         let has_time = wait.saturating_add(TRY_TIMEOUT) <= self.remaining();
         let makes_sense = self.attempt.is_worth_a_retry() && !self.has_retried && has_time;
         self.has_retried |= makes_sense;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::CallError;
 use super::challenge::Challenge;
-use crate::life::random_fraction;
+use crate::life::{jittered, random_fraction};
 
 /// How often a call is repeated because the API asked to wait.
 const MAX_WAITS: u32 = 3;
@@ -80,7 +80,7 @@ impl Retries {
             return Step::GiveUp;
         }
         self.lost_connection = true;
-        self.pause(PAUSE_AFTER_LOSS.mul_f64(0.5 + random_fraction() / 2.0))
+        self.pause(jittered(PAUSE_AFTER_LOSS))
     }
 
     /// Without a `Retry-After`, the caller decides whether to try again.

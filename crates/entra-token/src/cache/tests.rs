@@ -106,7 +106,7 @@ impl Authority {
     }
 
     async fn ask_with(&self, claims: &str, answer: Answer) -> Outcome {
-        self.cache.token_with_claims(claims, &Answering(self, answer)).await
+        self.cache.request(Some(claims.into()), &Answering(self, answer)).await
     }
 
     async fn ask_in_parallel(&self, callers: usize, answer: Answer) -> Vec<Outcome> {
@@ -511,7 +511,7 @@ async fn a_renewal_that_was_overtaken_does_not_undo_a_claims_challenge() {
     authority.ask_at_once(Life(3599)).await.unwrap();
     // Requested after the renewal, and complete before it.
     sleep(LATENCY / 2).await;
-    authority.cache.token_with_claims("{}", &Quick).await.unwrap();
+    authority.cache.request(Some("{}".into()), &Quick).await.unwrap();
     sleep(LATENCY).await;
     assert_eq!(text(&authority.ask_at_once(Down).await), "quick");
 }

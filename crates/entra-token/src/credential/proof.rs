@@ -69,7 +69,7 @@ impl Proof {
     pub(crate) fn redaction(&self) -> Redaction<'_> {
         match &self.content {
             Content::Secret(secret) => Redaction::new([secret.expose()]),
-            Content::Assertion(assertion) => Redaction::of_token(assertion.expose()),
+            Content::Assertion(assertion) => Redaction::for_token(assertion.expose()),
         }
     }
 }

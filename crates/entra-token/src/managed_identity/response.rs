@@ -24,24 +24,18 @@ const DATE_FORMATS: [&str; 2] = ["%m/%d/%Y %H:%M:%S %:z", "%m/%d/%Y %I:%M:%S %p 
 #[derive(Deserialize)]
 struct Success {
     access_token: AccessToken,
-    #[serde(default)]
     token_type: Option<String>,
-    #[serde(default)]
     expires_in: Option<Value>,
-    #[serde(default)]
     expires_on: Option<Value>,
-    #[serde(default)]
     refresh_in: Option<Value>,
 }
 
 /// A failure, in the format of IMDS or App Service.
 #[derive(Default, Deserialize)]
 struct Failure {
-    #[serde(default)]
     error_description: Option<String>,
-    #[serde(default)]
     message: Option<String>,
-    #[serde(default, rename = "correlationId")]
+    #[serde(rename = "correlationId")]
     correlation_id: Option<String>,
 }
 

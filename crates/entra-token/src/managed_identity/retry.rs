@@ -24,14 +24,14 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// Sends a request until it succeeds, or no retry is left.
 pub(super) async fn with_retries<T, F>(
     endpoint: &IdentityEndpoint,
-    ask: impl Fn() -> F,
+    try_once: impl Fn() -> F,
 ) -> Result<T, TokenError>
 where
     F: Future<Output = Result<T, TokenError>>,
 {
     let mut tried = 0;
     loop {
-        let error = match ask().await {
+        let error = match try_once().await {
             Ok(answer) => return Ok(answer),
             Err(error) => error,
         };

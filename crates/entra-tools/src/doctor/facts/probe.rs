@@ -48,7 +48,7 @@ pub(super) async fn get(http: &HttpClient, url: Url, token: Option<&Token>) -> R
     let body = body.map_err(|source| ProbeError::Body { status, request_id, source })?;
     let problem = serde_json::from_slice(&body).ok().map(|Object::<Problem>(problem)| problem.code);
     let problem_code = problem.map(|code| match token {
-        Some(token) => Redaction::of_token(token.access_token().expose()).text(&code),
+        Some(token) => Redaction::for_token(token.access_token().expose()).text(&code),
         None => code.into_owned(),
     });
     Ok(Answer { status, clock_offset, body: body.into(), problem_code })
