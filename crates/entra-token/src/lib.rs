@@ -75,7 +75,8 @@
 //! - [`TokenRequest`]: which client asks which authority for which resource, and the form that is sent.
 //! - `credential/`: [`Credentials`] are tried in turn, and each [`Credential`] makes a [`Proof`] for each request.
 //! - `managed_identity`: tokens from the machine's identity endpoint; [`TokenSource`] is either of the two.
-//! - `exchange`: one request and its response. `response`: strict validation of the authority's response. `redaction` removes credentials from a peer's text.
+//! - `exchange`: one request and its response. `response`: strict validation of the authority's response.
+//! - `redaction` removes credentials from a peer's text.
 //! - `cache/`: one token and at most one request in flight, shared by all callers; backoff after failures.
 //! - [`TokenStatus`]: counts of requests by outcome, for metrics.
 

@@ -47,11 +47,11 @@ impl io::Write for Written {
 }
 
 #[test]
-fn what_another_thread_came_by_first_is_in_the_log_all_the_same() {
-    let say = || tracing::info!("said");
+fn an_event_that_another_thread_reached_first_is_captured() {
+    let log_event = || tracing::info!("logged");
     let log = TestLog::start();
-    std::thread::spawn(say).join().unwrap();
+    std::thread::spawn(log_event).join().unwrap();
     assert_eq!(log.take(), "");
-    say();
-    assert_eq!(log.take().matches("said").count(), 1);
+    log_event();
+    assert_eq!(log.take().matches("logged").count(), 1);
 }
