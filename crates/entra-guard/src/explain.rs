@@ -1,5 +1,6 @@
 //! Explains to a person what becomes of a token.
 
+mod checks;
 mod remedy;
 mod text;
 
@@ -8,11 +9,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::authentication::{AuthenticationError, CheckOutcome, Claims, ExplainedCheck, Explanation};
+use crate::authentication::{AuthenticationError, Claims, Examination, TokenFault};
 use crate::guard::Guard;
 use crate::policy::Rules;
 use crate::principal::Principal;
 use crate::routes::{GuardedRoutes, RouteError, RouteRules};
+use checks::explain_checks;
+pub use checks::{CheckOutcome, ExplainedCheck};
 
 /// How long [`Guard::explain`] waits for the first fetch of the keys.
 const FETCH_LIMIT: Duration = Duration::from_secs(15);
@@ -92,22 +95,23 @@ impl Guard {
         let authenticator = &self.inner().authenticator;
         // A failed fetch is logged; the report then says what can be said without the keys.
         let _ = tokio::time::timeout(FETCH_LIMIT, authenticator.keys().first_fetch()).await;
-        let explanation = authenticator.explain(token, jiff::Timestamp::now().as_second()).await;
-        Ok(Report::new(explanation, &rules))
+        let examination = authenticator.examine(token, jiff::Timestamp::now().as_second()).await;
+        Ok(Report::new(examination, &rules))
     }
 }
 
 impl Report {
-    fn new(explanation: Explanation, rules: &[RouteRules]) -> Self {
-        let Explanation { verdict, checks, claims, verified } = explanation;
-        let code = verdict.as_ref().err().map(|error| error.code());
-        let refused = checks.iter().any(|check| check.outcome == CheckOutcome::Fail);
-        let (verdict, policies) = match verdict {
+    fn new(examination: Examination<'_>, rules: &[RouteRules]) -> Self {
+        let checks = explain_checks(&examination);
+        let refused = examination.checks.iter().any(|(_, passed)| !passed);
+        let claims_verified = examination.checks.contains(&(TokenFault::Signature, true));
+        let code = examination.verdict.as_ref().err().map(|error| error.code());
+        let (verdict, policies) = match examination.verdict {
             Ok(caller) => (Verdict::Accepted, explain_policies(rules, &Principal::for_caller(caller))),
             Err(AuthenticationError::KeysUnavailable) if !refused => (Verdict::Undecided, Vec::new()),
             Err(_) => (Verdict::Refused, Vec::new()),
         };
-        Self { verdict, code, checks, policies, claims_verified: verified, claims }
+        Self { verdict, code, checks, policies, claims_verified, claims: examination.claims }
     }
 }
 

@@ -5,7 +5,7 @@ use super::error::TokenFault;
 /// A check, and whether the token passes it.
 ///
 /// The validator stops at the first failure; an explanation lists all of them.
-pub(super) type Check = (TokenFault, bool);
+pub(crate) type Check = (TokenFault, bool);
 
 /// Returns the first check that fails.
 pub(super) fn pass_all(checks: impl IntoIterator<Item = Check>) -> Result<(), TokenFault> {

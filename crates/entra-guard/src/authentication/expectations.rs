@@ -97,18 +97,18 @@ impl Expectations {
     }
 
     /// The accepted versions.
-    pub(super) fn versions(&self) -> &[Version] {
+    pub(crate) fn versions(&self) -> &[Version] {
         &self.versions
     }
 
     /// The accepted audiences of tokens of this version.
-    pub(super) fn audiences(&self, version: Version) -> Vec<&str> {
+    pub(crate) fn audiences(&self, version: Version) -> Vec<&str> {
         let uris = self.app_id_uris.iter().map(String::as_str).filter(|_| version == Version::V1);
         std::iter::once(self.client_id.as_str()).chain(uris).collect()
     }
 
     /// The issuer that a token with these claims must have; none if its tenant is not accepted.
-    pub(super) fn issuer(&self, claims: &Claims) -> Option<&str> {
+    pub(crate) fn issuer(&self, claims: &Claims) -> Option<&str> {
         self.tenancy.issuers(claims.tid).map(|issuers| issuers.for_version(claims.ver))
     }
 

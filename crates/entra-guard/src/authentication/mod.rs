@@ -10,7 +10,7 @@
 //! - [`Tenancy`]: the tenants that may have issued it.
 //! - [`keys`]: the key that the token names, from Entra's key set.
 //! - [`Authenticator`]: the signature; only after it there is a [`Caller`].
-//! - `explanation`: the same checks for a person, with all failures and not only the first.
+//! - `examination`: the same checks for an explanation, with all failures and not only the first.
 //! - `verified`: the cache of verified tokens, which skip these steps.
 //!
 //! Dependency rule: nothing here imports other modules of this crate.
@@ -21,8 +21,8 @@ mod check;
 mod claims;
 mod credential;
 mod error;
+mod examination;
 mod expectations;
-mod explanation;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -39,13 +39,13 @@ mod oddities;
 #[cfg(test)]
 mod paddings;
 #[cfg(test)]
-mod test_token;
+pub mod test_token;
 
 pub use authenticator::Authenticator;
 pub use caller::Caller;
 pub use claims::Claims;
 pub use error::{AuthenticationError, RequestFault, TokenFault};
+pub(crate) use examination::Examination;
 pub use expectations::Expectations;
-pub use explanation::{CheckOutcome, ExplainedCheck, Explanation};
 pub use tenancy::{Tenancy, TenantIndependentEndpoint};
 pub use verified::{VerifiedTokenSettings, VerifiedTokenStatus};

@@ -13,18 +13,18 @@ use super::keys::{KeySet, Keys};
 use super::token::VerifiedClaims;
 use super::{Authenticator, Caller, Expectations, VerifiedTokenSettings};
 
-pub(super) const HEADER: &str = r#"{"typ":"JWT","alg":"RS256","kid":"K1"}"#;
-pub(super) const INSTANCE: &str = "https://login.example";
-pub(super) const TENANT: &str = "8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20";
-pub(super) const AUDIENCE: &str = "b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4";
-pub(super) const CLIENT: &str = "3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813";
-pub(super) const SUBJECT: &str = "99f268b3-61d1-4536-bfd5-85f426e2146f";
+pub(crate) const HEADER: &str = r#"{"typ":"JWT","alg":"RS256","kid":"K1"}"#;
+pub(crate) const INSTANCE: &str = "https://login.example";
+pub(crate) const TENANT: &str = "8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20";
+pub(crate) const AUDIENCE: &str = "b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4";
+pub(crate) const CLIENT: &str = "3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813";
+pub(crate) const SUBJECT: &str = "99f268b3-61d1-4536-bfd5-85f426e2146f";
 
 /// The time at which [`claims`] are valid, in seconds since 1970.
-pub(super) const NOW: i64 = 1_754_480_000;
+pub(crate) const NOW: i64 = 1_754_480_000;
 
 /// The claims of a v2.0 token of an app.
-pub(super) fn claims() -> Value {
+pub(crate) fn claims() -> Value {
     json!({
         "aud": AUDIENCE, "iss": format!("{INSTANCE}/{TENANT}/v2.0"),
         "iat": NOW - 300, "nbf": NOW - 300, "exp": NOW + 3600,
@@ -34,7 +34,7 @@ pub(super) fn claims() -> Value {
 }
 
 /// The same claims in a v1.0 token.
-pub(super) fn claims_v1() -> Value {
+pub(crate) fn claims_v1() -> Value {
     let mut claims = claims();
     let members = claims.as_object_mut().unwrap();
     members.remove("azp");
@@ -47,27 +47,27 @@ pub(super) fn claims_v1() -> Value {
     claims
 }
 
-pub(super) fn segment(bytes: &[u8]) -> String {
+pub(crate) fn segment(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// A token in compact form with a signature of one byte.
-pub(super) fn compact(header: &str, payload: &str) -> String {
+pub(crate) fn compact(header: &str, payload: &str) -> String {
     format!("{}.{}.AA", segment(header.as_bytes()), segment(payload.as_bytes()))
 }
 
 /// The caller that [`claims`] name.
-pub(super) fn caller() -> Caller {
+pub(crate) fn caller() -> Caller {
     Caller::new(VerifiedClaims::for_test(serde_json::from_value(claims()).unwrap())).unwrap()
 }
 
 /// Accepts tokens of both versions that these keys signed.
-pub(super) fn authenticator(key_set: &Value) -> Authenticator {
+pub(crate) fn authenticator(key_set: &Value) -> Authenticator {
     authenticator_with(Keys::fixed(KeySet::parse(key_set.to_string().as_bytes()).unwrap()))
 }
 
 /// Accepts tokens of both versions that any of these keys signed.
-pub(super) fn authenticator_with(keys: Keys) -> Authenticator {
+pub(crate) fn authenticator_with(keys: Keys) -> Authenticator {
     let authority =
         Authority::new(Instance::parse(INSTANCE).unwrap(), TenantId::parse(TENANT).unwrap(), None);
     let versions = [Version::V1, Version::V2];
@@ -76,7 +76,7 @@ pub(super) fn authenticator_with(keys: Keys) -> Authenticator {
 }
 
 /// A key that signs tokens.
-pub(super) struct TestKey {
+pub(crate) struct TestKey {
     encoding: EncodingKey,
     modulus: Vec<u8>,
     exponent: Vec<u8>,
@@ -84,7 +84,7 @@ pub(super) struct TestKey {
 }
 
 impl TestKey {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
         let [modulus, exponent, private_exponent] = rsa_components(&pair.serialize_der());
         let encoding = EncodingKey::from_rsa_pem(pair.serialize_pem().as_bytes()).unwrap();
@@ -92,7 +92,7 @@ impl TestKey {
     }
 
     /// The public half, as Entra publishes it.
-    pub(super) fn jwk(&self, key_id: &str) -> Value {
+    pub(crate) fn jwk(&self, key_id: &str) -> Value {
         json!({
             "kty": "RSA", "use": "sig", "kid": key_id, "x5t": key_id,
             "n": segment(&self.modulus), "e": segment(&self.exponent),
@@ -100,26 +100,26 @@ impl TestKey {
         })
     }
 
-    pub(super) fn sign(&self, header: &str, claims: &Value) -> String {
+    pub(crate) fn sign(&self, header: &str, claims: &Value) -> String {
         let payload = segment(claims.to_string().as_bytes());
         self.sign_segments(&segment(header.as_bytes()), &payload, Algorithm::RS256)
     }
 
     /// Signs segments that need not be base64url.
-    pub(super) fn sign_segments(&self, header: &str, payload: &str, algorithm: Algorithm) -> String {
+    pub(crate) fn sign_segments(&self, header: &str, payload: &str, algorithm: Algorithm) -> String {
         let message = format!("{header}.{payload}");
         let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &self.encoding, algorithm).unwrap();
         format!("{message}.{signature}")
     }
 
     /// Signs these bytes without padding (RSASP1, RFC 8017 section 5.2.1).
-    pub(super) fn sign_raw(&self, encoded: &[u8]) -> Vec<u8> {
+    pub(crate) fn sign_raw(&self, encoded: &[u8]) -> Vec<u8> {
         let signature = BigUint::from_bytes_be(encoded).modpow(&self.private_exponent, &self.modulus());
         let bytes = signature.to_bytes_be();
         [vec![0; self.modulus.len() - bytes.len()], bytes].concat()
     }
 
-    pub(super) fn modulus(&self) -> BigUint {
+    pub(crate) fn modulus(&self) -> BigUint {
         BigUint::from_bytes_be(&self.modulus)
     }
 }

@@ -41,7 +41,7 @@ pub(super) struct VerifiedClaims {
 
 /// Every check of a token's syntax, so that the first fault does not hide the others.
 #[derive(Default)]
-pub(super) struct Examination<'t> {
+pub(super) struct Syntax<'t> {
     /// In the order in which they decide.
     pub(super) checks: Vec<Check>,
     /// The claims, if they can be read; anyone may have written them.
@@ -64,7 +64,7 @@ struct Segments<'t> {
 
 impl<'t> UnverifiedToken<'t> {
     pub(super) fn parse(token: &'t str) -> Result<Self, TokenFault> {
-        Examination::examine(token).into_token()
+        Syntax::examine(token).into_token()
     }
 
     /// The `kid` of the token.
@@ -87,19 +87,19 @@ impl<'t> UnverifiedToken<'t> {
     }
 }
 
-impl<'t> Examination<'t> {
+impl<'t> Syntax<'t> {
     pub(super) fn examine(token: &'t str) -> Self {
-        let mut examination = Self::default();
+        let mut syntax = Self::default();
         let is_small = token.len() <= MAX_TOKEN_BYTES;
-        examination.checks.push((TokenFault::TooLarge, is_small));
+        syntax.checks.push((TokenFault::TooLarge, is_small));
         if is_small {
-            examination.segments = Segments::split(token);
-            examination.checks.push((TokenFault::Malformed, examination.segments.is_some()));
+            syntax.segments = Segments::split(token);
+            syntax.checks.push((TokenFault::Malformed, syntax.segments.is_some()));
         }
-        if let Some(segments) = examination.segments {
-            examination.examine_segments(segments);
+        if let Some(segments) = syntax.segments {
+            syntax.examine_segments(segments);
         }
-        examination
+        syntax
     }
 
     /// Examines each segment on its own, so that one that was cut while copying does not hide the others.
@@ -200,8 +200,8 @@ mod tests {
     /// The fault that the validator finds, which the examination must find too.
     fn fault_of(token: &str) -> Option<TokenFault> {
         let fault = UnverifiedToken::parse(token).err();
-        let examination = Examination::examine(token);
-        let failed: Vec<_> = examination.checks.iter().filter(|(_, passed)| !passed).collect();
+        let syntax = Syntax::examine(token);
+        let failed: Vec<_> = syntax.checks.iter().filter(|(_, passed)| !passed).collect();
         assert_eq!(failed.is_empty(), fault.is_none(), "{failed:?}");
         assert!(fault.is_none_or(|fault| failed.contains(&&(fault, false))), "{fault:?} {failed:?}");
         fault

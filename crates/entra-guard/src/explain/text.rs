@@ -4,8 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{ExplainedPolicy, Report, Verdict, WouldDeny};
-use crate::authentication::{CheckOutcome, ExplainedCheck};
+use super::{CheckOutcome, ExplainedCheck, ExplainedPolicy, Report, Verdict, WouldDeny};
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

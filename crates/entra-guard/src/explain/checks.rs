@@ -1,33 +1,10 @@
-//! Explains, check by check, why a token is accepted or refused.
-//!
-//! The verdict and the checks are the validator's own, but an explanation continues after the first failure.
+//! Explains each check of a token.
 
 mod remedy;
 
-use std::sync::Arc;
-
 use serde::Serialize;
 
-use super::check::Check;
-use super::claims::Claims;
-use super::error::{AuthenticationError, TokenFault};
-use super::expectations::Expectations;
-use super::keys::KeyError;
-use super::token::{Examination, UnverifiedToken};
-use super::{Authenticator, Caller, caller};
-
-/// The result of every check of a token. Never contains the token itself.
-#[derive(Debug)]
-pub struct Explanation {
-    /// The outcome of a request with the token.
-    pub verdict: Result<Arc<Caller>, AuthenticationError>,
-    /// All checks, in order.
-    pub checks: Vec<ExplainedCheck>,
-    /// The claims, if they can be read.
-    pub claims: Option<Claims>,
-    /// Whether the signature was verified. If not, anyone may have written the claims.
-    pub verified: bool,
-}
+use crate::authentication::{Examination, TokenFault};
 
 /// One check of a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -55,59 +32,25 @@ pub enum CheckOutcome {
     NotReached,
 }
 
-/// The facts that a remedy may mention.
-struct Facts<'a> {
-    expectations: &'a Expectations,
-    claims: Option<&'a Claims>,
-    /// Why the claims cannot be read, if so.
-    problem: Option<&'a str>,
-    now: i64,
-}
-
-impl Authenticator {
-    /// Explains whether a token is accepted at `now`, in seconds since 1970.
-    pub async fn explain(&self, token: &str, now: i64) -> Explanation {
-        let verdict = self.verify(token, now).await.map(|(caller, _)| Arc::new(caller));
-        let mut examination = Examination::examine(token);
-        let mut checks = examination.checks.clone();
-        let (claims, problem) = (examination.claims.clone(), examination.problem.take());
-        if let Some(claims) = &claims {
-            checks.extend(self.expectations().checks(claims, now));
-            checks.extend(caller::checks(claims));
-        }
-        if let Ok(token) = examination.into_token() {
-            checks.extend(self.key_checks(token).await);
-        }
-        let problem = problem.as_deref();
-        let facts = Facts { expectations: self.expectations(), claims: claims.as_ref(), problem, now };
-        let explained = TokenFault::ALL.iter().map(|fault| explain(*fault, &checks, &facts)).collect();
-        let verified = checks.contains(&(TokenFault::Signature, true));
-        Explanation { verdict, checks: explained, claims, verified }
-    }
-
-    async fn key_checks(&self, token: UnverifiedToken<'_>) -> Vec<Check> {
-        match self.keys().find(token.key_id()).await {
-            Err(KeyError::Unknown) => vec![(TokenFault::KeyUnknown, false)],
-            Err(KeyError::Unavailable) => Vec::new(),
-            Ok(key) => vec![
-                (TokenFault::KeyUnknown, true),
-                (TokenFault::KeyIssuer, self.may_sign(&key, token.unverified_claims())),
-                (TokenFault::Signature, token.verify(&key).is_ok()),
-            ],
-        }
-    }
-}
-
-fn explain(fault: TokenFault, checks: &[Check], facts: &Facts<'_>) -> ExplainedCheck {
-    let (check, remedy) = remedy::describe(fault, facts);
-    let outcomes: Vec<_> = checks.iter().filter(|(of, _)| *of == fault).map(|(_, passed)| *passed).collect();
-    let outcome = match outcomes.as_slice() {
-        [] => CheckOutcome::NotReached,
-        outcomes if outcomes.iter().all(|passed| *passed) => CheckOutcome::Pass,
-        _ => CheckOutcome::Fail,
+/// Explains all checks of a token, in the order in which they decide.
+pub(super) fn explain_checks(examination: &Examination<'_>) -> Vec<ExplainedCheck> {
+    let explain = |fault: &TokenFault| {
+        let (check, remedy) = remedy::describe(*fault, examination);
+        let outcome = outcome(*fault, examination);
+        let remedy = (outcome == CheckOutcome::Fail).then_some(remedy);
+        ExplainedCheck { check, code: fault.code(), outcome, remedy }
     };
-    let remedy = (outcome == CheckOutcome::Fail).then_some(remedy);
-    ExplainedCheck { check, code: fault.code(), outcome, remedy }
+    TokenFault::ALL.iter().map(explain).collect()
+}
+
+fn outcome(fault: TokenFault, examination: &Examination<'_>) -> CheckOutcome {
+    if examination.checks.contains(&(fault, false)) {
+        CheckOutcome::Fail
+    } else if examination.checks.contains(&(fault, true)) {
+        CheckOutcome::Pass
+    } else {
+        CheckOutcome::NotReached
+    }
 }
 
 #[cfg(test)]
@@ -115,17 +58,23 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::authentication::Authenticator;
     use crate::authentication::test_token::{
         AUDIENCE, HEADER, NOW, TestKey, authenticator, claims, claims_v1, compact,
     };
+    use crate::explain::{Report, Verdict};
+
+    async fn explain(authenticator: &Authenticator, token: &str) -> Report {
+        Report::new(authenticator.examine(token, NOW).await, &[])
+    }
 
     /// What fails, with the remedies.
-    fn failed(explanation: &Explanation) -> Vec<(&'static str, String)> {
+    fn failed(explanation: &Report) -> Vec<(&'static str, String)> {
         let failed = explanation.checks.iter().filter(|check| check.outcome == CheckOutcome::Fail);
         failed.map(|check| (check.code, check.remedy.clone().unwrap())).collect()
     }
 
-    fn not_reached(explanation: &Explanation) -> Vec<&'static str> {
+    fn not_reached(explanation: &Report) -> Vec<&'static str> {
         let checks = explanation.checks.iter();
         checks.filter(|check| check.outcome == CheckOutcome::NotReached).map(|check| check.code).collect()
     }
@@ -135,8 +84,8 @@ mod tests {
         let key = TestKey::new();
         let authenticator = authenticator(&json!({ "keys": [key.jwk("K1")] }));
         for claims in [claims(), claims_v1()] {
-            let explanation = authenticator.explain(&key.sign(HEADER, &claims), NOW).await;
-            assert!(explanation.verdict.is_ok() && explanation.verified);
+            let explanation = explain(&authenticator, &key.sign(HEADER, &claims)).await;
+            assert!(explanation.verdict == Verdict::Accepted && explanation.claims_verified);
             assert_eq!(explanation.checks.len(), TokenFault::ALL.len());
             assert!(explanation.checks.iter().all(|check| check.outcome == CheckOutcome::Pass));
             assert!(explanation.checks.iter().all(|check| check.remedy.is_none()));
@@ -169,11 +118,11 @@ mod tests {
         for (mut claims, changes, code, remedy) in cases {
             claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
             let token = key.sign(HEADER, &claims);
-            let explanation = authenticator.explain(&token, NOW).await;
+            let explanation = explain(&authenticator, &token).await;
             let failed = failed(&explanation);
             assert_eq!(failed.iter().map(|(code, _)| *code).collect::<Vec<_>>(), [code], "{changes}");
             assert!(failed[0].1.contains(remedy), "{failed:?}");
-            assert_eq!(explanation.verdict.unwrap_err().code(), code);
+            assert_eq!(explanation.code.unwrap(), code);
         }
     }
 
@@ -184,18 +133,18 @@ mod tests {
         let mut wrong = claims();
         wrong["aud"] = json!("other");
         wrong["exp"] = json!(NOW - 100);
-        let explanation = authenticator.explain(&attacker.sign(HEADER, &wrong), NOW).await;
+        let explanation = explain(&authenticator, &attacker.sign(HEADER, &wrong)).await;
         let codes: Vec<_> = failed(&explanation).iter().map(|(code, _)| *code).collect();
         assert_eq!(codes, ["audience_mismatch", "token_expired", "signature_invalid"]);
-        assert!(!explanation.verified);
+        assert!(!explanation.claims_verified);
 
         let header = r#"{"alg":"none","typ":"dpop+jwt","crit":[]}"#;
-        let explanation = authenticator.explain(&compact(header, &wrong.to_string()), NOW).await;
+        let explanation = explain(&authenticator, &compact(header, &wrong.to_string())).await;
         let codes: Vec<_> = failed(&explanation).iter().map(|(code, _)| *code).collect();
         assert_eq!(codes.len(), 6, "{codes:?}");
         // With such a header there is nothing to look a key up by.
         assert_eq!(not_reached(&explanation), ["key_unknown", "key_issuer_mismatch", "signature_invalid"]);
-        assert_eq!(explanation.verdict.unwrap_err().code(), "algorithm_not_allowed");
+        assert_eq!(explanation.code.unwrap(), "algorithm_not_allowed");
     }
 
     #[tokio::test]
@@ -212,14 +161,14 @@ mod tests {
             (format!("%.{payload}.{signature}"), [&of_header[..], &of_signature].concat()),
             (format!("e30.{payload}.{signature}"), [&of_header[..], &of_signature].concat()),
         ] {
-            let explanation = authenticator.explain(&token, NOW).await;
-            assert_eq!(explanation.verdict.as_ref().unwrap_err().code(), "token_malformed", "{token}");
+            let explanation = explain(&authenticator, &token).await;
+            assert_eq!(explanation.code.unwrap(), "token_malformed", "{token}");
             let codes: Vec<_> = failed(&explanation).iter().map(|(code, _)| *code).collect();
             assert_eq!(codes, ["token_malformed"], "{token}");
             assert_eq!(not_reached(&explanation), hidden, "{token}");
-            assert!(explanation.claims.is_some() && !explanation.verified, "{token}");
+            assert!(explanation.claims.is_some() && !explanation.claims_verified, "{token}");
         }
-        let explanation = authenticator.explain(&format!("{header}.{payload}=.{signature}"), NOW).await;
+        let explanation = explain(&authenticator, &format!("{header}.{payload}=.{signature}")).await;
         assert!(explanation.claims.is_none() && failed(&explanation).len() == 1);
     }
 
@@ -227,18 +176,18 @@ mod tests {
     async fn what_cannot_be_read_is_not_reached() {
         let authenticator = authenticator(&json!({ "keys": [TestKey::new().jwk("K1")] }));
         for token in ["", "x", "a.b.c", &"a".repeat(20_000), "\u{fc}.\u{fc}.\u{fc}"] {
-            let explanation = authenticator.explain(token, NOW).await;
+            let explanation = explain(&authenticator, token).await;
             assert_eq!(failed(&explanation).len(), 1, "{token}");
             assert!(not_reached(&explanation).len() >= TokenFault::ALL.len() - 2, "{token}");
-            assert!(explanation.verdict.is_err() && explanation.claims.is_none());
+            assert!(explanation.verdict == Verdict::Refused && explanation.claims.is_none());
         }
-        let outcome = |explanation: &Explanation, code: &str| {
+        let outcome = |explanation: &Report, code: &str| {
             explanation.checks.iter().find(|check| check.code == code).unwrap().outcome
         };
-        let not_large = authenticator.explain("x", NOW).await;
+        let not_large = explain(&authenticator, "x").await;
         assert_eq!(outcome(&not_large, "token_too_large"), CheckOutcome::Pass);
         let token = compact(&HEADER.replace("K1", "K2"), &claims().to_string());
-        let explanation = authenticator.explain(&token, NOW).await;
+        let explanation = explain(&authenticator, &token).await;
         assert_eq!(failed(&explanation)[0].0, "key_unknown");
         assert_eq!(not_reached(&explanation), ["key_issuer_mismatch", "signature_invalid"]);
     }

@@ -2,14 +2,12 @@
 
 use entra_shared::azure_ad::Version;
 
-use super::Facts;
-use crate::authentication::claims::Claims;
-use crate::authentication::error::TokenFault;
+use crate::authentication::{Claims, Examination, TokenFault};
 
 /// The name of the check, and what to do if it fails.
-pub(super) fn describe(fault: TokenFault, facts: &Facts<'_>) -> (&'static str, String) {
-    let claims = |remedy: fn(&Facts<'_>, &Claims) -> String| {
-        facts.claims.map(|claims| remedy(facts, claims)).unwrap_or_default()
+pub(super) fn describe(fault: TokenFault, examination: &Examination<'_>) -> (&'static str, String) {
+    let claims = |remedy: fn(&Examination<'_>, &Claims) -> String| {
+        examination.claims.as_ref().map(|claims| remedy(examination, claims)).unwrap_or_default()
     };
     match fault {
         TokenFault::TooLarge => ("size", TOO_LARGE.into()),
@@ -18,7 +16,7 @@ pub(super) fn describe(fault: TokenFault, facts: &Facts<'_>) -> (&'static str, S
         TokenFault::Type => ("type", TYPE.into()),
         TokenFault::HeaderMember => ("header members", HEADER_MEMBER.into()),
         TokenFault::KeyId => ("key id", KEY_ID.into()),
-        TokenFault::Claims => ("claims", malformed_claims(facts)),
+        TokenFault::Claims => ("claims", malformed_claims(examination)),
         TokenFault::SenderConstrained => ("sender constraint", SENDER_CONSTRAINED.into()),
         TokenFault::Version => ("version", claims(version)),
         TokenFault::Issuer => ("issuer", claims(issuer)),
@@ -53,13 +51,15 @@ const KEY_ISSUER: &str = "the key is published for another issuer than the token
 const SIGNATURE: &str = "the key that the token names did not sign it: the token was changed, or cut when it was \
     copied, or it was forged; get a new one";
 
-fn malformed_claims(facts: &Facts<'_>) -> String {
-    let problem = facts.problem.unwrap_or("missing azp (v2.0) or appid (v1.0), the client's id");
+fn malformed_claims(examination: &Examination<'_>) -> String {
+    let problem = examination.problem.as_deref();
+    let problem = problem.unwrap_or("missing azp (v2.0) or appid (v1.0), the client's id");
     format!("{problem}; access tokens of Entra for apps have it, ID tokens and others have not")
 }
 
-fn version(facts: &Facts<'_>, claims: &Claims) -> String {
-    let accepted: Vec<_> = facts.expectations.versions().iter().map(|version| version.as_str()).collect();
+fn version(examination: &Examination<'_>, claims: &Claims) -> String {
+    let accepted: Vec<_> =
+        examination.expectations.versions().iter().map(|version| version.as_str()).collect();
     format!(
         "`ver` is {}, and azure_ad.accepted_token_versions is {accepted:?}; add it there, or set \
          requestedAccessTokenVersion in the API's registration, which decides the version",
@@ -67,17 +67,17 @@ fn version(facts: &Facts<'_>, claims: &Claims) -> String {
     )
 }
 
-fn issuer(facts: &Facts<'_>, claims: &Claims) -> String {
+fn issuer(examination: &Examination<'_>, claims: &Claims) -> String {
     format!(
         "`iss` is {:?}; v{} tokens of this instance and tenant have {:?}; check azure_ad.instance and \
          azure_ad.tenant_id, and which tenant the client asks",
         claims.iss,
         claims.ver,
-        facts.expectations.issuer(claims).unwrap_or_default()
+        examination.expectations.issuer(claims).unwrap_or_default()
     )
 }
 
-fn tenant(_: &Facts<'_>, claims: &Claims) -> String {
+fn tenant(_: &Examination<'_>, claims: &Claims) -> String {
     format!(
         "`tid` is {}, which is neither azure_ad.tenant_id nor among azure_ad.accepted_tenants; check both, and which \
          tenant the client asks",
@@ -85,14 +85,14 @@ fn tenant(_: &Facts<'_>, claims: &Claims) -> String {
     )
 }
 
-fn audience(facts: &Facts<'_>, claims: &Claims) -> String {
+fn audience(examination: &Examination<'_>, claims: &Claims) -> String {
     /// Microsoft Graph, whose scope clients often copy from a sample.
     const GRAPH: [&str; 3] = [
         "00000003-0000-0000-c000-000000000000",
         "https://graph.microsoft.com",
         "https://graph.microsoft.com/",
     ];
-    let accepted = facts.expectations.audiences(claims.ver).join(" or ");
+    let accepted = examination.expectations.audiences(claims.ver).join(" or ");
     let found = format!("`aud` is {:?}, and this API is {accepted}", claims.aud);
     if GRAPH.contains(&claims.aud.as_str()) {
         format!("{found}: the token is for Microsoft Graph; ask for the scope api://<this API>/.default")
@@ -106,24 +106,24 @@ fn audience(facts: &Facts<'_>, claims: &Claims) -> String {
     }
 }
 
-fn expired(facts: &Facts<'_>, claims: &Claims) -> String {
-    let ago = span(facts.now.saturating_sub(claims.exp));
+fn expired(examination: &Examination<'_>, claims: &Claims) -> String {
+    let ago = span(examination.now.saturating_sub(claims.exp));
     format!("expired {ago} ago by this machine's clock; get a new token, or check the clock")
 }
 
-fn not_yet_valid(facts: &Facts<'_>, claims: &Claims) -> String {
-    let ahead = span(claims.nbf.max(claims.iat).saturating_sub(facts.now));
+fn not_yet_valid(examination: &Examination<'_>, claims: &Claims) -> String {
+    let ahead = span(claims.nbf.max(claims.iat).saturating_sub(examination.now));
     format!("valid only in {ahead} by this machine's clock; check the clock, Entra back-dates its tokens")
 }
 
-fn lifetime(_: &Facts<'_>, claims: &Claims) -> String {
+fn lifetime(_: &Examination<'_>, claims: &Claims) -> String {
     let life = span(claims.exp.saturating_sub(claims.nbf.min(claims.iat)));
     format!(
         "`iat`, `nbf` and `exp` span {life} or contradict each other; no token of Entra's spans more than 28 h"
     )
 }
 
-fn subject(_: &Facts<'_>, claims: &Claims) -> String {
+fn subject(_: &Examination<'_>, claims: &Claims) -> String {
     let idtyp = claims.idtyp.as_deref().unwrap_or("absent");
     let same = if claims.sub == claims.oid.to_string() { "the same" } else { "different" };
     let scp = if claims.scp.is_some() { "present" } else { "absent" };
