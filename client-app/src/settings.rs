@@ -82,8 +82,8 @@ impl Settings {
     }
 
     /// Returns the keys of credentials that are set and ignored.
-    pub(crate) fn ignored_credentials(&self) -> Result<Vec<&'static str>, SettingsError> {
-        Ok(self.azure_ad.ignored()?)
+    pub(crate) fn ignored_credentials(&self) -> Vec<&'static str> {
+        self.azure_ad.ignored()
     }
 
     /// Creates the client that calls the resource with this client's tokens.

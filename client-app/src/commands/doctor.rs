@@ -19,7 +19,7 @@ pub async fn doctor(
     let setup = ClientSetup {
         http: settings.http_client()?,
         token_source: settings.unvalidated_token_source().map_err(|error| error.to_string()),
-        ignored_settings: settings.ignored_credentials()?,
+        ignored_settings: settings.ignored_credentials(),
         app_id_uri: settings.resource.app_id_uri.clone(),
         resource: ResourceUrls {
             base: base_url.to_string(),

@@ -1,7 +1,5 @@
 //! Section `[azure_ad]`: the tenant, this client, and its credential.
 
-mod choice;
-
 use std::path::PathBuf;
 
 use entra_shared::azure_ad::{Authority, Instance, Version};
@@ -14,10 +12,14 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use url::Url;
 
-use self::choice::Choice;
-use super::credential::{self, CLIENT_CERTIFICATE_FILE, CredentialSettings};
+use super::credential::{
+    self, CLIENT_CERTIFICATE_FILE, CredentialKind, CredentialSettings, SelectedCredential,
+};
 
+const CREDENTIAL: &str = "azure_ad.credential";
+const CREDENTIALS: &str = "azure_ad.credentials";
 const CLIENT_SECRET: &str = "azure_ad.client_secret";
+const CLIENT_SECRET_FILE: &str = "azure_ad.client_secret_file";
 const CLIENT_CERTIFICATE_PASSWORD: &str = "azure_ad.client_certificate_password";
 const FEDERATED_TOKEN_FILE: &str = "azure_ad.federated_token_file";
 const IDENTITY_ENDPOINT: &str = "azure_ad.identity_endpoint";
@@ -85,7 +87,7 @@ pub struct AzureAdSettings {
 impl AzureAdSettings {
     /// Checks that the settings select exactly one way to get tokens.
     pub(super) fn check(&self) -> Result<(), KeyProblem> {
-        if let Choice::ManagedIdentity(_) = self.choice()? {
+        if managed_identity(&self.selected()?).is_some() {
             self.identity_endpoint()?;
         }
         Ok(())
@@ -94,38 +96,98 @@ impl AzureAdSettings {
     /// Creates the source of tokens for a resource and requires a credential that is valid now.
     pub(super) fn token_source(&self, resource: AppIdUri) -> Result<TokenSource, SettingsError> {
         let source = self.unvalidated_token_source(resource)?;
-        if let (Choice::Credentials(first, others), Some(credentials)) =
-            (self.choice()?, source.credentials())
-        {
-            credential::check_validity(&first, &others, credentials)?;
+        if let Some(credentials) = source.credentials() {
+            credential::check_validity(&self.selected()?, credentials)?;
         }
         Ok(source)
     }
 
     /// Creates the source of tokens for a resource from credentials that are readable but may have expired.
     pub(super) fn unvalidated_token_source(&self, resource: AppIdUri) -> Result<TokenSource, SettingsError> {
-        let choice = self.choice()?;
-        // Several keys may be set, since Azure's tooling sets some variables by itself.
-        let ignored = self.ignored_keys(&choice).join(", ");
-        match choice {
-            Choice::ManagedIdentity(user_assigned) => {
-                tracing::info!(?user_assigned, ignored, "acquiring tokens with a managed identity");
-                let (endpoint, http) = (self.identity_endpoint()?, metadata_client()?);
-                Ok(ManagedIdentity { endpoint, user_assigned, resource, http }.into())
+        let selected = self.selected()?;
+        let ignored = self.ignored().join(", ");
+        if let Some(settings) = managed_identity(&selected) {
+            let user_assigned = settings.user_assigned();
+            tracing::info!(?user_assigned, ignored, "acquiring tokens with a managed identity");
+            let (endpoint, http) = (self.identity_endpoint()?, metadata_client()?);
+            return Ok(ManagedIdentity { endpoint, user_assigned, resource, http }.into());
+        }
+        let credentials = credential::open(&selected)?;
+        tracing::info!(?credentials, ignored, "acquiring tokens with client credentials");
+        let authority = Authority::new(self.instance.clone(), self.tenant_id, self.domain.as_ref());
+        let (client_id, version) = (self.client_id, self.endpoint_version);
+        Ok(TokenRequest { authority, client_id, credentials, resource, version }.into())
+    }
+
+    /// Returns the short keys that are set and ignored: Azure's tooling sets some variables by itself.
+    pub(super) fn ignored(&self) -> Vec<&'static str> {
+        let is_short = self.credential.is_none() && self.credentials.is_empty();
+        self.short_credentials().map(|(key, _)| key).skip(usize::from(is_short)).collect()
+    }
+
+    /// Selects `credential` or `credentials` if set, and otherwise the short keys. Opens no file.
+    fn selected(&self) -> Result<Vec<SelectedCredential>, KeyProblem> {
+        match (&self.credential, self.credentials.as_slice()) {
+            (Some(_), [_, ..]) => {
+                let problem = format!("is set as well as `{CREDENTIALS}`; keep one of them");
+                Err(KeyProblem::new(CREDENTIAL, problem))
             }
-            Choice::Credentials(first, others) => {
-                let credentials = credential::open(&first, &others)?;
-                tracing::info!(?credentials, ignored, "acquiring tokens with client credentials");
-                let authority = Authority::new(self.instance.clone(), self.tenant_id, self.domain.as_ref());
-                let (client_id, version) = (self.client_id, self.endpoint_version);
-                Ok(TokenRequest { authority, client_id, credentials, resource, version }.into())
+            (Some(settings), []) => {
+                settings.check().map_err(|problem| KeyProblem::new(CREDENTIAL, problem))?;
+                Ok(vec![SelectedCredential { key: CREDENTIAL.to_owned(), settings: settings.clone() }])
             }
+            (None, []) => Ok(vec![self.short_choice()?]),
+            (None, entries) => entries.iter().enumerate().map(list_entry).collect(),
         }
     }
 
-    /// Returns the keys that are set and ignored, since another credential takes precedence.
-    pub(super) fn ignored(&self) -> Result<Vec<&'static str>, KeyProblem> {
-        Ok(self.ignored_keys(&self.choice()?))
+    fn short_choice(&self) -> Result<SelectedCredential, KeyProblem> {
+        if self.client_secret.is_some() && self.client_secret_file.is_some() {
+            let problem = format!("is set as well as `{CLIENT_SECRET_FILE}`; keep one of them");
+            return Err(KeyProblem::new(CLIENT_SECRET, problem));
+        }
+        match self.short_credentials().next() {
+            Some((key, settings)) if settings.kind != CredentialKind::Federated => {
+                Ok(SelectedCredential { key: key.to_owned(), settings })
+            }
+            _ if self.client_certificate_password.is_some() => Err(KeyProblem::new(
+                CLIENT_CERTIFICATE_PASSWORD,
+                format!(
+                    "is set without `{CLIENT_CERTIFICATE_FILE}`; set AZURE_CLIENT_CERTIFICATE_PATH as well"
+                ),
+            )),
+            Some((key, settings)) => Ok(SelectedCredential { key: key.to_owned(), settings }),
+            None => Err(KeyProblem::new(
+                CLIENT_SECRET,
+                "is missing; set the variable AZURE_CLIENT_SECRET or AZURE_AD__CLIENT_SECRET, or \
+                 AZURE_AD__CLIENT_SECRET_FILE with the path of a file that holds it; or choose another credential \
+                 with AZURE_CLIENT_CERTIFICATE_PATH, AZURE_FEDERATED_TOKEN_FILE or AZURE_AD__CREDENTIAL__KIND",
+            )),
+        }
+    }
+
+    /// Returns the short keys that are set, in the order in which Azure's libraries read the matching variables.
+    fn short_credentials(&self) -> impl Iterator<Item = (&'static str, CredentialSettings)> {
+        let with = |kind, file: &Option<PathBuf>| CredentialSettings {
+            kind,
+            file: file.clone(),
+            ..CredentialSettings::default()
+        };
+        let expires_on = self.client_secret_expires_on;
+        let secret_file = with(CredentialKind::Secret, &self.client_secret_file);
+        let certificate = with(CredentialKind::Certificate, &self.client_certificate_file);
+        let password = self.client_certificate_password.clone();
+        [
+            (
+                CLIENT_SECRET,
+                CredentialSettings { value: self.client_secret.clone(), expires_on, ..Default::default() },
+            ),
+            (CLIENT_SECRET_FILE, CredentialSettings { expires_on, ..secret_file }),
+            (CLIENT_CERTIFICATE_FILE, CredentialSettings { password, ..certificate }),
+            (FEDERATED_TOKEN_FILE, with(CredentialKind::Federated, &self.federated_token_file)),
+        ]
+        .into_iter()
+        .filter(|(_, settings)| settings.value.is_some() || settings.file.is_some())
     }
 
     /// Returns App Service's endpoint if it is set, and the instance metadata service otherwise.
@@ -149,6 +211,25 @@ impl AzureAdSettings {
             }
         }
     }
+}
+
+/// Returns the settings of a managed identity, which is always selected alone.
+fn managed_identity(selected: &[SelectedCredential]) -> Option<&CredentialSettings> {
+    selected
+        .iter()
+        .map(|selected| &selected.settings)
+        .find(|settings| settings.kind == CredentialKind::ManagedIdentity)
+}
+
+fn list_entry((index, settings): (usize, &CredentialSettings)) -> Result<SelectedCredential, KeyProblem> {
+    let problem = |problem| KeyProblem::new(CREDENTIALS, format!("entry {}: {problem}", index + 1));
+    settings.check().map_err(problem)?;
+    if settings.kind == CredentialKind::ManagedIdentity {
+        return Err(problem(format!(
+            "a managed identity stands alone; set `{CREDENTIAL}` instead of a list"
+        )));
+    }
+    Ok(SelectedCredential { key: format!("{CREDENTIALS}[{index}]"), settings: settings.clone() })
 }
 
 fn default_endpoint_version() -> Version {

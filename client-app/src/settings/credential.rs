@@ -12,13 +12,12 @@ use serde::Deserialize;
 
 pub(super) use open::{CLIENT_CERTIFICATE_FILE, SelectedCredential, check_validity, open};
 
-pub(super) const CREDENTIAL: &str = "azure_ad.credential";
-
 /// The kind of a credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialKind {
     /// A client secret.
+    #[default]
     Secret,
     /// A certificate with its private key.
     Certificate,
@@ -31,7 +30,7 @@ pub enum CredentialKind {
 /// Section `[azure_ad.credential]`, or an entry of `[[azure_ad.credentials]]`. `Debug` hides secrets.
 ///
 /// All kinds share one type, so that each key has its own environment variable. Each key is allowed for some kinds only.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CredentialSettings {
     /// The kind of credential.
@@ -63,25 +62,6 @@ pub struct CredentialSettings {
 }
 
 impl CredentialSettings {
-    /// Creates settings of a kind in which no other key is set.
-    pub(super) fn new(kind: CredentialKind) -> Self {
-        Self {
-            kind,
-            value: None,
-            file: None,
-            expires_on: None,
-            private_key_file: None,
-            password: None,
-            password_file: None,
-            algorithm: None,
-            audience: None,
-            send_chain: None,
-            client_id: None,
-            object_id: None,
-            resource_id: None,
-        }
-    }
-
     /// Checks that the keys fit the kind and each other.
     pub(super) fn check(&self) -> Result<(), String> {
         use CredentialKind::{Certificate, Federated, ManagedIdentity, Secret};
@@ -99,12 +79,10 @@ impl CredentialSettings {
             ("object_id", self.object_id.is_some(), &[ManagedIdentity]),
             ("resource_id", self.resource_id.is_some(), &[ManagedIdentity]),
         ];
-        if let Some((key, ..)) = keys.iter().find(|(_, is_set, kinds)| *is_set && !kinds.contains(&self.kind))
-        {
-            return Err(format!(
-                "`{key}` does not go with {}; remove it, or correct `kind`",
-                self.kind.noun()
-            ));
+        let unfit = keys.iter().find(|(_, is_set, kinds)| *is_set && !kinds.contains(&self.kind));
+        if let Some((key, ..)) = unfit {
+            let kind = self.kind.noun();
+            return Err(format!("`{key}` does not go with {kind}; remove it, or correct `kind`"));
         }
         match (self.kind, &self.value, &self.file) {
             (Secret, None, None) => return Err("`value` or `file` is missing".to_owned()),
@@ -117,22 +95,21 @@ impl CredentialSettings {
         if self.password.is_some() && self.password_file.is_some() {
             return Err("`password` is set as well as `password_file`; keep one of them".to_owned());
         }
+        let identities = [self.client_id.is_some(), self.object_id.is_some(), self.resource_id.is_some()];
+        if identities.into_iter().filter(|is_set| *is_set).count() > 1 {
+            return Err(
+                "names the identity more than once; keep one of `client_id`, `object_id` and `resource_id`"
+                    .to_owned(),
+            );
+        }
         Ok(())
     }
 
     /// Returns the user-assigned managed identity; `None` means the system-assigned one.
-    pub(super) fn user_assigned(&self) -> Result<Option<UserAssigned>, String> {
+    pub(super) fn user_assigned(&self) -> Option<UserAssigned> {
         let by_client_id = self.client_id.map(UserAssigned::ClientId);
         let by_object_id = self.object_id.map(UserAssigned::ObjectId);
-        let by_resource_id = self.resource_id.clone().map(UserAssigned::ResourceId);
-        let mut ids = [by_client_id, by_object_id, by_resource_id].into_iter().flatten();
-        match (ids.next(), ids.next()) {
-            (id, None) => Ok(id),
-            _ => Err(
-                "names the identity more than once; keep one of `client_id`, `object_id` and `resource_id`"
-                    .to_owned(),
-            ),
-        }
+        by_client_id.or(by_object_id).or_else(|| self.resource_id.clone().map(UserAssigned::ResourceId))
     }
 
     fn file(&self) -> Result<&Path, String> {

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use entra_shared::secret::{CertificatePassword, ClientSecret};
-use entra_shared::settings::SettingsError;
+use entra_shared::settings::{KeyProblem, SettingsError};
 use entra_token::{
     AssertionOptions, CertificateCredential, CertificateFiles, Credential, CredentialError,
     CredentialProblem, Credentials, FederatedCredential, SecretCredential,
@@ -28,32 +28,30 @@ pub(in crate::settings) struct SelectedCredential {
 }
 
 /// Reads the credentials' files.
-pub(in crate::settings) fn open(
-    first: &SelectedCredential,
-    others: &[SelectedCredential],
-) -> Result<Credentials, SettingsError> {
-    let first = Credentials::new(first.open()?);
-    others.iter().try_fold(first, |credentials, selected| Ok(credentials.or(selected.open()?)))
+pub(in crate::settings) fn open(selected: &[SelectedCredential]) -> Result<Credentials, SettingsError> {
+    let mut selected = selected.iter();
+    let first = selected.next().ok_or_else(|| KeyProblem::new("azure_ad.credential", "is missing"))?;
+    selected.try_fold(Credentials::new(first.open()?), |credentials, next| Ok(credentials.or(next.open()?)))
 }
 
 /// Requires that at least one of the credentials is valid now, and warns of the others.
 pub(in crate::settings) fn check_validity(
-    first: &SelectedCredential,
-    others: &[SelectedCredential],
+    selected: &[SelectedCredential],
     credentials: &Credentials,
 ) -> Result<(), SettingsError> {
     let mut invalid = Vec::new();
-    for (selected, credential) in std::iter::once(first).chain(others).zip(credentials.iter()) {
+    for (selected, credential) in selected.iter().zip(credentials.iter()) {
         if let Credential::Certificate(certificate) = credential
             && let Err(error) = certificate.check_validity()
         {
             invalid.push((credential.name(), selected.unusable(&error)));
         }
     }
-    if invalid.len() > others.len() {
-        return invalid.into_iter().next().map_or(Ok(()), |(_, error)| Err(error));
-    }
+    let is_any_valid = invalid.len() < selected.len();
     for (credential, error) in invalid {
+        if !is_any_valid {
+            return Err(error);
+        }
         tracing::warn!(credential, %error, "credential is not valid now; using another one");
     }
     Ok(())
