@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use client_app::commands::Target;
 use entra_shared::ids::AppRole;
 use uuid::Uuid;
 
@@ -120,22 +119,13 @@ pub(crate) struct Write {
     pub(crate) content: String,
     /// Replace this resource instead of creating one.
     #[arg(long, value_name = "ID", requires = "if_match", conflicts_with = "idempotency_key")]
-    id: Option<Uuid>,
+    pub(crate) id: Option<Uuid>,
     /// The version to replace: the `etag` printed by `read`.
     #[arg(long, value_name = "ETAG", requires = "id")]
-    if_match: Option<String>,
+    pub(crate) if_match: Option<String>,
     /// Create the resource only once, even if the command is repeated with this key.
     #[arg(long, value_name = "KEY")]
-    idempotency_key: Option<String>,
-}
-
-impl Write {
-    pub(crate) fn target(&self) -> Target {
-        match self.id {
-            Some(id) => Target::Existing { id, if_match: self.if_match.clone() },
-            None => Target::New { idempotency_key: self.idempotency_key.clone() },
-        }
-    }
+    pub(crate) idempotency_key: Option<String>,
 }
 
 #[cfg(test)]
@@ -159,13 +149,14 @@ mod tests {
         let write = |rest: &[&str]| {
             let all = [&["client-app", "write", "--name", "n", "--content", "-1"], rest].concat();
             Arguments::try_parse_from(all).map(|arguments| match arguments.command {
-                Some(Command::Write(write)) => write.target(),
+                Some(Command::Write(write)) => (write.id, write.if_match),
                 other => panic!("{other:?}"),
             })
         };
         let id = Uuid::nil().to_string();
-        assert_eq!(write(&[]).unwrap(), Target::New { idempotency_key: None });
-        assert!(matches!(write(&["--id", &id, "--if-match", "\"1\""]).unwrap(), Target::Existing { .. }));
+        assert_eq!(write(&[]).unwrap(), (None, None));
+        let replaced = (Some(Uuid::nil()), Some("\"1\"".to_owned()));
+        assert_eq!(write(&["--id", &id, "--if-match", "\"1\""]).unwrap(), replaced);
         for wrong in [
             &["--id", &id][..],
             &["--if-match", "x"],

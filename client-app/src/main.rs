@@ -1,13 +1,14 @@
 //! The program `client-app`.
 
 mod arguments;
+mod commands;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use client_app::{ClientApp, Settings, commands};
+use client_app::resource_client::Paging;
+use client_app::{ClientApp, Settings};
 use entra_shared::ids::AppRole;
-use entra_shared::resource::NewResource;
 use entra_shared::settings::{Environment, SettingsError};
 use http_shell::process::{self, Mode};
 
@@ -37,18 +38,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Serve => serve(settings).await,
         Command::Doctor { json, needs } => return doctor(&settings, &needs, json).await,
         Command::Read { id, limit, after } => {
-            let paging = client_app::resource_client::Paging { limit, after };
-            print(&commands::read(&settings.resource_client()?, id, &paging).await?)
+            print(&commands::read(&settings, id, &Paging { limit, after }).await?)
         }
-        Command::Write(write) => {
-            let new = NewResource { content: commands::content(&write.content)?, name: write.name.clone() };
-            print(&commands::write(&settings.resource_client()?, &new, &write.target()).await?)
-        }
-        Command::Token { raw } => {
-            let retriever = settings.token_retriever(settings.http_client()?)?;
-            print(&commands::token(&retriever, raw).await?)
-        }
-        Command::Healthcheck => Ok(commands::healthcheck(&settings).await?),
+        Command::Write(write) => print(&commands::write(&settings, write).await?),
+        Command::Token { raw } => print(&commands::token(&settings, raw).await?),
+        Command::Healthcheck => commands::healthcheck(&settings).await,
     }
     .map(|()| ExitCode::SUCCESS)
 }

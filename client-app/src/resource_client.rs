@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-pub use correlation::{CallIds, Correlation};
+pub use correlation::Correlation;
 pub use error::{Refused, ResourceError};
 
 /// The path of the collection of resources.
@@ -100,7 +100,7 @@ impl ResourceClient {
     /// # Errors
     /// There is no token, or not in time.
     pub async fn token(&self) -> Result<Arc<Token>, ResourceError> {
-        let ids = || self.correlation.clone().unwrap_or_default().ids();
+        let ids = || self.correlation.clone().unwrap_or_default().to_string();
         self.api.token().await.map_err(|error| ResourceError::from_call(error, ids()))
     }
 
@@ -167,7 +167,7 @@ impl ResourceClient {
     async fn send(&self, request: BearerRequest) -> Result<Answer, ResourceError> {
         let deadline = Instant::now() + self.limit;
         let correlation = self.correlation.clone().unwrap_or_default();
-        let ids = || correlation.ids();
+        let ids = || correlation.to_string();
         let response = request.headers(correlation.headers()).send().await;
         let mut response = response.map_err(|error| ResourceError::from_call(error, ids()))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
@@ -178,7 +178,9 @@ impl ResourceClient {
         let body = match timeout_at(deadline, read_body(response, limit)).await.map_err(timed_out)? {
             // The status tells enough, and nothing that large is a problem.
             Err(BodyError::TooLarge(_)) if !status.is_success() => Bytes::new(),
-            body => body.map_err(|source| ResourceError::Body { status, ids: ids(), source })?,
+            body => {
+                body.map_err(|source| ResourceError::Malformed { status, ids: ids(), source: Some(source) })?
+            }
         };
         let answer = Answer { status, headers, body, ids: ids() };
         match token {
@@ -199,7 +201,7 @@ struct Answer {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
-    ids: CallIds,
+    ids: String,
 }
 
 impl Answer {
@@ -208,7 +210,7 @@ impl Answer {
     }
 
     fn malformed(&self) -> ResourceError {
-        ResourceError::Malformed { status: self.status, ids: self.ids.clone() }
+        ResourceError::Malformed { status: self.status, ids: self.ids.clone(), source: None }
     }
 
     fn json<T: DeserializeOwned>(&self, status: StatusCode) -> Result<T, ResourceError> {

@@ -77,12 +77,16 @@ impl Settings {
     }
 
     /// Creates the source of tokens for the resource from credentials that may have expired.
-    pub(crate) fn unvalidated_token_source(&self) -> Result<TokenSource, SettingsError> {
+    ///
+    /// # Errors
+    /// The credential or its file is unusable.
+    pub fn unvalidated_token_source(&self) -> Result<TokenSource, SettingsError> {
         self.azure_ad.unvalidated_token_source(self.resource.app_id_uri.clone())
     }
 
     /// Returns the keys of credentials that are set and ignored.
-    pub(crate) fn ignored_credentials(&self) -> Vec<&'static str> {
+    #[must_use]
+    pub fn ignored_credentials(&self) -> Vec<&'static str> {
         self.azure_ad.ignored()
     }
 

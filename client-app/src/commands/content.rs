@@ -9,10 +9,7 @@ use entra_shared::settings::{KeyProblem, SettingsError};
 const MAX_BYTES: u64 = 1024 * 1024;
 
 /// Parses `--content`: JSON, `@` and the path of a JSON file, or `-` for standard input.
-///
-/// # Errors
-/// The file or standard input cannot be read, or the text is not JSON.
-pub fn content(argument: &str) -> Result<Content, SettingsError> {
+pub(super) fn parse(argument: &str) -> Result<Content, SettingsError> {
     let problem = |text: String| KeyProblem::new("--content", text);
     let text = match argument.strip_prefix('@') {
         Some(path) => {
@@ -41,10 +38,10 @@ mod tests {
 
     #[test]
     fn content_is_json_or_read_from_a_file() {
-        assert_eq!(content(r#"{"answer": 42}"#).unwrap().as_str(), r#"{"answer": 42}"#);
+        assert_eq!(parse(r#"{"answer": 42}"#).unwrap().as_str(), r#"{"answer": 42}"#);
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "[1, 2]\n").unwrap();
-        assert_eq!(content(&format!("@{}", file.path().display())).unwrap().as_str(), "[1, 2]");
+        assert_eq!(parse(&format!("@{}", file.path().display())).unwrap().as_str(), "[1, 2]");
     }
 
     #[test]
@@ -54,7 +51,7 @@ mod tests {
             ("", "`--content`: not JSON"),
             ("@/nowhere", "`--content`: /nowhere: "),
         ] {
-            let error = content(argument).unwrap_err().to_string();
+            let error = parse(argument).unwrap_err().to_string();
             assert!(error.starts_with(expected) && !error.contains("canary"), "{error}");
         }
     }

@@ -1,16 +1,13 @@
 //! The command `doctor`: diagnoses access to the resource with the client's settings.
 
+use client_app::Settings;
 use entra_shared::ids::AppRole;
 use entra_shared::settings::SettingsError;
 use entra_tools::{ClientSetup, Report, ResourceUrls};
 
-use crate::Settings;
-
 /// Diagnoses access to the resource; calls `progress` for each step that takes longer than a second.
-///
-/// # Errors
-/// The settings are unusable. An unusable credential is a finding of the report instead.
-pub async fn doctor(
+/// An unusable credential is a finding of the report, not an error.
+pub(crate) async fn doctor(
     settings: &Settings,
     needed_roles: &[AppRole],
     progress: &(dyn Fn(&str) + Sync),

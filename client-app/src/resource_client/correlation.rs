@@ -31,12 +31,6 @@ impl Correlation {
         self.trace.trace_id()
     }
 
-    /// Returns both ids, for an error message.
-    #[must_use]
-    pub fn ids(&self) -> CallIds {
-        CallIds { request_id: self.request_id.clone(), trace_id: self.trace_id() }
-    }
-
     /// Returns the header fields of a call, which is a span of its own in the trace.
     pub(super) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -46,17 +40,9 @@ impl Correlation {
     }
 }
 
-/// The ids that a call has in the logs of all services.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CallIds {
-    /// The id of the request.
-    pub request_id: RequestId,
-    /// The id of the trace that it is part of, 32 hexadecimal digits.
-    pub trace_id: String,
-}
-
-impl fmt::Display for CallIds {
+/// Writes the ids that the call has in the logs of all services.
+impl fmt::Display for Correlation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "request id {}, trace id {}", self.request_id, self.trace_id)
+        write!(f, "request id {}, trace id {}", self.request_id, self.trace_id())
     }
 }

@@ -9,7 +9,7 @@ use entra_shared::problem::Problem;
 use entra_shared::secret::AccessToken;
 use http::{HeaderValue, StatusCode, header};
 
-use super::{Answer, CallIds, redacted};
+use super::{Answer, redacted};
 use entra_token::{Awaited, CallError, Redaction, TokenError};
 
 /// The most characters of the resource's text that a message shows.
@@ -27,42 +27,34 @@ pub enum ResourceError {
     /// The network, or the settings: the resource did not answer.
     #[error("no answer from the resource{}; {ids}", hint(source))]
     Unreachable {
-        /// The call's ids.
-        ids: CallIds,
-        /// What the HTTP client says.
+        /// The ids of the request and its trace.
+        ids: String,
+        /// The HTTP client's error.
         #[source]
         source: reqwest::Error,
     },
     /// The resource, the authority or the network: the call took longer in all than a call may take.
-    #[error("{} in {} s; {ids}", missing(*awaited), limit.as_secs())]
+    #[error("{awaited} in {} s; {ids}", limit.as_secs())]
     TimedOut {
         /// What was waited for when the time was over.
         awaited: Awaited,
         /// How long the call was allowed to take.
         limit: Duration,
-        /// The call's ids.
-        ids: CallIds,
+        /// The ids of the request and its trace.
+        ids: String,
     },
     /// This process: it is shutting down, and there is no usable token.
     #[error("shutting down; not waiting for an access token; {0}")]
-    ShuttingDown(CallIds),
-    /// The resource: its answer does not come to an end within the limits.
-    #[error("the resource answered {status}, but its body cannot be read; {ids}")]
-    Body {
-        /// The answer's status.
-        status: StatusCode,
-        /// The call's ids.
-        ids: CallIds,
-        /// What is wrong with the body.
-        source: BodyError,
-    },
-    /// The resource, or something in its place: the answer is not what the API promises.
+    ShuttingDown(String),
+    /// The resource, or something in its place: the answer is not what the API promises, or does not end within limits.
     #[error("the resource answered {status}, but not with what its API promises; {ids}")]
     Malformed {
         /// The answer's status.
         status: StatusCode,
-        /// The call's ids.
-        ids: CallIds,
+        /// The ids of the request and its trace.
+        ids: String,
+        /// Why the body could not be read, if it could not.
+        source: Option<BodyError>,
     },
     /// The caller: a value that cannot stand in a header.
     #[error("the {0} cannot be sent in a header")]
@@ -71,7 +63,7 @@ pub enum ResourceError {
 
 impl ResourceError {
     /// Adds a call's ids to the error of its request.
-    pub(super) fn from_call(error: CallError, ids: CallIds) -> Self {
+    pub(super) fn from_call(error: CallError, ids: String) -> Self {
         match error {
             CallError::Token(error) => Self::Token(error),
             CallError::Request(source) => Self::Unreachable { ids, source },
@@ -86,14 +78,14 @@ impl ResourceError {
 pub struct Refused {
     /// The answer's status.
     pub status: StatusCode,
-    /// The body, where it is a problem (RFC 9457).
+    /// The body, if it is a problem (RFC 9457).
     pub problem: Option<Problem>,
     /// The challenge in `WWW-Authenticate` (RFC 6750 section 3).
     pub challenge: Option<HeaderValue>,
     /// How long the resource asks to wait; an hour at most.
     pub retry_after: Option<Duration>,
-    /// The call's ids, which the resource's log has as well.
-    pub ids: CallIds,
+    /// The ids of the request and its trace, which the resource's log has as well.
+    pub ids: String,
 }
 
 impl Refused {
@@ -145,13 +137,6 @@ impl fmt::Display for Refused {
         }
         write!(f, "; {}", self.ids)?;
         self.remedy().map_or(Ok(()), |remedy| write!(f, ". {remedy}"))
-    }
-}
-
-fn missing(awaited: Awaited) -> &'static str {
-    match awaited {
-        Awaited::Token => "no access token",
-        Awaited::Response => "no complete answer from the resource",
     }
 }
 

@@ -85,9 +85,7 @@ impl From<ResourceError> for Failure {
                 (SERVICE_UNAVAILABLE, "resource_unavailable")
             }
             ResourceError::ShuttingDown(_) => (SERVICE_UNAVAILABLE, "shutting_down"),
-            ResourceError::Body { .. } | ResourceError::Malformed { .. } => {
-                (BAD_GATEWAY, "resource_malformed")
-            }
+            ResourceError::Malformed { .. } => (BAD_GATEWAY, "resource_malformed"),
         };
         let message = "the call of the resource failed";
         Self::caused_by(status, Cause { code, message, error: one_line(&error) })

@@ -41,10 +41,7 @@ async fn a_resource_that_hangs_is_given_up_after_25_seconds() {
     assert_eq!(awaited(&error), Awaited::Response);
     // From here on the paused clock jumps from timer to timer, so the elapsed time identifies the limit.
     assert_eq!(start.elapsed().as_secs(), 25);
-    assert!(
-        error.to_string().starts_with("no complete answer from the resource in 25 s; request id "),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("no complete response in 25 s; request id "), "{error}");
 }
 
 #[tokio::test]

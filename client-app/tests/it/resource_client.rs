@@ -157,7 +157,7 @@ async fn an_answer_that_the_api_does_not_promise_is_an_error() {
         let status = scripted.status;
         peers.resource.answers(scripted);
         match client_of(&peers).list(&Paging::default()).await {
-            Err(ResourceError::Malformed { status: came, .. } | ResourceError::Body { status: came, .. }) => {
+            Err(ResourceError::Malformed { status: came, .. }) => {
                 assert_eq!(came.as_u16(), status);
             }
             other => panic!("{other:?}"),
