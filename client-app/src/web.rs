@@ -1,16 +1,14 @@
 //! The web service's routes and the layers around all of them.
 
-mod client;
 mod failure;
 mod failure_log;
 mod health;
 mod resources;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -19,7 +17,6 @@ use entra_shared::correlation::REQUEST_ID;
 use entra_shared::loopback::has_loopback_host;
 use entra_shared::problem::Problem;
 use http_shell::metrics::method_label;
-use http_shell::route_names::RouteNames;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
@@ -36,11 +33,6 @@ const MAX_BODY_BYTES: usize = 512 * 1024;
 /// The time-out of a request, including its body, a token request and the call of the resource.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-const RESOURCES: &str = "/api/resources";
-const RESOURCE: &str = "/api/resources/{id}";
-const LIVE: &str = "/health/live";
-const READY: &str = "/health/ready";
-
 /// Records requests: metrics of all of them, and log lines of failures.
 #[derive(Debug, Clone)]
 pub(crate) struct Observers {
@@ -55,25 +47,23 @@ pub(crate) fn routes(
     local: bool,
     shutdown: CancellationToken,
 ) -> Router {
-    let names: RouteNames = [RESOURCES, RESOURCE, LIVE, READY].into_iter().map(|path| (path, path)).collect();
     let routes = Router::new()
-        .route(RESOURCES, get(resources::list).post(resources::create))
-        .route(RESOURCE, get(resources::read).put(resources::replace).delete(resources::delete))
-        .route(LIVE, get(health::live))
-        .route(READY, get(async move |client| health::ready(client, &shutdown).await))
+        .route("/api/resources", get(resources::list).post(resources::create))
+        .route("/api/resources/{id}", get(resources::read).put(resources::replace).delete(resources::delete))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(async move |client| health::ready(client, &shutdown).await))
         .fallback(async || Failure::new(StatusCode::NOT_FOUND, "route_not_found"))
         .method_not_allowed_fallback(async || {
             Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed")
         })
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(client);
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
     let routes = if local { routes.layer(from_fn(require_loopback_host)) } else { routes };
     routes
         .layer(from_fn(limit_time))
         .layer(CatchPanicLayer::custom(|_| {
             Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error").into_response()
         }))
-        .layer(from_fn_with_state((observers, Arc::new(names)), record))
+        .layer(from_fn_with_state((client, observers), record))
 }
 
 /// Refuses a `Host` other than a loopback name, which protects against DNS rebinding by web pages.
@@ -94,14 +84,15 @@ async fn limit_time(request: Request, next: Next) -> Response {
     tokio::time::timeout(TIME_LIMIT, next.run(request)).await.unwrap_or_else(|_| timed_out())
 }
 
-/// Records each request, returns its id in the response, and forbids caching.
+/// Records each request, hands its handler a client that calls on its behalf, and returns its id in the response.
 async fn record(
-    State((observers, names)): State<(Observers, Arc<RouteNames>)>,
+    State((client, observers)): State<(ResourceClient, Observers)>,
+    route: Option<MatchedPath>,
     mut request: Request,
     next: Next,
 ) -> Response {
     // The route, not the path, which may contain anything.
-    let route = names.find(request.uri().path()).unwrap_or("unmatched");
+    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
     let method = method_label(request.method());
     let is_probe = route.starts_with("/health/");
     let correlation = Correlation::from_headers(request.headers());
@@ -109,7 +100,7 @@ async fn record(
     let span = tracing::info_span!(
         "request", method = %request.method(), route, %request_id, trace_id = correlation.trace_id()
     );
-    request.extensions_mut().insert(correlation);
+    request.extensions_mut().insert(client.on_behalf_of(correlation));
     let started = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

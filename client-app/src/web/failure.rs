@@ -17,9 +17,6 @@ use entra_token::{Awaited, ConfigurationFault, CredentialFault, TokenError};
 use super::failure_log::Cause;
 use crate::resource_client::{Refused, ResourceError};
 
-const BAD_GATEWAY: StatusCode = StatusCode::BAD_GATEWAY;
-const SERVICE_UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
-
 /// The response to a request that failed.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -33,9 +30,17 @@ impl Failure {
         Problem::new(status, code).into()
     }
 
-    fn caused_by(status: StatusCode, cause: Cause) -> Self {
-        let code = cause.code;
-        Self { cause: Some(Box::new(cause)), ..Self::new(status, code) }
+    /// Creates a failure that this service's operator or time has to resolve.
+    fn caused_by(cause: Cause, retry_after: Option<Duration>) -> Self {
+        let status = match cause.code {
+            "authority_unavailable" | "resource_unavailable" | "shutting_down" => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            _ => StatusCode::BAD_GATEWAY,
+        };
+        let retry_after = retry_after.filter(|_| status == StatusCode::SERVICE_UNAVAILABLE).map(seconds);
+        let problem = Box::new(Problem::new(status, cause.code));
+        Self { problem, retry_after, cause: Some(Box::new(cause)) }
     }
 }
 
@@ -47,68 +52,55 @@ impl From<Problem> for Failure {
 
 impl From<&TokenError> for Failure {
     fn from(error: &TokenError) -> Self {
-        let (status, code) = match error {
-            TokenError::Credential(CredentialFault::Unusable(_)) => (BAD_GATEWAY, "credential_unusable"),
-            TokenError::Configuration(ConfigurationFault::ManagedIdentity(_)) => {
-                (BAD_GATEWAY, "managed_identity_unusable")
-            }
-            TokenError::Configuration(ConfigurationFault::Untrusted { .. }) => {
-                (BAD_GATEWAY, "authority_untrusted")
-            }
-            TokenError::Credential(_) | TokenError::Configuration(_) => (BAD_GATEWAY, "token_refused"),
-            TokenError::Protocol { .. } => (BAD_GATEWAY, "authority_malformed"),
+        let code = match error {
+            TokenError::Credential(CredentialFault::Unusable(_)) => "credential_unusable",
+            TokenError::Configuration(ConfigurationFault::ManagedIdentity(_)) => "managed_identity_unusable",
+            TokenError::Configuration(ConfigurationFault::Untrusted { .. }) => "authority_untrusted",
+            TokenError::Credential(_) | TokenError::Configuration(_) => "token_refused",
+            TokenError::Protocol { .. } => "authority_malformed",
             TokenError::Throttled { .. } | TokenError::Unavailable(_) | TokenError::Abandoned => {
-                (SERVICE_UNAVAILABLE, "authority_unavailable")
+                "authority_unavailable"
             }
         };
-        let id = error.correlation_id().map(|id| format!(" Correlation id {id}.")).unwrap_or_default();
-        let problem = Problem::new(status, code).detail(format!("This service got no access token.{id}"));
         let cause = Cause { code, message: "no access token", error: one_line(error) };
-        let retry_after = error.retry_after().map(seconds);
-        Self { problem: Box::new(problem), retry_after, cause: Some(Box::new(cause)) }
+        let mut failure = Self::caused_by(cause, error.retry_after());
+        let id = error.correlation_id().map(|id| format!(" Correlation id {id}.")).unwrap_or_default();
+        failure.problem.detail = Some(format!("This service got no access token.{id}"));
+        failure
     }
 }
 
 impl From<ResourceError> for Failure {
     fn from(error: ResourceError) -> Self {
-        let (status, code) = match &error {
+        let code = match &error {
             ResourceError::Token(error) => return Self::from(error),
             ResourceError::Refused(refused) => return Self::from(refused.as_ref()),
-            ResourceError::NotAHeaderValue(_) => (StatusCode::BAD_REQUEST, "invalid_header"),
-            ResourceError::Unreachable { source, .. } if is_untrusted(source) => {
-                (BAD_GATEWAY, "resource_untrusted")
-            }
-            ResourceError::TimedOut { awaited: Awaited::Token, .. } => {
-                (SERVICE_UNAVAILABLE, "authority_unavailable")
-            }
-            ResourceError::Unreachable { .. } | ResourceError::TimedOut { .. } => {
-                (SERVICE_UNAVAILABLE, "resource_unavailable")
-            }
-            ResourceError::ShuttingDown(_) => (SERVICE_UNAVAILABLE, "shutting_down"),
-            ResourceError::Malformed { .. } => (BAD_GATEWAY, "resource_malformed"),
+            ResourceError::NotAHeaderValue(_) => return Self::new(StatusCode::BAD_REQUEST, "invalid_header"),
+            ResourceError::Unreachable { source, .. } if is_untrusted(source) => "resource_untrusted",
+            ResourceError::TimedOut { awaited: Awaited::Token, .. } => "authority_unavailable",
+            ResourceError::Unreachable { .. } | ResourceError::TimedOut { .. } => "resource_unavailable",
+            ResourceError::ShuttingDown(_) => "shutting_down",
+            ResourceError::Malformed { .. } => "resource_malformed",
         };
         let message = "the call of the resource failed";
-        Self::caused_by(status, Cause { code, message, error: one_line(&error) })
+        Self::caused_by(Cause { code, message, error: one_line(&error) }, None)
     }
 }
 
 impl From<&Refused> for Failure {
     fn from(refused: &Refused) -> Self {
-        let (status, code) = match refused.status {
+        let code = match refused.status {
             status if is_callers_fault(status) => {
                 let problem = refused.problem.clone().filter(|problem| problem.status == status.as_u16());
                 return problem.unwrap_or_else(|| Problem::new(status, "refused_by_resource")).into();
             }
-            StatusCode::UNAUTHORIZED => (BAD_GATEWAY, "resource_refused_token"),
-            StatusCode::FORBIDDEN => (BAD_GATEWAY, "resource_denied_access"),
-            SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-                (SERVICE_UNAVAILABLE, "resource_unavailable")
-            }
-            _ => (BAD_GATEWAY, "resource_failed"),
+            StatusCode::UNAUTHORIZED => "resource_refused_token",
+            StatusCode::FORBIDDEN => "resource_denied_access",
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => "resource_unavailable",
+            _ => "resource_failed",
         };
-        let cause = Cause { code, message: "the resource refused this client", error: refused.to_string() };
-        let retry_after = refused.retry_after.filter(|_| status == SERVICE_UNAVAILABLE).map(seconds);
-        Self { retry_after, ..Self::caused_by(status, cause) }
+        let message = "the resource refused this client";
+        Self::caused_by(Cause { code, message, error: refused.to_string() }, refused.retry_after)
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use axum::Json;
-use axum::extract::State;
-use serde::Serialize;
+use axum::{Extension, Json};
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
@@ -13,28 +12,23 @@ use crate::resource_client::ResourceClient;
 /// How long a readiness probe waits for a token; the token request continues after that.
 const TOKEN_WAIT: Duration = Duration::from_secs(2);
 
-#[derive(Serialize)]
-pub(super) struct Health {
-    status: &'static str,
-}
-
 /// Responds while the process runs.
-pub(super) async fn live() -> Json<Health> {
-    Json(Health { status: "live" })
+pub(super) async fn live() -> Json<Value> {
+    Json(json!({ "status": "live" }))
 }
 
 /// Responds with 200 if a token is available and the service is not shutting down.
 ///
 /// The resource is not called: it has its own readiness probe, and taking this service out of rotation would not help.
 pub(super) async fn ready(
-    State(client): State<ResourceClient>,
+    Extension(client): Extension<ResourceClient>,
     shutdown: &CancellationToken,
-) -> Result<Json<Health>, Failure> {
+) -> Result<Json<Value>, Failure> {
     if shutdown.is_cancelled() {
         return Err(Failure::new(http::StatusCode::SERVICE_UNAVAILABLE, "shutting_down"));
     }
     client.within(TOKEN_WAIT).token().await?;
-    Ok(Json(Health { status: "ready" }))
+    Ok(Json(json!({ "status": "ready" })))
 }
 
 #[cfg(test)]
@@ -52,9 +46,9 @@ mod tests {
         let shutdown = CancellationToken::new();
         shutdown.cancel();
         let client = settings.resource_client().unwrap().until(shutdown.clone());
-        let failure = ready(State(client), &shutdown).await.err().unwrap().into_response();
+        let failure = ready(Extension(client), &shutdown).await.err().unwrap().into_response();
         assert_eq!(failure.status(), http::StatusCode::SERVICE_UNAVAILABLE);
         let body = axum::body::to_bytes(failure.into_body(), 1024).await.unwrap();
-        assert_eq!(serde_json::from_slice::<serde_json::Value>(&body).unwrap()["code"], "shutting_down");
+        assert_eq!(serde_json::from_slice::<Value>(&body).unwrap()["code"], "shutting_down");
     }
 }

@@ -1,36 +1,38 @@
 //! `/api/resources`: forwards to the resource's routes with this client's own token.
 
-use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use entra_shared::json::Object;
 use entra_shared::resource::{NewResource, ResourcePage};
 use uuid::Uuid;
 
-use super::client::Client;
 use super::failure::Failure;
-use crate::resource_client::{IDEMPOTENCY_KEY, Paging, Tagged};
+use crate::resource_client::{IDEMPOTENCY_KEY, Paging, ResourceClient, Tagged};
 
 type PathId = Result<Path<Uuid>, PathRejection>;
 type Body = Result<Json<Object<NewResource>>, JsonRejection>;
 
 pub(super) async fn list(
-    Client(client): Client,
+    Extension(client): Extension<ResourceClient>,
     paging: Result<Query<Paging>, QueryRejection>,
 ) -> Result<Json<ResourcePage>, Failure> {
     let Query(paging) = paging?;
     Ok(Json(client.list(&paging).await?))
 }
 
-pub(super) async fn read(Client(client): Client, id: PathId) -> Result<Response, Failure> {
+pub(super) async fn read(
+    Extension(client): Extension<ResourceClient>,
+    id: PathId,
+) -> Result<Response, Failure> {
     let Path(id) = id?;
     Ok(tagged(StatusCode::OK, client.read(id).await?))
 }
 
 pub(super) async fn create(
-    Client(client): Client,
+    Extension(client): Extension<ResourceClient>,
     headers: HeaderMap,
     new: Body,
 ) -> Result<Response, Failure> {
@@ -44,7 +46,7 @@ pub(super) async fn create(
 }
 
 pub(super) async fn replace(
-    Client(client): Client,
+    Extension(client): Extension<ResourceClient>,
     id: PathId,
     headers: HeaderMap,
     new: Body,
@@ -55,7 +57,7 @@ pub(super) async fn replace(
 }
 
 pub(super) async fn delete(
-    Client(client): Client,
+    Extension(client): Extension<ResourceClient>,
     id: PathId,
     headers: HeaderMap,
 ) -> Result<StatusCode, Failure> {
