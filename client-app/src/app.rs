@@ -93,6 +93,6 @@ async fn upkeep(metrics: &Metrics) {
     let mut interval = tokio::time::interval(UPKEEP_INTERVAL);
     loop {
         interval.tick().await;
-        metrics.upkeep();
+        metrics.recorder.upkeep();
     }
 }

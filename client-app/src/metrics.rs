@@ -3,11 +3,8 @@
 //! Label values are bounded: outcomes, credential names from the settings, route templates, known methods and statuses.
 //! They never contain tokens, secrets or text from callers.
 
-use std::time::Duration;
-
 use axum::Router;
 use axum::routing::get;
-use http::StatusCode;
 use http_shell::metrics::Recorder;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
@@ -16,29 +13,13 @@ use entra_token::{Credentials, TokenRetriever, TokenStatus};
 /// The metrics of one app; clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
-    recorder: Recorder,
+    pub(crate) recorder: Recorder,
     retriever: TokenRetriever,
 }
 
 impl Metrics {
     pub(crate) fn new(retriever: TokenRetriever) -> Self {
         Self { recorder: Recorder::new(describe), retriever }
-    }
-
-    /// Records a request that the web service has answered.
-    pub(crate) fn record_request(
-        &self,
-        method: &'static str,
-        route: &str,
-        status: StatusCode,
-        elapsed: Duration,
-    ) {
-        self.recorder.record_request(method, route, status, elapsed);
-    }
-
-    /// Moves histogram samples into their buckets; call it periodically.
-    pub(crate) fn upkeep(&self) {
-        self.recorder.upkeep();
     }
 
     /// Returns the route `GET /metrics`, which reports the current token's state without requesting a token.

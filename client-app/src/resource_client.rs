@@ -43,7 +43,7 @@ pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 #[derive(Debug, Clone)]
 pub struct ResourceClient {
     api: BearerClient,
-    /// The request that the calls are made for; without one, each call gets ids of its own.
+    /// The incoming request whose ids the calls carry; without one, each call gets new ids.
     correlation: Option<Correlation>,
     limit: Duration,
 }
@@ -52,10 +52,10 @@ pub struct ResourceClient {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Paging {
-    /// The most resources of the page; the API has a default.
+    /// The maximum number of resources in the page; the API has a default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
 }
@@ -65,7 +65,7 @@ pub struct Paging {
 pub struct Tagged {
     /// The resource.
     pub resource: Resource,
-    /// What `If-Match` must name to replace or delete this version.
+    /// The value of `If-Match` that replaces or deletes this version.
     pub etag: Option<HeaderValue>,
 }
 
@@ -77,7 +77,7 @@ impl ResourceClient {
         Self { api, correlation: None, limit: LIMIT }
     }
 
-    /// Returns a client whose calls carry the ids of this request and its trace.
+    /// Returns a client whose calls carry this request id and trace.
     #[must_use]
     pub fn on_behalf_of(&self, correlation: Correlation) -> Self {
         Self { correlation: Some(correlation), ..self.clone() }

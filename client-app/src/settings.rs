@@ -9,7 +9,7 @@ use entra_shared::azure_ad::AZURE_VARIABLES;
 use entra_shared::http_client::{HttpClient, HttpClientSettings};
 use entra_shared::ids::AppIdUri;
 use entra_shared::settings::{Check, Environment, KeyProblem, SettingsError, Sources};
-use entra_token::{BaseUrl, TokenRetriever, TokenSource};
+use entra_token::{BaseUrl, TokenRetriever};
 use http_shell::metrics::MetricsSettings;
 use http_shell::server::ServerSettings;
 use serde::Deserialize;
@@ -74,20 +74,6 @@ impl Settings {
     pub fn token_retriever(&self, http: HttpClient) -> Result<TokenRetriever, SettingsError> {
         let source = self.azure_ad.token_source(self.resource.app_id_uri.clone())?;
         Ok(TokenRetriever::new(source, http))
-    }
-
-    /// Creates the source of tokens for the resource from credentials that may have expired.
-    ///
-    /// # Errors
-    /// The credential or its file is unusable.
-    pub fn unvalidated_token_source(&self) -> Result<TokenSource, SettingsError> {
-        self.azure_ad.unvalidated_token_source(self.resource.app_id_uri.clone())
-    }
-
-    /// Returns the keys of credentials that are set and ignored.
-    #[must_use]
-    pub fn ignored_credentials(&self) -> Vec<&'static str> {
-        self.azure_ad.ignored()
     }
 
     /// Creates the client that calls the resource with this client's tokens.

@@ -106,7 +106,7 @@ async fn record(
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(REQUEST_ID, request_id.header_value());
     let elapsed = started.elapsed();
-    observers.metrics.record_request(method, route, response.status(), elapsed);
+    observers.metrics.recorder.record_request(method, route, response.status(), elapsed);
     let (status, milliseconds) = (response.status().as_u16(), elapsed.as_secs_f64() * 1000.0);
     span.in_scope(|| {
         if let Some(cause) = response.extensions().get::<Cause>() {

@@ -217,7 +217,7 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Creates the authority of `tenant`; URLs name it by `domain` if there is one.
+    /// Creates the authority of `tenant`. URLs contain `domain` if there is one, and the tenant's id otherwise.
     #[must_use]
     pub fn new(instance: Instance, tenant: TenantId, domain: Option<&Domain>) -> Self {
         let segment = domain.map_or_else(|| tenant.to_string(), Domain::to_string);

@@ -12,12 +12,15 @@ pub(crate) async fn doctor(
     needed_roles: &[AppRole],
     progress: &(dyn Fn(&str) + Sync),
 ) -> Result<Report, SettingsError> {
+    let (azure_ad, app_id_uri) = (&settings.azure_ad, settings.resource.app_id_uri.clone());
     let base_url = &settings.resource.base_url;
     let setup = ClientSetup {
         http: settings.http_client()?,
-        token_source: settings.unvalidated_token_source().map_err(|error| error.to_string()),
-        ignored_settings: settings.ignored_credentials(),
-        app_id_uri: settings.resource.app_id_uri.clone(),
+        token_source: azure_ad
+            .unvalidated_token_source(app_id_uri.clone())
+            .map_err(|error| error.to_string()),
+        ignored_settings: azure_ad.ignored(),
+        app_id_uri,
         resource: ResourceUrls {
             base: base_url.to_string(),
             description: base_url.join("/openapi.json"),

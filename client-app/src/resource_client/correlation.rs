@@ -1,11 +1,11 @@
-//! The request that a call of the resource is made for.
+//! The request id and trace that connect a call with the incoming request that caused it.
 
 use std::fmt;
 
 use entra_shared::correlation::{REQUEST_ID, RequestId, TraceContext};
 use http::HeaderMap;
 
-/// The request and the trace that a call belongs to; both ids are sent to the resource.
+/// The request id and trace of a call; both are sent to the resource, which logs them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Correlation {
     request_id: RequestId,
@@ -31,7 +31,7 @@ impl Correlation {
         self.trace.trace_id()
     }
 
-    /// Returns the header fields of a call, which is a span of its own in the trace.
+    /// Returns the header fields of a call, which becomes a new span of the trace.
     pub(super) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(REQUEST_ID, self.request_id.header_value());

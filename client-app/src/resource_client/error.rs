@@ -15,16 +15,16 @@ use entra_token::{Awaited, CallError, Redaction, TokenError};
 /// The most characters of the resource's text that a message shows.
 const MAX_WORDS: usize = 300;
 
-/// Why a call of the resource failed; each variant names who has to act.
+/// Why a call of the resource failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ResourceError {
-    /// The authority, or this client's registration: there is no token to call with.
+    /// There is no access token; the authority or this client's registration is at fault.
     #[error("no access token")]
     Token(#[from] TokenError),
-    /// The caller, or this client's grants: the resource answered with an error.
+    /// The resource answered with an error; the caller or this client's grants are at fault.
     #[error("the resource answered {0}")]
     Refused(Box<Refused>),
-    /// The network, or the settings: the resource did not answer.
+    /// The resource did not answer; the network or the settings are at fault.
     #[error("no answer from the resource{}; {ids}", hint(source))]
     Unreachable {
         /// The ids of the request and its trace.
@@ -33,30 +33,30 @@ pub enum ResourceError {
         #[source]
         source: reqwest::Error,
     },
-    /// The resource, the authority or the network: the call took longer in all than a call may take.
+    /// The whole call took longer than its time limit.
     #[error("{awaited} in {} s; {ids}", limit.as_secs())]
     TimedOut {
-        /// What was waited for when the time was over.
+        /// What the call was waiting for when its time was up.
         awaited: Awaited,
-        /// How long the call was allowed to take.
+        /// The time limit of the call.
         limit: Duration,
         /// The ids of the request and its trace.
         ids: String,
     },
-    /// This process: it is shutting down, and there is no usable token.
+    /// This process is shutting down, and there is no usable token.
     #[error("shutting down; not waiting for an access token; {0}")]
     ShuttingDown(String),
-    /// The resource, or something in its place: the answer is not what the API promises, or does not end within limits.
+    /// The answer is not what the API promises, or is incomplete or too large.
     #[error("the resource answered {status}, but not with what its API promises; {ids}")]
     Malformed {
         /// The answer's status.
         status: StatusCode,
         /// The ids of the request and its trace.
         ids: String,
-        /// Why the body could not be read, if it could not.
+        /// Why the body could not be read; `None` if it was read and has the wrong content.
         source: Option<BodyError>,
     },
-    /// The caller: a value that cannot stand in a header.
+    /// A value from the caller contains characters that are not allowed in a header.
     #[error("the {0} cannot be sent in a header")]
     NotAHeaderValue(&'static str),
 }

@@ -103,7 +103,10 @@ impl AzureAdSettings {
     }
 
     /// Creates the source of tokens for a resource from credentials that are readable but may have expired.
-    pub(super) fn unvalidated_token_source(&self, resource: AppIdUri) -> Result<TokenSource, SettingsError> {
+    ///
+    /// # Errors
+    /// A credential or its file is unusable.
+    pub fn unvalidated_token_source(&self, resource: AppIdUri) -> Result<TokenSource, SettingsError> {
         let selected = self.selected()?;
         let ignored = self.ignored().join(", ");
         if let Some(settings) = managed_identity(&selected) {
@@ -120,7 +123,8 @@ impl AzureAdSettings {
     }
 
     /// Returns the short keys that are set and ignored: Azure's tooling sets some variables by itself.
-    pub(super) fn ignored(&self) -> Vec<&'static str> {
+    #[must_use]
+    pub fn ignored(&self) -> Vec<&'static str> {
         let is_short = self.credential.is_none() && self.credentials.is_empty();
         self.short_credentials().map(|(key, _)| key).skip(usize::from(is_short)).collect()
     }

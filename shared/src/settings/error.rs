@@ -47,14 +47,19 @@ pub enum SettingsError {
         /// What is wrong, and how to fix it.
         problem: String,
     },
-    /// The value turned out unusable after loading.
-    #[error("`{}`{}: {}", .0.key, .0.places(), .0.problem)]
-    Unusable(KeyProblem),
+    /// The value of a command-line argument is unusable.
+    #[error(transparent)]
+    Argument(KeyProblem),
 }
 
 impl From<KeyProblem> for SettingsError {
+    /// Names both places that can set the key, since its origin is not known any more.
     fn from(problem: KeyProblem) -> Self {
-        Self::Unusable(problem)
+        if problem.key.starts_with("--") {
+            return Self::Argument(problem);
+        }
+        let origin = format!("the settings or {}", variable_of(problem.key));
+        Self::Key { key: problem.key.to_owned(), origin, problem: problem.problem }
     }
 }
 

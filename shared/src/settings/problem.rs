@@ -14,16 +14,6 @@ impl KeyProblem {
     pub fn new(key: &'static str, problem: impl Into<String>) -> Self {
         Self { key, problem: problem.into() }
     }
-
-    /// Returns where the value can be set; an argument has no other place.
-    #[cfg(feature = "settings")]
-    pub(super) fn places(&self) -> String {
-        if self.key.starts_with("--") {
-            String::new()
-        } else {
-            format!(" (the settings or {})", variable_of(self.key))
-        }
-    }
 }
 
 /// Returns the variable that sets a key.
