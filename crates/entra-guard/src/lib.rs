@@ -71,6 +71,13 @@
 //! OPTIONS needs a token too, and a browser's preflight has none. So put a CORS layer around the router, such as
 //! tower-http's `CorsLayer` with the allowed origins by name.
 //!
+//! # Without axum's routes
+//!
+//! [`Guard::require`] is a tower layer, so it guards any HTTP service. With tonic, give it to the server:
+//! `Server::builder().layer(guard.require::<ReadPolicy>()?)`. A method takes the proof with
+//! [`Authorized::from_extensions`], as the example `grpc` shows. [`Guard::authenticate`] and [`Guard::authorize`] serve
+//! where no layer fits.
+//!
 //! # Features
 //!
 //! None is on by default.
