@@ -76,7 +76,7 @@ impl<'a> Script<'a> {
         }
     }
 
-    /// The apps, in the tenant's order; managed identities are none.
+    /// The apps, in the tenant's order, without managed identities.
     fn apps(&self) -> Vec<App<'a>> {
         let app =
             |principal: &'a ServicePrincipal| Some(App { manifest: principal.manifest.as_ref()?, principal });
@@ -114,7 +114,7 @@ impl<'a> Script<'a> {
     }
 }
 
-/// An option with its value; empty without a value.
+/// An option with its value; empty if there is no value.
 fn option(name: &str, value: Option<&str>) -> String {
     value.map(|value| format!(" {name} {}", quoted(value))).unwrap_or_default()
 }

@@ -16,7 +16,7 @@ pub struct DeclaredRole<'a> {
     pub id: Uuid,
     /// The role's value, as the `roles` claim holds it.
     pub value: &'a str,
-    /// What an administrator reads who grants the role.
+    /// The description that administrators see when they grant the role.
     pub description: &'a str,
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// An access token's claims, with those that people ask for first at the top. Serializes to JSON.
+/// An access token's claims, with the most important ones at the top. Serializes to JSON.
 ///
 /// For display only: to its client a token is opaque, and only the resource may judge its claims.
 /// <https://learn.microsoft.com/entra/identity-platform/access-tokens#token-validation>

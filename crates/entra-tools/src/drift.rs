@@ -27,10 +27,10 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Where a difference is fixed.
+/// The place to fix a difference.
 #[derive(Clone, Copy)]
 enum Fix<'a> {
-    /// In the tenant: an API's code says how its roles should be.
+    /// In the tenant: an API's code defines what its roles should be.
     InTenant,
     /// In this file of a directory, which describes the tenant.
     InFile(&'a str),

@@ -46,7 +46,7 @@ impl Script<'_> {
         }
     }
 
-    /// Requests a client's permissions, which grants none of them.
+    /// Requests a client's permissions. Granting them is a later step.
     pub(super) fn request_permissions(&mut self, app: App<'_>) {
         let requested = app.manifest.document.get("requiredResourceAccess");
         let Some(requested) = requested.filter(|list| list.as_array().is_some_and(|list| !list.is_empty()))

@@ -1,4 +1,4 @@
-//! Probes the credential, the authority, the token and the resource; judges nothing.
+//! Probes the credential, the authority, the token and the resource. The checks judge the results.
 
 mod authority;
 mod credential;
@@ -85,7 +85,7 @@ pub(super) async fn gather(setup: ClientSetup, progress: &(dyn Fn(&str) + Sync))
     let authority = match token_source.as_ref().map(credential::authority) {
         Ok(Some((at, version))) => {
             let probe = authority::probe(&http, &at, version);
-            Some(progress.tell_if_slow("waiting for the authority", probe).await)
+            Some(progress.report_if_slow("waiting for the authority", probe).await)
         }
         _ => None,
     };
@@ -93,13 +93,13 @@ pub(super) async fn gather(setup: ClientSetup, progress: &(dyn Fn(&str) + Sync))
     let retriever = token_source.clone().map(|source| TokenRetriever::new(source, http.clone()));
     let token = match &retriever {
         Ok(retriever) if !is_hopeless => {
-            Some(progress.tell_if_slow("waiting for an access token", retriever.token()).await)
+            Some(progress.report_if_slow("waiting for an access token", retriever.token()).await)
         }
         _ => None,
     };
     let acquired = token.as_ref().and_then(|token| token.as_deref().ok());
     let probe = resource::probe(&http, &resource, acquired);
-    let resource = progress.tell_if_slow("waiting for the resource", probe).await;
+    let resource = progress.report_if_slow("waiting for the resource", probe).await;
     Facts {
         now: Timestamp::now(),
         app_id_uri,

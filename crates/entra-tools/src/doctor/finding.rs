@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// The most characters of a text; texts from peers can have any length.
+/// The maximum length of a text in characters; texts from peers can have any length.
 const MAX_TEXT: usize = 400;
 
 /// How a check ended.

@@ -6,10 +6,10 @@ use jiff::SignedDuration;
 use super::super::facts::{Acquisition, AuthorityFacts, Discovery, Facts, Unreachable};
 use super::super::finding::Finding;
 
-/// The clock offset, in seconds, that warns: a resource with the default clock skew refuses tokens from here on.
+/// The clock offset, in seconds, from which to warn: a resource with the default clock skew refuses tokens then.
 const WARN_FROM: i64 = 60;
 
-/// The clock offset, in seconds, that fails: Entra back-dates tokens and tolerates assertions by no more.
+/// The clock offset, in seconds, that fails the check: Entra back-dates tokens and tolerates assertions by no more.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/certificate-credentials#claims-payload>
 const FAIL_FROM: i64 = 300;

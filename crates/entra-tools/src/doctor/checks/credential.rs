@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::super::facts::{Acquisition, CredentialFacts, CredentialLifetime, Facts};
 use super::super::finding::Finding;
 
-/// The days of validity left that warn.
+/// A credential that expires within this many days gets a warning.
 const WARN_FROM_DAYS: i64 = 30;
 
 /// Checks that there is a credential, and names the one in use.
@@ -29,7 +29,7 @@ pub(super) fn readable(facts: &Facts) -> Finding {
         found = format!("{found}; ignored: {}", ignored_settings.join(", "));
     }
     let refused: Vec<&str> = credentials.iter().filter(|c| c.is_refused).map(|c| c.name.as_str()).collect();
-    // With no token, the check of the token says what the authority thinks of them.
+    // Without a token, the check of the token reports which credentials the authority refuses.
     if refused.is_empty() || facts.token().is_err() {
         return Finding::pass(found);
     }

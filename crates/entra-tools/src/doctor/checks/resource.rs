@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::super::facts::{Facts, Verdict};
 use super::super::finding::Finding;
 
-/// The most operations that a missing role is listed with.
+/// The maximum number of operations listed for a missing role.
 const NAMED_OPERATIONS: usize = 2;
 
 /// Checks that the resource answers.

@@ -1,4 +1,4 @@
-//! Checks that a token is issued, and what its claims say.
+//! Checks that a token is issued, and its claims.
 
 mod refusal;
 
@@ -73,7 +73,7 @@ pub(super) fn issuer(facts: &Facts) -> Result<Finding, Finding> {
     })
 }
 
-/// Checks how long the token is valid, and tells when it is renewed.
+/// Checks how long the token is valid, and reports when it is renewed.
 pub(super) fn lifetime(facts: &Facts) -> Result<Finding, Finding> {
     let token = facts.token()?;
     let seconds = token.expires_at.duration_since(facts.now).as_secs();

@@ -24,11 +24,11 @@ pub(in super::super) struct AuthorityFacts {
 /// An answer about the tenant.
 #[derive(Debug)]
 pub(in super::super) enum Discovery {
-    /// The tenant is there.
+    /// The tenant exists.
     Found,
     /// The authority refuses, with the number of its AADSTS code if it names one.
     Refused(Option<u32>),
-    /// Any other answer; it tells nothing about the tenant.
+    /// Any other answer, from which nothing follows about the tenant.
     Other(StatusCode),
 }
 
@@ -54,7 +54,7 @@ struct Document {
     issuer: String,
 }
 
-/// Requests the discovery document; nothing in it is used as an address.
+/// Requests the discovery document. URLs in it are not used.
 pub(super) async fn probe(http: &HttpClient, authority: &Authority, version: Version) -> AuthorityFacts {
     let url = authority.discovery_document(version);
     let host = url[Position::BeforeHost..Position::AfterPort].to_owned();

@@ -31,9 +31,9 @@ pub(in super::super) struct CredentialFacts {
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) enum CredentialLifetime {
     Until(Timestamp),
-    /// A secret does not tell.
+    /// Unknown: a client secret does not contain its expiry.
     Unknown,
-    /// Its issuer renews it.
+    /// Unlimited: its issuer renews it.
     Renewed,
 }
 
@@ -70,7 +70,7 @@ fn lifetime(credential: &Credential) -> CredentialLifetime {
     }
 }
 
-/// The authority that issues the client's tokens, and the version of its endpoint; none for a managed identity.
+/// The authority that issues the client's tokens, and the version of its endpoint. `None` for a managed identity.
 pub(super) fn authority(source: &TokenSource) -> Option<(Authority, Version)> {
     match source {
         TokenSource::TokenEndpoint(request) => Some((request.authority.clone(), request.version)),

@@ -1,4 +1,4 @@
-//! One request to the resource; an error answer tells a diagnosis as much as a success.
+//! Sends one request to the resource. An error answer is a result like any other.
 
 use entra_shared::correlation::{REQUEST_ID, RequestId};
 use entra_shared::http_client::{self, BodyError, HttpClient};

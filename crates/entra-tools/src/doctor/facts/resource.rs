@@ -24,7 +24,7 @@ pub(in super::super) struct ResourceFacts {
 /// The operations that require roles, or the status of an answer that names none.
 pub(in super::super) type Described = Result<Vec<Operation>, StatusCode>;
 
-/// What the resource answers to a call with the token.
+/// The resource's answer to a call with the token.
 #[derive(Debug)]
 pub(in super::super) enum Verdict {
     Accepted,
@@ -57,7 +57,7 @@ impl ResourceFacts {
 pub(super) async fn probe(http: &HttpClient, urls: &ResourceUrls, token: Option<&Token>) -> ResourceFacts {
     let (clock_offset, operations) = match probe::get(http, urls.description.clone(), None).await {
         Ok(answer) => (answer.clock_offset, Ok(described(&answer))),
-        // It answers, so the resource is there; only its description is unusable.
+        // The resource is reachable; only its description is unusable.
         Err(ProbeError::Body { status, .. }) => (None, Ok(Err(status))),
         Err(ProbeError::Unreachable { source, .. }) => (None, Err(source)),
     };
