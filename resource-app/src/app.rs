@@ -126,22 +126,19 @@ impl ResourceApp {
         tracing::info!(url = self.url(), metrics, "serving");
         let Self { bound, routes, metrics_routes, observer, store, ending } = self;
         let service = service::service(routes, observer.clone());
-        let signal = shutdown.clone();
-        let background = async move |end: CancellationToken| {
-            let not_ready = async {
-                signal.cancelled().await;
-                ending.cancel();
-            };
-            let upkeep = async {
-                let mut interval = tokio::time::interval(UPKEEP_INTERVAL);
-                while end.run_until_cancelled(interval.tick()).await.is_some() {
-                    observer.upkeep();
-                }
-            };
-            tokio::join!(not_ready, upkeep);
+        let background = async |end: CancellationToken| {
+            let mut interval = tokio::time::interval(UPKEEP_INTERVAL);
+            while end.run_until_cancelled(interval.tick()).await.is_some() {
+                observer.upkeep();
+            }
             observer.upkeep();
             store.close().await;
         };
-        bound.run(service, metrics_routes, background, shutdown).await;
+        let serve = bound.run(service, metrics_routes, background, ending.clone());
+        let begin_shutdown = async {
+            shutdown.cancelled().await;
+            ending.cancel();
+        };
+        tokio::join!(serve, begin_shutdown);
     }
 }

@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use entra_guard::authentication::VerifiedTokenStatus;
-use entra_guard::authentication::keys::KeyStatus;
-use entra_guard::{DecisionObserver, Guard};
+use entra_guard::{DecisionObserver, Guard, GuardStatus};
 use http::StatusCode;
 use http_shell::metrics::Recorder;
 use http_shell::server::ConnectionCounts;
@@ -49,11 +47,9 @@ impl Metrics {
         let recorder = self.0.clone();
         let render = async move || {
             recorder.record(|| {
-                let status = guard.status();
-                report_keys(status.keys);
-                report_verified_tokens(status.verified_tokens);
-                counter!("unreadable_resources_total").absolute(store.unreadable());
+                report_guard(&guard.status());
                 report_connections(&connections);
+                counter!("unreadable_resources_total").absolute(store.unreadable());
             });
             recorder.render()
         };
@@ -90,20 +86,17 @@ fn describe() {
     describe_counter!("http_connections_ended_total", "Connections to the API that it ended, by the reason.");
 }
 
-fn report_keys(status: KeyStatus) {
-    set_gauge("signing_keys", status.keys as u64);
-    set_gauge("signing_keys_removed", status.removed as u64);
-    if let Some(age) = status.age {
+fn report_guard(GuardStatus { keys, verified_tokens, .. }: &GuardStatus) {
+    set_gauge("signing_keys", keys.keys as u64);
+    set_gauge("signing_keys_removed", keys.removed as u64);
+    if let Some(age) = keys.age {
         gauge!("signing_keys_age_seconds").set(age.as_secs_f64());
     }
-    counter!("signing_key_fetches_total", "outcome" => "fetched").absolute(status.fetched);
-    counter!("signing_key_fetches_total", "outcome" => "failed").absolute(status.failed);
-}
-
-fn report_verified_tokens(status: VerifiedTokenStatus) {
-    set_gauge("verified_tokens", status.tokens as u64);
-    counter!("verified_token_lookups_total", "outcome" => "hit").absolute(status.hits);
-    counter!("verified_token_lookups_total", "outcome" => "miss").absolute(status.misses);
+    counter!("signing_key_fetches_total", "outcome" => "fetched").absolute(keys.fetched);
+    counter!("signing_key_fetches_total", "outcome" => "failed").absolute(keys.failed);
+    set_gauge("verified_tokens", verified_tokens.tokens as u64);
+    counter!("verified_token_lookups_total", "outcome" => "hit").absolute(verified_tokens.hits);
+    counter!("verified_token_lookups_total", "outcome" => "miss").absolute(verified_tokens.misses);
 }
 
 fn report_connections(counts: &ConnectionCounts) {

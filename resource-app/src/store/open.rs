@@ -124,10 +124,8 @@ fn create_and_lock(path: &Path) -> io::Result<Lock> {
 fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
-        .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
         // Detects some damaged pages before they are followed.
         .pragma("cell_size_check", "ON")
         .busy_timeout(TURN_TIMEOUT)

@@ -71,7 +71,8 @@ impl Store {
     /// # Errors
     /// The database fails, there is no such resource, or it is unreadable.
     pub async fn find(&self, key: ResourceKey) -> Result<Versioned, StoreError> {
-        self.count(row::find(&self.readers, key).await)
+        let row = row::find(&self.readers, key).await?;
+        self.count(row::read(&row))
     }
 
     /// Reads a row of a page; an unreadable one is logged and left out.

@@ -8,23 +8,39 @@ use uuid::Uuid;
 
 use super::time::text;
 use super::{ResourceKey, StoreError, Versioned};
+use crate::policies::Target;
 
 /// Reads a resource's id, if it is readable.
 pub(super) fn id(row: &SqliteRow) -> Option<Uuid> {
     Uuid::try_parse(column(row, "id").ok()?).ok()
 }
 
-/// Finds one resource.
+/// Finds the row of a resource.
 pub(super) async fn find(
     executor: impl SqliteExecutor<'_>,
     key: ResourceKey,
-) -> Result<Versioned, StoreError> {
+) -> Result<SqliteRow, StoreError> {
     let row = sqlx::query("SELECT * FROM resources WHERE tenant = ? AND id = ?")
         .bind(key.tenant.to_string())
         .bind(key.id.to_string())
         .fetch_optional(executor)
         .await?;
-    read(&row.ok_or(StoreError::Absent)?)
+    row.ok_or(StoreError::Absent)
+}
+
+/// Reads the part of a resource that decides about a change, and its version.
+///
+/// # Errors
+/// A column does not hold what this app writes.
+pub(super) fn target(
+    row: &SqliteRow,
+    ResourceKey { tenant, id }: ResourceKey,
+) -> Result<(Target, i64), StoreError> {
+    let unreadable = |what| StoreError::Unreadable { what, id };
+    let created_by = column(row, "created_by").ok().and_then(|text| text.parse().ok());
+    let created_by = created_by.ok_or(unreadable("created_by"))?;
+    let version = row.try_get("version").map_err(|_| unreadable("version"))?;
+    Ok((Target { id, tenant, created_by }, version))
 }
 
 /// Reads a row of all columns.
