@@ -56,7 +56,7 @@ where
     })
 }
 
-/// Answers a request whose handler panicked. The panic's message, which may contain anything, is only in the log.
+/// Answers a request whose handler panicked. The message of the panic is only in the log, since it may contain anything.
 fn panicked(_: Box<dyn Any + Send>) -> Response {
     ApiError::Panicked.into_response()
 }

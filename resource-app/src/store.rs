@@ -41,7 +41,7 @@ pub use open::OpenError;
 pub(crate) use read::Page;
 
 /// How long a request waits for a database connection.
-const TURN_TIMEOUT: Duration = Duration::from_secs(5);
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The database. Clones share their connections.
 #[derive(Debug, Clone)]
@@ -76,7 +76,7 @@ pub struct Versioned {
 /// Why the store did not do what a request asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database refused, or was busy for too long; the database, the disk or the load is at fault.
+    /// The database failed or was busy for too long: the disk or the load is at fault, not the caller.
     #[error("the database did not answer")]
     Database(#[from] sqlx::Error),
     /// The database holds something that this app does not write.

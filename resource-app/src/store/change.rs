@@ -15,44 +15,44 @@ impl Store {
         new: NewResource,
         check: impl FnOnce(Target, i64) -> Result<Permit<OwnerPolicy>, StoreError>,
     ) -> Result<Versioned, StoreError> {
-        let mut turn = self.writer.turn().await?;
+        let mut transaction = self.writer.begin().await?;
         let replaced = async {
-            let row = row::find(&mut *turn.connection, key).await?;
+            let row = row::find(&mut *transaction.connection, key).await?;
             let (target, version) = row::target(&row, key)?;
             let permit = check(target, version)?;
             let Versioned { resource, version } = row::read(&row)?;
             let NewResource { name, content } = new;
             let resource = Resource { name, content, updated_at: now(), ..resource };
             let changed = Versioned { resource, version: version + 1 };
-            row::update(&mut turn.connection, permitted(&permit), &changed).await?;
+            row::update(&mut transaction.connection, permitted(&permit), &changed).await?;
             Ok(changed)
         };
         let replaced = replaced.await;
-        self.count(turn.end(replaced).await)
+        self.count(transaction.end(replaced).await)
     }
 
     /// Deletes a resource if `check` permits that.
     ///
-    /// Name and content may be damaged.
+    /// A resource whose name or content is damaged can be deleted.
     pub(crate) async fn delete(
         &self,
         key: ResourceKey,
         check: impl FnOnce(Target, i64) -> Result<Permit<OwnerPolicy>, StoreError>,
     ) -> Result<(), StoreError> {
-        let mut turn = self.writer.turn().await?;
+        let mut transaction = self.writer.begin().await?;
         let deleted = async {
-            let row = row::find(&mut *turn.connection, key).await?;
+            let row = row::find(&mut *transaction.connection, key).await?;
             let (target, version) = row::target(&row, key)?;
             let permit = check(target, version)?;
-            row::delete(&mut turn.connection, permitted(&permit)).await?;
+            row::delete(&mut transaction.connection, permitted(&permit)).await?;
             Ok(())
         };
         let deleted = deleted.await;
-        self.count(turn.end(deleted).await)
+        self.count(transaction.end(deleted).await)
     }
 }
 
-/// The key of the permitted resource, so a permit never changes another one.
+/// Returns the key of the permitted resource, so that no other one is changed.
 fn permitted(permit: &Permit<OwnerPolicy>) -> ResourceKey {
     ResourceKey { tenant: permit.resource().tenant, id: permit.resource().id }
 }

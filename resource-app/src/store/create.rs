@@ -17,10 +17,10 @@ impl Store {
         key: Option<&IdempotencyKey>,
     ) -> Result<Versioned, StoreError> {
         let request = key.map(|key| KeyedRequest::new(owner, key, &new));
-        let mut turn = self.writer.turn().await?;
+        let mut transaction = self.writer.begin().await?;
         let created = async {
             if let Some(request) = &request
-                && let Some(resource) = idempotency::answer(&mut turn.connection, request).await?
+                && let Some(resource) = idempotency::answer(&mut transaction.connection, request).await?
             {
                 return Ok(Versioned { resource, version: 1 });
             }
@@ -30,14 +30,14 @@ impl Store {
             let created_by = owner.client_id;
             let resource = Resource { id, name, content, created_by, created_at: now, updated_at: now };
             let versioned = Versioned { resource, version: 1 };
-            row::insert(&mut turn.connection, owner.tenant, &versioned).await?;
+            row::insert(&mut transaction.connection, owner.tenant, &versioned).await?;
             if let Some(request) = &request {
-                idempotency::remember(&mut turn.connection, request, &versioned.resource).await?;
-                idempotency::forget(&mut turn.connection, now, self.key_retention).await?;
+                idempotency::remember(&mut transaction.connection, request, &versioned.resource).await?;
+                idempotency::forget(&mut transaction.connection, now, self.key_retention).await?;
             }
             Ok(versioned)
         };
         let created = created.await;
-        self.count(turn.end(created).await)
+        self.count(transaction.end(created).await)
     }
 }

@@ -13,7 +13,7 @@ use sqlx::{Sqlite, SqlitePool};
 
 use super::lock::{self, Lock};
 use super::writer::Writer;
-use super::{Store, TURN_TIMEOUT};
+use super::{CONNECTION_TIMEOUT, Store};
 use crate::settings::Settings;
 
 /// Connections for reading.
@@ -128,14 +128,14 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         // Detects some damaged pages before they are followed.
         .pragma("cell_size_check", "ON")
-        .busy_timeout(TURN_TIMEOUT)
+        .busy_timeout(CONNECTION_TIMEOUT)
 }
 
 fn pool(connections: u32) -> PoolOptions<Sqlite> {
     // Connections to a file do not go stale, so they are neither tested nor replaced.
     PoolOptions::new()
         .max_connections(connections)
-        .acquire_timeout(TURN_TIMEOUT)
+        .acquire_timeout(CONNECTION_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)

@@ -45,9 +45,9 @@ async fn a_write_that_finds_no_room_does_not_end_all_later_ones() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     let large = format!("\"{}\"", "x".repeat(60_000));
-    let mut turn = store.writer.turn().await.unwrap();
-    sqlx::query("PRAGMA max_page_count = 100").fetch_one(&mut *turn.connection).await.unwrap();
-    turn.end(Ok(())).await.unwrap();
+    let mut transaction = store.writer.begin().await.unwrap();
+    sqlx::query("PRAGMA max_page_count = 100").fetch_one(&mut *transaction.connection).await.unwrap();
+    transaction.end(Ok(())).await.unwrap();
     let mut written = 0;
     while create(&store, &large).await.is_ok() {
         written += 1;
@@ -66,9 +66,12 @@ async fn an_abandoned_transaction_is_rolled_back_and_blocks_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     for _ in 0..3 {
-        let mut turn = store.writer.turn().await.unwrap();
-        sqlx::query("INSERT INTO trial_writes VALUES (x'00')").execute(&mut *turn.connection).await.unwrap();
-        drop(turn);
+        let mut transaction = store.writer.begin().await.unwrap();
+        sqlx::query("INSERT INTO trial_writes VALUES (x'00')")
+            .execute(&mut *transaction.connection)
+            .await
+            .unwrap();
+        drop(transaction);
         create(&store, "1").await.unwrap();
     }
     let left: i64 =

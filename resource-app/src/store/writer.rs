@@ -17,7 +17,7 @@ const TRIAL_BYTES: i64 = 64 * 1024;
 pub(super) struct Writer {
     pool: SqlitePool,
     /// A trial write succeeded and nothing has failed since.
-    is_sound: Arc<AtomicBool>,
+    can_write: Arc<AtomicBool>,
     trial: Arc<Mutex<()>>,
 }
 
@@ -27,36 +27,37 @@ pub(super) struct Writer {
 /// (<https://sqlite.org/lang_transaction.html>, section 3), and a request can be abandoned at any time. The next
 /// transaction then gets a fresh connection.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(super) struct Transaction {
     pub(super) connection: PoolConnection<Sqlite>,
     ended: bool,
-    is_sound: Arc<AtomicBool>,
+    can_write: Arc<AtomicBool>,
 }
 
 impl Writer {
     /// Creates a writer from a pool of one connection.
     pub(super) fn new(pool: SqlitePool) -> Self {
-        Self { pool, is_sound: Arc::default(), trial: Arc::default() }
+        Self { pool, can_write: Arc::default(), trial: Arc::default() }
     }
 
     /// Waits for the connection and begins a transaction.
-    pub(super) async fn turn(&self) -> Result<Turn, StoreError> {
+    pub(super) async fn begin(&self) -> Result<Transaction, StoreError> {
         let acquired = self.pool.acquire().await;
-        let connection = acquired.inspect_err(|_| self.is_sound.store(false, Ordering::Relaxed))?;
-        let mut turn = Turn { connection, ended: false, is_sound: Arc::clone(&self.is_sound) };
+        let connection = acquired.inspect_err(|_| self.can_write.store(false, Ordering::Relaxed))?;
+        let mut transaction =
+            Transaction { connection, ended: false, can_write: Arc::clone(&self.can_write) };
         // Not `sqlx::begin`: its own count of transactions is wrong once SQLite has ended one.
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut *turn.connection).await?;
-        Ok(turn)
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut *transaction.connection).await?;
+        Ok(transaction)
     }
 
     /// Tests whether writing works, at the start and after a failure; otherwise it is known to.
     pub(super) async fn check(&self) -> Result<(), StoreError> {
         let _one_at_a_time = self.trial.lock().await;
-        if self.is_sound.load(Ordering::Relaxed) {
+        if self.can_write.load(Ordering::Relaxed) {
             return Ok(());
         }
         self.try_to_write().await?;
-        self.is_sound.store(true, Ordering::Relaxed);
+        self.can_write.store(true, Ordering::Relaxed);
         Ok(())
     }
 
@@ -65,9 +66,10 @@ impl Writer {
         for statement in
             ["INSERT INTO trial_writes (content) VALUES (zeroblob(?))", "DELETE FROM trial_writes"]
         {
-            let mut turn = self.turn().await?;
-            let written = sqlx::query(statement).bind(TRIAL_BYTES).execute(&mut *turn.connection).await;
-            turn.end(written.map_err(StoreError::from)).await?;
+            let mut transaction = self.begin().await?;
+            let written =
+                sqlx::query(statement).bind(TRIAL_BYTES).execute(&mut *transaction.connection).await;
+            transaction.end(written.map_err(StoreError::from)).await?;
         }
         Ok(())
     }
@@ -78,7 +80,7 @@ impl Writer {
     }
 }
 
-impl Turn {
+impl Transaction {
     /// Commits, or rolls back after an error.
     pub(super) async fn end<T>(mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
         let statement = match outcome {
@@ -92,12 +94,12 @@ impl Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for Transaction {
     fn drop(&mut self) {
         if !self.ended {
             // Closing rolls back; the pool then opens a new connection.
             self.connection.close_on_drop();
-            self.is_sound.store(false, Ordering::Relaxed);
+            self.can_write.store(false, Ordering::Relaxed);
         }
     }
 }
