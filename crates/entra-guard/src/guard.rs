@@ -93,7 +93,7 @@ impl Guard {
 
     /// Evaluates a policy for an authenticated request.
     ///
-    /// The method is the request's; demands of an operator apply to [`GuardedRoutes`] only.
+    /// The method is the request's; demands of an operator apply to [`GuardedRoutes`](crate::GuardedRoutes) only.
     ///
     /// # Errors
     /// The policy denies.
