@@ -16,6 +16,7 @@ mod layer;
 mod path;
 mod pipeline;
 mod protect;
+mod route_guard;
 mod rules;
 mod table;
 
@@ -31,8 +32,9 @@ use http::Method;
 pub use authorized::{Authorized, AuthorizedOn, AuthorizedTrying, MissingGuard, Permit};
 #[cfg(feature = "utoipa")]
 pub use described::SECURITY_SCHEME;
-pub use has_policy::{HasPolicy, On, RouteGuard, Trying};
+pub use has_policy::HasPolicy;
 pub use layer::{RequireLayer, RequireService};
+pub use route_guard::{On, RouteGuard, Trying};
 pub use rules::RouteRules;
 pub use table::{RouteError, RoutePolicy, RouteTable, TableRow};
 

@@ -11,6 +11,7 @@ use http::header::{self, HeaderValue};
 use http::{Method, StatusCode};
 
 use super::pipeline::run;
+use super::table::join;
 use super::{ErasedHandler, GuardedRoutes, RouteError, RouteRules};
 use crate::answers::Refusal;
 use crate::guard::Guard;
@@ -46,12 +47,6 @@ where
             async move |State(state): State<S>, request: Request| methods.answer(request, state).await;
         router.route(&path, any(answer))
     }))
-}
-
-/// A path below a prefix, which may be empty; `/` is the prefix itself.
-pub(super) fn join(prefix: &str, path: &str) -> String {
-    let path = if prefix.is_empty() || path != "/" { path } else { "" };
-    [prefix, path].concat()
 }
 
 impl<S> GuardedPath<S> {

@@ -8,7 +8,6 @@ use http::Method;
 use serde::{Serialize, Serializer};
 
 use super::Entry;
-use super::path::join;
 use crate::AppRole;
 use crate::policy::{Demands, PolicyError, Rules};
 
@@ -148,6 +147,12 @@ impl RouteTable {
         self.rows.push(TableRow { method, path: path.into(), policies: Vec::new() });
         self
     }
+}
+
+/// A path below a prefix, which may be empty; `/` is the prefix itself.
+pub(super) fn join(prefix: &str, path: &str) -> String {
+    let path = if prefix.is_empty() || path != "/" { path } else { "" };
+    [prefix, path].concat()
 }
 
 fn check_paths<S>(routes: &[Entry<S>]) -> Result<(), RouteError> {
