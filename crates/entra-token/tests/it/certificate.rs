@@ -85,10 +85,15 @@ impl Assertion {
 
 #[tokio::test]
 async fn every_form_in_which_a_certificate_comes_makes_an_assertion_that_it_verifies() {
+    for name in ["pkcs8.pem", "pkcs1.pem", "chain.pem"] {
+        assert_makes_an_assertion(name, None).await;
+    }
+}
+
+#[cfg(feature = "encrypted-keys")]
+#[tokio::test]
+async fn every_encrypted_form_makes_an_assertion_that_the_certificate_verifies() {
     for (name, password) in [
-        ("pkcs8.pem", None),
-        ("pkcs1.pem", None),
-        ("chain.pem", None),
         ("empty-password.pfx", None),
         ("pkcs8-aes256.pem", Some(PASSWORD)),
         ("pkcs8-des3.pem", Some(PASSWORD)),
@@ -96,11 +101,15 @@ async fn every_form_in_which_a_certificate_comes_makes_an_assertion_that_it_veri
         ("modern.pfx", Some(PASSWORD)),
         ("legacy.pfx", Some(PASSWORD)),
     ] {
-        let credential = open(name, password).unwrap_or_else(|error| panic!("{error}"));
-        assert!(!format!("{credential:?}").contains("canary"));
-        let assertion = assertion(credential).await;
-        assert!(assertion.is_signed_with(&RSA_PSS_2048_8192_SHA256), "{name}");
+        assert_makes_an_assertion(name, password).await;
     }
+}
+
+async fn assert_makes_an_assertion(name: &str, password: Option<&str>) {
+    let credential = open(name, password).unwrap_or_else(|error| panic!("{error}"));
+    assert!(!format!("{credential:?}").contains("canary"));
+    let assertion = assertion(credential).await;
+    assert!(assertion.is_signed_with(&RSA_PSS_2048_8192_SHA256), "{name}");
 }
 
 #[tokio::test]
@@ -180,7 +189,6 @@ fn what_cannot_be_used_is_refused_with_its_reason_and_shows_nothing() {
     let no_key = file("certificate.pem").display().to_string();
     let no_certificate = file("private-key.pem").display().to_string();
     let text = written("text", b"canary");
-    let der = written("der", &[0x30, 0x03, 0x02, 0x01, 0x00]);
     let broken = written("broken", b"-----BEGIN PRIVATE KEY-----\nY2FuYXJ5\n-----END PRIVATE KEY-----\n");
     let large = written("large", &vec![b' '; 256 * 1024 + 1]);
     let cases = [
@@ -189,29 +197,54 @@ fn what_cannot_be_used_is_refused_with_its_reason_and_shows_nothing() {
         ("two-certificates.pem", None, P::SeveralCertificates),
         ("ec.pem", None, P::UnsupportedKey("EC")),
         ("weak.pem", None, P::WeakKey),
-        ("pkcs8-aes256.pem", None, P::PasswordMissing),
-        ("pkcs8-aes256.pem", Some("wrong"), P::WrongPassword),
-        ("pkcs8-scrypt.pem", Some("wrong"), P::WrongPassword),
-        ("pkcs8-pbes1.pem", Some(PASSWORD), P::UnsupportedEncryption),
         ("pkcs1-aes256.pem", None, P::UnsupportedEncryption),
         ("pkcs1-aes256.pem", Some(PASSWORD), P::UnsupportedEncryption),
-        ("modern.pfx", None, P::PasswordMissing),
-        ("modern.pfx", Some("wrong"), P::WrongPassword),
-        ("legacy.pfx", Some("wrong"), P::WrongPassword),
         (&no_key, None, P::NoPrivateKey),
         (&no_certificate, None, P::NoCertificate),
         (&text, None, P::NeitherPemNorPfx),
-        (&der, None, P::NeitherPemNorPfx),
         (&broken, None, P::NotAPrivateKey),
         (&large, None, P::TooLarge(256 * 1024)),
     ];
     for (name, password, expected) in cases {
-        let error = open(name, password).expect_err(name);
-        assert_eq!(error.problem, expected, "{name} {password:?}");
-        let told = error.to_string();
-        assert!(told.starts_with(&format!("{}: ", file(name).display())) && !told.contains('\n'), "{told}");
-        assert!(!format!("{told} {error:?}").contains("canary"), "{told}");
+        assert_refused(name, password, &expected);
     }
+}
+
+#[cfg(feature = "encrypted-keys")]
+#[test]
+fn what_cannot_be_decrypted_is_refused_with_its_reason_and_shows_nothing() {
+    use CredentialProblem as P;
+    let folder = tempfile::tempdir().unwrap();
+    let der = folder.path().join("der");
+    std::fs::write(&der, [0x30, 0x03, 0x02, 0x01, 0x00]).unwrap();
+    for (name, password, expected) in [
+        ("pkcs8-aes256.pem", None, P::PasswordMissing),
+        ("pkcs8-aes256.pem", Some("wrong"), P::WrongPassword),
+        ("pkcs8-scrypt.pem", Some("wrong"), P::WrongPassword),
+        ("pkcs8-pbes1.pem", Some(PASSWORD), P::UnsupportedEncryption),
+        ("modern.pfx", None, P::PasswordMissing),
+        ("modern.pfx", Some("wrong"), P::WrongPassword),
+        ("legacy.pfx", Some("wrong"), P::WrongPassword),
+        (der.to_str().unwrap(), None, P::NeitherPemNorPfx),
+    ] {
+        assert_refused(name, password, &expected);
+    }
+}
+
+#[cfg(not(feature = "encrypted-keys"))]
+#[test]
+fn without_the_feature_an_encrypted_key_is_refused_with_the_feature_to_turn_on() {
+    for name in ["pkcs8-aes256.pem", "modern.pfx", "empty-password.pfx"] {
+        assert_refused(name, Some(PASSWORD), &CredentialProblem::EncryptedKeysDisabled);
+    }
+}
+
+fn assert_refused(name: &str, password: Option<&str>, expected: &CredentialProblem) {
+    let error = open(name, password).expect_err(name);
+    assert_eq!(error.problem, *expected, "{name} {password:?}");
+    let told = error.to_string();
+    assert!(told.starts_with(&format!("{}: ", file(name).display())) && !told.contains('\n'), "{told}");
+    assert!(!format!("{told} {error:?}").contains("canary"), "{told}");
 }
 
 #[tokio::test]
