@@ -2,7 +2,6 @@
 
 mod certificate;
 mod error;
-mod fallback;
 mod federated;
 mod file;
 mod list;
@@ -18,7 +17,6 @@ pub use certificate::{
     Algorithm, AssertionAudience, AssertionOptions, CertificateCredential, CertificateFiles,
 };
 pub use error::{CredentialError, CredentialProblem};
-pub(super) use fallback::Fallback;
 pub use federated::FederatedCredential;
 pub use list::Credentials;
 pub use proof::Proof;

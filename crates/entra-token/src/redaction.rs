@@ -41,14 +41,7 @@ impl<'s> Redaction<'s> {
     /// Removes the secrets from a message.
     #[must_use]
     pub fn text(&self, text: &str) -> String {
-        let mut kept = String::with_capacity(text.len());
-        for piece in self.pieces(text) {
-            match piece {
-                None => kept.push_str(REDACTED),
-                Some(character) => kept.push(character),
-            }
-        }
-        kept
+        self.pieces(text).collect()
     }
 
     /// Removes secrets and control characters from a message, and shortens it to one line of `most` characters.
@@ -61,29 +54,21 @@ impl<'s> Redaction<'s> {
             if left == 0 {
                 return line + "…";
             }
-            match piece {
-                None => {
-                    line.push_str(REDACTED);
-                    left = left.saturating_sub(REDACTED.len());
-                }
-                Some(character) => {
-                    line.push(if character.is_control() { ' ' } else { character });
-                    left -= 1;
-                }
-            }
+            line.extend(piece.chars().map(|character| if character.is_control() { ' ' } else { character }));
+            left = left.saturating_sub(piece.chars().count());
         }
         line
     }
 
-    /// The characters of a message, with `None` in place of each secret.
-    fn pieces(&self, text: &str) -> impl Iterator<Item = Option<char>> {
+    /// The characters of a message, with the replacement in place of each secret.
+    fn pieces<'t>(&self, text: &'t str) -> impl Iterator<Item = &'t str> {
         let mut rest = text;
         std::iter::from_fn(move || {
-            let mut characters = rest.chars();
-            let first = characters.next()?;
-            let after = self.secrets.iter().find_map(|secret| strip(rest, secret));
-            rest = after.unwrap_or(characters.as_str());
-            Some(after.is_none().then_some(first))
+            let first = rest.chars().next()?;
+            let (character, after_character) = rest.split_at(first.len_utf8());
+            let after_secret = self.secrets.iter().find_map(|secret| strip(rest, secret));
+            rest = after_secret.unwrap_or(after_character);
+            Some(if after_secret.is_some() { REDACTED } else { character })
         })
     }
 }

@@ -12,11 +12,10 @@ use http::{HeaderValue, header};
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 
 use super::cache::Attempt;
-use super::credential::Fallback;
 use super::exchange::SentRequest;
 use super::response;
 use super::retry_budget::{PROBE_TIMEOUT, RetryBudget};
-use super::{Claimant, ConfigurationFault, Credentials, Outage, Proof, Token, TokenError};
+use super::{Claimant, ConfigurationFault, Credential, Credentials, Outage, Proof, Token, TokenError};
 
 /// The header with this request's correlation id, which Entra repeats in its response, logs and error messages.
 const CLIENT_REQUEST_ID: &str = "client-request-id";
@@ -42,23 +41,24 @@ pub struct TokenRequest {
 impl TokenRequest {
     /// Tries one credential after another until the authority accepts one.
     pub(super) async fn send(&self, attempt: &Attempt, http: &HttpClient) -> Result<Token, TokenError> {
-        let claimant = Claimant { client_id: self.client_id, authority: &self.authority };
-        let mut budget = RetryBudget::new(attempt);
-        let mut fallback = self.credentials.fallback(claimant).await;
+        let budget = RetryBudget::new(attempt);
+        let send = |credential| self.send_with_retry(credential, &budget, attempt, http);
+        self.credentials.try_in_order(send).await
+    }
+
+    async fn send_with_retry(
+        &self,
+        credential: &Credential,
+        budget: &RetryBudget<'_>,
+        attempt: &Attempt,
+        http: &HttpClient,
+    ) -> Result<Token, TokenError> {
         loop {
-            match self.try_once(&mut fallback, attempt, http, budget.try_timeout()).await {
-                Ok(token) => {
-                    fallback.accept();
-                    return Ok(token);
-                }
-                Err(error) => match budget.retry_wait(&error) {
-                    Some(wait) => {
-                        tracing::debug!(%error, ?wait, "retrying the token request");
-                        tokio::time::sleep(wait).await;
-                    }
-                    None => fallback.advance(error).await?,
-                },
-            }
+            let outcome = self.try_once(credential, attempt, http, budget.try_timeout()).await;
+            let Err(error) = outcome else { return outcome };
+            let Some(wait) = budget.retry_wait(&error) else { return Err(error) };
+            tracing::debug!(%error, ?wait, "retrying the token request");
+            tokio::time::sleep(wait).await;
         }
     }
 
@@ -67,12 +67,13 @@ impl TokenRequest {
     /// So a response that hangs does not hide that the authority has recovered, and a slow response still counts.
     async fn try_once(
         &self,
-        fallback: &mut Fallback<'_>,
+        credential: &Credential,
         attempt: &Attempt,
         http: &HttpClient,
         limit: Duration,
     ) -> Result<Token, TokenError> {
-        let proof = fallback.proof().await?;
+        let claimant = Claimant { client_id: self.client_id, authority: &self.authority };
+        let proof = credential.proof(claimant).await?;
         let mut response = pin!(self.send_with(&proof, attempt, http, limit));
         let mut seconds = tokio::time::interval_at(Instant::now() + PROBE_TIMEOUT, PROBE_TIMEOUT);
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -82,7 +83,7 @@ impl TokenRequest {
                 if !attempt.is_probe() {
                     return None;
                 }
-                let proof = fallback.proof().await.ok()?;
+                let proof = credential.proof(claimant).await.ok()?;
                 let outcome = self.send_with(&proof, attempt, http, PROBE_TIMEOUT).await;
                 // A wait that the authority named ends the probing.
                 let goes_on =

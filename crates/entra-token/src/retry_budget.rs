@@ -1,5 +1,6 @@
 //! The time and the retries that a token request may use.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -27,12 +28,12 @@ const MAX_RETRY_WAIT: Duration = Duration::from_secs(1);
 pub(super) struct RetryBudget<'a> {
     attempt: &'a Attempt,
     until: Instant,
-    has_retried: bool,
+    has_retried: AtomicBool,
 }
 
 impl<'a> RetryBudget<'a> {
     pub(super) fn new(attempt: &'a Attempt) -> Self {
-        Self { attempt, until: Instant::now() + TOTAL_TIMEOUT, has_retried: false }
+        Self { attempt, until: Instant::now() + TOTAL_TIMEOUT, has_retried: AtomicBool::new(false) }
     }
 
     /// The timeout of the next try.
@@ -41,7 +42,7 @@ impl<'a> RetryBudget<'a> {
     }
 
     /// The wait before a retry, if the error is worth one and there is time for the wait and the retry.
-    pub(super) fn retry_wait(&mut self, error: &TokenError) -> Option<Duration> {
+    pub(super) fn retry_wait(&self, error: &TokenError) -> Option<Duration> {
         let imposed = match error {
             TokenError::Unavailable(Outage { retry_after, .. }) => *retry_after,
             TokenError::Protocol { problem: Malformed::BrokenOff, .. } => None,
@@ -49,9 +50,8 @@ impl<'a> RetryBudget<'a> {
         };
         let wait = imposed.unwrap_or_else(|| jittered(MAX_RETRY_WAIT));
         let has_time = wait.saturating_add(TRY_TIMEOUT) <= self.remaining();
-        let makes_sense = self.attempt.is_worth_a_retry() && !self.has_retried && has_time;
-        self.has_retried |= makes_sense;
-        makes_sense.then_some(wait)
+        let makes_sense = self.attempt.is_worth_a_retry() && has_time;
+        (makes_sense && !self.has_retried.swap(true, Ordering::Relaxed)).then_some(wait)
     }
 
     fn remaining(&self) -> Duration {
@@ -102,7 +102,7 @@ mod tests {
     async fn the_only_retry_comes_within_a_second_or_when_the_authority_says() {
         let attempt = awaited();
         for error in [outage(None), broken(Malformed::BrokenOff)] {
-            let mut budget = RetryBudget::new(&attempt);
+            let budget = RetryBudget::new(&attempt);
             let wait = budget.retry_wait(&error).unwrap();
             assert!((MAX_RETRY_WAIT / 2..=MAX_RETRY_WAIT).contains(&wait), "{wait:?}");
             assert_eq!(budget.retry_wait(&error), None);
@@ -125,7 +125,7 @@ mod tests {
             (16, 0, false),
             (0, u64::MAX, false),
         ] {
-            let mut budget = RetryBudget::new(&attempt);
+            let budget = RetryBudget::new(&attempt);
             advance(Duration::from_secs(spent)).await;
             assert_eq!(
                 budget.retry_wait(&outage(Some(wait))).is_some(),

@@ -88,7 +88,7 @@ impl CertificateCredential {
             .check_validity(now)
             .and_then(|()| assertion::sign(&content.value, self.options, claimant, now));
         let assertion = signed.map_err(|problem| problem.at(self.file.name()))?;
-        Ok(Proof::assertion(&self.name, assertion).with_generation(content.generation))
+        Ok(Proof::assertion(&self.name, assertion))
     }
 
     pub(super) async fn generation(&self) -> u64 {

@@ -39,8 +39,7 @@ impl FederatedCredential {
     }
 
     pub(super) async fn proof(&self) -> Proof {
-        let content = self.file.checked().await;
-        Proof::assertion(&self.name, content.value.clone()).with_generation(content.generation)
+        Proof::assertion(&self.name, self.file.checked().await.value.clone())
     }
 
     pub(super) async fn generation(&self) -> u64 {

@@ -1,90 +1,121 @@
 //! The credentials of a client, in the order in which they are tried.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
 use entra_shared::secret::ClientSecret;
 
-use super::fallback::Fallback;
 use super::slot::{Expiry, Slot};
-use super::{Claimant, Credential, SecretCredential};
+use super::{Credential, SecretCredential};
+use crate::TokenError;
 
 /// One credential, or several that are tried in order until the authority accepts one.
 ///
 /// Two allow a rotation without downtime: add the new credential before the old one expires. Clones share the record of
 /// refused credentials.
 #[derive(Clone)]
-pub struct Credentials {
-    first: Arc<Slot>,
-    others: Vec<Arc<Slot>>,
-}
+pub struct Credentials(Vec<Arc<Slot>>);
 
 impl Credentials {
     /// Creates a list of one credential.
     #[must_use]
     pub fn new(credential: Credential) -> Self {
-        Self { first: Arc::new(Slot::new(credential)), others: Vec::new() }
+        Self(vec![Arc::new(Slot::new(credential))])
     }
 
     /// Adds a credential, which is tried if those before it are refused.
     #[must_use]
     pub fn or(mut self, credential: Credential) -> Self {
-        self.others.push(Arc::new(Slot::new(credential)));
+        self.0.push(Arc::new(Slot::new(credential)));
         self
     }
 
     /// The credentials in order.
     pub fn iter(&self) -> impl Iterator<Item = &Credential> {
-        self.slots().map(Slot::credential)
+        self.0.iter().map(|slot| slot.credential())
     }
 
     /// The credentials that the authority refused when they were last tried.
     pub fn refused(&self) -> impl Iterator<Item = &Credential> {
-        self.slots().filter(|slot| slot.was_refused()).map(Slot::credential)
+        self.0.iter().filter(|slot| slot.was_refused()).map(|slot| slot.credential())
     }
 
     /// The expiry of each credential whose expiry is known.
     pub fn expiries(&self) -> impl Iterator<Item = Expiry<'_>> {
-        self.slots().filter_map(Slot::expiry)
+        self.0.iter().filter_map(|slot| slot.expiry())
     }
 
     /// Rereads the files that have changed. Each token request does so too.
     pub async fn refresh(&self) {
-        for slot in self.slots() {
-            slot.credential().generation().await;
-        }
+        self.generation().await;
     }
 
     /// Logs a warning for each credential that expires within 30 days, at most once a day.
     pub fn warn_of_expiry(&self) {
-        self.slots().for_each(Slot::warn_of_expiry);
+        self.0.iter().for_each(|slot| slot.warn_of_expiry());
     }
 
     /// A number that changes whenever the contents of a credential's file change.
     pub(crate) async fn generation(&self) -> u64 {
         let mut sum = 0;
-        for slot in self.slots() {
+        for slot in &self.0 {
             sum += slot.credential().generation().await;
         }
         sum
     }
 
-    /// The credentials to try for one token request: those not known to be refused first.
-    pub(crate) async fn fallback<'a>(&'a self, claimant: Claimant<'a>) -> Fallback<'a> {
-        let (mut queue, mut refused) = (VecDeque::new(), VecDeque::new());
-        for slot in self.slots() {
-            let queue = if slot.is_refused().await { &mut refused } else { &mut queue };
-            queue.push_back(slot);
+    /// Sends a request with one credential after another until the authority accepts one.
+    ///
+    /// A credential whose file changed meanwhile is tried once more.
+    ///
+    /// # Errors
+    /// The first refusal if every credential is refused. Any other error at once.
+    pub(crate) async fn try_in_order<'a, T, F>(
+        &'a self,
+        mut send: impl FnMut(&'a Credential) -> F,
+    ) -> Result<T, TokenError>
+    where
+        F: Future<Output = Result<T, TokenError>>,
+    {
+        let mut slots = self.in_order().await.into_iter().peekable();
+        let mut first_error = None;
+        while let Some((slot, generation)) = slots.next() {
+            let mut outcome = send(slot.credential()).await;
+            if matches!(outcome, Err(TokenError::Credential(_)))
+                && slot.credential().generation().await != generation
+            {
+                outcome = send(slot.credential()).await;
+            }
+            let error = match outcome {
+                Ok(token) => {
+                    slot.accept();
+                    return Ok(token);
+                }
+                Err(error @ TokenError::Credential(_)) => error,
+                Err(error) => return Err(error),
+            };
+            let next = slots.peek().map(|(next, _)| next.credential());
+            slot.refuse(&error, next).await;
+            if next.is_none() && first_error.is_some() {
+                let credential = slot.credential().name();
+                tracing::warn!(credential, %error, "the last credential was refused too");
+            }
+            first_error.get_or_insert(error);
         }
-        self.warn_of_expiry();
-        queue.append(&mut refused);
-        let first = queue.pop_front().unwrap_or(&self.first);
-        Fallback::new(claimant, first, queue)
+        Err(first_error.unwrap_or(TokenError::Abandoned))
     }
 
-    fn slots(&self) -> impl Iterator<Item = &Slot> {
-        std::iter::once(&self.first).chain(&self.others).map(AsRef::as_ref)
+    /// The credentials not known to be refused, then the others, each with the generation of its file.
+    async fn in_order(&self) -> Vec<(&Slot, u64)> {
+        let (mut slots, mut refused) = (Vec::new(), Vec::new());
+        for slot in &self.0 {
+            let generation = slot.credential().generation().await;
+            let slots = if slot.is_refused(generation) { &mut refused } else { &mut slots };
+            slots.push((slot.as_ref(), generation));
+        }
+        self.warn_of_expiry();
+        slots.append(&mut refused);
+        slots
     }
 }
 
@@ -108,6 +139,8 @@ impl fmt::Debug for Credentials {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+    use std::future::ready;
     use std::path::Path;
     use std::time::Duration;
 
@@ -116,16 +149,17 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::TokenError;
-    use crate::credential::{CredentialProblem, FederatedCredential};
+    use crate::credential::{Claimant, CredentialProblem, FederatedCredential, Proof};
 
     fn secret(text: &str) -> Credential {
         Credential::Secret(SecretCredential::new(ClientSecret::parse(text).unwrap()).named(text))
     }
 
-    fn authority() -> Authority {
+    async fn proof(credential: &Credential) -> Proof {
         let instance = Instance::parse("https://login.microsoftonline.com").unwrap();
-        Authority::new(instance, TenantId::from(Uuid::nil()), None)
+        let authority = Authority::new(instance, TenantId::from(Uuid::nil()), None);
+        let claimant = Claimant { client_id: ClientId::from(Uuid::nil()), authority: &authority };
+        credential.proof(claimant).await.unwrap()
     }
 
     /// An error for which the credential is at fault.
@@ -135,20 +169,13 @@ mod tests {
 
     /// The names of the credentials tried by an authority that refuses the first `refuse` of them.
     async fn tried(credentials: &Credentials, refuse: usize) -> Vec<String> {
-        let authority = authority();
-        let claimant = Claimant { client_id: ClientId::from(Uuid::nil()), authority: &authority };
-        let mut fallback = credentials.fallback(claimant).await;
         let mut tried = Vec::new();
-        loop {
-            tried.push(fallback.proof().await.unwrap().credential().to_owned());
-            if tried.len() > refuse {
-                fallback.accept();
-                return tried;
-            }
-            if fallback.advance(refused()).await.is_err() {
-                return tried;
-            }
-        }
+        let send = |credential: &Credential| {
+            tried.push(credential.name().to_owned());
+            ready(if tried.len() > refuse { Ok(()) } else { Err(refused()) })
+        };
+        let _ = credentials.try_in_order(send).await;
+        tried
     }
 
     #[tokio::test(start_paused = true)]
@@ -171,11 +198,13 @@ mod tests {
     #[tokio::test]
     async fn an_error_that_is_not_the_credentials_fault_ends_the_fallback() {
         let credentials = Credentials::new(secret("one")).or(secret("two"));
-        let authority = authority();
-        let claimant = Claimant { client_id: ClientId::from(Uuid::nil()), authority: &authority };
-        let mut fallback = credentials.fallback(claimant).await;
-        assert_eq!(fallback.proof().await.unwrap().credential(), "one");
-        assert!(matches!(fallback.advance(TokenError::Abandoned).await, Err(TokenError::Abandoned)));
+        let mut names = Vec::new();
+        let send = |credential: &Credential| {
+            names.push(credential.name().to_owned());
+            ready(Err::<(), _>(TokenError::Abandoned))
+        };
+        assert!(matches!(credentials.try_in_order(send).await, Err(TokenError::Abandoned)));
+        assert_eq!(names, ["one"]);
         assert_eq!(tried(&credentials, 0).await, ["one"]);
     }
 
@@ -187,15 +216,14 @@ mod tests {
         write(&path, "a.b.one");
         let federated = Credential::Federated(FederatedCredential::open(&path).unwrap());
         let credentials = Credentials::new(federated).or(secret("two"));
-        let authority = authority();
-        let claimant = Claimant { client_id: ClientId::from(Uuid::nil()), authority: &authority };
-        let mut fallback = credentials.fallback(claimant).await;
-        assert_eq!(fallback.proof().await.unwrap().fields()[1].1, "a.b.one");
-        write(&path, "a.b.two");
-        fallback.advance(refused()).await.unwrap();
-        assert_eq!(fallback.proof().await.unwrap().fields()[1].1, "a.b.two");
-        write(&path, "a.b.six");
-        fallback.advance(refused()).await.unwrap();
-        assert_eq!(fallback.proof().await.unwrap().credential(), "two");
+        let proofs = RefCell::new(Vec::new());
+        let send = async |credential: &Credential| {
+            let proof = proof(credential).await.fields().pop().unwrap().1;
+            proofs.borrow_mut().push(proof);
+            write(&path, &format!("a.b.{}", proofs.borrow().len()));
+            Err::<(), _>(refused())
+        };
+        credentials.try_in_order(send).await.unwrap_err();
+        assert_eq!(proofs.take(), ["a.b.one", "a.b.1", "two"]);
     }
 }

@@ -12,7 +12,6 @@ use crate::redaction::Redaction;
 pub struct Proof {
     content: Content,
     credential: String,
-    generation: u64,
 }
 
 #[derive(Clone)]
@@ -23,21 +22,11 @@ enum Content {
 
 impl Proof {
     pub(crate) fn secret(credential: &str, secret: ClientSecret) -> Self {
-        Self { content: Content::Secret(secret), credential: credential.to_owned(), generation: 0 }
+        Self { content: Content::Secret(secret), credential: credential.to_owned() }
     }
 
     pub(crate) fn assertion(credential: &str, assertion: ClientAssertion) -> Self {
-        Self { content: Content::Assertion(assertion), credential: credential.to_owned(), generation: 0 }
-    }
-
-    /// Sets the generation of the credential's file that the proof was made from.
-    pub(super) fn with_generation(mut self, generation: u64) -> Self {
-        self.generation = generation;
-        self
-    }
-
-    pub(super) fn generation(&self) -> u64 {
-        self.generation
+        Self { content: Content::Assertion(assertion), credential: credential.to_owned() }
     }
 
     /// The name of the credential that the proof was made from.

@@ -68,22 +68,17 @@ impl SecretCredential {
     }
 
     pub(super) async fn proof(&self) -> Proof {
-        let (secret, generation) = self.current().await;
-        Proof::secret(&self.name, secret).with_generation(generation)
+        let secret = match &self.source {
+            Source::Value(secret) => secret.clone(),
+            Source::File(file) => file.checked().await.value.clone(),
+        };
+        Proof::secret(&self.name, secret)
     }
 
     pub(super) async fn generation(&self) -> u64 {
-        self.current().await.1
-    }
-
-    /// The secret and the generation of its file.
-    async fn current(&self) -> (ClientSecret, u64) {
         match &self.source {
-            Source::Value(secret) => (secret.clone(), 0),
-            Source::File(file) => {
-                let content = file.checked().await;
-                (content.value.clone(), content.generation)
-            }
+            Source::Value(_) => 0,
+            Source::File(file) => file.checked().await.generation,
         }
     }
 }

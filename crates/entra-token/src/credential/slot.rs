@@ -56,8 +56,9 @@ impl Slot {
     }
 
     /// Whether it was refused recently, and its file has not changed since.
-    pub(super) async fn is_refused(&self) -> bool {
-        let generation = self.credential.generation().await;
+    ///
+    /// `generation` is the present one of its file.
+    pub(super) fn is_refused(&self, generation: u64) -> bool {
         let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         refused.is_some_and(|refused| refused.at.elapsed() < SKIP_REFUSED && refused.generation == generation)
     }
@@ -68,7 +69,8 @@ impl Slot {
     }
 
     /// Records a refusal, and logs it once if another credential is tried instead.
-    pub(super) fn refuse(&self, generation: u64, error: &TokenError, next: Option<&Credential>) {
+    pub(super) async fn refuse(&self, error: &TokenError, next: Option<&Credential>) {
+        let generation = self.credential.generation().await;
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         let is_known = refused.is_some_and(|refused| refused.generation == generation);
         *refused = Some(Refused { at: Instant::now(), generation });

@@ -240,7 +240,7 @@ fn without_the_feature_an_encrypted_key_is_refused_with_the_feature_to_turn_on()
 }
 
 fn assert_refused(name: &str, password: Option<&str>, expected: &CredentialProblem) {
-    let error = open(name, password).expect_err(name);
+    let error = open(name, password).unwrap_err();
     assert_eq!(error.problem, *expected, "{name} {password:?}");
     let told = error.to_string();
     assert!(told.starts_with(&format!("{}: ", file(name).display())) && !told.contains('\n'), "{told}");
