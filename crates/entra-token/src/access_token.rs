@@ -16,7 +16,7 @@ pub struct Token {
     secret: AccessToken,
     authorization: HeaderValue,
     expires_at: Timestamp,
-    requested_at: Instant,
+    pub(super) requested_at: Instant,
     renewed_from: Instant,
     usable_until: Instant,
     /// `usable_until` on the wall clock, which advances while the machine sleeps.
@@ -36,7 +36,7 @@ impl Token {
         Self {
             authorization: access_token.authorization(),
             secret: access_token,
-            expires_at: wall_clock_in(life.expires_in().saturating_sub(spent)),
+            expires_at: wall_clock_in(life.expires_in.saturating_sub(spent)),
             requested_at,
             renewed_from: requested_at + life.renewed_after(random_fraction()),
             usable_until: requested_at + life.usable(),
@@ -96,11 +96,6 @@ impl Token {
     /// Whether the renewal is due.
     pub(super) fn is_due_at(&self, now: Instant) -> bool {
         now >= self.renewed_from
-    }
-
-    /// When it was requested.
-    pub(super) fn requested_at(&self) -> Instant {
-        self.requested_at
     }
 }
 

@@ -167,6 +167,6 @@ impl BearerClient {
 
     /// Begins a request to a path below the base URL, such as `/orders`.
     pub fn request(&self, method: Method, path: &str) -> BearerRequest {
-        BearerRequest::new(self.clone(), self.http.request(method, self.base_url.join(path)))
+        BearerRequest { client: self.clone(), request: self.http.request(method, self.base_url.join(path)) }
     }
 }

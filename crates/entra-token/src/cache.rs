@@ -4,18 +4,17 @@ mod attempt;
 mod backoff;
 mod inflight;
 mod shared_request;
-mod token_origin;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 pub(super) use attempt::Attempt;
-pub(super) use token_origin::TokenOrigin;
 
 use self::inflight::{Inflight, Join};
 use self::shared_request::SharedRequest;
@@ -32,6 +31,18 @@ const MIN_INTERVAL: Duration = Duration::from_secs(30);
 const CREDENTIAL_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 type Outcome = Result<Arc<Token>, TokenError>;
+
+/// Acquires tokens for a cache: the retriever's source, or an authority in tests.
+pub(super) trait TokenOrigin {
+    /// Requests a token. The future borrows nothing, since it outlives the caller that started it.
+    fn request(&self, attempt: Attempt) -> impl Future<Output = Result<Token, TokenError>> + Send + 'static;
+
+    /// A number that changes whenever the contents of a credential's file change.
+    fn generation(&self) -> impl Future<Output = u64> + Send + 'static;
+
+    /// How long a request may take, retries included.
+    fn timeout(&self) -> Duration;
+}
 
 /// The current token and the requests for its successor.
 ///
@@ -136,7 +147,7 @@ impl Cache {
     /// After repeated failures callers get the last failure, while the request runs in the background.
     fn join(self: &Arc<Self>, claims: Option<Arc<str>>, origin: &impl TokenOrigin) -> Join {
         let (mut inflight, now) = (self.inflight(), Instant::now());
-        if let Some(request) = inflight.find(claims.as_deref()) {
+        if let Some(request) = inflight.find(claims.as_ref()) {
             return inflight.join(request, now);
         }
         // Another caller's request may have completed before this caller took the lock.
@@ -194,17 +205,15 @@ impl Cache {
     ) -> SharedRequest {
         let (generation, pending, limit) =
             (origin.generation(), origin.request(attempt.clone()), origin.timeout());
-        let (sender, request) = SharedRequest::new(attempt.clone());
+        let (sender, receiver) = watch::channel(None);
+        let request = SharedRequest { attempt: attempt.clone(), outcome: receiver };
         let cache = Arc::clone(self);
         let run = async move {
-            let mut seen = None;
-            let outcome = timeout(limit, async {
-                seen = Some(generation.await);
-                pending.await
-            });
-            let outcome = outcome.await.unwrap_or(Err(TokenError::Abandoned)).map(Arc::new);
+            let outcome = timeout(limit, async { (generation.await, pending.await) });
+            let (generation, outcome) = outcome.await.unwrap_or((0, Err(TokenError::Abandoned)));
+            let outcome = outcome.map(Arc::new);
             let mut inflight = cache.inflight();
-            let valid_until = cache.record(&mut inflight, &attempt, &outcome, seen);
+            let valid_until = cache.record(&mut inflight, &attempt, &outcome, generation);
             // Under the lock: a caller that rejects the token at once must not join this request again.
             sender.send_replace(Some(outcome.clone()));
             inflight.remove_completed();
@@ -224,7 +233,7 @@ impl Cache {
         inflight: &mut Inflight,
         attempt: &Attempt,
         outcome: &Outcome,
-        generation: Option<u64>,
+        generation: u64,
     ) -> Option<Timestamp> {
         let now = Instant::now();
         self.counts.count(outcome.as_ref().err());
@@ -233,9 +242,9 @@ impl Cache {
                 inflight.backoff.record_success(now);
                 let current = self.current.load();
                 // A request with claims and one without may complete out of order.
-                if current.as_ref().is_none_or(|current| current.requested_at() <= token.requested_at()) {
+                if current.as_ref().is_none_or(|current| current.requested_at <= token.requested_at) {
                     self.current.store(Some(Arc::clone(token)));
-                    inflight.answered = attempt.shared_claims().map(|claims| (claims, now));
+                    inflight.answered = attempt.claims().map(|claims| (Arc::clone(claims), now));
                 }
                 None
             }

@@ -60,9 +60,9 @@ impl Credential {
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
-            Self::Secret(secret) => secret.name(),
-            Self::Certificate(certificate) => certificate.name(),
-            Self::Federated(federated) => federated.name(),
+            Self::Secret(secret) => &secret.name,
+            Self::Certificate(certificate) => &certificate.name,
+            Self::Federated(federated) => &federated.name,
         }
     }
 
@@ -70,7 +70,7 @@ impl Credential {
     #[must_use]
     pub fn expires_at(&self) -> Option<Timestamp> {
         match self {
-            Self::Secret(secret) => secret.expires_at(),
+            Self::Secret(secret) => secret.expires_at,
             Self::Certificate(certificate) => Some(certificate.expires_at()),
             Self::Federated(_) => None,
         }

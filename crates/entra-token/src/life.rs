@@ -28,7 +28,7 @@ const MOST_JITTER: f64 = 0.01;
 /// The lifetime of a token from the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Life {
-    expires_in: Duration,
+    pub(super) expires_in: Duration,
     refresh_in: Option<Duration>,
 }
 
@@ -38,10 +38,6 @@ impl Life {
         let expires_in = expires_in.unwrap_or(DEFAULT_LIFE).min(LONGEST_LIFE);
         let makes_sense = |wait: &Duration| !wait.is_zero() && *wait < expires_in;
         Self { expires_in, refresh_in: refresh_in.filter(makes_sense) }
-    }
-
-    pub(super) fn expires_in(self) -> Duration {
-        self.expires_in
     }
 
     /// How long the token is used: until its expiry less 30 s, or less a tenth of a short lifetime.
@@ -122,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_lifetime_that_the_response_does_not_name_is_short() {
-        assert_eq!(Life::new(None, None).expires_in(), Duration::from_mins(5));
+        assert_eq!(Life::new(None, None).expires_in, Duration::from_mins(5));
     }
 
     #[test]

@@ -145,7 +145,7 @@ impl TokenRequest {
             // Even if the App ID URI ends in a slash, since the audience keeps that slash.
             Version::V2 => ("scope", format!("{}/.default", self.resource)),
         });
-        form.extend(attempt.claims().map(|claims| ("claims", claims.to_owned())));
+        form.extend(attempt.claims().map(|claims| ("claims", claims.to_string())));
         form.extend(proof.fields());
         form
     }

@@ -11,15 +11,11 @@ use super::{BearerClient, CallError};
 #[derive(Debug)]
 #[must_use = "a request does nothing until it is sent"]
 pub struct BearerRequest {
-    client: BearerClient,
-    request: RequestBuilder,
+    pub(super) client: BearerClient,
+    pub(super) request: RequestBuilder,
 }
 
 impl BearerRequest {
-    pub(super) fn new(client: BearerClient, request: RequestBuilder) -> Self {
-        Self { client, request }
-    }
-
     /// Adds a header field. `Authorization` is always replaced by the token.
     pub fn header(self, name: HeaderName, value: HeaderValue) -> Self {
         Self { request: self.request.header(name, value), ..self }

@@ -17,14 +17,12 @@ const MAX_WAITS: u32 = 3;
 /// The longest pause before a call whose connection was lost is repeated.
 const PAUSE_AFTER_LOSS: Duration = Duration::from_millis(200);
 
-/// What to do after an attempt that failed.
+/// How to try again after an attempt that failed.
 pub(super) enum Step {
     /// Send another token, as the API demands.
     NewToken(Challenge),
     /// Send the same request again after a pause.
     Wait(Duration),
-    /// Return the outcome to the caller.
-    GiveUp,
 }
 
 /// What a call has tried so far.
@@ -46,54 +44,46 @@ impl Retries {
         Self { deadline, replaced_token: false, lost_connection: false, waits: 0, is_idempotent }
     }
 
-    /// Decides after a response that is not a success.
+    /// Decides after a response that is not a success. `None` returns it to the caller.
     ///
     /// A 401 means that nothing was done, so every request may be repeated after one. A 429 or 503 may come from a proxy
     /// behind which the request was handled, so only idempotent requests are repeated.
-    pub(super) fn after_refusal(&mut self, response: &Response) -> Step {
+    pub(super) fn after_refusal(&mut self, response: &Response) -> Option<Step> {
         match response.status() {
             StatusCode::UNAUTHORIZED if !self.replaced_token => {
-                match Challenge::from_headers(response.headers()) {
-                    Some(challenge) => {
-                        self.replaced_token = true;
-                        Step::NewToken(challenge)
-                    }
-                    None => Step::GiveUp,
-                }
+                let challenge = Challenge::from_headers(response.headers())?;
+                self.replaced_token = true;
+                Some(Step::NewToken(challenge))
             }
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE if self.is_idempotent => {
-                self.wait(retry_after(response.headers()))
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+                if self.is_idempotent && self.waits < MAX_WAITS =>
+            {
+                // Without a `Retry-After`, the caller decides whether to try again.
+                let wait = retry_after(response.headers())?;
+                self.waits += 1;
+                self.pause(with_jitter(wait, random_fraction()))
             }
-            _ => Step::GiveUp,
+            _ => None,
         }
     }
 
-    /// Decides after a failure to get a response.
+    /// Decides after a failure to get a response. `None` returns it to the caller.
     ///
     /// If no connection was made, nothing was sent. If one was lost, the API may have received the request, so only
     /// idempotent requests are repeated.
-    pub(super) fn after_failure(&mut self, error: &CallError) -> Step {
-        let CallError::Request(source) = error else { return Step::GiveUp };
+    pub(super) fn after_failure(&mut self, error: &CallError) -> Option<Step> {
+        let CallError::Request(source) = error else { return None };
         let is_transient = !source.is_timeout() && !is_untrusted(source) && !is_other_scheme(source);
         let is_safe = source.is_connect() || (source.is_request() && self.is_idempotent);
         if self.lost_connection || !is_transient || !is_safe {
-            return Step::GiveUp;
+            return None;
         }
         self.lost_connection = true;
         self.pause(jittered(PAUSE_AFTER_LOSS))
     }
 
-    /// Without a `Retry-After`, the caller decides whether to try again.
-    fn wait(&mut self, retry_after: Option<Duration>) -> Step {
-        self.waits += 1;
-        match retry_after {
-            Some(wait) if self.waits <= MAX_WAITS => self.pause(with_jitter(wait, random_fraction())),
-            _ => Step::GiveUp,
-        }
-    }
-
-    fn pause(&self, pause: Duration) -> Step {
-        if Instant::now() + pause < self.deadline { Step::Wait(pause) } else { Step::GiveUp }
+    fn pause(&self, pause: Duration) -> Option<Step> {
+        (Instant::now() + pause < self.deadline).then_some(Step::Wait(pause))
     }
 }
 

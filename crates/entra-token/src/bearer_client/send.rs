@@ -38,10 +38,13 @@ impl<'c> Call<'c> {
             let (step, outcome) = match outcome {
                 Ok(response) if response.status().is_success() => return Ok(response),
                 Ok(response) => match retries.after_refusal(&response) {
-                    Step::GiveUp => return Ok(response),
-                    step => (step, Ok(buffered(response).await)),
+                    Some(step) => (step, Ok(buffered(response).await)),
+                    None => return Ok(response),
                 },
-                Err(error) => (retries.after_failure(&error), Err(error)),
+                Err(error) => match retries.after_failure(&error) {
+                    Some(step) => (step, Err(error)),
+                    None => return Err(error),
+                },
             };
             let Some(next) = self.prepare(step, &token, &copy).await? else { return outcome };
             token = next;
@@ -74,7 +77,6 @@ impl<'c> Call<'c> {
                     None => Ok(None),
                 }
             }
-            Step::GiveUp => Ok(None),
         }
     }
 

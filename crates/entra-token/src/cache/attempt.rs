@@ -17,12 +17,8 @@ impl Attempt {
     }
 
     /// The `claims` parameter of a claims challenge, as JSON.
-    pub(crate) fn claims(&self) -> Option<&str> {
-        self.claims.as_deref()
-    }
-
-    pub(super) fn shared_claims(&self) -> Option<Arc<str>> {
-        self.claims.clone()
+    pub(crate) fn claims(&self) -> Option<&Arc<str>> {
+        self.claims.as_ref()
     }
 
     /// Whether a failure is retried at once: a caller waits, and the previous request did not fail.

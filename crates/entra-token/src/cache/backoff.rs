@@ -31,7 +31,7 @@ struct Failure {
     /// How many requests in a row have failed.
     in_a_row: u32,
     /// The generation of the credentials' files before the request.
-    generation: Option<u64>,
+    generation: u64,
 }
 
 impl Backoff {
@@ -46,12 +46,7 @@ impl Backoff {
     }
 
     /// Records a failure, and returns until when no other request is sent.
-    pub(super) fn record_failure(
-        &mut self,
-        error: &TokenError,
-        generation: Option<u64>,
-        now: Instant,
-    ) -> Instant {
+    pub(super) fn record_failure(&mut self, error: &TokenError, generation: u64, now: Instant) -> Instant {
         let in_a_row = self.failures() + 1;
         let wait = error.retry_after().unwrap_or_default().max(min_wait(error, in_a_row));
         let until = now.checked_add(wait).unwrap_or_else(|| now + MAX_WAIT);
@@ -83,7 +78,7 @@ impl Backoff {
     /// The generation of the credentials' files when a credential was refused.
     pub(super) fn refused_generation(&self) -> Option<u64> {
         let failure = self.0.as_ref().filter(|failure| matches!(failure.error, TokenError::Credential(_)))?;
-        failure.generation
+        Some(failure.generation)
     }
 
     /// Forgets the failure, since its cause changed.
@@ -154,12 +149,12 @@ mod tests {
         {
             let (mut backoff, mut now) = (Backoff::default(), Instant::now());
             for wait in waits {
-                let until = backoff.record_failure(&error, None, now);
+                let until = backoff.record_failure(&error, 0, now);
                 assert_eq!(until - now, seconds(wait), "{error}");
                 now = until;
             }
             backoff.record_success(now);
-            assert_eq!(backoff.record_failure(&error, None, now), now);
+            assert_eq!(backoff.record_failure(&error, 0, now), now);
         }
         assert_eq!(min_wait(&refused(), u32::MAX), MAX_REFUSAL_WAIT);
     }
@@ -167,11 +162,11 @@ mod tests {
     #[test]
     fn the_longest_wait_that_an_authority_names_stands_until_it_is_over() {
         let (mut backoff, now) = (Backoff::default(), Instant::now());
-        backoff.record_failure(&throttled(seconds(60)), None, now);
+        backoff.record_failure(&throttled(seconds(60)), 0, now);
         backoff.record_success(now + seconds(1));
         assert!(!backoff.has_failed());
-        assert_eq!(backoff.record_failure(&throttled(seconds(7)), None, now + seconds(2)), now + seconds(60));
-        assert_eq!(backoff.record_failure(&outage(), None, now + seconds(3)), now + seconds(60));
+        assert_eq!(backoff.record_failure(&throttled(seconds(7)), 0, now + seconds(2)), now + seconds(60));
+        assert_eq!(backoff.record_failure(&outage(), 0, now + seconds(3)), now + seconds(60));
         assert_eq!(backoff.active_failure(now + seconds(4)).unwrap().retry_after(), Some(seconds(56)));
         assert!(backoff.active_failure(now + seconds(60)).is_none());
         backoff.record_success(now + seconds(60));
@@ -181,19 +176,19 @@ mod tests {
     #[test]
     fn a_wait_beyond_the_clock_is_shortened_to_an_hour() {
         let (mut backoff, now) = (Backoff::default(), Instant::now());
-        assert_eq!(backoff.record_failure(&throttled(Duration::MAX), None, now), now + MAX_WAIT);
+        assert_eq!(backoff.record_failure(&throttled(Duration::MAX), 0, now), now + MAX_WAIT);
     }
 
     #[test]
     fn a_repeated_failure_is_returned_at_once_for_a_minute_and_a_single_one_never() {
         let (mut backoff, now) = (Backoff::default(), Instant::now());
-        backoff.record_failure(&outage(), None, now);
+        backoff.record_failure(&outage(), 0, now);
         assert!(backoff.repeated_failure(now).is_none());
-        backoff.record_failure(&outage(), None, now);
+        backoff.record_failure(&outage(), 0, now);
         assert_eq!(backoff.repeated_failure(now).unwrap().retry_after(), Some(seconds(1)));
         assert_eq!(backoff.repeated_failure(now + seconds(60)).unwrap().retry_after(), Some(seconds(1)));
         assert!(backoff.repeated_failure(now + seconds(61)).is_none());
-        backoff.record_failure(&throttled(seconds(7)), None, now);
+        backoff.record_failure(&throttled(seconds(7)), 0, now);
         assert!(backoff.active_failure(now).is_some() && backoff.repeated_failure(now).is_none());
     }
 }

@@ -31,19 +31,19 @@ impl Inflight {
     /// Joins a request in flight, or after repeated failures returns the last one.
     pub(super) fn join(&self, request: SharedRequest, now: Instant) -> Join {
         if let Some(error) = self.backoff.repeated_failure(now) {
-            request.attempt().mark_as_probe();
+            request.attempt.mark_as_probe();
             return Join::Ready(Err(error));
         }
         if !self.backoff.has_failed() {
-            request.attempt().mark_worth_a_retry();
+            request.attempt.mark_worth_a_retry();
         }
         Join::Pending(request)
     }
 
     /// Finds the request in flight with these claims.
-    pub(super) fn find(&mut self, claims: Option<&str>) -> Option<SharedRequest> {
+    pub(super) fn find(&mut self, claims: Option<&Arc<str>>) -> Option<SharedRequest> {
         self.remove_completed();
-        self.requests.iter().find(|request| request.attempt().claims() == claims).cloned()
+        self.requests.iter().find(|request| request.attempt.claims() == claims).cloned()
     }
 
     /// Drops the handles of completed requests, which would keep their tokens alive.

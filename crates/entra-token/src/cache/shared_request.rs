@@ -8,21 +8,11 @@ use crate::TokenError;
 /// A handle to a token request in flight. All clones receive the same outcome.
 #[derive(Debug, Clone)]
 pub(super) struct SharedRequest {
-    attempt: Attempt,
-    outcome: watch::Receiver<Option<Outcome>>,
+    pub(super) attempt: Attempt,
+    pub(super) outcome: watch::Receiver<Option<Outcome>>,
 }
 
 impl SharedRequest {
-    /// Returns the sender of the outcome and the handle that receives it.
-    pub(super) fn new(attempt: Attempt) -> (watch::Sender<Option<Outcome>>, Self) {
-        let (sender, outcome) = watch::channel(None);
-        (sender, Self { attempt, outcome })
-    }
-
-    pub(super) fn attempt(&self) -> &Attempt {
-        &self.attempt
-    }
-
     pub(super) fn is_in_flight(&self) -> bool {
         self.outcome.borrow().is_none() && self.outcome.has_changed().is_ok()
     }

@@ -406,7 +406,7 @@ async fn a_claims_challenge_is_answered_once_for_all_who_got_it_and_replaces_the
         .lock()
         .unwrap()
         .iter()
-        .map(|attempt| attempt.claims().map(str::to_owned))
+        .map(|attempt| attempt.claims().map(ToString::to_string))
         .collect();
     assert_eq!(claims, [None, Some("{}".into()), Some(r#"{"access_token":{}}"#.into())]);
 }

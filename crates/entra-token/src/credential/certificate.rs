@@ -40,7 +40,7 @@ pub struct CertificateFiles {
 /// A certificate of the app registration with its private key. `Debug` hides the key.
 #[derive(Debug, Clone)]
 pub struct CertificateCredential {
-    name: String,
+    pub(super) name: String,
     file: Arc<WatchedFile<SigningCertificate>>,
     options: AssertionOptions,
 }
@@ -72,11 +72,7 @@ impl CertificateCredential {
     /// When the certificate expires.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
-        self.file.content().value.not_after()
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.name
+        self.file.content().value.not_after
     }
 
     pub(super) async fn proof(&self, claimant: Claimant<'_>) -> Result<Proof, CredentialError> {

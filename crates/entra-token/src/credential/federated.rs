@@ -19,7 +19,7 @@ const MAX_FILE: u64 = 64 * 1024;
 /// It is sent unchanged. The authority checks its issuer, subject and audience.
 #[derive(Debug, Clone)]
 pub struct FederatedCredential {
-    name: String,
+    pub(super) name: String,
     file: Arc<WatchedFile<ClientAssertion>>,
 }
 
@@ -32,10 +32,6 @@ impl FederatedCredential {
         let files = Files { paths: vec![path.into()], limit: MAX_FILE, is_secret: |_| true };
         let file = WatchedFile::open(files, assertion)?;
         Ok(Self { name: format!("federated token in {}", file.name()), file })
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.name
     }
 
     pub(super) async fn proof(&self) -> Proof {

@@ -32,12 +32,12 @@ impl Credentials {
 
     /// The credentials in order.
     pub fn iter(&self) -> impl Iterator<Item = &Credential> {
-        self.0.iter().map(|slot| slot.credential())
+        self.0.iter().map(|slot| &slot.credential)
     }
 
     /// The credentials that the authority refused when they were last tried.
     pub fn refused(&self) -> impl Iterator<Item = &Credential> {
-        self.0.iter().filter(|slot| slot.was_refused()).map(|slot| slot.credential())
+        self.0.iter().filter(|slot| slot.was_refused()).map(|slot| &slot.credential)
     }
 
     /// The expiry of each credential whose expiry is known.
@@ -59,7 +59,7 @@ impl Credentials {
     pub(crate) async fn generation(&self) -> u64 {
         let mut sum = 0;
         for slot in &self.0 {
-            sum += slot.credential().generation().await;
+            sum += slot.credential.generation().await;
         }
         sum
     }
@@ -80,11 +80,11 @@ impl Credentials {
         let mut slots = self.in_order().await.into_iter().peekable();
         let mut first_error = None;
         while let Some((slot, generation)) = slots.next() {
-            let mut outcome = send(slot.credential()).await;
+            let mut outcome = send(&slot.credential).await;
             if matches!(outcome, Err(TokenError::Credential(_)))
-                && slot.credential().generation().await != generation
+                && slot.credential.generation().await != generation
             {
-                outcome = send(slot.credential()).await;
+                outcome = send(&slot.credential).await;
             }
             let error = match outcome {
                 Ok(token) => {
@@ -94,10 +94,10 @@ impl Credentials {
                 Err(error @ TokenError::Credential(_)) => error,
                 Err(error) => return Err(error),
             };
-            let next = slots.peek().map(|(next, _)| next.credential());
+            let next = slots.peek().map(|(next, _)| &next.credential);
             slot.refuse(&error, next).await;
             if next.is_none() && first_error.is_some() {
-                let credential = slot.credential().name();
+                let credential = slot.credential.name();
                 tracing::warn!(credential, %error, "the last credential was refused too");
             }
             first_error.get_or_insert(error);
@@ -109,7 +109,7 @@ impl Credentials {
     async fn in_order(&self) -> Vec<(&Slot, u64)> {
         let (mut slots, mut refused) = (Vec::new(), Vec::new());
         for slot in &self.0 {
-            let generation = slot.credential().generation().await;
+            let generation = slot.credential.generation().await;
             let slots = if slot.is_refused(generation) { &mut refused } else { &mut slots };
             slots.push((slot.as_ref(), generation));
         }

@@ -16,9 +16,9 @@ const MAX_FILE: u64 = 4096;
 /// A client secret of the app registration: the value of one of its `passwordCredentials`. `Debug` hides it.
 #[derive(Clone)]
 pub struct SecretCredential {
-    name: String,
+    pub(super) name: String,
     source: Source,
-    expires_at: Option<Timestamp>,
+    pub(super) expires_at: Option<Timestamp>,
 }
 
 #[derive(Clone)]
@@ -57,14 +57,6 @@ impl SecretCredential {
     pub fn expiring_at(mut self, time: Timestamp) -> Self {
         self.expires_at = Some(time);
         self
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
-    pub(super) fn expires_at(&self) -> Option<Timestamp> {
-        self.expires_at
     }
 
     pub(super) async fn proof(&self) -> Proof {

@@ -34,7 +34,7 @@ pub struct Expiry<'a> {
 
 /// A credential, its last refusal, and the limit of warnings of its expiry.
 pub(super) struct Slot {
-    credential: Credential,
+    pub(super) credential: Credential,
     refused: Mutex<Option<Refused>>,
     warnings: Throttle,
 }
@@ -49,10 +49,6 @@ struct Refused {
 impl Slot {
     pub(super) fn new(credential: Credential) -> Self {
         Self { credential, refused: Mutex::new(None), warnings: Throttle::default() }
-    }
-
-    pub(super) fn credential(&self) -> &Credential {
-        &self.credential
     }
 
     /// Whether it was refused recently, and its file has not changed since.

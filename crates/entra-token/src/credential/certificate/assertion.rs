@@ -77,7 +77,7 @@ pub(super) fn sign(
 ) -> Result<ClientAssertion, CredentialProblem> {
     let header = header(certificate, options);
     let claims = Claims::new(options.audience, claimant, now);
-    let jwt = jsonwebtoken::encode(&header, &claims, certificate.key());
+    let jwt = jsonwebtoken::encode(&header, &claims, &certificate.key);
     let jwt = jwt.map_err(|_| CredentialProblem::Signing)?;
     ClientAssertion::parse(jwt).map_err(|_| CredentialProblem::Signing)
 }

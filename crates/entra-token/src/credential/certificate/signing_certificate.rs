@@ -14,11 +14,11 @@ use crate::credential::CredentialProblem;
 
 /// A signing key with its certificate chain. `Debug` hides the key.
 pub(super) struct SigningCertificate {
-    key: EncodingKey,
+    pub(super) key: EncodingKey,
     /// The certificates in DER, the key's own first.
     chain: Vec<Vec<u8>>,
     not_before: Timestamp,
-    not_after: Timestamp,
+    pub(super) not_after: Timestamp,
 }
 
 impl SigningCertificate {
@@ -41,10 +41,6 @@ impl SigningCertificate {
         })
     }
 
-    pub(super) fn not_after(&self) -> Timestamp {
-        self.not_after
-    }
-
     pub(super) fn check_validity(&self, now: Timestamp) -> Result<(), CredentialProblem> {
         if now < self.not_before {
             return Err(CredentialProblem::NotYetValid(self.not_before));
@@ -55,10 +51,6 @@ impl SigningCertificate {
     /// The `x5c` header (RFC 7515 section 4.1.6), in base64 rather than base64url.
     pub(super) fn x5c(&self) -> Vec<String> {
         self.chain.iter().map(|der| BASE64_STANDARD.encode(der)).collect()
-    }
-
-    pub(super) fn key(&self) -> &EncodingKey {
-        &self.key
     }
 
     /// The `x5t#S256` or `x5t` header (RFC 7515 sections 4.1.8 and 4.1.7).
