@@ -41,22 +41,25 @@ pub struct TokenRequest {
 impl TokenRequest {
     /// Tries one credential after another until the authority accepts one.
     pub(super) async fn send(&self, attempt: &Attempt, http: &HttpClient) -> Result<Token, TokenError> {
-        let budget = RetryBudget::new(attempt);
-        let send = |credential| self.send_with_retry(credential, &budget, attempt, http);
-        self.credentials.try_in_order(send).await
+        let acquisition = Acquisition { request: self, attempt, http, budget: RetryBudget::new(attempt) };
+        self.credentials.try_in_order(|credential| acquisition.send_with_retry(credential)).await
     }
+}
 
-    async fn send_with_retry(
-        &self,
-        credential: &Credential,
-        budget: &RetryBudget<'_>,
-        attempt: &Attempt,
-        http: &HttpClient,
-    ) -> Result<Token, TokenError> {
+/// The acquisition of one token, with its retry.
+struct Acquisition<'a> {
+    request: &'a TokenRequest,
+    attempt: &'a Attempt,
+    http: &'a HttpClient,
+    budget: RetryBudget<'a>,
+}
+
+impl Acquisition<'_> {
+    async fn send_with_retry(&self, credential: &Credential) -> Result<Token, TokenError> {
         loop {
-            let outcome = self.try_once(credential, attempt, http, budget.try_timeout()).await;
+            let outcome = self.try_once(credential).await;
             let Err(error) = outcome else { return outcome };
-            let Some(wait) = budget.retry_wait(&error) else { return Err(error) };
+            let Some(wait) = self.budget.retry_wait(&error) else { return Err(error) };
             tracing::debug!(%error, ?wait, "retrying the token request");
             tokio::time::sleep(wait).await;
         }
@@ -65,26 +68,22 @@ impl TokenRequest {
     /// Sends the request once. While it probes an authority that failed, also sends a short request each second.
     ///
     /// So a response that hangs does not hide that the authority has recovered, and a slow response still counts.
-    async fn try_once(
-        &self,
-        credential: &Credential,
-        attempt: &Attempt,
-        http: &HttpClient,
-        limit: Duration,
-    ) -> Result<Token, TokenError> {
-        let claimant = Claimant { client_id: self.client_id, authority: &self.authority };
+    async fn try_once(&self, credential: &Credential) -> Result<Token, TokenError> {
+        let limit = self.budget.try_timeout();
+        let TokenRequest { client_id, ref authority, .. } = *self.request;
+        let claimant = Claimant { client_id, authority };
         let proof = credential.proof(claimant).await?;
-        let mut response = pin!(self.send_with(&proof, attempt, http, limit));
+        let mut response = pin!(self.send_with(&proof, limit));
         let mut seconds = tokio::time::interval_at(Instant::now() + PROBE_TIMEOUT, PROBE_TIMEOUT);
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let short = async {
                 seconds.tick().await;
-                if !attempt.is_probe() {
+                if !self.attempt.is_probe() {
                     return None;
                 }
                 let proof = credential.proof(claimant).await.ok()?;
-                let outcome = self.send_with(&proof, attempt, http, PROBE_TIMEOUT).await;
+                let outcome = self.send_with(&proof, PROBE_TIMEOUT).await;
                 // A wait that the authority named ends the probing.
                 let goes_on =
                     matches!(&outcome, Err(TokenError::Unavailable(Outage { retry_after: None, .. })));
@@ -98,22 +97,17 @@ impl TokenRequest {
     }
 
     /// Sends the request and validates the response.
-    async fn send_with(
-        &self,
-        proof: &Proof,
-        attempt: &Attempt,
-        http: &HttpClient,
-        limit: Duration,
-    ) -> Result<Token, TokenError> {
-        let endpoint = self.authority.token_endpoint(self.version);
+    async fn send_with(&self, proof: &Proof, limit: Duration) -> Result<Token, TokenError> {
+        let endpoint = self.request.authority.token_endpoint(self.request.version);
         let sent = SentRequest::new(&endpoint);
-        let request = http
+        let request = self
+            .http
             .post(endpoint)
             .header(header::ACCEPT, HeaderValue::from_static("application/json"))
             .header(CLIENT_REQUEST_ID, sent.correlation_id.to_string())
             .header(RETURN_CLIENT_REQUEST_ID, HeaderValue::from_static("true"))
-            .form(&self.form(proof, attempt));
-        let response = match timeout(limit, sent.send(http, request)).await {
+            .form(&self.form(proof));
+        let response = match timeout(limit, sent.send(self.http, request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) if is_untrusted(&error) => {
                 let (host, source) = (sent.host.clone(), Arc::new(error.without_url()));
@@ -124,8 +118,8 @@ impl TokenRequest {
         };
         let token = response::token(&response, proof)?;
         tracing::info!(
-            client_id = %self.client_id,
-            resource = %self.resource,
+            client_id = %self.request.client_id,
+            resource = %self.request.resource,
             credential = proof.credential(),
             expires_at = %token.expires_at(),
             correlation_id = %sent.correlation_id,
@@ -137,15 +131,16 @@ impl TokenRequest {
     /// The form fields: RFC 6749 section 4.4.2, with the resource as Entra names it.
     ///
     /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#get-a-token>
-    fn form(&self, proof: &Proof, attempt: &Attempt) -> Vec<(&'static str, String)> {
+    fn form(&self, proof: &Proof) -> Vec<(&'static str, String)> {
+        let TokenRequest { client_id, resource, version, .. } = self.request;
         let mut form =
-            vec![("grant_type", CLIENT_CREDENTIALS.to_owned()), ("client_id", self.client_id.to_string())];
-        form.push(match self.version {
-            Version::V1 => ("resource", self.resource.to_string()),
+            vec![("grant_type", CLIENT_CREDENTIALS.to_owned()), ("client_id", client_id.to_string())];
+        form.push(match version {
+            Version::V1 => ("resource", resource.to_string()),
             // Even if the App ID URI ends in a slash, since the audience keeps that slash.
-            Version::V2 => ("scope", format!("{}/.default", self.resource)),
+            Version::V2 => ("scope", format!("{resource}/.default")),
         });
-        form.extend(attempt.claims().map(|claims| ("claims", claims.to_string())));
+        form.extend(self.attempt.claims().map(|claims| ("claims", claims.to_string())));
         form.extend(proof.fields());
         form
     }

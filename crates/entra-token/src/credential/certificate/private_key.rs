@@ -1,6 +1,5 @@
 //! RSA private keys.
 
-use aws_lc_rs::error::KeyRejected;
 use aws_lc_rs::signature::{KeyPair, RsaKeyPair};
 use jsonwebtoken::EncodingKey;
 use pkcs8::PrivateKeyInfoRef;
@@ -17,34 +16,23 @@ pub(super) struct PrivateKey {
 impl PrivateKey {
     /// Parses a private key in PKCS #8 (RFC 5958).
     pub(super) fn from_pkcs8(der: &[u8]) -> Result<Self, CredentialProblem> {
-        RsaKeyPair::from_pkcs8(der).map_err(|error| rejected(error, algorithm_name(der)))?;
         let info = PrivateKeyInfoRef::try_from(der).map_err(|_| CredentialProblem::NotAPrivateKey)?;
-        Self::from_pkcs1(info.private_key.as_bytes())
+        match info.algorithm.oid.to_string().as_str() {
+            "1.2.840.113549.1.1.1" => Self::from_pkcs1(info.private_key.as_bytes()),
+            "1.2.840.113549.1.1.10" => Err(CredentialProblem::UnsupportedKey("RSA-PSS")),
+            "1.2.840.10045.2.1" => Err(CredentialProblem::UnsupportedKey("EC")),
+            "1.3.101.112" => Err(CredentialProblem::UnsupportedKey("Ed25519")),
+            "1.3.101.113" => Err(CredentialProblem::UnsupportedKey("Ed448")),
+            _ => Err(CredentialProblem::NotAPrivateKey),
+        }
     }
 
     /// Parses a private key in PKCS #1 (RFC 8017 appendix A.1.2).
     pub(super) fn from_pkcs1(der: &[u8]) -> Result<Self, CredentialProblem> {
-        let key = RsaKeyPair::from_der(der).map_err(|error| rejected(error, None))?;
+        let key = RsaKeyPair::from_der(der).map_err(|error| match error.description_() {
+            "TooSmall" => CredentialProblem::WeakKey,
+            _ => CredentialProblem::NotAPrivateKey,
+        })?;
         Ok(Self { signing: EncodingKey::from_rsa_der(der), public: key.public_key().as_ref().to_vec() })
     }
-}
-
-fn rejected(error: KeyRejected, algorithm: Option<&'static str>) -> CredentialProblem {
-    match (error.description_(), algorithm) {
-        (_, Some(algorithm)) => CredentialProblem::UnsupportedKey(algorithm),
-        ("TooSmall", _) => CredentialProblem::WeakKey,
-        _ => CredentialProblem::NotAPrivateKey,
-    }
-}
-
-/// Names the algorithm of a PKCS #8 key that is not RSA.
-fn algorithm_name(der: &[u8]) -> Option<&'static str> {
-    const NAMES: [(&str, &str); 4] = [
-        ("1.2.840.10045.2.1", "EC"),
-        ("1.3.101.112", "Ed25519"),
-        ("1.3.101.113", "Ed448"),
-        ("1.2.840.113549.1.1.10", "RSA-PSS"),
-    ];
-    let oid = PrivateKeyInfoRef::try_from(der).ok()?.algorithm.oid.to_string();
-    NAMES.iter().find(|(known, _)| *known == oid).map(|(_, name)| *name)
 }
