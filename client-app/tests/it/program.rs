@@ -33,14 +33,16 @@ pub(crate) fn ended(output: &Output) -> (i32, String, String) {
 }
 
 /// Returns the program's final error: text of a one-shot command, or a log event of the service.
+///
+/// Tasks that end with the runtime may still log after it.
 fn final_error(errors: &str) -> Option<String> {
-    let last = errors.lines().next_back()?;
-    let event: Option<Value> = serde_json::from_str(last).ok();
-    let is_final = |event: &Value| event["target"] == "http_shell::process" && event["level"] == "ERROR";
-    match event {
-        Some(event) => is_final(&event).then(|| event["message"].as_str().unwrap().to_owned()),
-        None => last.strip_prefix("error: ").map(str::to_owned),
-    }
+    errors.lines().rev().find_map(|line| {
+        let Ok(event) = serde_json::from_str::<Value>(line) else {
+            return line.strip_prefix("error: ").map(str::to_owned);
+        };
+        let is_final = event["target"] == "http_shell::process" && event["level"] == "ERROR";
+        is_final.then(|| event["message"].as_str().unwrap().to_owned())
+    })
 }
 
 #[tokio::test]
