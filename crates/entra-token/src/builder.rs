@@ -88,9 +88,7 @@ impl TokenRetrieverBuilder {
     /// # Errors
     /// No client can be built from it.
     pub fn reqwest(self, builder: reqwest::ClientBuilder) -> Result<Self, BuildError> {
-        let http =
-            HttpClient::from_builder(builder).map_err(|error| BuildError::HttpClient(error.to_string()))?;
-        Ok(self.http_client(http))
+        Ok(self.http_client(HttpClient::from_builder(builder).map_err(no_http_client)?))
     }
 
     /// Builds a retriever of tokens for `resource`, an App ID URI. It holds no token until one is needed.
@@ -98,10 +96,8 @@ impl TokenRetrieverBuilder {
     /// # Errors
     /// The resource is malformed, or no HTTP client can be built.
     pub fn build(self, resource: &str) -> Result<TokenRetriever, BuildError> {
-        let http_error =
-            |error: entra_shared::settings::KeyProblem| BuildError::HttpClient(error.to_string());
         let resource = AppIdUri::parse(resource).map_err(|error| BuildError::Resource(error.to_string()))?;
-        let http = self.http.map_or_else(|| HttpClient::trusting(""), Ok).map_err(http_error)?;
+        let http = self.http.map_or_else(|| HttpClient::trusting(""), Ok).map_err(no_http_client)?;
         let Self { identity, version, .. } = self;
         Ok(match identity {
             Identity::Client { authority, client_id, credentials } => TokenRetriever::new(
@@ -109,7 +105,7 @@ impl TokenRetrieverBuilder {
                 http,
             ),
             Identity::Managed { endpoint, user_assigned } => {
-                let metadata = entra_shared::http_client::metadata_client().map_err(http_error)?;
+                let metadata = entra_shared::http_client::metadata_client().map_err(no_http_client)?;
                 TokenRetriever::new(
                     ManagedIdentity { endpoint, user_assigned, resource, http: metadata },
                     http,
@@ -117,4 +113,8 @@ impl TokenRetrieverBuilder {
             }
         })
     }
+}
+
+fn no_http_client(error: impl std::fmt::Display) -> BuildError {
+    BuildError::HttpClient(error.to_string())
 }

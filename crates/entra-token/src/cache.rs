@@ -3,7 +3,6 @@
 mod attempt;
 mod backoff;
 mod inflight;
-mod shared_request;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -16,9 +15,7 @@ use tracing::Instrument;
 
 pub(super) use attempt::Attempt;
 
-use self::inflight::{Inflight, Join};
-use self::shared_request::SharedRequest;
-use super::status::Counts;
+use self::inflight::{Inflight, Join, SharedRequest};
 use super::throttle::Throttle;
 use super::{Token, TokenError, TokenStatus};
 
@@ -56,7 +53,6 @@ pub(super) struct Cache {
     /// Two, for a resource whose routes demand different claims.
     challenges: [Throttle; 2],
     credential_checks: Throttle,
-    counts: Counts,
     inflight: Mutex<Inflight>,
 }
 
@@ -111,7 +107,8 @@ impl Cache {
 
     /// Request counts by outcome, and when the current token expires.
     pub(super) fn status(&self) -> TokenStatus {
-        self.counts.status(self.current.load().as_ref().map(|token| token.expires_at()))
+        let expires_at = self.current.load().as_ref().map(|token| token.expires_at());
+        TokenStatus { expires_at, ..self.inflight().counts }
     }
 
     /// Applies `take` to the current token if it is usable.
@@ -236,7 +233,7 @@ impl Cache {
         generation: u64,
     ) -> Option<Timestamp> {
         let now = Instant::now();
-        self.counts.count(outcome.as_ref().err());
+        inflight.counts.count(outcome.as_ref().err());
         match outcome {
             Ok(token) => {
                 inflight.backoff.record_success(now);

@@ -1,7 +1,5 @@
 //! Request counts and the token expiry of a retriever, for monitoring.
 
-use std::sync::{Mutex, PoisonError};
-
 use jiff::Timestamp;
 
 use super::TokenError;
@@ -28,25 +26,16 @@ pub struct TokenStatus {
     pub expires_at: Option<Timestamp>,
 }
 
-/// Counters of completed requests.
-#[derive(Debug, Default)]
-pub(super) struct Counts(Mutex<TokenStatus>);
-
-impl Counts {
+impl TokenStatus {
     /// Counts a request that ended with this error, or with none.
-    pub(super) fn count(&self, error: Option<&TokenError>) {
-        let mut status = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn count(&mut self, error: Option<&TokenError>) {
         *match error {
-            None => &mut status.acquired,
-            Some(TokenError::Credential(_)) => &mut status.credential,
-            Some(TokenError::Configuration(_)) => &mut status.configuration,
-            Some(TokenError::Throttled { .. }) => &mut status.throttled,
-            Some(TokenError::Unavailable(_) | TokenError::Abandoned) => &mut status.unavailable,
-            Some(TokenError::Protocol { .. }) => &mut status.protocol,
+            None => &mut self.acquired,
+            Some(TokenError::Credential(_)) => &mut self.credential,
+            Some(TokenError::Configuration(_)) => &mut self.configuration,
+            Some(TokenError::Throttled { .. }) => &mut self.throttled,
+            Some(TokenError::Unavailable(_) | TokenError::Abandoned) => &mut self.unavailable,
+            Some(TokenError::Protocol { .. }) => &mut self.protocol,
         } += 1;
-    }
-
-    pub(super) fn status(&self, expires_at: Option<Timestamp>) -> TokenStatus {
-        TokenStatus { expires_at, ..*self.0.lock().unwrap_or_else(PoisonError::into_inner) }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
-use super::shared_request::SharedRequest;
-use super::{MIN_INTERVAL, Outcome};
+use super::{Attempt, MIN_INTERVAL, Outcome};
+use crate::{TokenError, TokenStatus};
 
 /// The requests in flight and the state that decides whether to send another.
 ///
@@ -17,6 +18,15 @@ pub(super) struct Inflight {
     pub(super) backoff: Backoff,
     /// The claims that the current token was requested with, and when it arrived.
     pub(super) answered: Option<(Arc<str>, Instant)>,
+    /// How the completed requests ended. Its `expires_at` is unused.
+    pub(super) counts: TokenStatus,
+}
+
+/// A handle to a token request in flight. All clones receive the same outcome.
+#[derive(Debug, Clone)]
+pub(super) struct SharedRequest {
+    pub(super) attempt: Attempt,
+    pub(super) outcome: watch::Receiver<Option<Outcome>>,
 }
 
 /// What a caller without a usable token gets.
@@ -58,5 +68,18 @@ impl Inflight {
         claims.is_none_or(|claims| {
             self.answered.as_ref().is_some_and(|(with, at)| with == claims && now - *at < MIN_INTERVAL)
         })
+    }
+}
+
+impl SharedRequest {
+    pub(super) fn is_in_flight(&self) -> bool {
+        self.outcome.borrow().is_none() && self.outcome.has_changed().is_ok()
+    }
+
+    /// Waits for the outcome. Dropping this future does not cancel the request.
+    pub(super) async fn outcome(mut self) -> Outcome {
+        // An error means that the request's task panicked, or that the runtime is shutting down.
+        let outcome = self.outcome.wait_for(Option::is_some).await.map_err(|_| TokenError::Abandoned)?;
+        outcome.clone().unwrap_or(Err(TokenError::Abandoned))
     }
 }
