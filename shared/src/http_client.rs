@@ -131,7 +131,7 @@ fn causes<'e>(error: &'e reqwest::Error) -> impl Iterator<Item = &'e (dyn Error 
 /// The longest accepted wait: an hour, as in Microsoft's own libraries.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
-/// Parses `Retry-After`: seconds or a date (RFC 9110 section 10.2.3), limited to [`LONGEST_WAIT`].
+/// Parses `Retry-After`: seconds or a date (RFC 9110 section 10.2.3), limited to an hour.
 ///
 /// A malformed value counts as absent.
 #[must_use]
