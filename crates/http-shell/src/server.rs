@@ -10,7 +10,7 @@ mod counts;
 mod deadline;
 mod ending;
 mod framing;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod head;
@@ -33,6 +33,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use hyper::service::Service;
@@ -155,7 +156,7 @@ impl Server {
             + Clone
             + Send
             + 'static,
-        B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+        B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
     {
         let service = TowerToHyperService::new(service);
         let ending = Ending::default();
@@ -211,7 +212,7 @@ impl Connections {
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
             + Send
             + 'static,
-        B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+        B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
     {
         let terms = self.terms.clone();
         let first_head_by = Instant::now() + terms.limits.header_timeout;

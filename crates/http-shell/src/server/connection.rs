@@ -3,9 +3,12 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use bytes::Bytes;
 use futures_util::TryFutureExt;
 use http::{HeaderValue, Request, Response, header};
+use http_body_util::Either;
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -15,6 +18,7 @@ use tokio::time::{sleep, timeout, timeout_at};
 
 use super::Tls;
 use super::ending::Ending;
+use super::head::Refusal;
 use super::limits::Limits;
 use super::peer::Peer;
 use super::progress::Reached;
@@ -41,7 +45,7 @@ pub(super) async fn serve_connection<I, S, B>(stream: I, peer: Arc<Peer>, terms:
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Send + 'static,
-    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
 {
     let Some(Tls(acceptor)) = &terms.tls else {
         return serve_stream(stream, peer, &terms, service).await;
@@ -66,13 +70,20 @@ async fn serve_stream<I, S, B>(stream: I, peer: Arc<Peer>, terms: &Terms, servic
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Send + 'static,
-    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
 {
     let limits = &terms.limits;
     let server = terms.ending.clone();
+    let requests = AtomicU64::new(0);
+    let asking = Arc::clone(&peer);
     let service = service_fn(move |request| {
-        let ending = server.clone();
-        service.call(request).map_ok(move |mut response| {
+        let (ending, peer) = (server.clone(), Arc::clone(&asking));
+        let number = requests.fetch_add(1, Relaxed) + 1;
+        service.call(request).map_ok(move |response| {
+            if peer.progress.has_malformed_body(number) {
+                return refusal::answer_to_malformed_body().map(Either::Right);
+            }
+            let mut response = response.map(Either::Left);
             if ending.has_begun() {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
@@ -119,7 +130,8 @@ where
 {
     let (grounds, has_unread) = (stream.grounds(), stream.has_unread());
     let (mut io, held) = stream.into_parts();
-    let was_refused = ended.as_ref().is_err_and(hyper::Error::is_parse);
+    let was_refused =
+        ended.as_ref().is_err_and(hyper::Error::is_parse) || grounds.refusal == Some(Refusal::ChunkedBody);
     if let Err(error) = &ended {
         tracing::debug!(%error, "a connection ended early");
     }

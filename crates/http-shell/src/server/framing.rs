@@ -1,6 +1,6 @@
 //! Finds where one request ends and the next begins, before hyper reads the bytes.
 
-use super::chunked::Chunked;
+use super::chunked::{Chunked, Malformed};
 use super::head::{BodyLength, Head, Refusal};
 
 /// Follows the requests on one connection and refuses ambiguous ones.
@@ -16,7 +16,8 @@ pub(super) struct Framing {
 
 #[derive(Debug)]
 enum State {
-    /// Before or in a head.
+    /// Before a head: nothing, or a part of the one empty line that may come before it, was read.
+    Before(EmptyLine),
     Head(Head),
     /// In a body; this many bytes remain.
     Body(u64),
@@ -25,20 +26,32 @@ enum State {
     TooLarge {
         by_request_line: bool,
     },
-    /// After a refused head; no request follows.
+    /// After a refusal; no request follows.
     Over,
 }
 
-/// A refused head, and the number of bytes before it.
+/// How much of an empty line was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum EmptyLine {
+    None,
+    Return,
+    Whole,
+}
+
+/// Why bytes are refused, and the number of bytes before them.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refused {
     pub(super) after: usize,
     pub(super) reason: Refusal,
 }
 
+impl State {
+    const BEFORE: Self = Self::Before(EmptyLine::None);
+}
+
 impl Framing {
     pub(super) fn new(max_header_bytes: usize) -> Self {
-        Self { state: State::Head(Head::default()), max_header_bytes, heads: 0 }
+        Self { state: State::BEFORE, max_header_bytes, heads: 0 }
     }
 
     /// Returns the number of complete heads.
@@ -48,7 +61,7 @@ impl Framing {
 
     /// Whether the peer has begun a head that it has not finished.
     pub(super) fn is_in_head(&self) -> bool {
-        matches!(&self.state, State::Head(head) if head.bytes() > 0)
+        matches!(&self.state, State::Head(_))
     }
 
     /// Whether the request line is most of a head that is too large.
@@ -74,62 +87,93 @@ impl Framing {
         self.is_in_body() || matches!(self.state, State::TooLarge { .. } | State::Over)
     }
 
+    /// Whether the next byte belongs to the content of a body.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn is_in_data(&self) -> bool {
+        matches!(self.state, State::Body(_) | State::Chunked(Chunked::Data(_)))
+    }
+
+    /// Returns the position in a chunked body.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn chunked(&self) -> Option<Chunked> {
+        if let State::Chunked(chunked) = self.state { Some(chunked) } else { None }
+    }
+
     /// Follows received bytes.
     ///
     /// # Errors
-    /// A head is refused.
+    /// A head or a chunked body is refused.
     pub(super) fn follow(&mut self, bytes: &[u8]) -> Result<(), Refused> {
         let mut rest = bytes;
-        while !rest.is_empty() {
-            rest = match &mut self.state {
-                State::TooLarge { .. } | State::Over => return Ok(()),
-                State::Body(length) => {
+        while let [first, after @ ..] = rest {
+            rest = match (&mut self.state, first) {
+                (State::TooLarge { .. } | State::Over, _) => return Ok(()),
+                (State::Before(line @ EmptyLine::None), b'\r') => {
+                    *line = EmptyLine::Return;
+                    after
+                }
+                (State::Before(line @ EmptyLine::Return), b'\n') => {
+                    *line = EmptyLine::Whole;
+                    after
+                }
+                // A line feed alone is no empty line, and a second empty line begins no request (RFC 9112 section 2.2).
+                (State::Before(EmptyLine::Return), _) | (State::Before(_), b'\r' | b'\n') => {
+                    return Err(self.refuse(Refusal::EmptyLine, bytes.len() - rest.len()));
+                }
+                (State::Before(_), _) => {
+                    self.state = State::Head(Head::default());
+                    rest
+                }
+                (State::Head(_), _) => {
+                    self.head(rest).map_err(|reason| self.refuse(reason, bytes.len() - rest.len()))?
+                }
+                (State::Body(length), _) => {
                     let passed = usize::try_from(*length).unwrap_or(usize::MAX).min(rest.len());
                     *length -= passed as u64;
                     if *length == 0 {
-                        self.state = State::Head(Head::default());
+                        self.state = State::BEFORE;
                     }
                     rest.get(passed..).unwrap_or_default()
                 }
-                State::Chunked(chunked) => {
-                    let rest = chunked.follow(rest);
-                    if chunked.is_over() {
-                        self.state = State::Head(Head::default());
+                (State::Chunked(chunked), _) => match chunked.follow(rest) {
+                    Ok(after) => {
+                        if chunked.is_over() {
+                            self.state = State::BEFORE;
+                        }
+                        after
                     }
-                    rest
-                }
-                State::Head(_) => {
-                    self.head(rest).map_err(|reason| Refused { after: bytes.len() - rest.len(), reason })?
-                }
+                    Err(Malformed { at }) => {
+                        return Err(self.refuse(Refusal::ChunkedBody, bytes.len() - rest.len() + at));
+                    }
+                },
             };
         }
         Ok(())
     }
 
+    fn refuse(&mut self, reason: Refusal, after: usize) -> Refused {
+        self.state = State::Over;
+        Refused { after, reason }
+    }
+
     /// Consumes bytes of a head and returns those after it.
     fn head<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], Refusal> {
         let State::Head(head) = &mut self.state else { return Ok(bytes) };
-        // Empty lines before a request are ignored (RFC 9112 section 2.2).
-        if head.bytes() == 0
-            && let [b'\r' | b'\n', rest @ ..] = bytes
-        {
-            return Ok(rest);
-        }
         let rest = head.follow(bytes);
         if head.bytes() > self.max_header_bytes {
             let request_line = head.request_line_bytes();
             self.state = State::TooLarge { by_request_line: self.is_most(request_line) };
             return Ok(&[]);
         }
-        let (Some(rest), body) = (rest, head.body()) else { return Ok(&[]) };
-        self.heads += u64::from(body.is_ok());
+        let Some(rest) = rest else { return Ok(&[]) };
+        let body = head.body()?;
+        self.heads += 1;
         self.state = match body {
-            Ok(BodyLength::Bytes(0)) => State::Head(Head::default()),
-            Ok(BodyLength::Bytes(length)) => State::Body(length),
-            Ok(BodyLength::Chunked) => State::Chunked(Chunked::default()),
-            Err(_) => State::Over,
+            BodyLength::Bytes(0) => State::BEFORE,
+            BodyLength::Bytes(length) => State::Body(length),
+            BodyLength::Chunked => State::Chunked(Chunked::default()),
         };
-        body.map(|_| rest)
+        Ok(rest)
     }
 }
 
@@ -140,7 +184,7 @@ mod tests {
     const GOOD: &str = "\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n\
         POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 19\r\n\r\nGET / HTTP/1.1\n\nfull\
         POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n\
-        12;e=\"x\"\r\nGET / HTTP/1.1\n\n..\r\n1 \r\n.\r\n0\r\nTrailer: x\r\n\r\n\
+        12;e=\"x\"\r\nGET / HTTP/1.1\n\n..\r\n1;e\r\n.\r\n0\r\nTrailer: x\r\n\r\n\
         GET / HTTP/1.0\r\n\r\n";
     const BAD: &str = "GET / HTTP/1.1\r\nX: y\r\n\r\n";
 

@@ -17,9 +17,11 @@ pub(super) enum BodyLength {
     Chunked,
 }
 
-/// Why a request is refused before it reaches hyper; the peer is at fault.
+/// Why a request, or the rest of it, does not reach hyper; the peer is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
+    #[error("a request begins with an incomplete empty line, or with more than one")]
+    EmptyLine,
     #[error("a line ends without a carriage return")]
     BareLineFeed,
     #[error("there is no Host, or more than one, or a malformed one")]
@@ -30,6 +32,8 @@ pub(super) enum Refusal {
     TransferEncoding,
     #[error("there are both Content-Length and Transfer-Encoding")]
     TwoLengths,
+    #[error("the chunked body is malformed")]
+    ChunkedBody,
 }
 
 /// A head that is being received.

@@ -1,11 +1,13 @@
 //! How far the requests on a connection have come.
 
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
 /// The progress of a connection, set by its stream and read by its driver.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     reached: AtomicU8,
+    /// The number of the request with a malformed body, from 1; 0 if there is none.
+    malformed_body: AtomicU64,
 }
 
 /// How far the peer has come.
@@ -31,5 +33,14 @@ impl Progress {
 
     pub(super) fn reach(&self, reached: Reached) {
         self.reached.store(reached as u8, Relaxed);
+    }
+
+    /// Whether the body of the request with this number, from 1, is malformed.
+    pub(super) fn has_malformed_body(&self, request: u64) -> bool {
+        self.malformed_body.load(Relaxed) == request
+    }
+
+    pub(super) fn set_malformed_body(&self, request: u64) {
+        self.malformed_body.store(request, Relaxed);
     }
 }

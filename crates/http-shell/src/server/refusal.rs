@@ -1,12 +1,16 @@
-//! The answers to requests whose head is malformed or too large; no route sees these.
+//! The answers to requests that are malformed or too large.
 
-use http::StatusCode;
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::Full;
 use serde_json::json;
 
 use super::head::Refusal;
 
 /// The rest of hyper's answer to a refused head, after the status; it has no body.
 const NO_BODY: &[u8] = b"\r\nconnection: close\r\ncontent-length: 0\r\n";
+
+const CONTENT_TYPE: &str = "application/problem+json";
 
 /// Whether these bytes look like hyper's own answer to a head that it refused.
 pub(super) fn is_library_answer(bytes: &[u8]) -> bool {
@@ -39,7 +43,7 @@ pub(super) struct Problem {
 pub(super) fn problem(answer: &[u8], grounds: Grounds) -> Problem {
     let is_too_large = answer.get(9..12).is_some_and(|status| status != b"400");
     let (status, code, detail) = match grounds.refusal {
-        Some(refusal) => (StatusCode::BAD_REQUEST, code(refusal), refusal.to_string()),
+        Some(refusal) => return refusal.into(),
         None if is_too_large && grounds.by_request_line => {
             (StatusCode::URI_TOO_LONG, "target_too_long", "the request line is too long".to_owned())
         }
@@ -53,36 +57,65 @@ pub(super) fn problem(answer: &[u8], grounds: Grounds) -> Problem {
     Problem { status, code, detail }
 }
 
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code: code(refusal), detail: refusal.to_string() }
+    }
+}
+
 fn code(refusal: Refusal) -> &'static str {
     match refusal {
-        Refusal::BareLineFeed => "line_end_malformed",
+        Refusal::EmptyLine | Refusal::BareLineFeed => "line_end_malformed",
         Refusal::Host => "host_malformed",
         Refusal::ContentLength => "content_length_malformed",
         Refusal::TransferEncoding => "transfer_encoding_not_allowed",
         Refusal::TwoLengths => "body_length_ambiguous",
+        Refusal::ChunkedBody => "chunked_body_malformed",
     }
+}
+
+impl Problem {
+    fn title(&self) -> &'static str {
+        self.status.canonical_reason().unwrap_or("Error")
+    }
+
+    fn body(&self) -> String {
+        json!({
+            "type": "about:blank",
+            "status": self.status.as_u16(),
+            "title": self.title(),
+            "detail": self.detail,
+            "code": self.code,
+        })
+        .to_string()
+    }
+}
+
+/// Returns the last answer of a connection whose request has a malformed body.
+pub(super) fn answer_to_malformed_body() -> Response<Full<Bytes>> {
+    let problem = Problem::from(Refusal::ChunkedBody);
+    let mut response = Response::new(Full::from(problem.body()));
+    *response.status_mut() = problem.status;
+    let fields = [
+        (header::CONTENT_TYPE, CONTENT_TYPE),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONNECTION, "close"),
+    ];
+    response.headers_mut().extend(fields.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    response
 }
 
 /// Formats the problem as the last answer of a connection, with the date of the answer that it replaces.
 pub(super) fn answer(problem: &Problem, instead_of: &[u8]) -> Vec<u8> {
-    let Problem { status, code, detail } = problem;
-    let title = status.canonical_reason().unwrap_or("Error");
-    let body = json!({
-        "type": "about:blank",
-        "status": status.as_u16(),
-        "title": title,
-        "detail": detail,
-        "code": code,
-    })
-    .to_string();
+    let body = problem.body();
     let lines = std::str::from_utf8(instead_of).unwrap_or_default();
     let date = lines.lines().find(|line| line.starts_with("date:"));
     let date = date.map(|line| format!("{line}\r\n")).unwrap_or_default();
     format!(
-        "HTTP/1.1 {} {}\r\ncontent-type: application/problem+json\r\ncache-control: no-store\r\nconnection: close\r\n\
+        "HTTP/1.1 {} {}\r\ncontent-type: {CONTENT_TYPE}\r\ncache-control: no-store\r\nconnection: close\r\n\
          content-length: {}\r\n{date}\r\n{body}",
-        status.as_u16(),
-        title,
+        problem.status.as_u16(),
+        problem.title(),
         body.len(),
     )
     .into_bytes()

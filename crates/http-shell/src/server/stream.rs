@@ -38,11 +38,12 @@ pub(super) struct PeerStream<I> {
     early: Option<u8>,
 }
 
-/// A head that hyper does not see.
+/// What hyper does not see.
 #[derive(Debug)]
 struct Refused {
     reason: Refusal,
-    /// The unread rest of [`NO_HEAD`], followed by the end of the stream.
+    /// The unread rest of [`NO_HEAD`], followed by the end of the stream. Unused if a body is refused, since that is an
+    /// error of the stream, so that no handler takes the body for complete.
     left: &'static [u8],
 }
 
@@ -67,7 +68,7 @@ impl<I> PeerStream<I> {
         self.framing.has_unread() || self.early.is_some()
     }
 
-    /// Returns why a head was refused.
+    /// Returns why a request was refused.
     pub(super) fn grounds(&self) -> Grounds {
         let refusal = self.refused.as_ref().map(|refused| refused.reason);
         Grounds { refusal, by_request_line: self.framing.is_large_by_request_line() }
@@ -108,6 +109,9 @@ impl<I> PeerStream<I> {
         let seen = match self.framing.follow(bytes) {
             Ok(()) => bytes.len(),
             Err(refused) => {
+                if refused.reason == Refusal::ChunkedBody {
+                    self.peer.progress.set_malformed_body(self.framing.heads());
+                }
                 self.refused = Some(Refused { reason: refused.reason, left: NO_HEAD });
                 refused.after
             }
@@ -186,7 +190,12 @@ impl<I: AsyncRead + Unpin> AsyncRead for PeerStream<I> {
             let seen = this.follow(buffer.filled().get(before..).unwrap_or_default())?;
             buffer.set_filled(before + seen);
         }
-        if let Some(Refused { left, .. }) = &mut this.refused {
+        if let Some(Refused { reason, left }) = &mut this.refused {
+            if *reason == Refusal::ChunkedBody {
+                let has_passed_bytes = buffer.filled().len() > before;
+                let error = io::Error::new(io::ErrorKind::InvalidData, *reason);
+                return Poll::Ready(if has_passed_bytes { Ok(()) } else { Err(error) });
+            }
             let (now, later) = left.split_at(left.len().min(buffer.remaining()));
             buffer.put_slice(now);
             *left = later;
