@@ -3,8 +3,10 @@
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::Level;
 
@@ -115,6 +117,17 @@ fn sources<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dy
     std::iter::successors(Some(error), |error| (*error).source())
 }
 
+/// Changes at each `SIGHUP`.
+static RELOAD: LazyLock<watch::Sender<()>> = LazyLock::new(|| watch::Sender::new(()));
+
+/// Returns a receiver that notices each `SIGHUP`, which asks to reread files that others rotate.
+///
+/// Only a program that called [`shutdown_on_signal`] receives the signal; any other is ended by it.
+#[must_use]
+pub fn reload_requests() -> watch::Receiver<()> {
+    RELOAD.subscribe()
+}
+
 /// A token that is cancelled at the first `SIGINT` or `SIGTERM`; a second one ends the process at once.
 ///
 /// # Errors
@@ -148,19 +161,31 @@ pub fn shutdown_on_signal() -> std::io::Result<CancellationToken> {
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
 impl Signals {
     fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
     }
 
+    /// Waits for a signal that ends the program, and answers those that do not.
     async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => (),
-            _ = self.terminate.recv() => (),
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => return,
+                _ = self.hang_up.recv() => {
+                    tracing::info!("SIGHUP: rereading certificates, keys and trusted certificates, but not the settings");
+                    RELOAD.send_replace(());
+                }
+            }
         }
     }
 }

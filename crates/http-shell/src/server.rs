@@ -41,7 +41,6 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::InvalidSetting;
@@ -53,16 +52,8 @@ use limits::{FEW_CONNECTIONS, Limits};
 use peer::Peer;
 use progress::Progress;
 pub use settings::ServerSettings;
-pub use tls::{ServerCertificate, TlsSettings};
-
-#[derive(Clone)]
-struct Tls(TlsAcceptor);
-
-impl std::fmt::Debug for Tls {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Tls")
-    }
-}
+use tls::Tls;
+pub use tls::{CurrentCertificate, ServerCertificate, TlsSettings};
 
 /// A server that has its address and serves once it is given a service.
 #[derive(Debug)]
@@ -82,11 +73,12 @@ impl Server {
     /// # Errors
     /// The address is taken, or a file of the certificate is unusable.
     pub async fn bind(settings: &ServerSettings) -> Result<Self, BindError> {
-        let certificate = settings.tls.as_ref().map(ServerCertificate::read).transpose()?;
+        let tls = settings.tls.as_ref().map(Tls::read).transpose()?;
         Ok(Self {
+            tls,
             shutdown_delay: settings.shutdown_delay(),
             drain_timeout: settings.drain_timeout(),
-            ..Self::bind_address(settings.listen, certificate.as_ref()).await?
+            ..Self::bind_address(settings.listen, None).await?
         })
     }
 
@@ -98,7 +90,7 @@ impl Server {
         address: SocketAddr,
         certificate: Option<&ServerCertificate>,
     ) -> Result<Self, BindError> {
-        let tls = certificate.map(|certificate| certificate.acceptor().map(Tls)).transpose()?;
+        let tls = certificate.map(Tls::new).transpose()?;
         let failed = |source| BindError::Address { address, setting: "server.listen", source };
         let listener = listener::bind(address).await.map_err(failed)?;
         Ok(Self {
@@ -140,6 +132,12 @@ impl Server {
         settings::url(self.tls.is_some(), self.address)
     }
 
+    /// Returns the certificate that it presents, which may change while it serves.
+    #[must_use]
+    pub fn certificate(&self) -> Option<CurrentCertificate> {
+        self.tls.as_ref().map(Tls::certificate)
+    }
+
     /// Returns the counts of its connections.
     #[must_use]
     pub fn counts(&self) -> Arc<ConnectionCounts> {
@@ -160,6 +158,7 @@ impl Server {
     {
         let service = TowerToHyperService::new(service);
         let ending = Ending::default();
+        let mut certificate = self.tls.clone();
         let terms = Terms { tls: self.tls, limits: self.limits, ending: ending.clone() };
         let mut open = Connections {
             limit: ConnectionLimit::new(&self.limits, Arc::clone(&self.counts)),
@@ -185,9 +184,16 @@ impl Server {
                 }
             }
         };
+        let keep_certificate_current = async {
+            match &mut certificate {
+                Some(tls) => tls.keep_current().await,
+                None => std::future::pending().await,
+            }
+        };
         let begin = tokio::select! {
             biased;
             begin = last_accept => begin,
+            () = keep_certificate_current => Instant::now(),
             () = accepting => Instant::now(),
         };
         for stream in waiting.into_iter().chain(listener::close(self.listener).await) {

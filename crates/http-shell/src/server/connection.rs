@@ -16,7 +16,6 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{sleep, timeout, timeout_at};
 
-use super::Tls;
 use super::ending::Ending;
 use super::head::Refusal;
 use super::limits::Limits;
@@ -24,6 +23,7 @@ use super::peer::Peer;
 use super::progress::Reached;
 use super::refusal;
 use super::stream::PeerStream;
+use super::tls::Tls;
 
 /// The terms of every connection of a server.
 #[derive(Debug, Clone)]
@@ -47,10 +47,10 @@ where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send> + Send + 'static,
     B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
 {
-    let Some(Tls(acceptor)) = &terms.tls else {
+    let Some(tls) = &terms.tls else {
         return serve_stream(stream, peer, &terms, service).await;
     };
-    let handshake = timeout_at(peer.first_head_by, acceptor.accept(stream));
+    let handshake = timeout_at(peer.first_head_by, tls.acceptor.accept(stream));
     let shaken = tokio::select! {
         biased;
         shaken = handshake => shaken,

@@ -102,6 +102,7 @@ fn line(head: &[u8]) -> String {
 /// # Panics
 /// The runtime cannot be started.
 #[must_use]
+#[expect(clippy::expect_used, reason = "for tests only")]
 pub fn read_by_hyper(pieces: &[&[u8]]) -> (Vec<ReadRequest>, bool) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime starts");
     let requests = Mutex::new(Vec::new());
@@ -155,6 +156,7 @@ pub fn read_by_hyper(pieces: &[&[u8]]) -> (Vec<ReadRequest>, bool) {
 ///
 /// # Panics
 /// They differ.
+#[must_use]
 pub fn compare(pieces: &[&[u8]]) -> Checked {
     let bytes = pieces.concat();
     let checked = checked(&bytes);

@@ -25,7 +25,8 @@ use super::connection_limit::ConnectionLimit;
 use super::ending::Ending;
 use super::peer::Peer;
 use super::progress::Progress;
-use super::{ConnectionCounts, Limits, Server, Tls};
+use super::tls::Tls;
+use super::{ConnectionCounts, Limits, Server};
 
 /// How long anything may take that should happen at once.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -91,7 +91,7 @@ fn tls() -> (Tls, tokio_rustls::TlsConnector) {
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    (Tls(server.acceptor().unwrap()), Arc::new(client).into())
+    (Tls::new(&server).unwrap(), Arc::new(client).into())
 }
 
 #[tokio::test(start_paused = true)]
