@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use tokio_util::sync::CancellationToken;
@@ -74,12 +75,12 @@ impl BoundService {
             + Clone
             + Send
             + 'static,
-        B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+        B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
         M: Service<Request<Incoming>, Response = Response<C>, Error = Infallible, Future: Send>
             + Clone
             + Send
             + 'static,
-        C: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+        C: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
         F: Future<Output = ()>,
     {
         let Self { server, metrics_server, drain_timeout } = self;
