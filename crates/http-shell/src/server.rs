@@ -74,11 +74,13 @@ impl Server {
     /// The address is taken, or a file of the certificate is unusable.
     pub async fn bind(settings: &ServerSettings) -> Result<Self, BindError> {
         let tls = settings.tls.as_ref().map(Tls::read).transpose()?;
+        let server = Self::bind_address(settings.listen, None).await?;
         Ok(Self {
             tls,
+            limits: Limits { keep_alive: settings.keep_alive(), ..server.limits },
             shutdown_delay: settings.shutdown_delay(),
             drain_timeout: settings.drain_timeout(),
-            ..Self::bind_address(settings.listen, None).await?
+            ..server
         })
     }
 
@@ -223,9 +225,9 @@ impl Connections {
         let terms = self.terms.clone();
         let first_head_by = Instant::now() + terms.limits.header_timeout;
         let counts = Arc::clone(&self.counts);
-        self.limit.start(|unfinished| {
+        self.limit.start(|idleness| {
             let progress = Progress::default();
-            let peer = Arc::new(Peer { first_head_by, unfinished, progress, counts });
+            let peer = Arc::new(Peer { first_head_by, idleness, progress, counts });
             self.tasks.spawn(async move {
                 serve_connection(stream, peer, terms, service).await;
                 drop(permit);

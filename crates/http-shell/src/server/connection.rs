@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use bytes::Bytes;
 use futures_util::TryFutureExt;
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderName, HeaderValue, Request, Response, header};
 use http_body_util::Either;
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
@@ -24,6 +24,9 @@ use super::progress::Reached;
 use super::refusal;
 use super::stream::PeerStream;
 use super::tls::Tls;
+
+/// RFC 2068 section 19.7.1.1; still what proxies and browsers read.
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 /// The terms of every connection of a server.
 #[derive(Debug, Clone)]
@@ -74,10 +77,14 @@ where
 {
     let limits = &terms.limits;
     let server = terms.ending.clone();
+    // Cannot fail: it is ASCII.
+    let keep_alive = HeaderValue::try_from(format!("timeout={}", limits.keep_alive.as_secs())).ok();
     let requests = AtomicU64::new(0);
     let asking = Arc::clone(&peer);
-    let service = service_fn(move |request| {
+    let service = service_fn(move |request: Request<Incoming>| {
         let (ending, peer) = (server.clone(), Arc::clone(&asking));
+        let is_last = request.headers().get(header::CONNECTION).is_some_and(|value| value == "close");
+        let keep_alive = keep_alive.clone().filter(|_| !is_last);
         let number = requests.fetch_add(1, Relaxed) + 1;
         service.call(request).map_ok(move |response| {
             if peer.progress.has_malformed_body(number) {
@@ -86,6 +93,10 @@ where
             let mut response = response.map(Either::Left);
             if ending.has_begun() {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            } else if let Some(keep_alive) = keep_alive
+                && !response.headers().contains_key(header::CONNECTION)
+            {
+                response.headers_mut().insert(KEEP_ALIVE, keep_alive);
             }
             response
         })

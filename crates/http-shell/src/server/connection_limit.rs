@@ -1,10 +1,12 @@
-//! Limits the number of connections, and makes room by closing the oldest one without a request.
+//! Limits the number of connections, and makes room by closing the one that has been idle longest.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::counts::ConnectionCounts;
 use super::limits::{FEW_CONNECTIONS, Limits};
@@ -51,7 +53,7 @@ pub(super) struct ConnectionLimit {
     own: Arc<Semaphore>,
     /// The process's permits; `None` for a server with reserved connections.
     shared: Option<Arc<Semaphore>>,
-    unfinished: Arc<Queue>,
+    open: Arc<Open>,
     counts: Arc<ConnectionCounts>,
 }
 
@@ -68,10 +70,10 @@ impl ConnectionLimit {
         // A few connections are reserved, so that a full service can still be monitored.
         let is_few = limits.max_connections <= FEW_CONNECTIONS;
         let shared = (!is_few).then(|| Arc::clone(&PROCESS.permits));
-        Self { own, shared, unfinished: Arc::default(), counts }
+        Self { own, shared, open: Arc::default(), counts }
     }
 
-    /// Waits for a permit; if there is none, closes the oldest connection that has not sent a request.
+    /// Waits for a permit; if there is none, closes the connection that has been idle longest.
     pub(super) async fn acquire(&self) -> Permit {
         let own = self.permit(&self.own).await;
         let shared = match &self.shared {
@@ -88,14 +90,16 @@ impl ConnectionLimit {
         Permit::new(permits, &self.counts)
     }
 
-    /// Starts a connection that may be closed to make room until it has sent a request.
-    pub(super) fn start(&self, start: impl FnOnce(Unfinished) -> AbortHandle) {
-        let mut queue = self.unfinished.lock();
-        let number = queue.next;
-        queue.next += 1;
-        // Under the lock, so that the connection cannot finish before it is in the queue.
-        let connection = start(Unfinished { queue: Arc::clone(&self.unfinished), number });
-        queue.waiting.insert(number, connection);
+    /// Starts a connection, which may be closed to make room while it is idle.
+    pub(super) fn start(&self, start: impl FnOnce(Idleness) -> AbortHandle) {
+        let mut connections = self.open.lock();
+        let number = connections.next;
+        connections.next += 1;
+        let since = Arc::new(AtomicU64::new(self.open.now()));
+        // Under the lock, so that the connection cannot end before it is in the list.
+        let idleness = Idleness { open: Arc::clone(&self.open), number, since: Arc::clone(&since) };
+        let connection = start(idleness);
+        connections.open.insert(number, (since, connection));
     }
 
     #[cfg(test)]
@@ -107,8 +111,7 @@ impl ConnectionLimit {
         if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
             return Some(permit);
         }
-        let oldest = self.unfinished.lock().waiting.pop_first();
-        if let Some((_, connection)) = oldest {
+        if let Some(connection) = self.open.claim_longest_idle() {
             self.counts.add_displaced();
             connection.abort();
         }
@@ -130,39 +133,80 @@ impl Drop for Permit {
     }
 }
 
-/// The connections that have not sent a request, oldest first.
-#[derive(Debug, Default)]
-struct Queue(Mutex<Waiting>);
-
-#[derive(Debug, Default)]
-struct Waiting {
-    next: u64,
-    waiting: BTreeMap<u64, AbortHandle>,
-}
-
-impl Queue {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Marks a connection that has not sent a request yet.
+/// The open connections.
 #[derive(Debug)]
-pub(super) struct Unfinished {
-    queue: Arc<Queue>,
-    number: u64,
+struct Open {
+    begin: Instant,
+    connections: Mutex<Connections>,
 }
 
-impl Unfinished {
-    /// Removes the mark; returns `false` if the connection is being closed to make room.
-    pub(super) fn finish(&self) -> bool {
-        self.queue.lock().waiting.remove(&self.number).is_some()
+#[derive(Debug, Default)]
+struct Connections {
+    next: u64,
+    /// Since when each is idle, and its task.
+    open: HashMap<u64, (Arc<AtomicU64>, AbortHandle)>,
+}
+
+/// Not idle: in a request.
+const BUSY: u64 = u64::MAX;
+
+/// Being closed to make room.
+const CLAIMED: u64 = u64::MAX - 1;
+
+impl Open {
+    fn lock(&self) -> MutexGuard<'_, Connections> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the nanoseconds since the start.
+    fn now(&self) -> u64 {
+        u64::try_from(self.begin.elapsed().as_nanos()).map_or(0, |now| now.min(CLAIMED - 1))
+    }
+
+    /// Returns the connection that has been idle longest, which can begin no request any more.
+    fn claim_longest_idle(&self) -> Option<AbortHandle> {
+        let mut connections = self.lock();
+        loop {
+            let idle = connections.open.iter().map(|(number, (since, _))| (since.load(SeqCst), *number));
+            let (seen, number) = idle.filter(|(since, _)| *since < CLAIMED).min()?;
+            // A request may begin meanwhile.
+            let (since, _) = connections.open.get(&number)?;
+            if since.compare_exchange(seen, CLAIMED, SeqCst, SeqCst).is_ok() {
+                return connections.open.remove(&number).map(|(_, connection)| connection);
+            }
+        }
     }
 }
 
-impl Drop for Unfinished {
+impl Default for Open {
+    fn default() -> Self {
+        Self { begin: Instant::now(), connections: Mutex::default() }
+    }
+}
+
+/// Whether a connection is idle, so that it may be closed to make room.
+#[derive(Debug)]
+pub(super) struct Idleness {
+    open: Arc<Open>,
+    number: u64,
+    since: Arc<AtomicU64>,
+}
+
+impl Idleness {
+    /// Begins a request; returns `false` if the connection is being closed to make room.
+    pub(super) fn end(&self) -> bool {
+        self.since.swap(BUSY, SeqCst) != CLAIMED
+    }
+
+    /// Waits for the next request from now on.
+    pub(super) fn begin(&self) {
+        let _ = self.since.compare_exchange(BUSY, self.open.now(), SeqCst, SeqCst);
+    }
+}
+
+impl Drop for Idleness {
     fn drop(&mut self) {
-        self.finish();
+        self.open.lock().open.remove(&self.number);
     }
 }
 

@@ -64,6 +64,11 @@ impl Framing {
         matches!(&self.state, State::Head(_))
     }
 
+    /// Whether the last request has ended and no further one has begun.
+    pub(super) fn is_between_requests(&self) -> bool {
+        self.heads > 0 && matches!(self.state, State::Before(_))
+    }
+
     /// Whether the request line is most of a head that is too large.
     pub(super) fn is_large_by_request_line(&self) -> bool {
         match &self.state {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::settings;
+
 /// The most connections of a small listener, such as that of the metrics.
 pub(super) const FEW_CONNECTIONS: u64 = 16;
 
@@ -9,9 +11,9 @@ pub(super) const FEW_CONNECTIONS: u64 = 16;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     /// Time to send a request's header; for the first one, it includes the TLS handshake.
-    ///
-    /// It is also the keep-alive timeout.
     pub(super) header_timeout: Duration,
+    /// Time to begin the next request on a connection.
+    pub(super) keep_alive: Duration,
     /// Time to send a request's body once the server waits for it.
     pub(super) body_timeout: Duration,
     /// Time to read the answers that wait to be sent.
@@ -33,6 +35,7 @@ impl Default for Limits {
         Self {
             // A little under 10 s, so that a silent peer is gone within 10 s.
             header_timeout: Duration::from_secs(9),
+            keep_alive: settings::KEEP_ALIVE,
             body_timeout: Duration::from_secs(20),
             write_timeout: Duration::from_secs(20),
             linger: Duration::from_secs(2),

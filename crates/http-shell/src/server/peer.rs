@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::connection_limit::Unfinished;
+use super::connection_limit::Idleness;
 use super::counts::ConnectionCounts;
 use super::progress::Progress;
 
@@ -13,7 +13,7 @@ use super::progress::Progress;
 pub(super) struct Peer {
     /// When the peer's first head, and the TLS handshake before it, must be complete.
     pub(super) first_head_by: Instant,
-    pub(super) unfinished: Unfinished,
+    pub(super) idleness: Idleness,
     pub(super) progress: Progress,
     pub(super) counts: Arc<ConnectionCounts>,
 }

@@ -8,6 +8,9 @@ use serde::Deserialize;
 
 use super::TlsSettings;
 
+/// Longer than the minute for which most load balancers keep an idle connection.
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
 /// Section `[server]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,12 +26,27 @@ pub struct ServerSettings {
     ///
     /// 32 bits, so that adding it to the current time cannot overflow.
     pub drain_timeout_seconds: NonZeroU32,
+    /// How long a connection may wait for its next request, in seconds; sent as `Keep-Alive: timeout`.
+    ///
+    /// A load balancer that keeps idle connections longer loses requests on connections that are being closed.
+    #[serde(default = "keep_alive_seconds")]
+    pub keep_alive_seconds: NonZeroU32,
     /// The certificate for https; without it the server speaks http.
     #[serde(default)]
     pub tls: Option<TlsSettings>,
 }
 
+fn keep_alive_seconds() -> NonZeroU32 {
+    u32::try_from(KEEP_ALIVE.as_secs()).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
+}
+
 impl ServerSettings {
+    /// How long a connection may wait for its next request.
+    #[must_use]
+    pub fn keep_alive(&self) -> Duration {
+        Duration::from_secs(self.keep_alive_seconds.get().into())
+    }
+
     /// How long the end may take after a shutdown signal.
     #[must_use]
     pub fn drain_timeout(&self) -> Duration {

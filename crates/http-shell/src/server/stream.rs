@@ -28,6 +28,8 @@ pub(super) struct PeerStream<I> {
     peer: Arc<Peer>,
     framing: Framing,
     head: Deadline,
+    /// For the next request to begin.
+    idle: Deadline,
     body: Deadline,
     write: Deadline,
     refused: Option<Refused>,
@@ -53,6 +55,7 @@ impl<I> PeerStream<I> {
             io,
             framing: Framing::new(limits.max_header_bytes),
             head: Deadline::after(limits.header_timeout).with_first_end(peer.first_head_by),
+            idle: Deadline::after(limits.keep_alive),
             body: Deadline::after(limits.body_timeout),
             write: Deadline::after(limits.write_timeout),
             refused: None,
@@ -98,7 +101,14 @@ impl<I> PeerStream<I> {
 
     /// Applies the time limit to a pending read.
     fn unread(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let deadline = if self.framing.is_in_body() { &mut self.body } else { &mut self.head };
+        let deadline = if self.framing.is_in_body() {
+            &mut self.body
+        } else if self.framing.is_between_requests() {
+            self.peer.idleness.begin();
+            &mut self.idle
+        } else {
+            &mut self.head
+        };
         let waited = deadline.poll_expired(context);
         self.in_time(waited)
     }
@@ -119,9 +129,13 @@ impl<I> PeerStream<I> {
         if !self.framing.is_in_body() {
             self.body.clear();
         }
+        if !self.framing.is_between_requests() {
+            self.idle.clear();
+        }
         if self.framing.heads() > heads {
             self.head.clear();
-            if heads == 0 && !self.peer.unfinished.finish() {
+            self.idle.clear();
+            if !self.peer.idleness.end() {
                 return Err(io::ErrorKind::ConnectionAborted.into());
             }
         }

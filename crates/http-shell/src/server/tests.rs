@@ -68,9 +68,9 @@ fn serve_paused(limits: Limits, tls: Option<Tls>) -> Paused {
     let (begin, counts, mut end) = (Instant::now(), Arc::<ConnectionCounts>::default(), None);
     let ending = Ending::default();
     let terms = Terms { tls, limits, ending: ending.clone() };
-    ConnectionLimit::new(&limits, Arc::clone(&counts)).start(|unfinished| {
+    ConnectionLimit::new(&limits, Arc::clone(&counts)).start(|idleness| {
         let (counts, first_head_by) = (Arc::clone(&counts), begin + limits.header_timeout);
-        let peer = Peer { first_head_by, unfinished, progress: Progress::default(), counts };
+        let peer = Peer { first_head_by, idleness, progress: Progress::default(), counts };
         let serving = serve_connection(io, Arc::new(peer), terms, service_fn(answer));
         end.insert(tokio::spawn(serving)).abort_handle()
     });

@@ -130,9 +130,9 @@ async fn a_refusal_says_why_by_a_code_and_is_counted() {
 async fn what_only_looks_like_a_refusal_arrives_as_it_was_sent() {
     let text = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
     let (mut peer, io) = tokio::io::duplex(4096);
-    ConnectionLimit::new(&Limits::default(), Arc::default()).start(|unfinished| {
+    ConnectionLimit::new(&Limits::default(), Arc::default()).start(|idleness| {
         let (first_head_by, counts) = (Instant::now() + PATIENCE, Arc::default());
-        let peer = Peer { first_head_by, unfinished, progress: Progress::default(), counts };
+        let peer = Peer { first_head_by, idleness, progress: Progress::default(), counts };
         tokio::spawn(async move {
             let mut stream = crate::server::stream::PeerStream::new(io, Arc::new(peer), &Limits::default());
             for piece in [text, text, "rest"] {

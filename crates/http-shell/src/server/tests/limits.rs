@@ -96,7 +96,7 @@ fn tls() -> (Tls, tokio_rustls::TlsConnector) {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_on_which_no_next_request_comes_is_closed() {
-    let mut connection = serve_paused(Limits { header_timeout: SHORT, ..Limits::default() }, None);
+    let mut connection = serve_paused(Limits { keep_alive: SHORT, ..Limits::default() }, None);
     for pause in [Duration::ZERO, SHORT / 3 * 2] {
         tokio::time::sleep(pause).await;
         connection.send(GET).await;
@@ -169,7 +169,7 @@ async fn peers_that_ask_and_do_not_read_are_cut_off() {
 }
 
 #[tokio::test]
-async fn without_a_permit_the_oldest_connection_without_a_request_makes_room() {
+async fn without_a_permit_the_connection_that_has_been_idle_longest_makes_room() {
     let server = spawn(Limits { max_connections: 3, ..Limits::default() }).await;
     let mut kept = server.connect().await;
     ask(&mut kept).await;
@@ -177,6 +177,8 @@ async fn without_a_permit_the_oldest_connection_without_a_request_makes_room() {
     oldest.write_all(b"GET / HTTP/1.1\r\nHost: ").await.unwrap();
     younger.write_all(b"GET / HTTP/1.1\r\nHost: ").await.unwrap();
     until(|| server.counts.open() == 3).await;
+    // Now it has been idle for the shortest time.
+    ask(&mut kept).await;
     let begin = std::time::Instant::now();
     let answer = server.exchange(b"GET / HTTP/1.0\r\n\r\n").await;
     assert!(answer.ends_with("<GET / >"), "{answer}");
@@ -188,22 +190,57 @@ async fn without_a_permit_the_oldest_connection_without_a_request_makes_room() {
     ask(&mut kept).await;
     younger.write_all(b"x\r\nConnection: close\r\n\r\n").await.unwrap();
     assert!(until_closed(&mut younger).await.ends_with("<GET / >"));
+
+    // One that is kept alive makes room as well.
+    let mut others = [server.connect().await, server.connect().await];
+    for other in &mut others {
+        ask(other).await;
+    }
+    assert!(server.exchange(b"GET / HTTP/1.0\r\n\r\n").await.ends_with("<GET / >"));
+    assert_eq!(server.counts.displaced(), 2);
+    assert_eq!(kept.read_to_end(&mut Vec::new()).await.unwrap_or(0), 0);
+    for other in &mut others {
+        ask(other).await;
+    }
 }
 
 #[tokio::test]
 async fn a_connection_beyond_the_most_waits_where_all_are_in_use() {
     let server = spawn(Limits { max_connections: 2, ..Limits::default() }).await;
     let (mut first, mut second) = (server.connect().await, server.connect().await);
-    ask(&mut first).await;
-    ask(&mut second).await;
+    for busy in [&mut first, &mut second] {
+        busy.write_all(b"GET /never HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    }
+    until(|| server.counts.open() == 2).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
     let mut third = server.connect().await;
     third.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
     let mut byte = [0];
     assert!(tokio::time::timeout(Duration::from_millis(200), third.read(&mut byte)).await.is_err());
-    ask(&mut second).await;
     drop(first);
     assert!(until_closed(&mut third).await.ends_with("<GET / >"));
     assert_eq!(server.counts.displaced(), 0);
+}
+
+#[tokio::test]
+async fn a_response_says_how_long_the_connection_is_kept() {
+    let server = spawn(Limits { keep_alive: Duration::from_secs(75), ..Limits::default() }).await;
+    let answers = server
+        .exchange(b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .await;
+    assert_eq!(answers.matches("\r\nkeep-alive: timeout=75\r\n").count(), 1, "{answers}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_head_of_a_further_request_has_its_own_time() {
+    let limits = Limits { header_timeout: SHORT, keep_alive: 10 * SHORT, ..Limits::default() };
+    let mut connection = serve_paused(limits, None);
+    connection.send(GET).await;
+    tokio::time::sleep(9 * SHORT).await;
+    connection.send("GET /").await;
+    let (answers, time) = connection.until_closed().await;
+    assert_eq!(statuses(&answers), ["200"]);
+    assert!(time >= 10 * SHORT && time < 10 * SHORT + EXACTLY, "{time:?}");
 }
 
 #[tokio::test]
