@@ -74,6 +74,7 @@ impl ClientApp {
         let metrics = self.metrics_address().map_or_else(|| "off".to_owned(), |address| address.to_string());
         tracing::info!(url = self.url(), metrics, "serving");
         let Self { bound, client, metrics } = self;
+        let server = bound.server_status();
         let log = FailureLog::new();
         let local = bound.address().ip().is_loopback();
         let observers = Observers { metrics: metrics.clone(), log: log.clone() };
@@ -84,7 +85,7 @@ impl ClientApp {
             let maintenance = async { tokio::join!(upkeep(&metrics), log.summarize_periodically(), expiry) };
             end.run_until_cancelled(maintenance).await;
         };
-        bound.run(routes, metrics.routes(), background, shutdown).await;
+        bound.run(routes, metrics.routes(server), background, shutdown).await;
         log.summarize();
     }
 }

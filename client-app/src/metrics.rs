@@ -6,6 +6,7 @@
 use axum::Router;
 use axum::routing::get;
 use http_shell::metrics::Recorder;
+use http_shell::server::ServerStatus;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
 use entra_token::{Credentials, TokenRetriever, TokenStatus};
@@ -23,7 +24,7 @@ impl Metrics {
     }
 
     /// Returns the route `GET /metrics`, which reports the current token's state without requesting a token.
-    pub(crate) fn routes(&self) -> Router {
+    pub(crate) fn routes(&self, server: ServerStatus) -> Router {
         let metrics = self.clone();
         let render = async move || {
             let credentials = metrics.retriever.source().credentials();
@@ -31,6 +32,7 @@ impl Metrics {
                 credentials.refresh().await;
             }
             metrics.recorder.record(|| {
+                server.report();
                 report_token(&metrics.retriever.status());
                 credentials.into_iter().for_each(report_credentials);
             });

@@ -98,7 +98,7 @@ impl ResourceApp {
         let store = Store::open(&settings).await?;
         let metrics = Metrics::new();
         let guard = azure_ad::authentication(&settings, development, &metrics)?;
-        let metrics_routes = metrics.routes(guard.clone(), store.clone(), bound.connections());
+        let metrics_routes = metrics.routes(guard.clone(), store.clone(), bound.server_status());
         let observer = Observer::new(metrics, openapi::route_names(&table));
         let ending = CancellationToken::new();
         let state = AppState::new(guard.clone(), store.clone(), ending.clone());

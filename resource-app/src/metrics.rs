@@ -2,7 +2,6 @@
 //!
 //! Labels are bounded: route templates, known methods, statuses and codes, never text from a caller.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -10,7 +9,7 @@ use axum::routing::get;
 use entra_guard::{DecisionObserver, Guard, GuardStatus};
 use http::StatusCode;
 use http_shell::metrics::Recorder;
-use http_shell::server::ConnectionCounts;
+use http_shell::server::ServerStatus;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
 use crate::store::Store;
@@ -43,12 +42,12 @@ impl Metrics {
     }
 
     /// Returns the router of `GET /metrics`.
-    pub(crate) fn routes(&self, guard: Guard, store: Store, connections: Arc<ConnectionCounts>) -> Router {
+    pub(crate) fn routes(&self, guard: Guard, store: Store, server: ServerStatus) -> Router {
         let recorder = self.0.clone();
         let render = async move || {
             recorder.record(|| {
                 report_guard(&guard.status());
-                report_connections(&connections);
+                server.report();
                 counter!("unreadable_resources_total").absolute(store.unreadable());
             });
             recorder.render()
@@ -82,8 +81,6 @@ fn describe() {
     describe_gauge!("verified_tokens", "Tokens remembered as verified.");
     describe_counter!("verified_token_lookups_total", "Tokens looked up among the verified, by the outcome.");
     describe_counter!("unreadable_resources_total", "Reads of unreadable rows in the store.");
-    describe_gauge!("http_connections", "Connections to the API that are open.");
-    describe_counter!("http_connections_ended_total", "Connections to the API that it ended, by the reason.");
 }
 
 fn report_guard(GuardStatus { keys, verified_tokens, .. }: &GuardStatus) {
@@ -97,13 +94,6 @@ fn report_guard(GuardStatus { keys, verified_tokens, .. }: &GuardStatus) {
     set_gauge("verified_tokens", verified_tokens.tokens as u64);
     counter!("verified_token_lookups_total", "outcome" => "hit").absolute(verified_tokens.hits);
     counter!("verified_token_lookups_total", "outcome" => "miss").absolute(verified_tokens.misses);
-}
-
-fn report_connections(counts: &ConnectionCounts) {
-    set_gauge("http_connections", counts.open());
-    counter!("http_connections_ended_total", "reason" => "malformed_request").absolute(counts.refused());
-    counter!("http_connections_ended_total", "reason" => "timed_out").absolute(counts.timed_out());
-    counter!("http_connections_ended_total", "reason" => "displaced").absolute(counts.displaced());
 }
 
 #[expect(clippy::cast_precision_loss, reason = "there are never 2^52 of anything that is counted")]

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use crate::metrics::MetricsSettings;
-use crate::server::{BindError, ConnectionCounts, Server, ServerSettings};
+use crate::server::{BindError, Server, ServerSettings, ServerStatus};
 
 /// Extra time to close files and connections after the drain time-out has cut off requests.
 const CLOSING: Duration = Duration::from_millis(250);
@@ -54,10 +53,10 @@ impl BoundService {
         self.metrics_server.as_ref().map(Server::address)
     }
 
-    /// Returns the counts of the service's connections.
+    /// Returns what the service's server reports as metrics.
     #[must_use]
-    pub fn connections(&self) -> Arc<ConnectionCounts> {
-        self.server.counts()
+    pub fn server_status(&self) -> ServerStatus {
+        self.server.status()
     }
 
     /// Serves until `shutdown` is cancelled, then drains requests in flight within the drain time-out.

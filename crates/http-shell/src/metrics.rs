@@ -96,6 +96,7 @@ impl Recorder {
             );
             describe_counter!(REQUESTS, "Requests answered.");
             describe_histogram!(REQUEST_DURATION, "Seconds from a request's header to its answer's.");
+            crate::server::status::describe();
             describe();
         });
         recorder

@@ -9,6 +9,7 @@ mod connection_limit;
 mod counts;
 mod deadline;
 mod ending;
+mod first_byte;
 mod framing;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
@@ -22,6 +23,7 @@ mod progress;
 mod refusal;
 mod registered_waker;
 mod settings;
+pub(crate) mod status;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -52,6 +54,7 @@ use limits::{FEW_CONNECTIONS, Limits};
 use peer::Peer;
 use progress::Progress;
 pub use settings::ServerSettings;
+pub use status::ServerStatus;
 use tls::Tls;
 pub use tls::{CurrentCertificate, ServerCertificate, TlsSettings};
 
@@ -134,15 +137,13 @@ impl Server {
         settings::url(self.tls.is_some(), self.address)
     }
 
-    /// Returns the certificate that it presents, which may change while it serves.
+    /// Returns what it reports as metrics.
     #[must_use]
-    pub fn certificate(&self) -> Option<CurrentCertificate> {
-        self.tls.as_ref().map(Tls::certificate)
+    pub fn status(&self) -> ServerStatus {
+        ServerStatus::new(self.counts(), self.tls.as_ref().map(Tls::certificate))
     }
 
-    /// Returns the counts of its connections.
-    #[must_use]
-    pub fn counts(&self) -> Arc<ConnectionCounts> {
+    fn counts(&self) -> Arc<ConnectionCounts> {
         Arc::clone(&self.counts)
     }
 

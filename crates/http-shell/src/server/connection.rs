@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use bytes::Bytes;
 use futures_util::TryFutureExt;
-use http::{HeaderName, HeaderValue, Request, Response, header};
+use http::{HeaderName, HeaderValue, Request, Response, Version, header};
 use http_body_util::Either;
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{sleep, timeout, timeout_at};
 
 use super::ending::Ending;
+use super::first_byte::FirstByte;
 use super::head::Refusal;
 use super::limits::Limits;
 use super::peer::Peer;
@@ -53,14 +54,22 @@ where
     let Some(tls) = &terms.tls else {
         return serve_stream(stream, peer, &terms, service).await;
     };
-    let handshake = timeout_at(peer.first_head_by, tls.acceptor.accept(stream));
+    let handshake = timeout_at(peer.first_head_by, async {
+        let stream = FirstByte::read(stream).await?;
+        if stream.is_http() { Ok(Err(stream)) } else { tls.acceptor.accept(stream).await.map(Ok) }
+    });
     let shaken = tokio::select! {
         biased;
         shaken = handshake => shaken,
         () = terms.no_beginning() => return,
     };
     match shaken {
-        Ok(Ok(stream)) => serve_stream(stream, peer, &terms, service).await,
+        Ok(Ok(Err(mut stream))) => {
+            peer.counts.add_refused();
+            let _ = timeout(terms.limits.write_timeout, stream.write_all(&refusal::answer_to_http())).await;
+            let _ = timeout(terms.limits.linger, read_to_end(stream, terms.limits.linger_bytes)).await;
+        }
+        Ok(Ok(Ok(stream))) => serve_stream(stream, peer, &terms, service).await,
         Ok(Err(error)) => tracing::debug!(%error, "the TLS handshake failed"),
         Err(_) => {
             peer.counts.add_timed_out();
@@ -83,7 +92,8 @@ where
     let asking = Arc::clone(&peer);
     let service = service_fn(move |request: Request<Incoming>| {
         let (ending, peer) = (server.clone(), Arc::clone(&asking));
-        let is_last = request.headers().get(header::CONNECTION).is_some_and(|value| value == "close");
+        let is_last = request.version() != Version::HTTP_11
+            || request.headers().get(header::CONNECTION).is_some_and(|value| value == "close");
         let keep_alive = keep_alive.clone().filter(|_| !is_last);
         let number = requests.fetch_add(1, Relaxed) + 1;
         service.call(request).map_ok(move |response| {

@@ -91,6 +91,14 @@ impl Problem {
     }
 }
 
+/// Returns the answer to a peer that speaks http where https is expected.
+pub(super) fn answer_to_http() -> Vec<u8> {
+    let detail = "this port speaks https, and the request came as http";
+    let problem =
+        Problem { status: StatusCode::BAD_REQUEST, code: "https_required", detail: detail.to_owned() };
+    answer(&problem, &[])
+}
+
 /// Returns the last answer of a connection whose request has a malformed body.
 pub(super) fn answer_to_malformed_body() -> Response<Full<Bytes>> {
     let problem = Problem::from(Refusal::ChunkedBody);

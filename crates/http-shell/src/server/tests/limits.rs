@@ -298,3 +298,21 @@ async fn nothing_more_is_done_for_a_peer_that_goes_away_before_it_is_answered() 
         tokio::time::timeout(EXACTLY, connection.end).await.expect(requests).unwrap();
     }
 }
+
+#[tokio::test]
+async fn http_on_a_port_of_https_is_answered_400_without_tls() {
+    let (tls, connector) = tls();
+    let server = spawn_with(|server| server.tls = Some(tls)).await;
+    for request in [GET, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"] {
+        let answer = server.exchange(request.as_bytes()).await;
+        assert_eq!(statuses(&answer), ["400"], "{answer}");
+        assert!(answer.contains("https_required") && answer.contains("speaks https"), "{answer}");
+    }
+    assert_eq!(server.counts.refused(), 2);
+    let stream = connector.connect("localhost".try_into().unwrap(), server.connect().await).await;
+    let mut stream = stream.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).await;
+    assert_eq!(statuses(&answer), ["200"], "{answer}");
+}
