@@ -24,7 +24,7 @@ use crate::settings::KeyProblem;
 
 /// How long an idle connection is kept.
 ///
-/// Shorter than the servers of this workspace keep it (9 s), so that no request is sent on a connection being closed.
+/// Shorter than most servers keep it, so that no request is sent on a connection being closed.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Section `[http_client]`.

@@ -22,6 +22,7 @@ mod rejections;
 mod replicas;
 mod requests;
 mod revocation;
+mod rotation;
 mod routes;
 mod scarcity;
 mod sdk;
