@@ -80,6 +80,11 @@ impl Authenticator {
             Presented::Secret(hash) => claimant.check_secret(hash).map(|()| ClientAuthentication::Secret),
             Presented::Assertion(text) => {
                 let assertion = Assertion::parse(text)?;
+                if self.strict
+                    && let Some(rule) = strict::broken_header_rule(&assertion.header)
+                {
+                    return Err(AssertionRefusal::NotStandard { rule }.into());
+                }
                 if assertion.claims.are_external() {
                     self.check_federated(claimant, &assertion).await?;
                 } else {

@@ -115,6 +115,9 @@ pub(crate) enum Refusal {
     GrantTypeOverCommon,
     #[error("Invalid request. Request is malformed or invalid.")]
     MalformedRequest,
+    /// Not a refusal of Entra's: the stand-in lacks the feature, and names the parameter.
+    #[error("Invalid request. Request is malformed or invalid. [The stand-in does not support '{parameter}{}']", .value.as_ref().map(|value| format!("={value}")).unwrap_or_default())]
+    Unsupported { parameter: &'static str, value: Option<Echo> },
 }
 
 /// A part of a request, truncated, that an error text repeats to the sender.
@@ -171,7 +174,7 @@ impl Refusal {
             Self::ExpiredSecret { .. } => row(7000222, "invalid_client", true),
             Self::MissingPrincipal { .. } => row(7000229, "invalid_client", true),
             Self::GrantTypeOverCommon => row(9001023, "invalid_request", true), // error assumed
-            Self::MalformedRequest => row(9002313, "invalid_request", true),
+            Self::MalformedRequest | Self::Unsupported { .. } => row(9002313, "invalid_request", true),
         }
     }
 
@@ -274,6 +277,7 @@ mod tests {
             MissingPrincipal { client: client, tenant: tenant },
             GrantTypeOverCommon,
             MalformedRequest,
+            Unsupported { parameter: "x", value: Some(echo()) },
         ]
     }
 

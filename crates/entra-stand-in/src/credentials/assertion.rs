@@ -32,6 +32,7 @@ pub(super) struct Assertion<'a> {
 
 /// The relevant members of the header; `x5c` is ignored.
 #[derive(Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each says whether one member is there")]
 pub(super) struct Header {
     pub(super) alg: String,
     #[serde(default)]
@@ -43,8 +44,16 @@ pub(super) struct Header {
     #[serde(default)]
     pub(super) kid: Option<String>,
     /// Extensions that must be understood (RFC 7515 section 4.1.11); none is supported.
-    #[serde(default)]
-    crit: Option<Value>,
+    #[serde(default, deserialize_with = "is_there")]
+    crit: bool,
+    /// Whether the payload is encoded (RFC 7797), which is not to be decided by the sender.
+    #[serde(default, deserialize_with = "is_there")]
+    b64: bool,
+    /// Compression and encryption belong to a JWE (RFC 7516).
+    #[serde(default, deserialize_with = "is_there")]
+    pub(super) zip: bool,
+    #[serde(default, deserialize_with = "is_there")]
+    pub(super) enc: bool,
 }
 
 #[derive(Deserialize)]
@@ -95,9 +104,14 @@ impl<'a> Assertion<'a> {
         let (header, claims) = message.split_once('.')?;
         let (header, claims) = (object::<Header>(header)?, object(claims)?);
         let signature = LENIENT_URL.decode(signature).ok()?;
-        let known = header.crit.is_none();
-        known.then_some(Self { header, claims, message, signature, padded: text.contains('=') })
+        let plain = !header.crit && !header.b64;
+        plain.then_some(Self { header, claims, message, signature, padded: text.contains('=') })
     }
+}
+
+/// Reads a member of any value, `null` included.
+fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    de::IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
 /// Decodes a JSON object from base64url. The check for `{` is needed because serde reads structs from lists too.
@@ -202,7 +216,6 @@ mod tests {
         let segment = |json: &str| LENIENT_URL.encode(json);
         let (header, claims) = (segment(r#"{"alg":"RS256"}"#), segment("{}"));
         assert!(Assertion::read(&format!("{header}.{claims}.AA")).is_some());
-        let critical = segment(r#"{"alg":"RS256","crit":["exp"]}"#);
         let no_algorithm = segment("{}");
         for text in [
             String::new(),
@@ -210,7 +223,9 @@ mod tests {
             format!("{header}.{claims}"),
             format!("{header}.{claims}.AA.AA"),
             format!("{header}.{claims}.A A"),
-            format!("{critical}.{claims}.AA"),
+            format!("{}.{claims}.AA", segment(r#"{"alg":"RS256","crit":["exp"]}"#)),
+            format!("{}.{claims}.AA", segment(r#"{"alg":"RS256","crit":null}"#)),
+            format!("{}.{claims}.AA", segment(r#"{"alg":"RS256","b64":true}"#)),
             format!("{no_algorithm}.{claims}.AA"),
             format!("{header}.{}.AA", segment("[]")),
             format!("{header}.{}.AA", segment(r#"{"iss":"a","iss":"b"}"#)),

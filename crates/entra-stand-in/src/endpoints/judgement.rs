@@ -37,6 +37,7 @@ pub(super) async fn judge<'r>(
         Some(CLIENT_CREDENTIALS) => (),
         Some(other) => return Err(Refusal::UnsupportedGrantType { grant_type: Echo::new(other) }),
     }
+    request.check_supported()?;
     let (live, tenant) = match resolved {
         Resolved::Tenant(live, tenant) => (live, &**tenant),
         Resolved::Any(Alias::Organizations) => return Err(Refusal::NoTenant),

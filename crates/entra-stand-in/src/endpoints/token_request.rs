@@ -13,14 +13,17 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use crate::credentials::{Presented, SecretHash};
-use crate::errors::Refusal;
+use crate::errors::{Echo, Refusal};
 use crate::journal::Caller;
 
 /// The largest body in bytes; enough for a long client assertion.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// The client capability for claims challenges.
-const KNOWN_CAPABILITIES: [&str; 1] = ["cp1"];
+/// The client capability for claims challenges, in the case of Microsoft's documentation; libraries send `CP1`.
+const CLAIMS_CHALLENGES: &str = "cp1";
+
+/// Parameters that ask for a token of another kind, which the stand-in does not issue.
+const UNSUPPORTED: [&str; 4] = ["fmi_path", "req_cnf", "request", "request_uri"];
 
 /// The parameters of a token request. No `Debug`: one of them is a secret.
 pub(super) struct TokenRequest {
@@ -93,14 +96,29 @@ impl TokenRequest {
         Ok(secret.map_or(Presented::Nothing, |secret| Presented::Secret(SecretHash::from_secret(secret))))
     }
 
-    /// Returns the client's capabilities from the `claims` parameter; empty if it is invalid.
+    /// Refuses what the stand-in cannot do, since a client would take the bearer token for what it asked for.
+    ///
+    /// `token_type` is `pop` or `mtls_pop` for tokens bound to a key; a bearer token may be asked for by name.
+    pub(super) fn check_supported(&self) -> Result<(), Refusal> {
+        if let Some(kind) = self.value("token_type").filter(|kind| !kind.eq_ignore_ascii_case("Bearer")) {
+            return Err(Refusal::Unsupported { parameter: "token_type", value: Some(Echo::new(kind)) });
+        }
+        match UNSUPPORTED.into_iter().find(|name| self.value(name).is_some()) {
+            Some(parameter) => Err(Refusal::Unsupported { parameter, value: None }),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the client's capabilities from the `claims` parameter, as the client writes them; empty if it is invalid.
     ///
     /// <https://learn.microsoft.com/entra/identity-platform/claims-challenge#client-capabilities>
     pub(super) fn capabilities(&self) -> Vec<String> {
         let claims = self.value("claims").and_then(|claims| serde_json::from_str::<Value>(claims).ok());
         let values = claims.as_ref().and_then(|claims| claims.pointer("/access_token/xms_cc/values"));
-        let values = values.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-        values.filter(|value| KNOWN_CAPABILITIES.contains(value)).map(str::to_owned).collect()
+        let mut values = values.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        // The first alone: the same capability in another case is no second one.
+        let granted = values.find(|value| value.eq_ignore_ascii_case(CLAIMS_CHALLENGES));
+        granted.map(str::to_owned).into_iter().collect()
     }
 
     /// Checks that the client authenticates in one way only (RFC 6749 section 2.3), with one id.

@@ -97,6 +97,36 @@ async fn empty_repeated_and_missing_parameters_are_told_apart() {
 }
 
 #[tokio::test]
+async fn a_token_of_another_kind_is_refused_by_the_name_of_the_parameter() {
+    let world = World::new().await;
+    let scope = format!("api://{RESOURCE}/.default");
+    for (name, value, named) in [
+        ("token_type", "pop", "token_type=pop"),
+        ("token_type", "mtls_pop", "token_type=mtls_pop"),
+        ("token_type", "ssh-cert", "token_type=ssh-cert"),
+        ("fmi_path", "SomeFmiPath/agent", "fmi_path"),
+        ("req_cnf", "eyJraWQiOiJ4In0", "req_cnf"),
+        ("request", "a.b.c", "request"),
+        ("request_uri", "https://client.example/request", "request_uri"),
+    ] {
+        let fields = [&form(CLIENT, SECRET, &scope)[..], &[(name, value)]].concat();
+        let expected = invalid_request(
+            9002313,
+            format!(
+                "Invalid request. Request is malformed or invalid. [The stand-in does not support '{named}']"
+            ),
+        );
+        check(named, &world.post(&v2(TENANT), &fields).await, &expected);
+        let fields = [&form(CLIENT, SECRET, &scope)[..], &[("resource", RESOURCE), (name, value)]].concat();
+        check(named, &world.post(&v1(TENANT), &fields).await, &expected);
+    }
+    for bearer in ["Bearer", "bearer", ""] {
+        let fields = [&form(CLIENT, SECRET, &scope)[..], &[("token_type", bearer)]].concat();
+        assert_eq!(world.post(&v2(TENANT), &fields).await.status, 200, "{bearer}");
+    }
+}
+
+#[tokio::test]
 async fn the_tenant_is_looked_at_before_the_request() {
     let world = World::new().await;
     let grant = [("grant_type", "client_credentials")];

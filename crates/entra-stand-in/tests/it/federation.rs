@@ -277,6 +277,25 @@ async fn signature_algorithm_and_time_are_checked() {
 }
 
 #[tokio::test]
+async fn a_header_that_only_another_kind_of_token_has_is_refused() {
+    let issuer = Issuer::start().await;
+    let directory = edited(&json!([credential(&issuer.url)])).unwrap();
+    let lenient = World::start_with(Authority::builder().directory(directory.clone())).await;
+    let strict = World::start_with(Authority::builder().directory(directory).strict(true)).await;
+    for (name, value, in_lenient, in_strict) in [
+        ("crit", json!(["exp"]), 400, 400),
+        ("b64", json!(false), 400, 400),
+        ("zip", json!("DEF"), 200, 401),
+        ("enc", json!("A256GCM"), 200, 401),
+    ] {
+        let header = changed(&json!({ "alg": "RS256", "kid": "first" }), name, value);
+        let token = signer(0).sign(&header, &issuer.claims());
+        assert_eq!(ask(&lenient, &token).await.status, in_lenient, "{name}");
+        assert_eq!(ask(&strict, &token).await.status, in_strict, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn rolled_keys_are_found_and_unknown_ones_cost_one_fetch() {
     let issuer = Issuer::start().await;
     let world = world(&issuer).await;

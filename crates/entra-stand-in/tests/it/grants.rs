@@ -124,6 +124,11 @@ async fn capabilities_are_in_tokens_where_client_and_resource_ask_for_them() {
     for resource in [RESOURCE, OTHER] {
         let with = token(&opted_in, resource, claims).await;
         assert_eq!(with.get("xms_cc"), &json!(["cp1"]));
+        for sent in ["CP1", "Cp1", "cP1"] {
+            let claims = json!({ "access_token": { "xms_cc": { "values": [sent, "cp1", "cp2"] } } });
+            let with = token(&opted_in, resource, &claims.to_string()).await;
+            assert_eq!(with.get("xms_cc"), &json!([sent]));
+        }
         for nothing in ["", "{}", "not json", r#"{"access_token":{"xms_cc":null}}"#] {
             let without = token(&opted_in, resource, nothing).await;
             assert!(!without.names().contains(&"xms_cc"), "{nothing}");
