@@ -91,7 +91,7 @@ const EXAMPLES: &str = "\
 Examples:
   HTTP_CLIENT__CA_FILE=ca.pem resource-app
       serve against the local stand-in, which wrote ca.pem
-  AZURE_AD__INSTANCE=https://login.microsoftonline.com AZURE_TENANT_ID=... AZURE_CLIENT_ID=... resource-app
+  AZURE_AD__INSTANCE=https://login.microsoftonline.com AZURE_AD__TENANT_ID=... AZURE_AD__CLIENT_ID=... resource-app
       serve as an app registration of a real tenant
   SERVER__LISTEN=0.0.0.0:5001 resource-app --settings production.toml serve
       serve with your own settings file and override one setting

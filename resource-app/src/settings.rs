@@ -6,7 +6,6 @@ mod azure_ad;
 use std::num::NonZeroU32;
 use std::path::Path;
 
-use entra_shared::azure_ad::AZURE_VARIABLES;
 use entra_shared::http_client::HttpClientSettings;
 use entra_shared::settings::{Check, KeyProblem, SettingsError, Sources};
 use http_shell::metrics::MetricsSettings;
@@ -85,6 +84,9 @@ pub struct StoreSettings {
 impl Settings {
     /// Loads the settings: `file` replaces the defaults, and variables override both.
     ///
+    /// No `AZURE_*` variable of Azure's tooling counts: such a variable names the identity with which a pod makes calls,
+    /// not the API that it is.
+    ///
     /// # Errors
     /// A key is missing, unknown or invalid; the error names it and its file or variable.
     pub fn load(
@@ -92,7 +94,7 @@ impl Settings {
         environment: entra_shared::settings::Environment,
     ) -> Result<Self, SettingsError> {
         let defaults = include_str!("../settings.toml");
-        Sources { defaults, file, aliases: AZURE_VARIABLES, environment }.load()
+        Sources { defaults, file, aliases: &[], environment }.load()
     }
 
     /// Returns the development handler if the settings enable it.
@@ -113,5 +115,9 @@ impl Check for Settings {
         self.authorization.check()?;
         self.verified_tokens.check()?;
         self.development_handler().map(|_| ())
+    }
+
+    fn check_defaults(&self, is_default: &dyn Fn(&str) -> bool) -> Result<(), KeyProblem> {
+        self.azure_ad.check_defaults(is_default)
     }
 }

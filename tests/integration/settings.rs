@@ -27,8 +27,11 @@ fn each_wrong_setting_of_any_service_is_refused_in_one_line() {
             ("AZURE_AD__TENANT_ID", "canary"),
             &["azure_ad.tenant_id", "AZURE_AD__TENANT_ID", "GUID"],
         );
-        refused(name, ("AZURE_TENANT_ID", "canary"), &["azure_ad.tenant_id", "AZURE_TENANT_ID", "GUID"]);
-        refused(name, ("AZURE_TENANT_ID", ""), &["azure_ad.tenant_id", "AZURE_TENANT_ID", "is empty"]);
+        refused(
+            name,
+            ("AZURE_AD__TENANT_ID", ""),
+            &["azure_ad.tenant_id", "AZURE_AD__TENANT_ID", "is empty"],
+        );
         refused(name, ("AZURE_AD__CLIENT_ID", "canary"), &["azure_ad.client_id", "AZURE_AD__CLIENT_ID"]);
         refused(
             name,
@@ -49,6 +52,8 @@ fn each_wrong_setting_of_any_service_is_refused_in_one_line() {
         );
         refused(name, ("SERVER__TLS__CERTIFICATE_FILE", "/nowhere"), &["server.tls.private_key_file"]);
     }
+    refused("client-app", ("AZURE_TENANT_ID", "canary"), &["azure_ad.tenant_id", "AZURE_TENANT_ID", "GUID"]);
+    refused("client-app", ("AZURE_TENANT_ID", ""), &["azure_ad.tenant_id", "AZURE_TENANT_ID", "is empty"]);
     for name in ["authority-app", "resource-app", "client-app"] {
         refused(name, ("SERVER__LISTEN", "canary"), &["server.listen", "SERVER__LISTEN"]);
         refused(name, ("SERVER__PORT", "canary"), &["server.port", "SERVER__PORT", "listen"]);

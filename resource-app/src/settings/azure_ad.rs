@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use entra_shared::azure_ad::{Authority, Instance, PERSONAL_ACCOUNTS, Version};
 use entra_shared::ids::{AppIdUri, ClientId, Domain, TenantId};
+use entra_shared::loopback::is_loopback_host;
 use entra_shared::settings::KeyProblem;
 use serde::Deserialize;
 
@@ -107,6 +108,22 @@ impl AzureAdSettings {
             return Ok(());
         };
         Err(KeyProblem::new(key, problem))
+    }
+
+    /// Refuses the demo's ids with an instance on another machine, where they name nothing.
+    ///
+    /// # Errors
+    /// `client_id` or `tenant_id` was never set.
+    pub(super) fn check_defaults(&self, is_default: &dyn Fn(&str) -> bool) -> Result<(), KeyProblem> {
+        if self.instance.url().host_str().is_some_and(is_loopback_host) {
+            return Ok(());
+        }
+        let ids = [
+            ("azure_ad.client_id", "is the demo's API; set AZURE_AD__CLIENT_ID to this API's client id"),
+            ("azure_ad.tenant_id", "is the demo's tenant; set AZURE_AD__TENANT_ID to the tenant's id"),
+        ];
+        let unset = ids.into_iter().find(|(key, _)| is_default(key));
+        unset.map_or(Ok(()), |(key, problem)| Err(KeyProblem::new(key, problem)))
     }
 }
 

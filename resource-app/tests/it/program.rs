@@ -21,7 +21,8 @@ pub(crate) fn stderr(output: &Output) -> String {
 
 #[test]
 fn unusable_settings_and_arguments_end_it_with_2() {
-    let cases: [(&[&str], Variables<'_>, &str); 6] = [
+    let cases: [(&[&str], Variables<'_>, &str); 7] = [
+        (&[], &[("AZURE_AD__INSTANCE", "https://login.microsoftonline.com")], "set AZURE_AD__CLIENT_ID"),
         (&[], &[("AZURE_AD__TENANT_ID", "canary")], "`azure_ad.tenant_id`"),
         (
             &["serve"],

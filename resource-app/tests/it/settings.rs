@@ -16,12 +16,73 @@ fn the_defaults_are_complete_and_stay_on_loopback() {
     assert!(settings.development_handler().unwrap().is_none());
 }
 
+/// What the webhook of AKS workload identity puts into a pod, and the rest of azure-identity's variables.
+const AZURES_OWN: [(&str, &str); 11] = [
+    ("AZURE_TENANT_ID", "14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41"),
+    ("AZURE_CLIENT_ID", "14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce42"),
+    ("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.us"),
+    ("AZURE_FEDERATED_TOKEN_FILE", "/nowhere"),
+    ("AZURE_CLIENT_SECRET", "canary"),
+    ("AZURE_CLIENT_CERTIFICATE_PATH", "/nowhere"),
+    ("AZURE_CLIENT_CERTIFICATE_PASSWORD", "canary"),
+    ("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN", "true"),
+    ("AZURE_USERNAME", "canary"),
+    ("AZURE_ADDITIONALLY_ALLOWED_TENANTS", "*"),
+    ("AZURE_REGIONAL_AUTHORITY_NAME", "westeurope"),
+];
+
 #[test]
-fn azures_own_variables_are_honoured() {
+fn azures_own_variables_set_nothing() {
+    let load = |variables: &[(&str, &str)]| {
+        resource_app::Settings::load(None, variables.iter().copied().collect()).unwrap()
+    };
+    assert_eq!(format!("{:?}", load(&AZURES_OWN)), format!("{:?}", load(&[])));
+    let empty = AZURES_OWN.map(|(name, _)| (name, ""));
+    assert_eq!(format!("{:?}", load(&empty)), format!("{:?}", load(&[])));
+    // An API of several tenants starts in a pod that has one tenant's id.
+    let list = ("AZURE_AD__ACCEPTED_TENANTS", "8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20");
+    let several = load(&[&AZURES_OWN[..], &[("AZURE_AD__TENANT_ID", "organizations"), list]].concat());
+    assert_eq!(several.azure_ad.tenant_id, Tenant::try_from("organizations".to_owned()).unwrap());
+}
+
+#[test]
+fn the_demos_ids_go_with_an_instance_on_this_machine_alone() {
+    let instance = |url| ("AZURE_AD__INSTANCE", url);
+    let tenant = ("AZURE_AD__TENANT_ID", "14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41");
+    let client = ("AZURE_AD__CLIENT_ID", "b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4");
+    let load = |variables: &[(&str, &str)]| {
+        let loaded = resource_app::Settings::load(None, variables.iter().copied().collect());
+        loaded.map(|_| ()).map_err(|error| error.to_string())
+    };
+    for local in ["https://localhost:5000", "https://127.0.0.1", "https://[::1]:5000"] {
+        load(&[instance(local)]).unwrap();
+    }
+    for url in ["https://login.microsoftonline.com", "https://authority:5000", "https://127.0.0.1.nip.io"] {
+        for set in [
+            &[instance(url)][..],
+            &[instance(url), tenant],
+            &[&[instance(url), tenant], &AZURES_OWN[..]].concat(),
+        ] {
+            let error = load(set).unwrap_err();
+            let expected =
+                "`azure_ad.client_id` (the default settings): is the demo's API; set AZURE_AD__CLIENT_ID ";
+            assert!(error.starts_with(expected), "{error}");
+        }
+        let error = load(&[instance(url), client]).unwrap_err();
+        let expected =
+            "`azure_ad.tenant_id` (the default settings): is the demo's tenant; set AZURE_AD__TENANT_ID ";
+        assert!(error.starts_with(expected), "{error}");
+        load(&[instance(url), client, tenant]).unwrap();
+    }
+}
+
+#[test]
+fn ids_in_a_settings_file_are_set() {
     let folder = tempfile::tempdir().unwrap();
-    let tenant = "14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41";
-    let settings = settings(folder.path(), &[("AZURE_TENANT_ID", tenant)]).unwrap();
-    assert_eq!(settings.azure_ad.tenant_id, Tenant::try_from(tenant.to_owned()).unwrap());
+    let file = folder.path().join("settings.toml");
+    std::fs::write(&file, include_str!("../../settings.toml")).unwrap();
+    let environment = [("AZURE_AD__INSTANCE", "https://authority:5000")].into_iter().collect();
+    resource_app::Settings::load(Some(&file), environment).unwrap();
 }
 
 #[test]
@@ -30,7 +91,7 @@ fn several_tenants_can_be_listed() {
     let (one, other) = ("14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41", "8d2b6c1e-4f7a-4c39-9a51-3e0c7b9d4f20");
     for word in ["organizations", "common"] {
         let list = format!("{one}, {other}");
-        let variables = [("AZURE_TENANT_ID", word), ("AZURE_AD__ACCEPTED_TENANTS", list.as_str())];
+        let variables = [("AZURE_AD__TENANT_ID", word), ("AZURE_AD__ACCEPTED_TENANTS", list.as_str())];
         let azure_ad = settings(folder.path(), &variables).unwrap().azure_ad;
         assert_eq!(azure_ad.tenant_id, Tenant::try_from(word.to_owned()).unwrap());
         let accepted: Vec<_> = azure_ad.accepted_tenants.iter().map(ToString::to_string).collect();

@@ -131,6 +131,11 @@ impl<'a> Origins<'a> {
         }
     }
 
+    /// Whether a variable set the key.
+    pub(super) fn is_variable(&self, key: &str) -> bool {
+        self.value(key).and_then(deepest_origin).is_some()
+    }
+
     fn origin(&self, key: &str) -> String {
         self.value(key).and_then(deepest_origin).unwrap_or_else(|| self.file.clone())
     }

@@ -18,6 +18,15 @@ pub trait Check {
     fn check(&self) -> Result<(), KeyProblem> {
         Ok(())
     }
+
+    /// Checks the keys that were never set: `is_default` tells whether a key has its built-in default.
+    ///
+    /// # Errors
+    /// Names a key that has to be set, and how.
+    fn check_defaults(&self, is_default: &dyn Fn(&str) -> bool) -> Result<(), KeyProblem> {
+        let _ = is_default;
+        Ok(())
+    }
 }
 
 /// The sources of an app's settings.
@@ -68,6 +77,8 @@ impl Sources<'_> {
         let settings: T =
             serde_path_to_error::deserialize(config).map_err(|error| origins.explain(&error))?;
         settings.check().map_err(|problem| origins.locate(problem))?;
+        let is_default = |key: &str| self.file.is_none() && !origins.is_variable(key);
+        settings.check_defaults(&is_default).map_err(|problem| origins.locate(problem))?;
         Ok(settings)
     }
 }
