@@ -1,5 +1,8 @@
 //! The claims of an access token that this crate reads, of versions 1.0 and 2.0.
 
+use std::convert::Infallible;
+use std::fmt::Display;
+
 use entra_shared::azure_ad::Version;
 use entra_shared::claims::ClientAuthentication;
 use entra_shared::ids::{ClientId, ObjectId, TenantId};
@@ -9,7 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// The claims that this crate reads; they may be unverified.
 ///
 /// All other claims are ignored, whatever their type: Entra adds claims and changes opaque ones without notice. The
-/// claims about the client are read only from those of the token's own version.
+/// claims about the client are read only from those of the token's own version, which those of the other version must not
+/// contradict.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,17 +114,18 @@ impl TryFrom<Members> for Claims {
 
     fn try_from(members: Members) -> Result<Self, String> {
         let Members { aud, iss, iat, nbf, exp, idtyp, oid, roles, scp, sub, tid, uti, ver, .. } = members;
-        let (mut appid, mut appidacr, mut azp, mut azpacr) = (None, None, None, None);
-        match ver {
-            Version::V1 => {
-                appid = VersionClaim::client(members.appid, "appid")?;
-                appidacr = VersionClaim::text(members.appidacr, "appidacr")?;
-            }
-            Version::V2 => {
-                azp = VersionClaim::client(members.azp, "azp")?;
-                azpacr = VersionClaim::text(members.azpacr, "azpacr")?;
-            }
-        }
+        let v1 = (("appid", members.appid), ("appidacr", members.appidacr));
+        let v2 = (("azp", members.azp), ("azpacr", members.azpacr));
+        let ((client, class), (other_client, other_class)) = match ver {
+            Version::V1 => (v1, v2),
+            Version::V2 => (v2, v1),
+        };
+        let client = VersionClaim::read(client, other_client, ClientId::parse)?;
+        let class = VersionClaim::read(class, other_class, |class| Ok::<_, Infallible>(class.to_owned()))?;
+        let ((appid, appidacr), (azp, azpacr)) = match ver {
+            Version::V1 => ((client, class), (None, None)),
+            Version::V2 => ((None, None), (client, class)),
+        };
         Ok(Self {
             aud,
             iss,
@@ -143,7 +148,7 @@ impl TryFrom<Members> for Claims {
     }
 }
 
-/// A claim that is a string in one token version and ignored in the other.
+/// A claim that is a string in one token version and of any type in the other.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum VersionClaim {
@@ -152,17 +157,26 @@ enum VersionClaim {
 }
 
 impl VersionClaim {
-    fn text(claim: Option<Self>, name: &str) -> Result<Option<String>, String> {
-        match claim {
-            None => Ok(None),
-            Some(Self::Text(text)) => Ok(Some(text)),
-            Some(Self::Other(_)) => Err(format!("`{name}` is not a text")),
+    /// Reads a claim of the token's own version, given with its name.
+    ///
+    /// Its counterpart of the other version is ignored unless it is a text that contradicts it: then the two name
+    /// different clients or credentials, and another reader of the token could believe the other one.
+    fn read<T: PartialEq, E: Display>(
+        (name, own): (&str, Option<Self>),
+        (other_name, other): (&str, Option<Self>),
+        parse: fn(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, String> {
+        let own = match own {
+            None => return Ok(None),
+            Some(Self::Other(_)) => return Err(format!("`{name}` is not a text")),
+            Some(Self::Text(text)) => parse(&text).map_err(|error| format!("`{name}`: {error}"))?,
+        };
+        match other {
+            Some(Self::Text(text)) if parse(&text).ok().as_ref() != Some(&own) => {
+                Err(format!("`{name}` and `{other_name}` contradict each other"))
+            }
+            _ => Ok(Some(own)),
         }
-    }
-
-    fn client(claim: Option<Self>, name: &str) -> Result<Option<ClientId>, String> {
-        let id = Self::text(claim, name)?.map(|id| ClientId::parse(&id)).transpose();
-        id.map_err(|error| format!("`{name}`: {error}"))
     }
 }
 
@@ -183,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn each_version_names_its_client_in_its_own_claims_and_the_others_count_for_nothing() {
+    fn each_version_names_its_client_in_its_own_claims_and_others_that_are_no_texts_are_ignored() {
         let v1 = json!({ "azp": [CLIENT], "azpacr": 7 });
         let v2 = json!({ "appid": { "x": [1, null, 1.5] }, "appidacr": false });
         for (claims, odd, authentication) in [
@@ -196,6 +210,36 @@ mod tests {
                 assert_eq!(read.client_authentication(), Some(authentication), "{changes}");
                 let written = serde_json::to_value(&read).unwrap();
                 assert_eq!(written.get("azp").is_some(), written.get("appid").is_none());
+            }
+        }
+    }
+
+    #[test]
+    fn the_clients_claims_of_the_two_versions_must_not_contradict_each_other() {
+        let upper = CLIENT.to_uppercase();
+        let other = "14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41";
+        for (claims, own, counterpart, class, class_counterpart) in [
+            (claims_v1(), "appid", "azp", "appidacr", "azpacr"),
+            (claims(), "azp", "appid", "azpacr", "appidacr"),
+        ] {
+            let class_value = claims[class].clone();
+            for equal in [
+                json!({ counterpart: CLIENT }),
+                json!({ counterpart: upper, class_counterpart: class_value }),
+            ] {
+                let read = with(claims.clone(), &equal).unwrap();
+                assert_eq!(read.client_id().unwrap().to_string(), CLIENT, "{equal}");
+            }
+            for (wrong, names) in [
+                (json!({ counterpart: other }), [own, counterpart]),
+                (json!({ counterpart: "no GUID" }), [own, counterpart]),
+                (json!({ counterpart: "" }), [own, counterpart]),
+                (json!({ class_counterpart: "0" }), [class, class_counterpart]),
+                (json!({ class_counterpart: "" }), [class, class_counterpart]),
+                (json!({ counterpart: CLIENT, class_counterpart: "7" }), [class, class_counterpart]),
+            ] {
+                let error = with(claims.clone(), &wrong).unwrap_err().to_string();
+                assert!(names.iter().all(|name| error.contains(&format!("`{name}`"))), "{wrong}: {error}");
             }
         }
     }

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
     use crate::authentication::Authenticator;
     use crate::authentication::test_token::{
-        AUDIENCE, HEADER, NOW, TestKey, authenticator, claims, claims_v1, compact,
+        AUDIENCE, HEADER, NOW, SUBJECT, TestKey, authenticator, claims, claims_v1, compact,
     };
     use crate::explain::{Report, Verdict};
 
@@ -98,7 +98,7 @@ mod tests {
         let authenticator = authenticator(&json!({ "keys": [key.jwk("K1")] }));
         let uri = format!("api://{AUDIENCE}/x");
         let graph = "00000003-0000-0000-c000-000000000000";
-        let cases: [(Value, Value, &str, &str); 10] = [
+        let cases: [(Value, Value, &str, &str); 11] = [
             (claims_v1(), json!({ "aud": uri }), "audience_mismatch", "requestedAccessTokenVersion is 1"),
             (claims(), json!({ "aud": uri }), "audience_mismatch", AUDIENCE),
             (claims(), json!({ "aud": graph }), "audience_mismatch", "Microsoft Graph"),
@@ -114,6 +114,12 @@ mod tests {
             (claims(), json!({ "sub": "pairwise" }), "subject_ambiguous", "client credentials grant"),
             (claims(), json!({ "tid": null }), "claims_malformed", "invalid type: null"),
             (claims(), json!({ "azp": null }), "claims_malformed", "azp"),
+            (
+                claims(),
+                json!({ "appid": SUBJECT }),
+                "claims_malformed",
+                "`azp` and `appid` contradict each other",
+            ),
         ];
         for (mut claims, changes, code, remedy) in cases {
             claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());

@@ -31,7 +31,7 @@ async fn a_fresh_service_accepts_no_bad_token_and_every_odd_one_that_is_valid() 
         move || (tenant.bad_tokens(&client, &api).unwrap(), tenant.good_tokens(&client, &api).unwrap());
     let (bad, good) = tokio::task::spawn_blocking(list).await.unwrap();
     assert!(bad.len() >= 574, "{} bad tokens", bad.len());
-    assert_eq!(good.len(), 23);
+    assert!(good.len() >= 23, "{} good tokens", good.len());
     let mut refused = 0;
     let mut wrong = Vec::new();
     for token in &bad {

@@ -133,9 +133,9 @@ fn times(forge: &Forge) -> Cases {
 fn identities(forge: &Forge) -> Cases {
     let good = forge.text("iss");
     let tenant = forge.text("tid");
-    let (client, version) = match forge.version {
-        Version::V1 => ("appid", "1.0"),
-        Version::V2 => ("azp", "2.0"),
+    let (client, other_client, other_class, version) = match forge.version {
+        Version::V1 => ("appid", "azp", "azpacr", "1.0"),
+        Version::V2 => ("azp", "appid", "appidacr", "2.0"),
     };
     vec![
         ("tid-missing", "no tenant", json!({ "tid": null })),
@@ -159,6 +159,8 @@ fn identities(forge: &Forge) -> Cases {
         ("sub-not-oid", "neither clearly an app nor clearly a user", json!({ "sub": OTHER, "idtyp": "app" })),
         ("client-missing", "no client", json!({ client: null })),
         ("client-text", "a client that is no GUID", json!({ client: "me" })),
+        ("client-twice", "two different clients", json!({ other_client: OTHER })),
+        ("class-twice", "two different kinds of credential", json!({ other_class: "2" })),
     ]
 }
 

@@ -55,6 +55,10 @@ fn claims(forge: &Forge) -> Cases {
         Version::V1 => json!({ "azp": 7, "azpacr": ["2"] }),
         Version::V2 => json!({ "appid": { "x": 1 }, "appidacr": 2 }),
     };
+    let both_versions = match forge.version {
+        Version::V1 => json!({ "azp": forge.client(), "azpacr": forge.text("appidacr") }),
+        Version::V2 => json!({ "appid": forge.client(), "appidacr": forge.text("azpacr") }),
+    };
     vec![
         ("unknown", "unknown claims", json!({ "xms_new": { "a": [1, null] }, "é": "ü" })),
         (
@@ -68,6 +72,7 @@ fn claims(forge: &Forge) -> Cases {
             json!({ "aio": ["x"], "rh": { "x": 1 }, "xms_ftd": 7, "idp": { "x": [1] } }),
         ),
         ("other-version", "odd claims that only the other version of tokens has", other_version),
+        ("both-versions", "the client's claims of both versions, which agree", both_versions),
         ("idtyp", "with the optional claim `idtyp`", json!({ "idtyp": "app" })),
         ("actor", "with an actor, who has no say here", json!({ "act": { "sub": "another" } })),
         ("certificate", "from a client that used a certificate", json!({ forge.class_claim(): "2" })),

@@ -54,7 +54,7 @@ const SIGNATURE: &str = "the key that the token names did not sign it: the token
 fn malformed_claims(examination: &Examination<'_>) -> String {
     let problem = examination.problem.as_deref();
     let problem = problem.unwrap_or("missing azp (v2.0) or appid (v1.0), the client's id");
-    format!("{problem}; access tokens of Entra for apps have it, ID tokens and others have not")
+    format!("{problem}; no access token of Entra for an app is like that, but an ID token may be")
 }
 
 fn version(examination: &Examination<'_>, claims: &Claims) -> String {
