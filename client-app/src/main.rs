@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use client_app::resource_client::Paging;
 use client_app::{ClientApp, Settings};
+use entra_shared::http_client::reread_files;
 use entra_shared::ids::AppRole;
 use entra_shared::settings::{Environment, SettingsError};
 use http_shell::process::{self, Mode};
@@ -55,6 +56,7 @@ async fn doctor(settings: &Settings, needs: &[AppRole], json: bool) -> anyhow::R
 
 async fn serve(settings: Settings) -> anyhow::Result<()> {
     let shutdown = process::shutdown_on_signal()?;
+    process::on_reload(reread_files);
     ClientApp::bind(settings).await?.run(shutdown).await;
     Ok(())
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use arguments::{Arguments, Command};
 use clap::Parser;
 use entra_guard::RouteError;
-use entra_shared::http_client::http_client;
+use entra_shared::http_client::{http_client, reread_files};
 use entra_shared::settings::{Environment, SettingsError};
 use http_shell::process::{self, Mode};
 use http_shell::telemetry;
@@ -43,6 +43,7 @@ async fn run(command: Command, file: Option<&Path>) -> anyhow::Result<ExitCode> 
 
 async fn serve(settings: Settings) -> anyhow::Result<()> {
     let shutdown = process::shutdown_on_signal().context("cannot listen for signals")?;
+    process::on_reload(reread_files);
     ResourceApp::bind(settings).await?.run(shutdown).await;
     Ok(())
 }

@@ -1,8 +1,11 @@
 //! The HTTP client: time limits, proxies, and no redirects, which could leak a secret.
 
 mod body;
+mod ca_file;
 mod client;
 mod clock;
+mod proxies;
+mod watched;
 
 use std::error::Error;
 use std::io;
@@ -13,12 +16,13 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, header};
 use reqwest::dns::Resolve;
-use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy, redirect};
+use reqwest::{Client, ClientBuilder, redirect};
 use serde::Deserialize;
 
 pub use body::{BodyError, read_body};
 pub use client::HttpClient;
 pub use clock::clock_offset;
+pub use watched::reread_files;
 
 use crate::settings::KeyProblem;
 
@@ -35,7 +39,7 @@ pub struct HttpClientSettings {
     pub connect_timeout_seconds: NonZeroU64,
     /// Time limit for a request, from the connection to the last byte of the answer, in seconds.
     pub timeout_seconds: NonZeroU64,
-    /// A PEM file of certificate authorities to trust in addition to the system's.
+    /// A file of certificate authorities to trust in addition to the system's, in PEM or a single one in DER.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
 }
@@ -65,12 +69,20 @@ pub fn http_client_resolving(
 }
 
 fn with_settings(settings: &HttpClientSettings) -> Result<ClientBuilder, KeyProblem> {
+    match &settings.ca_file {
+        Some(path) => with_certificates(settings, &ca_file::read(path)?),
+        None => with_certificates(settings, &[]),
+    }
+}
+
+/// Applies the settings, with these contents of the file of certificate authorities.
+fn with_certificates(settings: &HttpClientSettings, contents: &[u8]) -> Result<ClientBuilder, KeyProblem> {
     let user_agent = concat!("entra-service-to-service/", env!("CARGO_PKG_VERSION"));
     let mut builder = with_limits(Client::builder().user_agent(user_agent), settings);
     if let Some(path) = &settings.ca_file {
-        builder = builder.tls_certs_merge(certificates(path)?);
+        builder = builder.tls_certs_merge(ca_file::certificates(path, contents)?);
     }
-    with_proxies(builder)
+    proxies::with_proxies(builder)
 }
 
 fn with_limits(builder: ClientBuilder, settings: &HttpClientSettings) -> ClientBuilder {
@@ -82,9 +94,10 @@ fn with_limits(builder: ClientBuilder, settings: &HttpClientSettings) -> ClientB
 }
 
 fn build(builder: ClientBuilder) -> Result<Client, KeyProblem> {
-    builder
-        .build()
-        .map_err(|error| KeyProblem::new("http_client", format!("no HTTP client could be made: {error}")))
+    builder.build().map_err(|error| {
+        let causes: Vec<_> = causes(&error).map(ToString::to_string).collect();
+        KeyProblem::new("http_client", format!("no HTTP client could be made: {}", causes.join(": ")))
+    })
 }
 
 /// Builds a client for the machine's own metadata endpoint: no proxy, no redirects, short time limits.
@@ -96,6 +109,8 @@ fn build(builder: ClientBuilder) -> Result<Client, KeyProblem> {
 pub fn metadata_client() -> Result<HttpClient, KeyProblem> {
     let builder = Client::builder()
         .no_proxy()
+        // It speaks http alone, and so needs no certificate authorities, which a minimal image may lack.
+        .tls_certs_only([])
         .connect_timeout(Duration::from_secs(2))
         .timeout(Duration::from_secs(10))
         .redirect(redirect::Policy::none());
@@ -144,47 +159,6 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::now()).unwrap_or_default()
     };
     Some(wait.min(LONGEST_WAIT))
-}
-
-fn certificates(path: &std::path::Path) -> Result<Vec<Certificate>, KeyProblem> {
-    let problem =
-        |text: String| KeyProblem::new("http_client.ca_file", format!("{}: {text}", path.display()));
-    let pem = std::fs::read(path).map_err(|error| problem(error.to_string()))?;
-    let certificates = Certificate::from_pem_bundle(&pem).map_err(|_| problem("not a PEM file".into()))?;
-    if certificates.is_empty() {
-        return Err(problem("holds no certificate".into()));
-    }
-    Ok(certificates)
-}
-
-fn with_proxies(builder: ClientBuilder) -> Result<ClientBuilder, KeyProblem> {
-    type Constructor = fn(String) -> reqwest::Result<Proxy>;
-    // Not HTTP_PROXY in upper case, which CGI servers set from a request's `Proxy` header.
-    const VARIABLES: [(&[&str], Constructor); 3] = [
-        (&["HTTPS_PROXY", "https_proxy"], Proxy::https),
-        (&["http_proxy"], Proxy::http),
-        (&["ALL_PROXY", "all_proxy"], Proxy::all),
-    ];
-    let variable =
-        |names: &[&str]| names.iter().find_map(|name| std::env::var(name).ok().filter(|url| !url.is_empty()));
-    let bypass = ["localhost,127.0.0.0/8,::1".to_owned()]
-        .into_iter()
-        .chain(variable(&["NO_PROXY", "no_proxy"]))
-        .collect::<Vec<_>>()
-        .join(",");
-    let mut builder = builder.no_proxy();
-    for (names, constructor) in VARIABLES {
-        if let Some(url) = variable(names) {
-            let proxy = constructor(url).map_err(|_| {
-                KeyProblem::new(
-                    "http_client",
-                    format!("the variable {} is not the URL of a proxy", names.join(" or ")),
-                )
-            })?;
-            builder = builder.proxy(proxy.no_proxy(NoProxy::from_string(&bypass)));
-        }
-    }
-    Ok(builder)
 }
 
 #[cfg(test)]

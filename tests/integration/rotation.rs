@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use reqwest::{Certificate, Client, StatusCode};
-use tests::program::Server;
+use tests::World;
+use tests::guarded_api::Place;
+use tests::program::{Server, direct};
 
 /// Shorter than the time between two looks at the files, so that only the signal can be the cause.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -76,5 +78,30 @@ async fn sighup_does_not_end_the_stand_in() {
     let server = crate::shutdown::entra_stand_in(folder.path());
     server.signal("HUP");
     tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(server.terminate().0, Some(0));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_replaced_file_of_certificate_authorities_is_trusted_without_a_restart() {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let ca_file = folder.path().join("trusted.pem");
+    let good = std::fs::read(world.system.ca_file()).unwrap();
+    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem();
+    std::fs::write(&ca_file, &other).unwrap();
+    let place = Place::new(&world, "").with("HTTP_CLIENT__CA_FILE", ca_file.to_str().unwrap());
+    let server = place.start_program();
+    let ready = format!("{}/health/ready", server.url());
+    let status = async || direct().get(&ready).send().await.unwrap().status();
+    assert_eq!(status().await, StatusCode::SERVICE_UNAVAILABLE);
+    // A half-written file changes nothing.
+    std::fs::write(&ca_file, &good[..good.len() / 2]).unwrap();
+    server.signal("HUP");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(status().await, StatusCode::SERVICE_UNAVAILABLE);
+    std::fs::write(&ca_file, &good).unwrap();
+    server.signal("HUP");
+    server.wait_until_ready().await;
     assert_eq!(server.terminate().0, Some(0));
 }

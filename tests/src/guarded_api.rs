@@ -58,10 +58,16 @@ impl Place {
 
     /// Starts the program, and waits until it has fetched the keys.
     pub async fn serve(&self) -> Server {
-        let file = self.settings_file().display().to_string();
-        let server = Server::start("resource-app", &["--settings", &file, "serve"], &self.variables);
+        let server = self.start_program();
         server.wait_until_ready().await;
         server
+    }
+
+    /// Starts the program, and waits until it listens.
+    #[must_use]
+    pub fn start_program(&self) -> Server {
+        let file = self.settings_file().display().to_string();
+        Server::start("resource-app", &["--settings", &file, "serve"], &self.variables)
     }
 
     /// Like [`Self::serve`], under limits that a shell sets, such as `ulimit -n 256`.

@@ -128,6 +128,16 @@ pub fn reload_requests() -> watch::Receiver<()> {
     RELOAD.subscribe()
 }
 
+/// Calls `reread` at each `SIGHUP`, on a task of this runtime.
+pub fn on_reload(reread: impl Fn() + Send + 'static) {
+    let mut requests = reload_requests();
+    tokio::spawn(async move {
+        while requests.changed().await.is_ok() {
+            reread();
+        }
+    });
+}
+
 /// A token that is cancelled at the first `SIGINT` or `SIGTERM`; a second one ends the process at once.
 ///
 /// # Errors

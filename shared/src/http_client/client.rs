@@ -7,17 +7,20 @@ use std::sync::Arc;
 use reqwest::{Certificate, Client, ClientBuilder, Request, RequestBuilder, Response};
 
 use super::clock::Clocks;
+use super::watched::Watched;
 use super::{HttpClientSettings, build, http_client, with_limits, with_settings};
 use crate::settings::KeyProblem;
 
 /// An HTTP client that follows no redirects, so it is safe to send secrets with.
 ///
-/// It derefs to [`reqwest::Client`]; clones share connections. [`send`](Self::send) and [`execute`](Self::execute) also
-/// warn about a peer whose clock is off.
+/// It derefs to [`reqwest::Client`], to build requests; clones share connections. [`send`](Self::send) and
+/// [`execute`](Self::execute) notice a changed file of certificate authorities, and warn about a peer whose clock is off.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
     client: Client,
     clocks: Arc<Clocks>,
+    /// Present if the certificate authorities come from a file.
+    watched: Option<Arc<Watched>>,
 }
 
 impl HttpClient {
@@ -26,7 +29,8 @@ impl HttpClient {
     /// # Errors
     /// The file of certificate authorities cannot be read, or a proxy's URL is malformed.
     pub fn new(settings: &HttpClientSettings) -> Result<Self, KeyProblem> {
-        http_client(settings).map(Self::from_this_module)
+        let watched = Watched::new(settings)?;
+        Ok(Self { watched, ..Self::from_this_module(http_client(settings)?) })
     }
 
     /// Builds a client with default time limits that trusts the certificate authorities of a PEM text and the system's.
@@ -55,7 +59,7 @@ impl HttpClient {
 
     /// Wraps a client, which must not follow redirects.
     pub(super) fn from_this_module(client: Client) -> Self {
-        Self { client, clocks: Arc::default() }
+        Self { client, clocks: Arc::default(), watched: None }
     }
 
     /// Sends a request built with this client, and warns if the peer's clock differs from this machine's.
@@ -63,7 +67,7 @@ impl HttpClient {
     /// # Errors
     /// There was no answer.
     pub async fn send(&self, request: RequestBuilder) -> reqwest::Result<Response> {
-        Ok(self.check_clock(request.send().await?))
+        self.execute(request.build()?).await
     }
 
     /// Sends a finished request; see [`Self::send`].
@@ -71,7 +75,11 @@ impl HttpClient {
     /// # Errors
     /// There was no answer.
     pub async fn execute(&self, request: Request) -> reqwest::Result<Response> {
-        Ok(self.check_clock(self.client.execute(request).await?))
+        let response = match &self.watched {
+            Some(watched) => watched.client().await.execute(request).await?,
+            None => self.client.execute(request).await?,
+        };
+        Ok(self.check_clock(response))
     }
 
     fn check_clock(&self, response: Response) -> Response {

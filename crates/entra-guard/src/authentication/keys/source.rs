@@ -118,7 +118,7 @@ impl KeySource {
             }
         };
         let request = self.client.get(url).header(header::ACCEPT, "application/json");
-        let response = request.send().await.map_err(unreachable)?;
+        let response = self.client.send(request).await.map_err(unreachable)?;
         match response.status() {
             StatusCode::OK => read_body(response, MAX_DOCUMENT_BYTES)
                 .await
