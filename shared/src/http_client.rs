@@ -2,6 +2,7 @@
 
 mod body;
 mod ca_file;
+mod certificate_fault;
 mod client;
 mod clock;
 mod proxies;
@@ -20,6 +21,7 @@ use reqwest::{Client, ClientBuilder, redirect};
 use serde::Deserialize;
 
 pub use body::{BodyError, read_body};
+pub use certificate_fault::CertificateFault;
 pub use client::HttpClient;
 pub use clock::clock_offset;
 pub use watched::reread_files;
@@ -120,7 +122,7 @@ pub fn metadata_client() -> Result<HttpClient, KeyProblem> {
 /// Whether a request failed because the peer's certificate is not trusted: unknown CA, wrong name or expired.
 #[must_use]
 pub fn is_untrusted(error: &reqwest::Error) -> bool {
-    causes(error).any(|error| matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))))
+    CertificateFault::from_error(error).is_some()
 }
 
 /// Whether a request failed because the peer seems to speak http instead of https, or the other way round.

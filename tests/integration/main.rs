@@ -3,6 +3,7 @@
 
 mod authorization;
 mod catalogue;
+mod certificates;
 mod clock;
 mod command;
 mod contract;

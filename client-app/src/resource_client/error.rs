@@ -1,9 +1,10 @@
 //! Why a call of the resource failed.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use entra_shared::http_client::{BodyError, is_other_scheme, is_untrusted, retry_after};
+use entra_shared::http_client::{BodyError, CertificateFault, is_other_scheme, retry_after};
 use entra_shared::json::Object;
 use entra_shared::problem::Problem;
 use entra_shared::secret::AccessToken;
@@ -140,14 +141,16 @@ impl fmt::Display for Refused {
     }
 }
 
-fn hint(source: &reqwest::Error) -> &'static str {
-    if is_untrusted(source) {
-        ", whose certificate is not trusted: name its CA in `http_client.ca_file` (HTTP_CLIENT__CA_FILE)"
+fn hint(source: &reqwest::Error) -> Cow<'static, str> {
+    if let Some(fault) = CertificateFault::from_error(source) {
+        let remedy = fault.remedy().trim_end_matches('.');
+        format!(", whose certificate {}. {remedy}", fault.problem()).into()
     } else if is_other_scheme(source) {
         ", which seems to speak the other one of http and https: check the scheme of `resource.base_url` \
          (RESOURCE__BASE_URL)"
+            .into()
     } else {
-        ""
+        "".into()
     }
 }
 

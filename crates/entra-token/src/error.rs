@@ -8,6 +8,7 @@ mod refusal;
 use std::sync::Arc;
 use std::time::Duration;
 
+use entra_shared::http_client::CertificateFault;
 use http::StatusCode;
 use uuid::Uuid;
 
@@ -73,10 +74,7 @@ pub enum ConfigurationFault {
     #[error("the authority refused the token request: {0}")]
     Refused(Refusal),
     /// The authority's certificate is not trusted, so no request was sent.
-    #[error(
-        "the certificate of the authority at {host} is not trusted: name its CA in `http_client.ca_file` \
-         (HTTP_CLIENT__CA_FILE)"
-    )]
+    #[error("the certificate of the authority at {host} {}", fault_and_remedy(source))]
     Untrusted {
         /// Host and port of the request.
         host: String,
@@ -87,6 +85,11 @@ pub enum ConfigurationFault {
     /// This machine issues no token for the identity.
     #[error(transparent)]
     ManagedIdentity(ManagedIdentityFault),
+}
+
+fn fault_and_remedy(error: &reqwest::Error) -> String {
+    let fault = CertificateFault::from_error(error).unwrap_or(CertificateFault::Other);
+    format!("{}. {}", fault.problem(), fault.remedy().trim_end_matches('.'))
 }
 
 impl TokenError {

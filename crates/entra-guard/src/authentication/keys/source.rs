@@ -1,6 +1,6 @@
 //! Fetches Entra's discovery document and the key set it names.
 
-use entra_shared::http_client::{BodyError, HttpClient, is_untrusted, read_body};
+use entra_shared::http_client::{BodyError, CertificateFault, HttpClient, read_body};
 use entra_shared::json::Object;
 use reqwest::{StatusCode, header};
 use serde::Deserialize;
@@ -26,10 +26,8 @@ pub(in crate::authentication) enum FetchError {
     #[error("no answer from {document}")]
     Unreachable { document: &'static str, source: reqwest::Error },
     /// The authority's certificate is not trusted here.
-    #[error(
-        "the certificate of the authority is not trusted; name its certificate authority in `http_client.ca_file`"
-    )]
-    Untrusted(#[source] reqwest::Error),
+    #[error("the certificate of the authority {}. {}", .fault.problem(), .fault.remedy().trim_end_matches('.'))]
+    Untrusted { fault: CertificateFault, source: reqwest::Error },
     /// An answer other than 200; redirects are not followed.
     #[error("status {status} from {document}")]
     Status { document: &'static str, status: StatusCode },
@@ -111,8 +109,8 @@ impl KeySource {
 
     async fn read(&self, document: &'static str, url: Url) -> Result<Vec<u8>, FetchError> {
         let unreachable = |error: reqwest::Error| {
-            if is_untrusted(&error) {
-                FetchError::Untrusted(error.without_url())
+            if let Some(fault) = CertificateFault::from_error(&error) {
+                FetchError::Untrusted { fault, source: error.without_url() }
             } else {
                 FetchError::Unreachable { document, source: error.without_url() }
             }

@@ -35,10 +35,9 @@ pub(super) fn reached(facts: &Facts) -> Result<Finding, Finding> {
             format!("{host} answers {status} in place of the tenant's discovery document"),
             CORRECT_INSTANCE,
         ),
-        Err(Unreachable::UntrustedCertificate) => Finding::fail(
-            format!("the certificate of {host} is not trusted"),
-            "Name its CA in `http_client.ca_file` (HTTP_CLIENT__CA_FILE).",
-        ),
+        Err(Unreachable::Certificate(fault)) => {
+            Finding::fail(format!("the certificate of {host} {}", fault.problem()), fault.remedy())
+        }
         Err(Unreachable::WrongScheme) => {
             Finding::fail(format!("{host} does not speak https"), CORRECT_INSTANCE)
         }

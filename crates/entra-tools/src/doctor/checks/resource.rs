@@ -4,7 +4,7 @@ mod codes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use entra_shared::http_client::{is_other_scheme, is_untrusted};
+use entra_shared::http_client::{CertificateFault, is_other_scheme};
 use entra_shared::ids::AppRole;
 use entra_shared::one_line;
 use serde_json::Value;
@@ -21,11 +21,8 @@ pub(super) fn reached(facts: &Facts) -> Finding {
     let Err(error) = &facts.resource.operations else {
         return Finding::pass(format!("{base_url} answers"));
     };
-    if is_untrusted(error) {
-        Finding::fail(
-            format!("the certificate of {base_url} is not trusted"),
-            "Name its CA in `http_client.ca_file` (HTTP_CLIENT__CA_FILE).",
-        )
+    if let Some(fault) = CertificateFault::from_error(error) {
+        Finding::fail(format!("the certificate of {base_url} {}", fault.problem()), fault.remedy())
     } else if is_other_scheme(error) {
         Finding::fail(
             format!("{base_url} seems to speak the other one of http and https"),

@@ -1,7 +1,7 @@
 //! Probes whether the authority answers and knows the tenant.
 
 use entra_shared::azure_ad::{Authority, Version};
-use entra_shared::http_client::{HttpClient, clock_offset, is_other_scheme, is_untrusted, read_body};
+use entra_shared::http_client::{CertificateFault, HttpClient, clock_offset, is_other_scheme, read_body};
 use entra_shared::one_line;
 use entra_shared::token_endpoint::TokenErrorResponse;
 use http::StatusCode;
@@ -35,7 +35,7 @@ pub(in super::super) enum Discovery {
 /// Why the authority did not answer.
 #[derive(Debug)]
 pub(in super::super) enum Unreachable {
-    UntrustedCertificate,
+    Certificate(CertificateFault),
     /// It speaks http.
     WrongScheme,
     Other(String),
@@ -78,8 +78,8 @@ fn discovery(status: StatusCode, body: &[u8]) -> Discovery {
 }
 
 fn unreachable(error: reqwest::Error) -> Unreachable {
-    if is_untrusted(&error) {
-        Unreachable::UntrustedCertificate
+    if let Some(fault) = CertificateFault::from_error(&error) {
+        Unreachable::Certificate(fault)
     } else if is_other_scheme(&error) {
         Unreachable::WrongScheme
     } else {

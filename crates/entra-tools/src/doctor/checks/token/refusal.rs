@@ -1,6 +1,7 @@
 //! Turns a failed token request into a finding.
 
 use entra_shared::aadsts;
+use entra_shared::http_client::CertificateFault;
 use entra_shared::one_line;
 
 use super::super::super::finding::Finding;
@@ -18,10 +19,10 @@ pub(super) fn finding(error: &TokenError) -> Finding {
         TokenError::Credential(CredentialFault::Unusable(_)) => {
             Finding::fail(found, "Put a credential in its place that is valid now.")
         }
-        TokenError::Configuration(ConfigurationFault::Untrusted { host, .. }) => Finding::fail(
-            format!("the certificate of {host} is not trusted"),
-            "Name its CA in `http_client.ca_file` (HTTP_CLIENT__CA_FILE).",
-        ),
+        TokenError::Configuration(ConfigurationFault::Untrusted { host, source }) => {
+            let fault = CertificateFault::from_error(source).unwrap_or(CertificateFault::Other);
+            Finding::fail(format!("the certificate of {host} {}", fault.problem()), fault.remedy())
+        }
         TokenError::Throttled { retry_after, ids } => Finding::fail(
             format!("the authority is throttling this client; {ids}"),
             format!("Wait {} s, and keep tokens while they are usable.", retry_after.as_secs() + 1),
