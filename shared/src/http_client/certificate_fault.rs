@@ -38,13 +38,13 @@ impl CertificateFault {
     fn from_certificate_error(error: &CertificateError) -> Self {
         use CertificateError as E;
         match error {
-            E::UnknownIssuer => Self::UnknownIssuer,
+            // A wrong signature: the trusted CA has the issuer's name, but another key.
+            E::UnknownIssuer | E::BadSignature => Self::UnknownIssuer,
             E::Expired | E::ExpiredContext { .. } => Self::Expired,
             E::NotValidYet | E::NotValidYetContext { .. } => Self::NotYetValid,
             E::NotValidForNameContext { presented, .. } if presented.is_empty() => Self::NoName,
             E::NotValidForName | E::NotValidForNameContext { .. } => Self::OtherName,
-            E::BadSignature
-            | E::UnsupportedSignatureAlgorithmContext { .. }
+            E::UnsupportedSignatureAlgorithmContext { .. }
             | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => Self::Algorithm,
             // The verifier's own error, which rustls has no variant for.
             E::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => Self::IsAuthority,

@@ -1,6 +1,8 @@
 //! The proxies that environment variables name.
 
-use reqwest::{ClientBuilder, NoProxy, Proxy};
+use hyper::Uri;
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::{ClientBuilder, Proxy};
 use url::Url;
 
 use crate::settings::KeyProblem;
@@ -35,12 +37,14 @@ fn with_variables(
             let problem = format!("the variable {name} is not the URL of a proxy that speaks http or https");
             KeyProblem::new("http_client", problem)
         })?;
-        let hosts = NoProxy::from_string(&bypass.hosts);
         let bypass = bypass.clone();
-        let choose = move |url: &Url| {
-            (schemes.contains(&url.scheme()) && !bypass.names_port_of(url)).then(|| proxy.clone())
-        };
-        builder = builder.proxy(Proxy::custom(choose).no_proxy(hosts));
+        let matcher = Matcher::builder().all(proxy.as_str()).no(bypass.hosts.as_str()).build();
+        // A custom one, since reqwest's list of hosts to bypass knows no ports.
+        builder = builder.proxy(Proxy::custom(move |url| {
+            let target: Uri = url.as_str().parse().ok()?;
+            let is_for = schemes.contains(&url.scheme()) && !bypass.names_port_of(url);
+            (is_for && matcher.intercept(&target).is_some()).then(|| proxy.clone())
+        }));
     }
     Ok(builder)
 }
@@ -54,7 +58,7 @@ fn proxy_url(text: &str) -> Option<Url> {
 /// The targets that are reached without a proxy.
 #[derive(Debug, Clone)]
 struct Bypass {
-    /// Hosts, domains and networks, in the syntax of [`NoProxy`].
+    /// Hosts, domains and networks, in the syntax of [`Matcher`].
     hosts: String,
     /// Hosts with a port.
     ports: Vec<(String, u16)>,
