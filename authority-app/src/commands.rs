@@ -18,12 +18,12 @@ const EXPLAIN_EXAMPLES: &str = "\
 Examples:
   authority-app explain AADSTS7000215
   authority-app explain 'AADSTS501051: Application ... is not assigned to a role'
-  pbpaste | authority-app explain -
-  authority-app explain @token.txt
+  client-app token --raw | authority-app explain
+  authority-app explain token.txt
 
-Other users of this machine can see a program's arguments: pass a token that matters on standard input or in a file. The signature is neither verified nor shown.
+A token is no argument, since other users of this machine can see a program's arguments. The signature is neither verified nor shown.
 
-Exit codes: 0 every code is known, every check passed; 1 otherwise; 2 the argument is neither a code nor a token.";
+Exit codes: 0 every code is known, every check passed; 1 otherwise; 2 there is neither a code nor a token.";
 
 const MANIFEST_NOTE: &str = "\
 Members that only the server writes are left out, since Graph refuses a POST or PATCH with one of them: id, appId,
@@ -40,8 +40,8 @@ or a service principal with its grants, which shows a missing consent:
 #[derive(Debug, Args)]
 #[command(after_help = EXPLAIN_EXAMPLES)]
 pub(crate) struct Explain {
-    /// An AADSTS code, a message with one in it, or a token; `-` reads standard input, `@FILE` a file.
-    subject: String,
+    /// An AADSTS code, a message with one in it, or a file with a message or a token; `-`, or none, for standard input.
+    subject: Option<String>,
     #[command(flatten)]
     settings: SettingsFile,
 }
@@ -97,15 +97,21 @@ pub(crate) struct SettingsFile {
 }
 
 pub(crate) fn explain(arguments: &Explain) -> anyhow::Result<ExitCode> {
-    let subject = match arguments.subject.strip_prefix('@') {
-        _ if arguments.subject == "-" => read(Path::new("-"))?,
-        Some(file) => read(Path::new(file))?,
-        None => arguments.subject.clone(),
+    let subject = match arguments.subject.as_deref() {
+        None => read(Path::new("-"))?,
+        Some(text) if is_message(text) => text.to_owned(),
+        // The form of other tools for "the contents of a file".
+        Some(file) => read(Path::new(file.strip_prefix('@').unwrap_or(file)))?,
     };
     let registrations = arguments.settings.registrations()?;
     let explanation = registrations.explain(&subject, jiff::Timestamp::now()).map_err(SettingsError::from)?;
     print(&explanation.to_string())?;
     Ok(exit_code(explanation.is_fine()))
+}
+
+/// Whether an argument is a code or a message with one, and so no file.
+fn is_message(text: &str) -> bool {
+    text.parse::<u32>().is_ok() || text.to_ascii_uppercase().contains("AADSTS")
 }
 
 pub(crate) fn manifest(arguments: &Manifest) -> anyhow::Result<ExitCode> {

@@ -95,7 +95,7 @@ struct Healthcheck {
 }
 
 fn main() -> ExitCode {
-    let Cli { command, serve } = Cli::parse();
+    let Cli { command, serve } = http_shell::arguments::parse();
     let command = command.unwrap_or(Command::Serve(serve));
     let mode = if matches!(command, Command::Serve(_)) { Mode::Service } else { Mode::OneShot };
     process::run(mode, telemetry::INFO, async {

@@ -5,7 +5,6 @@ mod commands;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use client_app::resource_client::Paging;
 use client_app::{ClientApp, Settings};
 use entra_shared::http_client::reread_files;
@@ -16,7 +15,7 @@ use http_shell::process::{self, Mode};
 use arguments::{Arguments, Command};
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments: Arguments = http_shell::arguments::parse();
     let (mode, log) = match arguments.command {
         None | Some(Command::Serve) => (Mode::Service, "info"),
         // The report contains every warning.

@@ -38,7 +38,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments: Arguments = http_shell::arguments::parse();
     // The walkthrough's lines are the output; the services log only problems.
     process::run(Mode::OneShot, "error", async {
         match run(&arguments).await {

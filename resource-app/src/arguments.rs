@@ -49,7 +49,7 @@ pub(crate) struct Manifest {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXPLAIN_EXAMPLES)]
 pub(crate) struct Explain {
-    /// File that contains the token; standard input by default.
+    /// File that contains the token; `-`, or none, for standard input.
     pub(crate) file: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]

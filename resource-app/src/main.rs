@@ -8,7 +8,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use arguments::{Arguments, Command};
-use clap::Parser;
 use entra_guard::RouteError;
 use entra_shared::http_client::{http_client, reread_files};
 use entra_shared::settings::{Environment, SettingsError};
@@ -17,7 +16,7 @@ use http_shell::telemetry;
 use resource_app::{ResourceApp, Settings};
 
 fn main() -> ExitCode {
-    let Arguments { settings, command } = Arguments::parse();
+    let Arguments { settings, command } = http_shell::arguments::parse();
     let command = command.unwrap_or(Command::Serve);
     let mode = if matches!(command, Command::Serve) { Mode::Service } else { Mode::OneShot };
     process::run(mode, telemetry::INFO, async {

@@ -104,3 +104,163 @@ async fn the_services_log_no_token_and_no_secret() {
         }
     }
 }
+
+/// A token in the form of Entra's, whose signature is the canary.
+const TOKEN: &str = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJ4IiwiaXNzIjoieSIsInJvbGVzIjpbXX0.canary-4711-canary-4711";
+
+/// Every command of every program, with arguments before the one that is tested.
+const COMMANDS: [(&str, &[&[&str]]); 4] = [
+    (
+        "resource-app",
+        &[
+            &[],
+            &["serve"],
+            &["explain"],
+            &["explain", "--json"],
+            &["healthcheck"],
+            &["routes"],
+            &["manifest"],
+        ],
+    ),
+    (
+        "client-app",
+        &[
+            &[],
+            &["serve"],
+            &["read"],
+            &["write", "--name", "n", "--content", "1"],
+            &["token"],
+            &["doctor"],
+            &["healthcheck"],
+        ],
+    ),
+    (
+        "authority-app",
+        &[
+            &[],
+            &["serve"],
+            &["healthcheck"],
+            &["explain"],
+            &["manifest"],
+            &["az"],
+            &["drift"],
+            &["hash-secret"],
+        ],
+    ),
+    ("demo", &[&["--once"]]),
+];
+
+/// Options that take a value, a file's name or another, of any command.
+const OPTIONS: [&str; 12] = [
+    "--settings",
+    "--check",
+    "--ca-out",
+    "--issue",
+    "--format",
+    "--limit",
+    "--after",
+    "--id",
+    "--if-match",
+    "--needs",
+    "--idempotency-key",
+    "--no-such-option",
+];
+
+/// Asserts that a program ends with 2 and shows nothing of this argument.
+fn ends_with_2(name: &str, before: &[&str], arguments: &[&str]) {
+    let arguments = [before, arguments].concat();
+    let output = program::run::<&str>(name, &arguments, &[]);
+    let shown = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{name} {arguments:?}: {shown}");
+    for canary in ["canary", "eyJ", "PRIVATE"] {
+        assert!(!shown.contains(canary), "{name} {arguments:?}: {shown}");
+    }
+}
+
+#[test]
+fn a_token_or_a_key_as_an_argument_ends_every_command_with_2_and_is_not_shown() {
+    let (header, _) = TOKEN.split_once('.').unwrap();
+    for (name, commands) in COMMANDS {
+        for before in commands {
+            for argument in [TOKEN, header, "-----BEGIN PRIVATE KEY-----canary"] {
+                ends_with_2(name, before, &[argument]);
+            }
+            ends_with_2(name, before, &["--", TOKEN]);
+        }
+        // An option of another command is refused as well, by clap.
+        let last = commands.last().unwrap();
+        for option in OPTIONS {
+            ends_with_2(name, last, &[option, TOKEN]);
+            ends_with_2(name, last, &[&format!("{option}={TOKEN}")]);
+        }
+    }
+    for file in [format!("@{TOKEN}"), format!("/nowhere/{TOKEN}"), format!("{TOKEN}.txt")] {
+        ends_with_2("authority-app", &["explain"], &[&file]);
+        ends_with_2("resource-app", &["explain"], &[&file]);
+    }
+    ends_with_2("authority-app", &["--issue"], &[&format!("resource={TOKEN}")]);
+    ends_with_2("client-app", &["write", "--name", "n", "--content"], &[&format!("{{\"x\": \"{TOKEN}\"}}")]);
+}
+
+#[test]
+fn an_unexpected_secret_is_not_shown_by_the_error_of_the_command_line() {
+    for (name, commands) in COMMANDS {
+        for before in commands
+            .iter()
+            .filter(|before| !matches!(before[..], ["explain", ..] | ["manifest"] | ["az"] | ["drift"]))
+        {
+            ends_with_2(name, before, &["canary-4711", "canary-4712"]);
+        }
+    }
+    ends_with_2("client-app", &["read", "--limit"], &["canary"]);
+    ends_with_2("client-app", &["read"], &["canary"]);
+    ends_with_2("client-app", &["doctor", "--needs"], &["canary canary"]);
+    ends_with_2("authority-app", &["manifest", "x", "--format"], &["canary"]);
+    ends_with_2("authority-app", &["--issue"], &["canary"]);
+}
+
+#[test]
+fn the_list_of_commands_is_complete() {
+    for (name, commands) in COMMANDS {
+        let help = String::from_utf8(program::run::<&str>(name, &["--help"], &[]).stdout).unwrap();
+        let listed = help.split("Commands:\n").nth(1).unwrap_or_default();
+        for line in
+            listed.lines().take_while(|line| line.starts_with("  ")).filter(|line| !line.starts_with("   "))
+        {
+            let command = line.split_whitespace().next().unwrap();
+            let is_listed = commands.iter().any(|before| before.first() == Some(&command));
+            assert!(is_listed || command == "help", "{name} {command}");
+        }
+    }
+}
+
+#[test]
+fn a_token_that_a_variable_names_as_a_file_is_not_shown() {
+    let secret = ("AZURE_CLIENT_SECRET", "x");
+    let cases: [(&str, &[(&str, &str)]); 9] = [
+        ("resource-app", &[("HTTP_CLIENT__CA_FILE", TOKEN)]),
+        ("resource-app", &[("STORE__URL", concat!("sqlite:///dev/null/", "eyJ0eXAiOiJKV1QiLCJhbGci"))]),
+        (
+            "resource-app",
+            &[("SERVER__TLS__CERTIFICATE_FILE", TOKEN), ("SERVER__TLS__PRIVATE_KEY_FILE", TOKEN)],
+        ),
+        ("client-app", &[secret, ("HTTP_CLIENT__CA_FILE", TOKEN)]),
+        ("client-app", &[("AZURE_AD__CLIENT_SECRET_FILE", TOKEN)]),
+        ("client-app", &[("AZURE_FEDERATED_TOKEN_FILE", TOKEN)]),
+        ("client-app", &[("AZURE_CLIENT_CERTIFICATE_PATH", TOKEN)]),
+        ("authority-app", &[("DIRECTORY__FOLDER", TOKEN)]),
+        ("authority-app", &[("HTTP_CLIENT__CA_FILE", TOKEN)]),
+    ];
+    for (name, variables) in cases {
+        let free = [("SERVER__LISTEN", "127.0.0.1:0"), ("METRICS__LISTEN", "127.0.0.1:0")];
+        let variables: Vec<_> = if name == "authority-app" {
+            [&free[..1], &[("ADMIN__LISTEN", "off")], variables].concat()
+        } else {
+            [&free[..], variables].concat()
+        };
+        let output = program::run(name, &["serve"], &variables);
+        let shown = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{name} {variables:?}: {shown}");
+        assert!(!shown.contains("canary") && !shown.contains("eyJ"), "{name} {variables:?}: {shown}");
+    }
+}

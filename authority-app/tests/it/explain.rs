@@ -145,8 +145,8 @@ fn pasted_text_neither_breaks_the_terminal_nor_appears_in_an_error() {
 }
 
 /// The exit code, output and errors of `explain` with this standard input.
-fn command(argument: &str, input: &str) -> (i32, String, String) {
-    let mut command = program(&["explain", argument], &[]);
+fn command(arguments: &[&str], input: &str) -> (i32, String, String) {
+    let mut command = program(&[&["explain"], arguments].concat(), &[]);
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
@@ -158,7 +158,7 @@ fn command(argument: &str, input: &str) -> (i32, String, String) {
 async fn the_command_takes_an_argument_standard_input_or_a_file() {
     let message = "AADSTS501051: Application 'x'(y) is not assigned to a role. Trace ID: z";
     for (argument, input) in [("501051", ""), (message, ""), ("-", message)] {
-        let (code, out, _) = command(argument, input);
+        let (code, out, _) = command(&[argument], input);
         assert_eq!(code, 0, "{out}");
         for part in ["AADSTS501051\n", "  cause   ", "  rule    ", "  remedy  Grant the client an app role"] {
             assert!(out.contains(part), "{part} is not in: {out}");
@@ -167,13 +167,24 @@ async fn the_command_takes_an_argument_standard_input_or_a_file() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let world = World::new().await;
     std::fs::write(file.path(), mint(&world, &[])).unwrap();
-    let (code, out, _) = command(&format!("@{}", file.path().display()), "");
+    let path = file.path().display().to_string();
+    for argument in [path.clone(), format!("@{path}")] {
+        let (code, out, _) = command(&[&argument], "");
+        assert!(code == 0 && out.contains(TENANT), "{out}");
+    }
+    let (code, out, _) = command(&[], &mint(&world, &[]));
     assert!(code == 0 && out.contains(TENANT), "{out}");
-    let (code, out, _) = command("-", &mint(&world, &[("exp", json!(1))]));
+    let (code, out, error) = command(&[&mint(&world, &[])], "");
+    assert!(code == 2 && out.is_empty() && !error.contains("eyJ"), "{error}");
+    let (code, out, _) = command(&["-"], &mint(&world, &[("exp", json!(1))]));
     assert!(code == 1 && out.contains("expired"), "{out}");
-    assert_eq!(command("AADSTS1", "").0, 1);
-    for (argument, expected) in [("-", "`SUBJECT`"), ("@/nowhere/token", "/nowhere/token: No such file")] {
-        let (code, out, error) = command(argument, "canary");
+    assert_eq!(command(&["AADSTS1"], "").0, 1);
+    for (argument, expected) in [
+        ("-", "`SUBJECT`"),
+        ("@/nowhere/token", "/nowhere/token: No such file"),
+        ("/nowhere/token", "/nowhere/token: No such file"),
+    ] {
+        let (code, out, error) = command(&[argument], "canary");
         assert_eq!((code, out.as_str()), (2, ""), "{error}");
         assert!(
             error.contains(expected) && error.lines().count() == 1 && !error.contains("canary"),

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Level;
 
 use crate::InvalidSetting;
+use crate::redaction::without_credentials;
 use crate::telemetry::{self, Event, Form};
 
 /// The exit code of a program that failed while running.
@@ -98,7 +99,7 @@ fn write_line(text: &str, level: Level, message: &str) {
     telemetry::say(text, Event { level, target: module_path!(), message, field: None });
 }
 
-/// The error and its sources in one line, outermost first.
+/// The error and its sources in one line, outermost first, without a token that was set as the name of a file.
 fn one_line(error: &(dyn Error + 'static)) -> String {
     let mut line = String::new();
     for text in sources(error).map(ToString::to_string) {
@@ -110,7 +111,7 @@ fn one_line(error: &(dyn Error + 'static)) -> String {
             line.push_str(&text);
         }
     }
-    line.replace(['\r', '\n'], " ")
+    without_credentials(&line.replace(['\r', '\n'], " "))
 }
 
 fn sources<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {

@@ -17,7 +17,8 @@ const MAX_BYTES: usize = 64 * 1024;
 
 /// Prints every check of a token; the exit code tells whether the app accepts it.
 pub(crate) async fn explain(settings: &Settings, arguments: &Explain) -> anyhow::Result<ExitCode> {
-    let token = read_token(arguments.file.as_deref())?;
+    let file = arguments.file.as_deref().filter(|file| *file != Path::new("-"));
+    let token = read_token(file)?;
     let report = resource_app::explain(settings, &token).await?;
     let text =
         if arguments.json { serde_json::to_string_pretty(&report)? + "\n" } else { report.to_string() };

@@ -38,6 +38,22 @@ fn a_text_that_is_no_token_is_refused_and_not_repeated() {
 }
 
 #[test]
+fn a_dash_is_standard_input() {
+    let refused = explain(&["-"], &AWAY, "canary\n");
+    assert_eq!(refused.stdout, explain(&[], &AWAY, "canary\n").stdout);
+    let undecided = explain(&["-"], &AWAY, &unsigned_token());
+    assert!(String::from_utf8(undecided.stdout).unwrap().contains("undecided: keys_unavailable"));
+}
+
+#[test]
+fn a_token_as_an_argument_ends_it_with_2_and_is_not_repeated() {
+    let output = explain(&[&unsigned_token()], &AWAY, "");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("standard input") && !text.contains("eyJ") && output.stdout.is_empty(), "{text}");
+}
+
+#[test]
 fn without_the_keys_the_verdict_is_undecided() {
     // Of the defaults' tenant and API; its signature is one byte.
     let folder = tempfile::tempdir().unwrap();
