@@ -11,7 +11,7 @@ use sqlx::pool::PoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool};
 
-use super::lock::{self, Lock};
+use super::lock::Lock;
 use super::writer::Writer;
 use super::{CONNECTION_TIMEOUT, Store};
 use crate::settings::Settings;
@@ -117,7 +117,6 @@ fn create_and_lock(path: &Path) -> io::Result<Lock> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    lock::open_private(path)?;
     Lock::take(path)
 }
 

@@ -153,3 +153,37 @@ async fn a_database_of_a_newer_version_is_left_alone() {
     assert_eq!(std::fs::read(database(folder.path())).unwrap(), before);
     assert!(resource_app::ResourceApp::bind(settings(folder.path(), &DEVELOPMENT).unwrap()).await.is_err());
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_second_process_is_refused_whatever_path_it_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = App::start_in(folder.path(), &DEVELOPMENT).await;
+    create(&app, json!(1)).await;
+    let [symbolic, hard] = ["symbolic.db", "hard.db"].map(|name| folder.path().join(name));
+    std::os::unix::fs::symlink(database(folder.path()), &symbolic).unwrap();
+    std::fs::hard_link(database(folder.path()), &hard).unwrap();
+    let start = |path: &Path| {
+        let url = format!("sqlite://{}", path.display());
+        let free = [("SERVER__LISTEN", "127.0.0.1:0"), ("METRICS__LISTEN", "127.0.0.1:0")];
+        run(&[], &[&free[..], &[("STORE__URL", url.as_str())]].concat())
+    };
+    for path in [&database(folder.path()), &symbolic, &hard] {
+        let output = start(path);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains("another process has it open"), "{}", stderr(&output));
+    }
+    // The refused ones took nothing from the first.
+    create(&app, json!(2)).await;
+    assert_eq!(list(&app, "").await["items"].as_array().unwrap().len(), 2);
+    app.stop().await;
+    for path in [&database(folder.path()), &symbolic, &hard] {
+        let output = start(path);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains("several hard links"), "{}", stderr(&output));
+    }
+    std::fs::remove_file(hard).unwrap();
+    let app = App::start_in(folder.path(), &DEVELOPMENT).await;
+    assert_eq!(list(&app, "").await["items"].as_array().unwrap().len(), 2);
+    app.stop().await;
+}
