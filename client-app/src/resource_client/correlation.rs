@@ -13,7 +13,7 @@ pub struct Correlation {
 }
 
 impl Correlation {
-    /// Reads the ids of an incoming request.
+    /// Reads the correlation ids in the headers of an incoming request.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Self {
         Self { request_id: RequestId::from_headers(headers), trace: TraceContext::from_headers(headers) }

@@ -9,7 +9,7 @@ pub use log::Deadline;
 pub(crate) use log::{DecisionLog, SharedDecision};
 pub(crate) use shared::Decisions;
 
-/// Counts decisions, for an app's metrics.
+/// Implemented by an app to be told of each decision, for example to count it in its metrics.
 pub trait DecisionObserver: Send + Sync + 'static {
     /// A request was decided: its reason code, and the policy that decided, if any.
     fn decided(&self, reason: &'static str, policy: Option<&'static str>);

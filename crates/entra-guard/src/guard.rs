@@ -93,7 +93,8 @@ impl Guard {
 
     /// Evaluates a policy for an authenticated request.
     ///
-    /// The method is the request's; demands of an operator apply to [`GuardedRoutes`](crate::GuardedRoutes) only.
+    /// A rule that depends on the HTTP method uses the authenticated request's. What an operator requires by
+    /// [`Demands`](crate::Demands) applies to [`GuardedRoutes`](crate::GuardedRoutes) only.
     ///
     /// # Errors
     /// The policy denies.

@@ -57,7 +57,7 @@ pub struct GoodToken {
 pub enum Expected {
     /// 401, `invalid_token`: a token, but not a valid one for this API.
     InvalidToken,
-    /// 400, `invalid_request`: not in the syntax of a bearer token.
+    /// 400, `invalid_request`: the `Authorization` header holds no syntactically valid bearer token.
     InvalidRequest,
     /// 400 or 401: either reading is defensible.
     Malformed,

@@ -27,7 +27,7 @@ const PUBLISHED_AT_LEAST: usize = 2;
 /// The most keys, published or removed; beyond it, the oldest removed key is dropped, or else the oldest.
 const KNOWN_AT_MOST: usize = 8;
 
-/// The signing keys of a tenant: an immutable set that each change replaces.
+/// The signing keys of a tenant. The set is immutable; a change replaces it with a new set.
 ///
 /// A key is generated when it is first needed, which takes some 100 ms: the current one for the first token, the next one
 /// for the first request for the key set.

@@ -1,4 +1,4 @@
-//! An HTTP client for one API that attaches this client's access token.
+//! An HTTP client that calls one API and attaches the app's access token to each request.
 
 mod base_url;
 mod challenge;

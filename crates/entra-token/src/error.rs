@@ -19,7 +19,7 @@ pub use refusal::Refusal;
 
 use super::{CredentialError, ManagedIdentityFault, Proof};
 
-/// Why there is no token. All waiting callers get a clone. Contains no secret.
+/// Why no token could be obtained. Every caller that waits for the token gets a clone. It contains no secret.
 ///
 /// The authority is Entra or, for a managed identity, the endpoint of the machine.
 #[derive(Debug, Clone, thiserror::Error)]

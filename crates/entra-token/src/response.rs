@@ -32,7 +32,7 @@ pub(super) fn token(response: &RawResponse<'_>, proof: &Proof) -> Result<Token, 
     Ok(Token::new(parsed.access_token, life, response.sent.at))
 }
 
-/// RFC 6749 section 5.1, strictly: some SDKs take `{}` for a token.
+/// Parses a successful response strictly by RFC 6749 section 5.1; some SDKs accept even `{}` as a token response.
 fn success(response: &RawResponse<'_>) -> Result<TokenResponse, Malformed> {
     response.body()?;
     if !is_json(response) {

@@ -9,7 +9,7 @@ use super::cache::Attempt;
 use super::life::jittered;
 use super::{Malformed, Outage, TokenError};
 
-/// The timeout of a token request with its retry: less than callers of a web service wait.
+/// The timeout of a token request and its retry together. Callers of a web service typically wait longer.
 pub(super) const TOTAL_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// The timeout of one try, which leaves time for a second one.

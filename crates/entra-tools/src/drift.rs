@@ -30,7 +30,7 @@ impl fmt::Display for Difference {
 /// The place to fix a difference.
 #[derive(Clone, Copy)]
 enum Fix<'a> {
-    /// In the tenant: an API's code defines what its roles should be.
+    /// The tenant is at fault, since an API's code defines what its roles should be.
     InTenant,
     /// In this file of a directory, which describes the tenant.
     InFile(&'a str),

@@ -107,7 +107,7 @@ pub(crate) struct RequiredAccess {
     pub(crate) kind: String,
 }
 
-/// One of `passwordCredentials` or `keyCredentials`; neither holds a secret.
+/// An entry of `passwordCredentials` or `keyCredentials`, which hold no secret when they are read.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Credential {

@@ -71,7 +71,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds the address of the settings and reads the certificate, if one is named.
+    /// Binds the address in the settings and reads the certificate, if one is named.
     ///
     /// # Errors
     /// The address is taken, or a file of the certificate is unusable.

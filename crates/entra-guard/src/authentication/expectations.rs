@@ -18,7 +18,7 @@ use super::error::TokenFault;
 /// Entra back-dates `nbf` by five minutes, so one minute covers a badly set clock.
 const CLOCK_SKEW: Duration = Duration::from_mins(1);
 
-/// The longest lifetime of a token, in seconds; Entra's longest is 28 hours.
+/// The longest token lifetime that is accepted, in seconds: 28 hours, the longest that Entra issues.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/access-tokens#token-lifetime>
 const MAX_LIFETIME_SECONDS: i64 = 28 * 60 * 60;

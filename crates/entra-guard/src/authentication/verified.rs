@@ -48,7 +48,7 @@ const MIN_CAPACITY_WITH_SHARES: usize = 64;
 /// The share of the capacity for hashes of evicted tokens, by which the cache resists scans.
 const GHOST_SHARE: f64 = 0.25;
 
-/// Seconds between two removals of all expired tokens.
+/// Seconds between sweeps, each of which removes all expired tokens.
 const SWEEP_INTERVAL: i64 = 60;
 
 /// Section `[verified_tokens]`.

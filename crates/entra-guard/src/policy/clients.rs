@@ -15,7 +15,7 @@ pub struct ListedClient {
     pub tenant_id: Option<TenantId>,
     /// The app's name in the decision log.
     pub name: String,
-    /// The names of the policies that it may pass.
+    /// The names of the policies that this client may satisfy.
     pub policies: Vec<String>,
 }
 

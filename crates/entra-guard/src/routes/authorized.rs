@@ -37,9 +37,9 @@ pub struct Authorized<G> {
 /// [`Self::on`] evaluates `P` itself, once there is a resource.
 pub type AuthorizedOn<P> = Authorized<On<P>>;
 
-/// A request's principal, as proof that the policy `P` granted it while the policy `N` is tried.
+/// A request's principal, as proof that the policy `P` allowed the request; the policy `N` is on trial.
 ///
-/// `N` is evaluated and reported in the decision log, and denies nothing.
+/// `N` is evaluated and its result logged, but it never denies a request.
 pub type AuthorizedTrying<P, N> = Authorized<Trying<P, N>>;
 
 /// A resource, as proof that the policy `P` granted the request for it; only [`AuthorizedOn::on`] makes one.

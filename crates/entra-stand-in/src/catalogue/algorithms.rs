@@ -19,7 +19,7 @@ pub(super) fn add(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
     changed(forge, rows)
 }
 
-/// `alg: none` in every spelling, with and without a signature.
+/// Adds tokens with `alg: none` in every capitalization, each with and without a signature.
 fn unsigned(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
     let good = forge.good_token()?;
     let [_, _, signature] = parts(&good)?;

@@ -34,7 +34,7 @@ pub(crate) struct RegisteredRole {
     pub(crate) value: Option<String>,
 }
 
-/// One of `requiredResourceAccess`: the permissions that a client requests at a resource.
+/// An entry of `requiredResourceAccess`: the permissions that a client requests for one resource.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RequiredResource {

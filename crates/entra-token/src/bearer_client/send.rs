@@ -52,7 +52,7 @@ impl<'c> Call<'c> {
         }
     }
 
-    /// Prepares the next attempt and returns its token, or `None` if the call gives up.
+    /// Prepares the next attempt at a request and returns its token, or `None` if there will be no further attempt.
     async fn prepare(
         &self,
         step: Step,

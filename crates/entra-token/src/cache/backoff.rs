@@ -45,7 +45,7 @@ impl Backoff {
         }
     }
 
-    /// Records a failure, and returns until when no other request is sent.
+    /// Records a failure and returns the time before which no further request is sent.
     pub(super) fn record_failure(&mut self, error: &TokenError, generation: u64, now: Instant) -> Instant {
         let in_a_row = self.failures() + 1;
         let wait = error.retry_after().unwrap_or_default().max(min_wait(error, in_a_row));

@@ -20,7 +20,7 @@ const MAX_DESCRIPTION: usize = 300;
 /// The date formats that App Service has used besides RFC 3339, with or without an offset from UTC.
 const DATE_FORMATS: [&str; 2] = ["%m/%d/%Y %H:%M:%S %:z", "%m/%d/%Y %I:%M:%S %p %:z"];
 
-/// A success. The numbers are strings, and App Service sends no `expires_in`.
+/// A successful token response. Its numbers are JSON strings, and App Service omits `expires_in`.
 #[derive(Deserialize)]
 struct Success {
     access_token: AccessToken,

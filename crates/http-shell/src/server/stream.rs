@@ -77,7 +77,7 @@ impl<I> PeerStream<I> {
         Grounds { refusal, by_request_line: self.framing.is_large_by_request_line() }
     }
 
-    /// Returns the inner stream and the last answer, if that was held back.
+    /// Returns the inner stream and, if the last response is still held back, that response.
     pub(super) fn into_parts(self) -> (I, Option<Held>) {
         (self.io, self.held)
     }
