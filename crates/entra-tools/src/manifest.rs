@@ -55,7 +55,7 @@ pub struct Manifest {
     pub(crate) document: Value,
 }
 
-/// One of `appRoles`.
+/// An entry of `appRoles`.
 ///
 /// <https://learn.microsoft.com/graph/api/resources/approle>
 #[derive(Debug, Clone, Deserialize)]
@@ -90,7 +90,7 @@ pub(crate) struct OptionalClaim {
     pub(crate) additional_properties: Vec<String>,
 }
 
-/// One of `requiredResourceAccess`: the permissions that a client requests on a resource.
+/// An entry of `requiredResourceAccess`: the permissions that a client requests on a resource.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RequiredResource {
@@ -117,7 +117,7 @@ pub(crate) struct Credential {
     pub(crate) key: Option<String>,
 }
 
-/// One of `federatedIdentityCredentials`.
+/// An entry of `federatedIdentityCredentials`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct FederatedCredential {

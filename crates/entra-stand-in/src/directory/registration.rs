@@ -26,7 +26,7 @@ pub(crate) struct Registration {
     pub(crate) document: Value,
 }
 
-/// One of `appRoles`.
+/// An entry of `appRoles`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RegisteredRole {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::DirectoryError;
 use crate::credentials::SecretHash;
 
-/// One of `[[secrets]]`: an app's secret and the source of its value.
+/// An entry of `[[secrets]]`: an app's secret and the source of its value.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SecretEntry {

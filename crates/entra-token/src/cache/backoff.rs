@@ -18,7 +18,7 @@ const MAX_WAIT: Duration = Duration::from_hours(1);
 /// How long after its wait a repeated failure is still returned while a probe runs; later, callers await the probe.
 const REPEATED_FAILURE_VALIDITY: Duration = Duration::from_mins(1);
 
-/// The last failure, and until when it prevents another request. A success clears it.
+/// The last failure and the time before which it prevents another request. A success clears it.
 ///
 /// The first failure in a row prevents nothing unless the authority named a wait: it may be a glitch.
 #[derive(Debug, Default)]

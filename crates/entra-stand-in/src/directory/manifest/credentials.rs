@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::DirectoryError;
 use crate::credentials::{Certificate, Credential, FederatedCredential};
 
-/// One of `keyCredentials`.
+/// An entry of `keyCredentials`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct KeyCredential {
