@@ -82,7 +82,7 @@ request_errors! {
     /// The query is malformed, or has an unknown or repeated parameter.
     InvalidQuery = BAD_REQUEST, "invalid_query", "the query may contain `limit` and `after`, each once";
     /// The body is not `application/json`.
-    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "the body must be application/json";
+    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "the body must be application/json in UTF-8";
     /// The body is not JSON.
     MalformedJson = BAD_REQUEST, "malformed_json", "the body is not JSON";
     /// The body is JSON, but not a resource.

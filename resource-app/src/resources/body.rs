@@ -5,6 +5,9 @@ use axum::extract::rejection::{BytesRejection, FailedToBufferBody, JsonRejection
 use axum::extract::{FromRequest, Json, Request};
 use entra_shared::json::Object;
 use entra_shared::resource::NewResource;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use mime::Mime;
 
 use crate::error::RequestError;
 use crate::state::AppState;
@@ -30,11 +33,23 @@ impl FromRequest<AppState> for Body {
         if request.body().size_hint().lower() > MAX_BODY_BYTES as u64 {
             return Err(RequestError::ContentTooLarge);
         }
+        if !is_utf8(request.headers()) {
+            return Err(RequestError::UnsupportedMediaType);
+        }
         let Json(Object(body)) = Json::<Object<NewResource>>::from_request(request, state)
             .await
             .map_err(|rejection| refusal(&rejection))?;
         check(body).map(Self)
     }
+}
+
+/// Whether no content type of the request names an encoding other than UTF-8.
+fn is_utf8(headers: &HeaderMap) -> bool {
+    let types =
+        headers.get_all(CONTENT_TYPE).iter().filter_map(|value| value.to_str().ok()?.parse::<Mime>().ok());
+    types
+        .into_iter()
+        .all(|kind| kind.params().all(|(name, value)| name != mime::CHARSET || value == mime::UTF_8))
 }
 
 fn check(resource: NewResource) -> Result<NewResource, RequestError> {

@@ -82,3 +82,20 @@ async fn a_body_that_is_not_as_long_as_it_says_creates_nothing() {
     let list = app.get("/api/resources").send().await.unwrap().text().await.unwrap();
     assert!(list.contains("\"items\":[]"), "{list}");
 }
+
+#[tokio::test]
+async fn a_body_in_another_encoding_than_utf_8_is_refused() {
+    let app = App::start_for_development().await;
+    let send = async |kind: &str| {
+        let request = app.request(reqwest::Method::POST, "/api/resources").header("content-type", kind);
+        request.body(BODY).send().await.unwrap()
+    };
+    for kind in ["application/json", "application/json; charset=utf-8", "application/json;charset=\"UTF-8\""]
+    {
+        assert_eq!(send(kind).await.status(), 201, "{kind}");
+    }
+    for charset in ["utf-16", "iso-8859-1", "\"windows-1252\"", "us-ascii", "utf-8; charset=utf-16", "x"] {
+        let answer = send(&format!("application/json; charset={charset}")).await;
+        crate::app::assert_problem(answer, 415, "unsupported_media_type").await;
+    }
+}
