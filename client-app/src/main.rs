@@ -11,17 +11,18 @@ use entra_shared::http_client::reread_files;
 use entra_shared::ids::AppRole;
 use entra_shared::settings::{Environment, SettingsError};
 use http_shell::process::{self, Mode};
+use http_shell::telemetry;
 
 use arguments::{Arguments, Command};
 
 fn main() -> ExitCode {
     let arguments: Arguments = http_shell::arguments::parse();
     let (mode, log) = match arguments.command {
-        None | Some(Command::Serve) => (Mode::Service, "info"),
+        None | Some(Command::Serve) => (Mode::Service, telemetry::INFO),
         // The report contains every warning.
-        Some(Command::Doctor { .. }) => (Mode::OneShot, "error"),
+        Some(Command::Doctor { .. }) => (Mode::OneShot, "error,rustls_platform_verifier=off"),
         // Other one-shot commands log problems only.
-        Some(_) => (Mode::OneShot, "warn"),
+        Some(_) => (Mode::OneShot, "warn,rustls_platform_verifier=off"),
     };
     process::run(mode, log, async {
         match run(arguments).await {
