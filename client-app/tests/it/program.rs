@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::peer::{Peers, SECRET, Scripted, TOKEN, shows_no_canary};
+use crate::raw_peer::{Behaviour, Certificate, RawPeer};
 use crate::resource_client::resource;
 
 fn command(variables: impl IntoIterator<Item = (&'static str, String)>, arguments: &[&str]) -> Command {
@@ -127,6 +128,20 @@ async fn a_failure_is_one_paragraph_with_code_remedy_and_correlation_id() {
     for expected in ["AADSTS7000215", "Use the secret's value, not its id", "Correlation id "] {
         assert!(error.contains(expected), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_refused_certificate_is_reported_once_without_the_verifiers_own_line() {
+    let peers = Peers::start().await;
+    let other = RawPeer::start(Behaviour::IsSilent, Certificate::Good).await;
+    let ca = peers.folder().join("other.pem");
+    std::fs::write(&ca, &other.ca_pem).unwrap();
+    let mut command = command(peers.variables(), &["token"]);
+    command.env_remove("RUST_LOG").env("HTTP_CLIENT__CA_FILE", &ca);
+    let output = command.output().await.unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("certificate") && !errors.contains("rustls_platform_verifier"), "{errors}");
 }
 
 #[tokio::test]
