@@ -112,7 +112,7 @@ pub mod testing;
 
 pub use answers::{Answers, ProblemCode, ProblemJson, ReasonCode, Refusal, codes};
 pub use app_role::AppRole;
-pub use authentication::{Caller, Tenancy};
+pub use authentication::{Agent, Caller, Tenancy};
 #[cfg(feature = "metrics")]
 pub use decision::DecisionMetrics;
 pub use decision::{Deadline, DecisionObserver};

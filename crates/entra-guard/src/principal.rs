@@ -62,6 +62,7 @@ impl Principal {
             app_only: caller.is_some_and(Caller::is_app_only),
             client_authentication: caller.and_then(Caller::client_authentication),
             roles: self.roles(),
+            agent: caller.and_then(Caller::agent),
             development: caller.is_none(),
         }
     }

@@ -40,7 +40,7 @@ mod tests {
 
     /// Clients and dashboards depend on these codes: never remove or rename one. Add new ones here.
     const PUBLISHED: &str = "
-        abandoned algorithm_not_allowed audience_mismatch claims_malformed client_not_allowed
+        abandoned agent_not_allowed algorithm_not_allowed audience_mismatch claims_malformed client_not_allowed
         content_too_large credential_syntax credential_too_weak granted header_member_not_allowed
         idempotency_key_reused incomplete_body internal_error invalid_cursor invalid_idempotency_key
         invalid_if_match invalid_limit invalid_name invalid_query invalid_resource issuer_mismatch

@@ -109,6 +109,8 @@ codes! {
         "The client acquires a token for itself, with the client credentials grant.";
     "credential_too_weak", "The app proved who it is by less than the policy demands.",
         "The client acquires its token with a certificate or a federated credential.";
+    "agent_not_allowed", "The app is an agent (Entra Agent ID), and the policy takes none.",
+        "Another app makes the request, or a developer lets the policy take agents.";
     "role_missing", "The app was not granted the app role.",
         "The administrator grants the role to the app and consents to it; the client then acquires a new token.";
     "client_not_allowed", "The app is not among those that this API lists for the policy.",
@@ -136,9 +138,10 @@ mod tests {
     use super::*;
     use crate::AppRole;
     use crate::answers::Refusal;
-    use crate::authentication::{AuthenticationError, RequestFault, TokenFault};
+    use crate::authentication::{Agent, AuthenticationError, RequestFault, TokenFault};
     use crate::policy::{
-        AppIdentity, Demands, Enforcement, ListedClient, Policy, Requirements, ResourcePolicy, Rules, Subject,
+        AppIdentity, Demands, Enforcement, ListedClient, Policy, Requirement, Requirements, ResourcePolicy,
+        Rules, Subject,
     };
 
     struct ReadPolicy;
@@ -181,7 +184,10 @@ mod tests {
         let of_caller = Rules::for_policy::<ReadPolicy>(&Method::POST, &demands).unwrap();
         let of_resource = Rules::for_resource_policy::<OrderPolicy>(&Method::POST, &demands).unwrap();
         let of_caller = of_caller.evaluate(&caller, &()).unwrap_err().reasons;
-        [of_caller, of_resource.evaluate(&caller, &()).unwrap_err().reasons].concat()
+        let agent = Some(Agent::default());
+        let no_agents = Rules::<()>::new("NoAgents", vec![Requirement::no_agents()]).unwrap();
+        let of_agent = no_agents.evaluate(&Subject { agent, ..caller }, &()).unwrap_err().reasons;
+        [of_caller, of_resource.evaluate(&caller, &()).unwrap_err().reasons, of_agent].concat()
     }
 
     #[test]

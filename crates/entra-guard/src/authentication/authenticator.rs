@@ -222,8 +222,16 @@ mod tests {
             (json!({ "idtyp": "user" }), Some(false)),
             (json!({ "idtyp": null, "scp": "access_as_user", "sub": "pairwise" }), Some(false)),
             (json!({ "idtyp": null, "sub": "pairwise" }), None),
-            (json!({ "sub": "pairwise" }), None),
+            // An app by its own statement, such as an agent.
+            (json!({ "sub": "pairwise" }), Some(true)),
+            (json!({ "sub": "/eid1/c/pub/t/x", "scp": "/" }), Some(true)),
+            (json!({ "scp": "" }), Some(true)),
+            (json!({ "scp": "/", "sub": "" }), Some(true)),
+            (json!({ "idtyp": null, "scp": "/" }), Some(false)),
             (json!({ "scp": "access_as_user" }), None),
+            (json!({ "scp": " " }), None),
+            (json!({ "scp": "//" }), None),
+            (json!({ "scp": "/ access_as_user" }), None),
             (json!({ "idtyp": "App" }), None),
             (json!({ "idtyp": "", "scp": "access_as_user" }), None),
         ];
@@ -240,6 +248,26 @@ mod tests {
         nameless.as_object_mut().unwrap().remove("azp");
         let fault = fault_of(&authenticator, &key.sign(HEADER, &nameless)).await;
         assert_eq!(fault, Some(TokenFault::Claims.into()));
+    }
+
+    #[tokio::test]
+    async fn an_agent_is_an_app_whose_blueprint_the_caller_knows() {
+        let key = TestKey::new();
+        let authenticator = authenticator(&json!({ "keys": [key.jwk("K1")] }));
+        let agent = |mut claims: Value| {
+            claims["xms_par_app_azp"] = json!("30cf4c22-9985-4ef7-8756-91cc888176bd");
+            claims["xms_act_fct"] = json!("3 9 11");
+            claims["sub"] = json!("cccccccc-1111-2222-3333-444444444444");
+            claims
+        };
+        for claims in [claims(), claims_v1()] {
+            let caller = identify(&authenticator, &key.sign(HEADER, &claims), NOW).await.unwrap();
+            assert_eq!(caller.agent(), None);
+            let caller = identify(&authenticator, &key.sign(HEADER, &agent(claims)), NOW).await.unwrap();
+            assert!(caller.is_app_only());
+            let blueprint = caller.agent().unwrap().blueprint.unwrap();
+            assert_eq!(blueprint.to_string(), "30cf4c22-9985-4ef7-8756-91cc888176bd");
+        }
     }
 
     #[tokio::test]
@@ -282,7 +310,7 @@ mod tests {
         let authenticator = authenticator(&json!({ "keys": [key.jwk("K1")] }));
         let forged = attacker.sign(HEADER, &claims());
         let mut ambiguous = claims();
-        ambiguous["sub"] = json!("pairwise");
+        (ambiguous["sub"], ambiguous["idtyp"]) = (json!("pairwise"), Value::Null);
         for token in [forged, key.sign(HEADER, &ambiguous)] {
             let fault = fault_of(&authenticator, &token).await.unwrap();
             assert_eq!(fault_of(&authenticator, &token).await, Some(fault));

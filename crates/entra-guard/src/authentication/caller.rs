@@ -6,6 +6,7 @@ use entra_shared::azure_ad::Version;
 use entra_shared::claims::ClientAuthentication;
 use entra_shared::ids::{ClientId, ObjectId, TenantId};
 
+use super::agent::Agent;
 use super::check::Check;
 use super::claims::Claims;
 use super::error::TokenFault;
@@ -25,6 +26,7 @@ pub struct Caller {
     version: Version,
     token_id: Option<String>,
     key_id: Arc<str>,
+    agent: Option<Agent>,
 }
 
 impl Caller {
@@ -39,6 +41,7 @@ impl Caller {
             version: claims.ver,
             token_id: claims.uti,
             roles: claims.roles,
+            agent: claims.agent,
             key_id,
         })
     }
@@ -65,6 +68,12 @@ impl Caller {
     #[must_use]
     pub fn is_app_only(&self) -> bool {
         self.app_only
+    }
+
+    /// The agent identity of Entra Agent ID that the token describes; `None` for any other caller.
+    #[must_use]
+    pub fn agent(&self) -> Option<Agent> {
+        self.agent
     }
 
     /// The app roles granted to the app, as they stand in the token.
@@ -106,9 +115,11 @@ pub(super) fn checks(claims: &Claims) -> [Check; 2] {
 /// Whether the subject is an app; claims that contradict each other are an error.
 fn is_app_only(claims: &Claims) -> Result<bool, TokenFault> {
     let subject_is_principal = claims.sub == claims.oid.to_string();
-    match (claims.idtyp.as_deref(), claims.scp.is_some()) {
-        (Some("app") | None, false) if subject_is_principal => Ok(true),
-        (Some("user"), _) | (None, true) => Ok(false),
+    match (claims.idtyp.as_deref(), claims.scp.as_deref()) {
+        // Entra states that it is an app. An agent's `sub` is not its `oid`, and its `scp` may be there without a scope.
+        (Some("app"), None | Some("" | "/")) => Ok(true),
+        (None, None) if subject_is_principal => Ok(true),
+        (Some("user"), _) | (None, Some(_)) => Ok(false),
         _ => Err(TokenFault::Subject),
     }
 }

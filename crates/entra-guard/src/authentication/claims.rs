@@ -8,6 +8,9 @@ use entra_shared::claims::ClientAuthentication;
 use entra_shared::ids::{ClientId, ObjectId, TenantId};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use super::agent::{Agent, present};
 
 /// The claims that this crate reads; they may be unverified.
 ///
@@ -63,6 +66,9 @@ pub struct Claims {
     pub uti: Option<String>,
     /// The version of the token.
     pub ver: Version,
+    /// The agent that the claims `xms_par_app_azp`, `xms_act_fct` and `xms_sub_fct` describe, if they describe one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Agent>,
 }
 
 impl Claims {
@@ -107,12 +113,23 @@ struct Members {
     tid: TenantId,
     uti: Option<String>,
     ver: Version,
+    #[serde(default, deserialize_with = "present")]
+    xms_par_app_azp: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    xms_act_fct: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    xms_sub_fct: Option<Value>,
 }
 
 impl TryFrom<Members> for Claims {
     type Error = String;
 
     fn try_from(members: Members) -> Result<Self, String> {
+        let agent = Agent::from_claims(
+            members.xms_par_app_azp.as_ref(),
+            members.xms_act_fct.as_ref(),
+            members.xms_sub_fct.as_ref(),
+        );
         let Members { aud, iss, iat, nbf, exp, idtyp, oid, roles, scp, sub, tid, uti, ver, .. } = members;
         let v1 = (("appid", members.appid), ("appidacr", members.appidacr));
         let v2 = (("azp", members.azp), ("azpacr", members.azpacr));
@@ -144,6 +161,7 @@ impl TryFrom<Members> for Claims {
             tid,
             uti,
             ver,
+            agent,
         })
     }
 }
@@ -186,7 +204,7 @@ fn null_as_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Strin
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::authentication::test_token::{CLIENT, claims, claims_v1};

@@ -5,7 +5,7 @@
 //! A request passes through these in order, and each refuses with an [`AuthenticationError`]:
 //! - `credential`: the header's syntax; finds the token.
 //! - `token`: the token's syntax; the result is an `UnverifiedToken`.
-//! - `claims`: the claims that are read; others are ignored.
+//! - `claims`: the claims that are read; others are ignored. Those of an agent give an [`Agent`].
 //! - `expectations`: whether the claims are for this API, now.
 //! - [`Tenancy`]: the tenants that may have issued it.
 //! - [`keys`]: the key that the token names, from Entra's key set.
@@ -15,6 +15,7 @@
 //!
 //! Dependency rule: nothing here imports other modules of this crate.
 
+mod agent;
 mod authenticator;
 mod caller;
 mod check;
@@ -41,6 +42,7 @@ mod paddings;
 #[cfg(test)]
 pub mod test_token;
 
+pub use agent::Agent;
 pub use authenticator::Authenticator;
 pub use caller::Caller;
 pub use claims::Claims;

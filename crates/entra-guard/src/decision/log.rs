@@ -119,6 +119,7 @@ impl DecisionLog {
     fn event(&self, level: Level, reason: &str, decision: &Decision) {
         let principal = self.principal.as_ref();
         let caller = principal.and_then(Principal::caller);
+        let agent = caller.and_then(Caller::agent);
         macro_rules! event {
             ($level:expr) => {
                 tracing::event!(
@@ -134,6 +135,8 @@ impl DecisionLog {
                     client = principal.and_then(|it| self.decisions.name_of(it.app())),
                     tenant_id = caller.map(Caller::tenant).map(tracing::field::display),
                     uti = caller.and_then(Caller::token_id).map(plain),
+                    agent = agent.map(|_| true),
+                    agent_blueprint = agent.and_then(|it| it.blueprint).map(tracing::field::display),
                     key_id = caller.map(Caller::key_id).map(plain),
                     method = method_label(&self.method),
                     route = self.route.as_ref().map_or("unmatched", MatchedPath::as_str),

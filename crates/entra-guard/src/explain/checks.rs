@@ -111,7 +111,12 @@ mod tests {
             (claims(), json!({ "nbf": NOW + 600 }), "token_not_yet_valid", "in 10 min"),
             (claims(), json!({ "exp": NOW + 200_000 }), "lifetime_not_plausible", "28 h"),
             (claims(), json!({ "iss": "https://evil\u{1b}[2J" }), "issuer_mismatch", "\\u{1b}"),
-            (claims(), json!({ "sub": "pairwise" }), "subject_ambiguous", "client credentials grant"),
+            (
+                claims(),
+                json!({ "sub": "pairwise", "idtyp": null }),
+                "subject_ambiguous",
+                "client credentials grant",
+            ),
             (claims(), json!({ "tid": null }), "claims_malformed", "invalid type: null"),
             (claims(), json!({ "azp": null }), "claims_malformed", "azp"),
             (

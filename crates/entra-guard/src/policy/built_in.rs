@@ -34,6 +34,15 @@ impl<R: 'static> Requirement<R> {
         })
     }
 
+    /// The caller is no agent of Entra Agent ID.
+    ///
+    /// It sees only what Entra writes into the token: an agent without the claims of [`Agent`](crate::Agent) passes.
+    #[must_use]
+    pub fn no_agents() -> Self {
+        let handler = |context: &Context<'_, R>| Outcome::from(context.caller.agent.is_none());
+        Self::new("NoAgents", "agent_not_allowed", handler)
+    }
+
     /// The app was granted this role, exactly as it is written.
     #[must_use]
     pub fn role(role: AppRole) -> Self {

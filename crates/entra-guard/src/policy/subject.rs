@@ -3,6 +3,8 @@
 use entra_shared::claims::ClientAuthentication;
 use entra_shared::ids::{ClientId, TenantId};
 
+use crate::authentication::Agent;
+
 /// The caller, as requirement handlers see it. Plain data, so that a team can test its handlers.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
@@ -16,6 +18,8 @@ pub struct Subject<'a> {
     pub client_authentication: Option<ClientAuthentication>,
     /// The app roles that were granted, as the token holds them.
     pub roles: &'a [String],
+    /// The agent that the app is, if its token describes one.
+    pub agent: Option<Agent>,
     /// Whether the request had no token and the development handler stands in for one.
     pub development: bool,
 }
@@ -46,6 +50,7 @@ impl<'a> Subject<'a> {
             app_only: true,
             client_authentication: Some(ClientAuthentication::Secret),
             roles,
+            agent: None,
             development: false,
         }
     }

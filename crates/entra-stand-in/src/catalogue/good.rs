@@ -8,6 +8,10 @@ use super::GoodToken;
 use super::forge::{Forge, join, message};
 use crate::MintError;
 
+/// The subject of an agent's token, and the agent's blueprint.
+const AGENT: &str = "14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41";
+const BLUEPRINT: &str = "30cf4c22-9985-4ef7-8756-91cc888176bd";
+
 pub(super) fn tokens(forge: &Forge) -> Result<Vec<GoodToken>, MintError> {
     let mut tokens = Vec::new();
     let mut add = |name: &str, odd: &str, token: String| {
@@ -74,6 +78,24 @@ fn claims(forge: &Forge) -> Cases {
         ("other-version", "odd claims that only the other version of tokens has", other_version),
         ("both-versions", "the client's claims of both versions, which agree", both_versions),
         ("idtyp", "with the optional claim `idtyp`", json!({ "idtyp": "app" })),
+        (
+            "app-sub-not-oid",
+            "an app by `idtyp`, with another subject",
+            json!({ "idtyp": "app", "sub": AGENT }),
+        ),
+        (
+            "agent",
+            "from an agent of Entra Agent ID",
+            json!({
+                "idtyp": "app", "sub": AGENT, "scp": "/", "xms_par_app_azp": BLUEPRINT,
+                "xms_act_fct": "3 9 11", "xms_sub_fct": "9 3 11",
+            }),
+        ),
+        (
+            "agent-empty-scope",
+            "from an agent whose claims are in a form not seen yet",
+            json!({ "idtyp": "app", "scp": "", "xms_par_app_azp": 7, "xms_act_fct": [11] }),
+        ),
         ("actor", "with an actor, who has no say here", json!({ "act": { "sub": "another" } })),
         ("certificate", "from a client that used a certificate", json!({ forge.class_claim(): "2" })),
         (
