@@ -6,7 +6,7 @@
 
 use std::net::Ipv6Addr;
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 
 /// How the end of a request's body is found (RFC 9112 section 6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub(super) enum Refusal {
     EmptyLine,
     #[error("a line ends without a carriage return")]
     BareLineFeed,
+    #[error("the request target has a fragment")]
+    Fragment,
     #[error("there is no Host, or more than one, or a malformed one")]
     Host,
     #[error("Content-Length is not one number")]
@@ -66,6 +68,7 @@ impl Head {
         for end in memchr_iter(b'\n', bytes) {
             let (line, after) = rest.split_at_checked(end + 1 - (bytes.len() - rest.len()))?;
             rest = after;
+            self.fields.look_for_fragment(line);
             is_over = if self.line.length == 0 {
                 self.fields.see(line, line.len())
             } else {
@@ -78,6 +81,7 @@ impl Head {
             }
         }
         if !is_over {
+            self.fields.look_for_fragment(rest);
             self.line.push(rest);
             rest = &[];
         }
@@ -128,6 +132,7 @@ struct Fields {
     request_line_bytes: Option<usize>,
     is_http_10: bool,
     has_bare_line_feed: bool,
+    has_fragment: bool,
     hosts: Seen<()>,
     lengths: Seen<u64>,
     encodings: Seen<()>,
@@ -141,6 +146,13 @@ struct Seen<T> {
 }
 
 impl Fields {
+    /// Looks for a `#` in a part of the request line, where hyper would silently drop it and what follows.
+    ///
+    /// Otherwise a proxy that allows or denies paths would judge another path than the one that is served.
+    fn look_for_fragment(&mut self, bytes: &[u8]) {
+        self.has_fragment |= self.request_line_bytes.is_none() && memchr(b'#', bytes).is_some();
+    }
+
     /// Reads a line with its end; returns whether it is the last.
     fn see(&mut self, line: &[u8], length: usize) -> bool {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
@@ -186,6 +198,9 @@ impl Fields {
     fn body(&self) -> Result<BodyLength, Refusal> {
         if self.has_bare_line_feed {
             return Err(Refusal::BareLineFeed);
+        }
+        if self.has_fragment {
+            return Err(Refusal::Fragment);
         }
         match self.hosts {
             // HTTP/1.0 has no Host.
@@ -336,6 +351,16 @@ mod tests {
         assert_eq!(body(""), Ok(BodyLength::Bytes(0)));
         assert_eq!(body("Host: x\r\nHost: x\r\n"), Err(Refusal::Host));
         assert_eq!(body("Transfer-Encoding: chunked\r\n"), Err(Refusal::TransferEncoding));
+    }
+
+    #[test]
+    fn a_request_target_has_no_fragment() {
+        let long = "x".repeat(2000);
+        for target in ["/#", "/a#b", "/a?b#c", "http://x/#", &format!("/{long}#{long}")] {
+            let head = format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
+            assert_eq!(read(&head), Err(Refusal::Fragment), "{target}");
+        }
+        assert_eq!(body("Host: x\r\nX: #\r\n"), Ok(BodyLength::Bytes(0)));
     }
 
     #[test]

@@ -66,6 +66,7 @@ impl From<Refusal> for Problem {
 fn code(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::EmptyLine | Refusal::BareLineFeed => "line_end_malformed",
+        Refusal::Fragment => "target_malformed",
         Refusal::Host => "host_malformed",
         Refusal::ContentLength => "content_length_malformed",
         Refusal::TransferEncoding => "transfer_encoding_not_allowed",

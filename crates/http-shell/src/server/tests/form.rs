@@ -104,6 +104,7 @@ async fn a_refusal_says_why_by_a_code_and_is_counted() {
     let table = [
         ("GET / HTTP/1.1\r\n", "400", "host_malformed"),
         ("GET / HTTP/1.1\r\nHost: x\nX: y\r\n", "400", "line_end_malformed"),
+        ("GET /a#b HTTP/1.1\r\nHost: x\r\n", "400", "target_malformed"),
         ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1, 1\r\n", "400", "content_length_malformed"),
         ("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n", "400", "transfer_encoding_not_allowed"),
         (
