@@ -21,13 +21,19 @@ pub fn is_loopback_host(host: &str) -> bool {
 /// and then call unauthenticated services on this machine ("DNS rebinding"); the name in `Host` reveals that.
 #[must_use]
 pub fn has_loopback_host(uri: &Uri, headers: &HeaderMap) -> bool {
-    if !uri.host().is_none_or(is_loopback_host) {
+    has_host(uri, headers, is_loopback_host)
+}
+
+/// Whether a request has one `Host`, which is allowed, and so is an absolute target's host.
+#[must_use]
+pub fn has_host(uri: &Uri, headers: &HeaderMap, is_allowed: impl Fn(&str) -> bool) -> bool {
+    if !uri.host().is_none_or(&is_allowed) {
         return false;
     }
     let mut hosts = headers.get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
         (Some(host), None) => {
-            Authority::try_from(host.as_bytes()).is_ok_and(|authority| is_loopback_host(authority.host()))
+            Authority::try_from(host.as_bytes()).is_ok_and(|authority| is_allowed(authority.host()))
         }
         _ => false,
     }

@@ -43,7 +43,7 @@
 //!
 //! A client has a secret that lasts for two years, `client_secret`, and those of `secrets`, whose values are in the
 //! answer in the same order: each an object with `start`? and `end`? (RFC 3339), or `known_after_seconds`?, before which
-//! it is a wrong one. A certificate is its DER in base64. `federated` lists objects with `issuer`, `subject`, `audience`.
+//! it is a wrong one. A certificate is PEM, or its DER in base64. `federated` lists objects with `issuer`, `subject`, `audience`.
 //! `token_lifetime_seconds` is a number, or a list of the least and the most, between which each token has its own;
 //! `applications/change` keeps the one there is where it is absent or `null`.
 //! An app is made, or changed, with all that is asked for, or not at all.

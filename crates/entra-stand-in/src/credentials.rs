@@ -126,7 +126,8 @@ impl Authenticator {
         assertion: &Assertion<'_>,
     ) -> Result<(), AssertionRefusal> {
         let (header, claims) = (&assertion.header, &assertion.claims);
-        if claims.iss.as_deref().is_some_and(|issuer| claimant.address.is_entra(issuer)) {
+        let is_entras = claims.iss.as_deref().is_some_and(|issuer| claimant.address.is_entra(issuer));
+        if is_entras && !claimant.may_exchange(claims) {
             return Err(AssertionRefusal::OwnToken);
         }
         // The one algorithm that Entra documents for issuers.
@@ -140,9 +141,14 @@ impl Authenticator {
         claims.check_time(claimant.now, None)?;
         let not_found = AssertionRefusal::WrongIssuerSignature { reason: "The key was not found." };
         let Some(kid) = &header.kid else { return Err(not_found) };
-        let asking = Asking { tenant: claimant.address.tenant, now: claimant.now };
-        let key = self.issuers.key(asking, &found.issuer, kid).await;
-        let key = key.map_err(|_| AssertionRefusal::IssuerUnreachable)?.ok_or(not_found)?;
+        let key = if is_entras {
+            claimant.own_key(kid)
+        } else {
+            let asking = Asking { tenant: claimant.address.tenant, now: claimant.now };
+            let key = self.issuers.key(asking, &found.issuer, kid).await;
+            key.map_err(|_| AssertionRefusal::IssuerUnreachable)?
+        };
+        let key = key.ok_or(not_found)?;
         if key.verifies(algorithm, assertion.message.as_bytes(), &assertion.signature) {
             return Ok(());
         }

@@ -17,6 +17,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use entra_shared::azure_ad::Instance;
@@ -85,6 +86,14 @@ pub(crate) fn router(state: AppState) -> Router {
 /// The base URL that the client used.
 #[derive(Debug, Clone)]
 struct BaseUrl(Instance);
+
+/// Reads a body of at most so many bytes; one that is announced longer is refused before any of it arrives.
+pub(crate) async fn read_body(body: Body, most: usize) -> Option<Bytes> {
+    if body.size_hint().lower() > most as u64 {
+        return None;
+    }
+    axum::body::to_bytes(body, most).await.ok()
+}
 
 /// Builds a response that any web page may read and cache for a day, like Entra's discovery documents.
 fn public(body: impl serde::Serialize) -> Response {

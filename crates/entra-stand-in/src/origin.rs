@@ -109,8 +109,17 @@ impl Origin {
             _ => None,
         };
         host.filter(|host| self.is_own(host.host()) && !host.as_str().contains('@'))
-            .and_then(|host| Instance::parse(&format!("https://{host}")).ok())
+            .and_then(|host| Instance::parse(&format!("https://{}", self.global(host.as_str()))).ok())
             .unwrap_or_else(|| self.canonical.clone())
+    }
+
+    /// Strips the region from a regional host, as MSAL makes it: a label before one of the other names.
+    ///
+    /// Entra's regional endpoints issue tokens under the global issuer.
+    fn global<'h>(&self, host: &'h str) -> &'h str {
+        let global = host.split_once('.').map(|(_, global)| global);
+        let name = |host: &'h str| host.rsplit_once(':').map_or(host, |(name, _)| name);
+        global.filter(|global| self.is_own(name(global))).unwrap_or(host)
     }
 
     /// Whether a host (without port) is one of the stand-in's names.
@@ -119,6 +128,11 @@ impl Origin {
         self.names.iter().any(own)
             || self.canonical.url().host_str().is_some_and(|name| name.eq_ignore_ascii_case(host))
     }
+}
+
+/// Checks the DNS names before a certificate is issued for them, whose errors say less.
+pub(crate) fn check_names(names: &[String]) -> Result<(), KeyProblem> {
+    names.iter().try_for_each(|name| own_name(name).map(|_| ()))
 }
 
 /// Returns the IP addresses that clients may use in URLs for a listener at this address.
@@ -206,6 +220,21 @@ mod tests {
         }
         assert_eq!(seen_by(&origin, &[]), "https://localhost:5000");
         assert_eq!(seen_by(&origin, &["authority", "authority"]), "https://localhost:5000");
+    }
+
+    #[test]
+    fn under_a_regional_host_the_issuer_stays_the_global_one() {
+        let origin =
+            origin(&["localhost", "authority", "westus2.localhost", "westus2.authority"], None).unwrap();
+        for (host, expected) in [
+            ("westus2.localhost:5000", "https://localhost:5000"),
+            ("westus2.authority", "https://authority"),
+            ("WestUS2.Authority:7000", "https://authority:7000"),
+            ("authority:5000", "https://authority:5000"),
+            ("127.0.0.1:5000", "https://127.0.0.1:5000"),
+        ] {
+            assert_eq!(seen_by(&origin, &[host]), expected, "{host}");
+        }
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub(super) struct NewClient {
     name: String,
     #[serde(default)]
     secrets: Vec<WantedSecret>,
-    /// Each certificate's DER in base64.
+    /// Each certificate in PEM, or its DER in base64.
     #[serde(default)]
     certificates: Vec<String>,
     #[serde(default)]

@@ -6,6 +6,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use entra_shared::ids::ClientId;
 use jiff::{SignedDuration, Timestamp};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -86,10 +88,15 @@ impl NewSecret {
     }
 }
 
-/// Reads a certificate's DER in base64.
+/// Reads a certificate: PEM, of which the first certificate counts, or DER in base64, on one line or several.
 pub(super) fn certificate(text: &str) -> Result<Certificate, RegistrationError> {
-    let der = BASE64_STANDARD.decode(text).map_err(|_| RegistrationError::InvalidCertificate)?;
-    Certificate::from_der(&der).map_err(|_| RegistrationError::InvalidCertificate)
+    let der = if text.contains("-----BEGIN ") {
+        CertificateDer::from_pem_slice(text.as_bytes()).ok().map(|der| der.to_vec())
+    } else {
+        BASE64_STANDARD.decode(text.split_ascii_whitespace().collect::<String>()).ok()
+    };
+    let certificate = der.and_then(|der| Certificate::from_der(&der).ok());
+    certificate.ok_or(RegistrationError::InvalidCertificate)
 }
 
 /// Creates a federated credential under Microsoft Graph's rules.

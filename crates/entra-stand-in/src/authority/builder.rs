@@ -1,6 +1,6 @@
 //! Configures and starts a stand-in.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -19,7 +19,7 @@ use url::Url;
 use super::{Authority, StartError};
 use crate::certificates::CertificateAuthority;
 use crate::credentials::{Authenticator, SecretHash};
-use crate::endpoints::managed_identity::{self, MachineState};
+use crate::endpoints::managed_identity::{self, METADATA_ADDRESS, MachineState};
 use crate::endpoints::{self, AppState, Parts};
 use crate::origin::{self, Origin};
 use crate::tenant::Reach;
@@ -90,7 +90,9 @@ impl Builder {
         self
     }
 
-    /// Sets the loopback address of the managed identity endpoints; `None`, the default, disables them.
+    /// Sets the address of the managed identity endpoints; `None`, the default, disables them.
+    ///
+    /// It is a loopback address or 169.254.169.254, where libraries expect IMDS.
     #[must_use]
     pub fn managed_identity_listen(mut self, address: Option<SocketAddr>) -> Self {
         self.managed_identity_listen = address;
@@ -160,6 +162,7 @@ impl Builder {
     /// cryptography.
     pub async fn spawn(self) -> Result<Authority, StartError> {
         self.check_addresses()?;
+        origin::check_names(&self.names)?;
         install_provider()?;
         let Self { listen, names, drain_timeout, strict, .. } = self;
         let authenticator = Authenticator::new(strict, self.http_client)?;
@@ -216,8 +219,9 @@ impl Builder {
             let problem = "not a loopback address; anyone who reaches this listener can have any token";
             return Err(KeyProblem::new("admin.listen", problem));
         }
-        if self.managed_identity_listen.is_some_and(|address| !address.ip().is_loopback()) {
-            let problem = "not a loopback address; anyone who reaches this listener can have a managed identity's token";
+        let is_local = |address: IpAddr| address.is_loopback() || address == METADATA_ADDRESS;
+        if self.managed_identity_listen.is_some_and(|address| !is_local(address.ip())) {
+            let problem = "not a loopback address, nor 169.254.169.254; anyone who reaches this listener can have a managed identity's token";
             return Err(KeyProblem::new("managed_identity.listen", problem));
         }
         Ok(())

@@ -1,13 +1,18 @@
 //! The client that authenticates, and the checks against its registered credentials.
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use entra_shared::ids::ClientId;
 use jiff::{SignedDuration, Timestamp};
 
 use super::assertion::{Assertion, Claims};
-use super::rsa;
+use super::federated;
+use super::rsa::{self, RsaKey};
 use super::secret::{self, WrongSecret};
 use super::{Certificate, Credential, FederatedCredential, SecretHash, SeenAssertions, TenantAddress};
+use crate::directory::ManagedIdentity;
 use crate::errors::{AssertionRefusal, Echo, Refusal};
+use crate::keys::SigningKeys;
 
 /// The tolerated clock skew between client and stand-in.
 pub(super) const SKEW: SignedDuration = SignedDuration::from_secs(30);
@@ -23,6 +28,10 @@ pub(crate) struct Claimant<'a> {
     pub(crate) client: ClientId,
     pub(crate) registered: &'a [Credential],
     pub(crate) address: TenantAddress<'a>,
+    /// The tenant's keys, which signed its own tokens.
+    pub(crate) keys: &'a SigningKeys,
+    /// The tenant's managed identities, whose tokens may be exchanged.
+    pub(crate) identities: &'a [ManagedIdentity],
     /// The tenant's used assertions, for strict mode.
     pub(crate) seen: &'a SeenAssertions,
     pub(crate) now: Timestamp,
@@ -49,6 +58,24 @@ impl Claimant<'_> {
             Credential::Federated(federated) => Some(federated),
             _ => None,
         })
+    }
+
+    /// Whether a token that Entra issued may be exchanged: a managed identity's, for that purpose, in this tenant.
+    pub(super) fn may_exchange(&self, claims: &Claims) -> bool {
+        let is_subject = |identity: &ManagedIdentity| {
+            claims.sub.as_deref().is_some_and(|subject| subject == identity.object_id.to_string())
+        };
+        federated::is_for_token_exchange(claims)
+            && claims.iss.as_deref().is_some_and(|issuer| self.address.is_own_v2_issuer(issuer))
+            && self.identities.iter().any(is_subject)
+    }
+
+    /// Returns the tenant's published key with this id.
+    pub(super) fn own_key(&self, kid: &str) -> Option<RsaKey> {
+        let keys = self.keys.snapshot();
+        let key = keys.published().find(|key| key.kid() == kid)?;
+        let number = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).ok();
+        RsaKey::new(&number(key.modulus())?, &number(key.exponent())?)
     }
 
     /// Checks that `iss` and `sub` are the client and `aud` is this tenant (RFC 7523 section 3).

@@ -8,8 +8,14 @@ use serde::Deserialize;
 use url::{Host, Url};
 use uuid::Uuid;
 
-use super::assertion::Claims;
+use super::assertion::{Audience, Claims};
 use crate::errors::{AssertionRefusal, Echo, Part};
+
+/// The audience of federated credentials that accept Entra's own tokens for managed identities.
+const TOKEN_EXCHANGE_URI: &str = "api://AzureADTokenExchange";
+
+/// The first-party app with that App ID URI, and so the `aud` of v2.0 tokens for it.
+const TOKEN_EXCHANGE_APP: &str = "fb60f99c-7a34-4190-8149-302f77469936";
 
 /// The longest issuer, subject or audience, in characters, as at Microsoft Graph.
 const MAX_TEXT: usize = 600;
@@ -87,6 +93,12 @@ pub(super) fn is_this_machine(url: &Url) -> bool {
     }
 }
 
+/// Whether Entra issued a token for the exchange: its audience is the first-party app's id, and nothing else.
+pub(super) fn is_for_token_exchange(claims: &Claims) -> bool {
+    let audiences = claims.aud.as_ref().map(Audience::values);
+    matches!(audiences, Some([audience]) if audience == TOKEN_EXCHANGE_APP)
+}
+
 /// Finds the credential that matches a token's claims (case-sensitive); issuer, subject and audience have separate errors.
 pub(super) fn find<'a>(
     registered: impl Iterator<Item = &'a FederatedCredential>,
@@ -95,6 +107,9 @@ pub(super) fn find<'a>(
     let issuer = claims.iss.as_deref().ok_or(AssertionRefusal::MissingClaim { field: "iss" })?;
     let subject = claims.sub.as_deref().ok_or(AssertionRefusal::MissingClaim { field: "sub" })?;
     let audiences = claims.aud.as_ref().ok_or(AssertionRefusal::MissingClaim { field: "aud" })?.values();
+    let is_audience = |known: &String| {
+        audiences.contains(known) || known == TOKEN_EXCHANGE_URI && is_for_token_exchange(claims)
+    };
     let audience = || Echo::new(&audiences.join(","));
     let mut registered = registered.peekable();
     if registered.peek().is_none() {
@@ -118,7 +133,7 @@ pub(super) fn find<'a>(
             AssertionRefusal::NoMatch { part: Part::Subject, value: subject }
         });
     }
-    let found = of_subject.into_iter().find(|c| c.audiences.iter().any(|known| audiences.contains(known)));
+    let found = of_subject.into_iter().find(|c| c.audiences.iter().any(is_audience));
     found.copied().ok_or_else(|| AssertionRefusal::NoMatch { part: Part::Audience, value: audience() })
 }
 

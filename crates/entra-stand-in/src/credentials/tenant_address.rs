@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use entra_shared::azure_ad::Instance;
+use entra_shared::azure_ad::{Instance, Version};
 use entra_shared::ids::TenantId;
 use url::Url;
 
@@ -59,6 +59,13 @@ impl TenantAddress<'_> {
         let names_tenant =
             || path.is_some_and(|path| self.is_tenant(path.split('/').next().unwrap_or_default()));
         path.is_some() && (ports.contains(&port) || port == Some(self.origin.port()) || names_tenant())
+    }
+
+    /// Whether an issuer is the one of this tenant's v2.0 tokens, at the client's base URL or the canonical one.
+    pub(super) fn is_own_v2_issuer(&self, issuer: &str) -> bool {
+        [self.base, self.origin.canonical()]
+            .into_iter()
+            .any(|base| base.issuer(self.tenant, Version::V2) == issuer)
     }
 
     /// The path below the base URL, if the URL is the stand-in's on any port.

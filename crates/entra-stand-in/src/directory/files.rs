@@ -23,6 +23,19 @@ macro_rules! seed {
     };
 }
 
+/// Microsoft's own apps, which any tenant may hold without a manifest in the folder; a manifest there takes precedence.
+const FIRST_PARTY: [(&str, &str); 3] = [
+    (
+        "first-party/AADTokenExchangeEndpoint.json",
+        include_str!("../../directory/first-party/AADTokenExchangeEndpoint.json"),
+    ),
+    ("first-party/MicrosoftGraph.json", include_str!("../../directory/first-party/MicrosoftGraph.json")),
+    (
+        "first-party/WindowsAzureServiceManagementAPI.json",
+        include_str!("../../directory/first-party/WindowsAzureServiceManagementAPI.json"),
+    ),
+];
+
 /// The texts of a directory's files, with their names in errors.
 pub(super) struct Files {
     directory: (String, String),
@@ -88,9 +101,13 @@ impl Files {
         let mut manifests = BTreeMap::new();
         for (file, text) in &self.manifests {
             let manifest: Manifest = formats::parse(file, text)?;
-            if let Some((other, _)) = manifests.insert(manifest.app_id, (file, manifest)) {
+            if let Some((other, _)) = manifests.insert(manifest.app_id, (file.as_str(), manifest)) {
                 return Err(DirectoryError::key(file, "appId", format!("is that of {other} as well")));
             }
+        }
+        for (file, text) in FIRST_PARTY {
+            let manifest: Manifest = formats::parse(file, text)?;
+            manifests.entry(manifest.app_id).or_insert((file, manifest));
         }
         let mut hashes = SecretHashes::new();
         for secret in &secrets {

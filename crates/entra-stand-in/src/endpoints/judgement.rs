@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use super::AppState;
 use super::tenant::{Alias, Resolved};
 use super::token_request::TokenRequest;
-use crate::credentials::{Claimant, Presented, SeenAssertions, TenantAddress};
+use crate::credentials::{Claimant, Presented, TenantAddress};
 use crate::directory::{Application, Directory, ServicePrincipal, Tenant};
 use crate::errors::{Echo, Refusal};
 use crate::grant::Grant;
+use crate::tenants::LiveTenant;
 
 /// The scopes that `OpenID` Connect libraries add to any request; they have no effect in the client credentials grant.
 const IGNORED_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
@@ -46,7 +47,7 @@ pub(super) async fn judge<'r>(
     let directory = &setting.state.directory;
     let client = client(directory, tenant, request)?;
     let application = &client.application;
-    let claimant = setting.claimant(tenant, application, &live.seen);
+    let claimant = setting.claimant(live, tenant, application);
     let authentication = setting.authenticate(&claimant, application.is_public, request).await?;
     let requested = match setting.version {
         Version::V1 => request.value("resource").ok_or(Refusal::MissingField { field: "resource" })?,
@@ -60,9 +61,9 @@ pub(super) async fn judge<'r>(
 impl Setting<'_> {
     fn claimant<'a>(
         &'a self,
+        live: &'a LiveTenant,
         tenant: &'a Tenant,
         client: &'a Application,
-        seen: &'a SeenAssertions,
     ) -> Claimant<'a> {
         let (origin, directory) = (&self.state.origin, &self.state.directory);
         Claimant {
@@ -74,7 +75,9 @@ impl Setting<'_> {
                 tenant: tenant.id,
                 domains: directory.domains(),
             },
-            seen,
+            keys: &live.keys,
+            identities: tenant.managed_identities(),
+            seen: &live.seen,
             now: self.now,
         }
     }

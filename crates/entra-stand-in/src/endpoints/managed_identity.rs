@@ -1,12 +1,13 @@
 //! The managed identity endpoints: IMDS (virtual machines, AKS) and App Service.
 //!
-//! Plain http on a loopback address and a separate listener, as on a virtual machine and in App Service. Each endpoint
+//! Plain http on a loopback address, or the link-local one of IMDS, and a separate listener, as on a virtual machine and in App Service. Each endpoint
 //! requires its own header, which web pages of other origins cannot send without a CORS preflight.
 //! <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>
 
 mod app_service;
 mod imds;
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use axum::extract::{FromRef, Request, State};
@@ -16,7 +17,7 @@ use axum::routing::any;
 use axum::{Extension, Router};
 use entra_shared::claims::{Claims, ClientAuthentication};
 use entra_shared::ids::ClientId;
-use entra_shared::loopback::has_loopback_host;
+use entra_shared::loopback::{has_host, is_loopback_host};
 use http::{HeaderMap, StatusCode};
 
 use super::addressed::Addressed;
@@ -39,6 +40,9 @@ const EXPIRES_IN: i64 = LIFE - 1;
 
 /// The paths of IMDS. MSAL Node appends a slash to URLs from the environment.
 const IMDS_PATHS: [&str; 2] = ["/metadata/identity/oauth2/token", "/metadata/identity/oauth2/token/"];
+
+/// The address of IMDS, a constant of many libraries. It is link-local: a machine has it only if it is configured.
+pub(crate) const METADATA_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
 /// The paths of App Service.
 const APP_SERVICE_PATHS: [&str; 2] = ["/msi/token", "/msi/token/"];
@@ -73,9 +77,10 @@ pub(crate) fn router(state: MachineState) -> Router {
         .with_state(state)
 }
 
-/// Refuses any `Host` that is not loopback (DNS rebinding), and applies the tenant's clock, faults and journal.
+/// Refuses any `Host` that is neither loopback nor the address of IMDS (DNS rebinding), and applies the tenant's clock, faults and journal.
 async fn guard(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    if !has_loopback_host(request.uri(), request.headers()) {
+    let is_allowed = |host: &str| is_loopback_host(host) || host == METADATA_ADDRESS.to_string();
+    if !has_host(request.uri(), request.headers(), is_allowed) {
         return StatusCode::FORBIDDEN.into_response();
     }
     let path = request.uri().path();

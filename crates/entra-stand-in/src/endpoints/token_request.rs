@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use axum::body::{self, Body};
+use axum::body::Body;
 use axum::extract::Request;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -12,6 +12,7 @@ use http::{HeaderMap, header};
 use serde_json::Value;
 use url::form_urlencoded;
 
+use super::read_body;
 use crate::credentials::{Presented, SecretHash};
 use crate::errors::{Echo, Refusal};
 use crate::journal::Caller;
@@ -57,7 +58,7 @@ impl TokenRequest {
         }
         let mut request = Self { parameters: HashMap::new(), basic };
         if is_form(headers) {
-            let bytes = body::to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Refusal::MalformedRequest)?;
+            let bytes = read_body(body, MAX_BODY_BYTES).await.ok_or(Refusal::MalformedRequest)?;
             request.parameters = parameters(&bytes)?;
         }
         request.check_one_client()?;

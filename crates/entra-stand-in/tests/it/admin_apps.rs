@@ -228,7 +228,24 @@ async fn another_process_rotates_credentials_of_every_kind() {
     assert_eq!(code(&world, &tenant, &client, &client["client_secret"]).await, 7_000_215);
     assert_eq!(code(&world, &tenant, &client, &new["client_secret"]).await, 0);
 
-    let certificate = json!({ "client_id": id, "certificate": BASE64_STANDARD.encode(signer(0).der()) });
+    let der = BASE64_STANDARD.encode(signer(0).der());
+    let certificate = json!({ "client_id": id, "certificate": der });
+    let lines: Vec<&str> = der.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    let pem = |end: &str| {
+        format!(
+            "Bag Attributes{end}-----BEGIN CERTIFICATE-----{end}{}{end}-----END CERTIFICATE-----{end}",
+            lines.join(end)
+        )
+    };
+    for text in [pem("\n"), pem("\r\n"), lines.join("\n")] {
+        let certificate = json!({ "client_id": id, "certificate": text });
+        for path in ["certificates", "certificates/remove"] {
+            assert_eq!(post(&world, &format!("{tenant}/{path}"), certificate.clone()).await.status, 204);
+        }
+        create(&world, &format!("{tenant}/clients"), json!({ "name": "x", "certificates": [text] })).await;
+    }
+    let broken = json!({ "client_id": id, "certificate": "-----BEGIN CERTIFICATE-----" });
+    assert_eq!(post(&world, &format!("{tenant}/certificates"), broken).await.status, 400);
     let certificates = [
         ("certificates", &certificate, 204, 0),
         ("certificates/remove", &certificate, 204, 700_027),

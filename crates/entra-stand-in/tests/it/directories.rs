@@ -144,3 +144,41 @@ async fn optional_claims_are_those_that_the_resource_asks_for() {
     let claims = part(&world.token(CLIENT, SECRET, &format!("api://{OTHER}")).await, 1);
     assert_eq!((claims.text("idtyp"), claims.text("aud"), claims.text("ver")), ("app", OTHER, "1.0"));
 }
+
+#[tokio::test]
+async fn microsofts_own_apps_are_there_for_tenants_that_hold_them() {
+    const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
+    let grant = format!(
+        "[[tenants.grants]]\nclient = \"{CLIENT}\"\nresource = \"{GRAPH}\"\nrole = \"User.Read.All\"\n\n[[tenants.managed_identities]]"
+    );
+    let world = edited(&[("directory.toml", "[[tenants.managed_identities]]", &grant)]).await;
+    for (scope, audience, roles) in [
+        ("https://graph.microsoft.com/.default", "https://graph.microsoft.com", json!(["User.Read.All"])),
+        ("https://management.azure.com/.default", "https://management.azure.com", json!(null)),
+        ("https://management.azure.com//.default", "https://management.azure.com/", json!(null)),
+        (
+            "https://management.core.windows.net//.default",
+            "https://management.core.windows.net/",
+            json!(null),
+        ),
+        (
+            "797f4846-ba00-4fd7-ba43-dac1f8f63013/.default",
+            "797f4846-ba00-4fd7-ba43-dac1f8f63013",
+            json!(null),
+        ),
+        ("api://AzureADTokenExchange/.default", "fb60f99c-7a34-4190-8149-302f77469936", json!(null)),
+    ] {
+        let answer = world.post(&v2(TENANT), &form(CLIENT, SECRET, scope)).await;
+        assert_eq!(answer.status, 200, "{scope}: {answer:?}");
+        let claims = part(answer.json().text("access_token"), 1);
+        assert_eq!((claims.text("aud"), claims.get("roles")), (audience, &roles), "{scope}");
+    }
+    // A tenant without the service principal does not know it.
+    let tenant = world.authority.tenant().await.unwrap();
+    let client = tenant.client("caller").unwrap();
+    let fields = form("", client.secret().expose(), "https://graph.microsoft.com/.default");
+    let id = client.client_id().to_string();
+    let fields = fields.map(|(name, value)| (name, if name == "client_id" { id.as_str() } else { value }));
+    let answer = world.post(&v2(&tenant.id().to_string()), &fields).await;
+    assert_eq!(opened(&answer).code, 500_011);
+}

@@ -236,3 +236,39 @@ async fn instance_discovery_knows_only_the_stand_in() {
         &Value::from(vec![50049])
     );
 }
+
+#[tokio::test]
+async fn a_stand_in_never_serves_under_a_name_of_microsofts_and_says_why() {
+    for name in ["login.microsoftonline.com", "westus2.login.microsoft.com", "sts.windows.net"] {
+        let folder = tempfile::tempdir().unwrap();
+        let builder = Authority::builder().data_folder(folder.path()).names(["localhost", name]);
+        let error = builder.spawn().await.unwrap_err();
+        let text = entra_shared::one_line(&error);
+        let expected = "is a Microsoft host name, under which a stand-in never issues tokens";
+        assert!(text.contains(name) && text.contains("server.names") && text.contains(expected), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_regional_host_serves_documents_and_tokens_of_the_global_issuer() {
+    let world = World::start_with(Authority::builder().names(["localhost", "westus2.localhost"])).await;
+    let port = world.authority.address().port();
+    let regional = format!("https://westus2.localhost:{port}");
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .resolve("westus2.localhost", world.authority.address())
+        .tls_certs_only([
+            reqwest::Certificate::from_pem(world.authority.ca_certificate_pem().as_bytes()).unwrap()
+        ])
+        .build()
+        .unwrap();
+    let scope = format!("api://{}/.default", crate::world::RESOURCE);
+    let fields = crate::world::form(crate::world::CLIENT, crate::world::SECRET, &scope);
+    let url = format!("{regional}/{}", crate::world::v2(TENANT));
+    let answer = crate::world::send(http.post(url).form(&fields)).await;
+    let token = crate::world::part(answer.json().text("access_token"), 1);
+    assert_eq!(token.text("iss"), format!("https://localhost:{port}/{TENANT}/v2.0"));
+    let url = format!("{regional}/{TENANT}/v2.0/.well-known/openid-configuration");
+    let document = crate::world::send(http.get(url)).await.json();
+    assert_eq!(document.text("issuer"), format!("https://localhost:{port}/{TENANT}/v2.0"));
+}

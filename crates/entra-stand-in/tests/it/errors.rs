@@ -232,3 +232,36 @@ async fn the_client_of_http_basic_and_of_the_form_are_compared_as_ids() {
     let request = world.request(&v2(TENANT)).basic_auth(CLIENT.to_uppercase(), Some(SECRET));
     assert_eq!(send(request.form(&fields)).await.status, 200);
 }
+
+/// A body that announces its length and never comes.
+struct Announced;
+
+impl http_body::Body for Announced {
+    type Data = axum::body::Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
+        std::task::Poll::Pending
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        http_body::SizeHint::with_exact(100_000_000_000)
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_is_announced_too_long_is_refused_before_it_comes() {
+    let world = World::new().await;
+    let admin = world.authority.admin_url().unwrap();
+    let kind = "application/x-www-form-urlencoded";
+    for path in [v1(TENANT), v2(TENANT)] {
+        let request = world.request(&path).header("content-type", kind);
+        check(&path, &send(request.body(reqwest::Body::wrap(Announced))).await, &malformed());
+    }
+    let request = world.http.post(admin.join("tenants").unwrap()).header("content-type", "application/json");
+    let answer = send(request.body(reqwest::Body::wrap(Announced))).await;
+    assert!(answer.status == 400 && answer.body.contains("longer than"), "{answer:?}");
+}

@@ -317,3 +317,158 @@ fn identities_that_cannot_be_told_apart_are_refused() {
         assert!(error.contains(expected), "{error}");
     }
 }
+
+#[tokio::test]
+async fn the_address_of_imds_is_a_host_that_it_answers_to() {
+    let machine = Machine::new().await;
+    let query = [("api-version", "2018-02-01"), ("resource", &api())];
+    for (host, status) in [
+        ("169.254.169.254", 200),
+        ("169.254.169.254:80", 200),
+        ("localhost:50342", 200),
+        ("169.254.169.253", 403),
+        ("169.254.169.254.nip.io", 403),
+        ("metadata.example", 403),
+    ] {
+        for path in ["metadata/identity/oauth2/token", "msi/token"] {
+            let request = machine.request(path, &query).header("Host", host);
+            let request = request.header("Metadata", "true");
+            let answer = send(request).await;
+            let is_imds = path.starts_with("metadata");
+            assert!(answer.status == status || status == 200 && !is_imds && answer.status != 403, "{host}");
+        }
+    }
+}
+
+/// The part of the next test that runs where the address exists.
+#[tokio::test]
+#[ignore = "runs in a network namespace that the next test makes"]
+async fn in_a_namespace_imds_is_at_its_own_address() {
+    let builder = Authority::builder().managed_identity_listen(Some(([169, 254, 169, 254], 80).into()));
+    let world = World::start_with(builder).await;
+    let http = Client::builder().no_proxy().build().unwrap();
+    let query = [("api-version", "2018-02-01"), ("resource", &api())];
+    let request = http.get("http://169.254.169.254/metadata/identity/oauth2/token").query(&query);
+    let answer = send(request.header("Metadata", "true")).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(part(answer.json().text("access_token"), 1).text("azp"), VM);
+    world.authority.shutdown().await;
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn libraries_find_imds_at_the_address_that_is_a_constant_of_theirs() {
+    let prepare = "ip link set lo up && ip address add 169.254.169.254/32 dev lo";
+    let namespace = |then: &str| {
+        let mut command = std::process::Command::new("unshare");
+        command.args(["-rn", "sh", "-c", &format!("{prepare} {then}"), "sh"]);
+        command
+    };
+    if !namespace("").status().is_ok_and(|status| status.success()) {
+        eprintln!("skipped: this machine lets no test make a network namespace with `unshare -rn` and `ip`");
+        return;
+    }
+    let name = "managed_identity::in_a_namespace_imds_is_at_its_own_address";
+    let output = namespace("&& exec \"$@\"")
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--ignored", "--nocapture"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}{output:?}");
+}
+
+const EXCHANGE: &str = "api://AzureADTokenExchange";
+
+/// A stand-in at a public URL, whose `DemoClientApp` trusts an identity of this issuer, with this subject and audience.
+async fn trusting_machine(issuer: &str, subject: &str, audience: &str) -> Machine {
+    let credential =
+        json!([{ "name": "identity", "issuer": issuer, "subject": subject, "audiences": [audience] }]);
+    let with = format!("\"keyCredentials\": [], \"federatedIdentityCredentials\": {credential}");
+    let folder = edited_folder(&[("applications/DemoClientApp.json", "\"keyCredentials\": []", &with)]);
+    let directory = Directory::load(folder.path(), &Environment::default()).unwrap();
+    let url = entra_shared::azure_ad::Instance::parse(PUBLIC).unwrap();
+    let mut machine =
+        Machine::start_with(Authority::builder().directory(directory).public_url(Some(url))).await;
+    machine.world.base = format!("https://localhost:{}", machine.world.authority.address().port());
+    machine
+}
+
+const PUBLIC: &str = "https://entra.test";
+
+/// The AADSTS code of the answer to a token as the client's assertion, or 0 for a token.
+async fn exchanged(machine: &Machine, assertion: &str) -> i64 {
+    let scope = format!("{}/.default", api());
+    let fields = [
+        ("grant_type", "client_credentials"),
+        ("client_id", CLIENT),
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+        ("client_assertion", assertion),
+        ("scope", &scope),
+    ];
+    let answer = machine.world.post(&crate::world::v2(TENANT), &fields).await;
+    if answer.status == 200 { 0 } else { answer.json().get("error_codes")[0].as_i64().unwrap() }
+}
+
+#[tokio::test]
+async fn an_app_trusts_a_managed_identity_and_no_other_token_of_entra() {
+    let issuer = format!("{PUBLIC}/{TENANT}/v2.0");
+    let machine = trusting_machine(&issuer, IDENTITY_OBJECT, EXCHANGE).await;
+    let identity = [("client_id", IDENTITY)];
+    let token = |answer: Answer| answer.json().text("access_token").to_owned();
+    let good = token(machine.imds(EXCHANGE, &identity).await);
+    let claims = part(&good, 1);
+    assert_eq!(claims.text("aud"), "fb60f99c-7a34-4190-8149-302f77469936");
+    assert_eq!((claims.text("iss"), claims.text("sub")), (issuer.as_str(), IDENTITY_OBJECT));
+    assert_eq!(exchanged(&machine, &good).await, 0);
+    let app_service = token(machine.app_service(EXCHANGE, &identity).await);
+    assert_eq!(exchanged(&machine, &app_service).await, 0);
+
+    let by_id = token(machine.imds("fb60f99c-7a34-4190-8149-302f77469936", &identity).await);
+    assert_eq!(exchanged(&machine, &by_id).await, 0);
+    let of_another_identity = token(machine.imds(EXCHANGE, &[]).await);
+    assert_eq!(exchanged(&machine, &of_another_identity).await, 700_213);
+    let for_the_api = token(machine.imds(&api(), &identity).await);
+    let for_azure = token(machine.imds("https://management.azure.com/", &identity).await);
+    let of_an_app = machine.world.token(CLIENT, crate::world::SECRET, EXCHANGE).await;
+    let mint = |claim: &str, value: serde_json::Value| {
+        let request =
+            entra_stand_in::MintRequest::new(IDENTITY.parse::<uuid::Uuid>().unwrap().into(), EXCHANGE);
+        machine.world.authority.mint(&request.claim(claim, value)).unwrap().expose().to_owned()
+    };
+    assert_eq!(exchanged(&machine, &mint("sub", json!(IDENTITY_OBJECT))).await, 0);
+    for token in [
+        for_the_api,
+        for_azure,
+        of_an_app,
+        mint("aud", json!(EXCHANGE)),
+        mint("aud", json!(["fb60f99c-7a34-4190-8149-302f77469936", EXCHANGE])),
+        mint("iss", json!(format!("{PUBLIC}/{}/v2.0", crate::grants::SECOND_TENANT))),
+        mint("iss", json!(format!("{PUBLIC}/{TENANT}/"))),
+        mint("sub", json!(CLIENT)),
+    ] {
+        assert_eq!(exchanged(&machine, &token).await, 700_222, "{:?}", part(&token, 1).get("aud"));
+    }
+    // What is signed with another key, has expired, or is a user's.
+    let parts: Vec<&str> = good.split('.').collect();
+    let other = mint("jti", json!("other"));
+    let forged = format!("{}.{}.{}", parts[0], parts[1], other.rsplit('.').next().unwrap());
+    assert_eq!(exchanged(&machine, &forged).await, 700_027);
+    assert_eq!(exchanged(&machine, &mint("exp", json!(1))).await, 700_024);
+    assert_eq!(exchanged(&machine, &mint("scp", json!("access"))).await, 700_229);
+}
+
+#[tokio::test]
+async fn the_credential_for_a_managed_identity_names_issuer_subject_and_audience_as_entra_does() {
+    let issuer = format!("{PUBLIC}/{TENANT}/v2.0");
+    for (issuer, subject, audience, code) in [
+        (issuer.as_str(), IDENTITY_OBJECT, EXCHANGE, 0),
+        (&format!("{PUBLIC}/{TENANT}/"), IDENTITY_OBJECT, EXCHANGE, 700_211),
+        (&issuer, IDENTITY, EXCHANGE, 700_213),
+        (&issuer, IDENTITY_OBJECT, "api://other", 700_212),
+    ] {
+        let machine = trusting_machine(issuer, subject, audience).await;
+        let answer = machine.imds(EXCHANGE, &[("client_id", IDENTITY)]).await.json();
+        assert_eq!(exchanged(&machine, answer.text("access_token")).await, code, "{issuer} {subject}");
+    }
+}

@@ -27,7 +27,9 @@ pub enum RegistrationError {
     #[error("another app of the tenant already has the App ID URI {0}")]
     TakenUri(AppIdUri),
     /// The bytes are not a certificate that an app can use.
-    #[error("the certificate is not the DER of an X.509 certificate with an RSA key of 2048 to 8192 bits")]
+    #[error(
+        "the certificate is not the DER (over HTTP: PEM, or DER in base64) of an X.509 certificate with an RSA key of 2048 to 8192 bits"
+    )]
     InvalidCertificate,
     /// Graph would refuse the federated credential, for this reason.
     #[error("the federated credential: {0}")]
