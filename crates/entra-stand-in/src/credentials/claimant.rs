@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use entra_shared::ids::ClientId;
+use entra_shared::ids::{ClientId, ObjectId};
 use jiff::{SignedDuration, Timestamp};
 
 use super::assertion::{Assertion, Claims};
@@ -10,7 +10,6 @@ use super::federated;
 use super::rsa::{self, RsaKey};
 use super::secret::{self, WrongSecret};
 use super::{Certificate, Credential, FederatedCredential, SecretHash, SeenAssertions, TenantAddress};
-use crate::directory::ManagedIdentity;
 use crate::errors::{AssertionRefusal, Echo, Refusal};
 use crate::keys::SigningKeys;
 
@@ -23,15 +22,15 @@ pub(super) const SKEW: SignedDuration = SignedDuration::from_secs(30);
 pub(super) const MAX_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 /// The client that authenticates, with the tenant's address and the time.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Claimant<'a> {
     pub(crate) client: ClientId,
     pub(crate) registered: &'a [Credential],
     pub(crate) address: TenantAddress<'a>,
     /// The tenant's keys, which signed its own tokens.
     pub(crate) keys: &'a SigningKeys,
-    /// The tenant's managed identities, whose tokens may be exchanged.
-    pub(crate) identities: &'a [ManagedIdentity],
+    /// The object ids of the tenant's managed identities, whose tokens may be exchanged.
+    pub(crate) identities: Vec<ObjectId>,
     /// The tenant's used assertions, for strict mode.
     pub(crate) seen: &'a SeenAssertions,
     pub(crate) now: Timestamp,
@@ -62,9 +61,7 @@ impl Claimant<'_> {
 
     /// Whether a token that Entra issued may be exchanged: a managed identity's, for that purpose, in this tenant.
     pub(super) fn may_exchange(&self, claims: &Claims) -> bool {
-        let is_subject = |identity: &ManagedIdentity| {
-            claims.sub.as_deref().is_some_and(|subject| subject == identity.object_id.to_string())
-        };
+        let is_subject = |identity: &ObjectId| claims.sub.as_deref() == Some(&*identity.to_string());
         federated::is_for_token_exchange(claims)
             && claims.iss.as_deref().is_some_and(|issuer| self.address.is_own_v2_issuer(issuer))
             && self.identities.iter().any(is_subject)

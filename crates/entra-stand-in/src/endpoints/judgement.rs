@@ -76,7 +76,7 @@ impl Setting<'_> {
                 domains: directory.domains(),
             },
             keys: &live.keys,
-            identities: tenant.managed_identities(),
+            identities: tenant.managed_identities().iter().map(|identity| identity.object_id).collect(),
             seen: &live.seen,
             now: self.now,
         }
