@@ -9,7 +9,7 @@ use entra_shared::azure_ad::AZURE_VARIABLES;
 use entra_shared::http_client::{HttpClient, HttpClientSettings};
 use entra_shared::ids::AppIdUri;
 use entra_shared::settings::{Check, Environment, KeyProblem, SettingsError, Sources};
-use entra_token::{BaseUrl, TokenRetriever};
+use entra_token::{BaseUrl, TokenRetriever, warn_of_unsupported_variables};
 use http_shell::metrics::MetricsSettings;
 use http_shell::server::ServerSettings;
 use serde::Deserialize;
@@ -55,6 +55,7 @@ impl Settings {
     /// # Errors
     /// Names the unusable key and the file or variable that set it, never a value.
     pub fn load(file: Option<&Path>, environment: Environment) -> Result<Self, SettingsError> {
+        warn_of_unsupported_variables(|name| environment.value(name).map(str::to_owned));
         let aliases = [AZURE_VARIABLES, azure_ad::CREDENTIAL_VARIABLES].concat();
         Sources { defaults: include_str!("../settings.toml"), file, aliases: &aliases, environment }.load()
     }
@@ -202,6 +203,8 @@ mod tests {
             &[(KIND, "certificate"), FILE, ("AZURE_AD__CREDENTIAL__SEND_CHAIN", "true")],
             &[(KIND, "federated"), FILE],
             &[(KIND, "managed_identity"), ("AZURE_AD__CREDENTIAL__CLIENT_ID", ID)],
+            &[("AZURE_TOKEN_CREDENTIALS", "ManagedIdentityCredential")],
+            &[("AZURE_CLIENT_CERTIFICATE_PATH", "x"), ("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN", "1")],
             // Azure's own variables do not override the selected credential.
             &[(KIND, "managed_identity"), SECRET, ("AZURE_FEDERATED_TOKEN_FILE", "x")],
         ];
@@ -239,6 +242,10 @@ mod tests {
                 "keep one of `client_id`, `object_id` and `resource_id`",
             ),
             (&[(KIND, "managed_identity"), ("IDENTITY_ENDPOINT", "x://y")], "azure_ad.identity_header"),
+            (
+                &[(KIND, "managed_identity"), ("AZURE_AD__CLIENT_ID", ID), ("AZURE_CLIENT_ID", "canary")],
+                "(variable AZURE_CLIENT_ID): not a GUID",
+            ),
             (&[("AZURE_CLIENT_CERTIFICATE_PASSWORD", "canary")], "AZURE_CLIENT_CERTIFICATE_PATH"),
         ];
         for (variables, expected) in wrong {

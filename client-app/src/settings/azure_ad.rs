@@ -7,7 +7,9 @@ use entra_shared::http_client::metadata_client;
 use entra_shared::ids::{AppIdUri, ClientId, Domain, TenantId};
 use entra_shared::secret::{CertificatePassword, ClientSecret, IdentityHeader};
 use entra_shared::settings::{KeyProblem, SettingsError};
-use entra_token::{IdentityEndpoint, ManagedIdentity, TokenRequest, TokenSource};
+use entra_token::{
+    IdentityEndpoint, ManagedIdentity, TokenRequest, TokenSource, UserAssigned, selects_managed_identity,
+};
 use jiff::civil::Date;
 use serde::Deserialize;
 use url::Url;
@@ -21,6 +23,7 @@ const CREDENTIALS: &str = "azure_ad.credentials";
 const CLIENT_SECRET: &str = "azure_ad.client_secret";
 const CLIENT_SECRET_FILE: &str = "azure_ad.client_secret_file";
 const CLIENT_CERTIFICATE_PASSWORD: &str = "azure_ad.client_certificate_password";
+const MANAGED_IDENTITY_CLIENT_ID: &str = "azure_ad.managed_identity_client_id";
 const FEDERATED_TOKEN_FILE: &str = "azure_ad.federated_token_file";
 const IDENTITY_ENDPOINT: &str = "azure_ad.identity_endpoint";
 const IDENTITY_HEADER: &str = "azure_ad.identity_header";
@@ -33,7 +36,11 @@ pub(super) const CREDENTIAL_VARIABLES: &[(&str, &str)] = &[
     ("AZURE_CLIENT_SECRET", CLIENT_SECRET),
     ("AZURE_CLIENT_CERTIFICATE_PATH", CLIENT_CERTIFICATE_FILE),
     ("AZURE_CLIENT_CERTIFICATE_PASSWORD", CLIENT_CERTIFICATE_PASSWORD),
+    ("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN", "azure_ad.client_certificate_send_chain"),
     ("AZURE_FEDERATED_TOKEN_FILE", FEDERATED_TOKEN_FILE),
+    ("AZURE_TOKEN_CREDENTIALS", "azure_ad.token_credentials"),
+    // With a managed identity, the variable names that identity, as for `DefaultAzureCredential`.
+    ("AZURE_CLIENT_ID", MANAGED_IDENTITY_CLIENT_ID),
     ("IDENTITY_ENDPOINT", IDENTITY_ENDPOINT),
     ("IDENTITY_HEADER", IDENTITY_HEADER),
     ("AZURE_POD_IDENTITY_AUTHORITY_HOST", IMDS_HOST),
@@ -66,6 +73,8 @@ pub struct AzureAdSettings {
     pub client_certificate_file: Option<PathBuf>,
     /// The password of that private key.
     pub client_certificate_password: Option<CertificatePassword>,
+    /// Whether client assertions of that certificate contain its chain (`x5c`).
+    pub client_certificate_send_chain: Option<bool>,
     /// The file that contains another identity provider's token.
     pub federated_token_file: Option<PathBuf>,
     /// A credential of any kind; takes precedence over the keys above.
@@ -73,6 +82,10 @@ pub struct AzureAdSettings {
     /// Credentials to try in this order; they take precedence over the keys above.
     #[serde(default)]
     pub credentials: Vec<CredentialSettings>,
+    /// `ManagedIdentityCredential` selects a managed identity unless a credential is set; other values do nothing.
+    pub token_credentials: Option<String>,
+    /// The client id of a user-assigned managed identity, unless the credential names one.
+    pub managed_identity_client_id: Option<String>,
     /// App Service's endpoint for managed identities.
     pub identity_endpoint: Option<Url>,
     /// The header value that authenticates the program to that endpoint.
@@ -87,8 +100,9 @@ pub struct AzureAdSettings {
 impl AzureAdSettings {
     /// Checks that the settings select exactly one way to get tokens.
     pub(super) fn check(&self) -> Result<(), KeyProblem> {
-        if managed_identity(&self.selected()?).is_some() {
+        if let Some(settings) = managed_identity(&self.selected()?) {
             self.identity_endpoint()?;
+            self.user_assigned(settings)?;
         }
         Ok(())
     }
@@ -110,7 +124,7 @@ impl AzureAdSettings {
         let selected = self.selected()?;
         let ignored = self.ignored().join(", ");
         if let Some(settings) = managed_identity(&selected) {
-            let user_assigned = settings.user_assigned();
+            let user_assigned = self.user_assigned(settings)?;
             tracing::info!(?user_assigned, ignored, "acquiring tokens with a managed identity");
             let (endpoint, http) = (self.identity_endpoint()?, metadata_client()?);
             return Ok(ManagedIdentity { endpoint, user_assigned, resource, http }.into());
@@ -125,7 +139,9 @@ impl AzureAdSettings {
     /// Returns the short keys that are set and ignored: Azure's tooling sets some variables by itself.
     #[must_use]
     pub fn ignored(&self) -> Vec<&'static str> {
-        let is_short = self.credential.is_none() && self.credentials.is_empty();
+        let is_short = self.credential.is_none()
+            && self.credentials.is_empty()
+            && !selects_managed_identity(|_| self.token_credentials.clone());
         self.short_credentials().map(|(key, _)| key).skip(usize::from(is_short)).collect()
     }
 
@@ -139,6 +155,11 @@ impl AzureAdSettings {
             (Some(settings), []) => {
                 settings.check().map_err(|problem| KeyProblem::new(CREDENTIAL, problem))?;
                 Ok(vec![SelectedCredential { key: CREDENTIAL.to_owned(), settings: settings.clone() }])
+            }
+            (None, []) if selects_managed_identity(|_| self.token_credentials.clone()) => {
+                let settings =
+                    CredentialSettings { kind: CredentialKind::ManagedIdentity, ..Default::default() };
+                Ok(vec![SelectedCredential { key: CREDENTIAL.to_owned(), settings }])
             }
             (None, []) => Ok(vec![self.short_choice()?]),
             (None, entries) => entries.iter().enumerate().map(list_entry).collect(),
@@ -181,17 +202,28 @@ impl AzureAdSettings {
         let secret_file = with(CredentialKind::Secret, &self.client_secret_file);
         let certificate = with(CredentialKind::Certificate, &self.client_certificate_file);
         let password = self.client_certificate_password.clone();
+        let send_chain = self.client_certificate_send_chain;
         [
             (
                 CLIENT_SECRET,
                 CredentialSettings { value: self.client_secret.clone(), expires_on, ..Default::default() },
             ),
             (CLIENT_SECRET_FILE, CredentialSettings { expires_on, ..secret_file }),
-            (CLIENT_CERTIFICATE_FILE, CredentialSettings { password, ..certificate }),
+            (CLIENT_CERTIFICATE_FILE, CredentialSettings { password, send_chain, ..certificate }),
             (FEDERATED_TOKEN_FILE, with(CredentialKind::Federated, &self.federated_token_file)),
         ]
         .into_iter()
         .filter(|(_, settings)| settings.value.is_some() || settings.file.is_some())
+    }
+
+    /// Returns the user-assigned managed identity: the credential's, or else the one that `AZURE_CLIENT_ID` names.
+    fn user_assigned(&self, settings: &CredentialSettings) -> Result<Option<UserAssigned>, KeyProblem> {
+        if let Some(identity) = settings.user_assigned() {
+            return Ok(Some(identity));
+        }
+        let id = self.managed_identity_client_id.as_deref().map(str::parse::<ClientId>).transpose();
+        let id = id.map_err(|error| KeyProblem::new(MANAGED_IDENTITY_CLIENT_ID, error.to_string()))?;
+        Ok(id.map(UserAssigned::AzureClientId))
     }
 
     /// Returns App Service's endpoint if it is set, and the instance metadata service otherwise.

@@ -114,7 +114,7 @@ pub use credential::{
     Credential, CredentialError, CredentialProblem, Credentials, Expiry, FederatedCredential, Proof,
     SecretCredential,
 };
-pub use environment::EnvironmentError;
+pub use environment::{EnvironmentError, selects_managed_identity, warn_of_unsupported_variables};
 pub use error::{
     ConfigurationFault, CredentialFault, Malformed, Outage, OutageCause, Refusal, RequestIds, TokenError,
 };

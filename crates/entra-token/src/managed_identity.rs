@@ -33,6 +33,8 @@ pub(super) const TOTAL_TIMEOUT: Duration = Duration::from_mins(2);
 pub enum UserAssigned {
     /// The one with this client id.
     ClientId(ClientId),
+    /// The one with this client id, which comes from the variable `AZURE_CLIENT_ID`; errors name the variable.
+    AzureClientId(ClientId),
     /// The one whose service principal has this object id.
     ObjectId(ObjectId),
     /// The one with this Azure resource id.
@@ -79,7 +81,7 @@ impl ManagedIdentity {
             }
             Err(error) => return Err(sent.no_response(error)),
         };
-        let token = response::token(&response, &self.endpoint)?;
+        let token = response::token(&response, &self.endpoint, self.user_assigned.as_ref())?;
         tracing::info!(
             resource = %self.resource,
             identity = ?self.user_assigned,

@@ -61,6 +61,57 @@ async fn each_endpoint_issues_a_token_of_the_named_identity() {
 }
 
 #[tokio::test]
+async fn azure_client_id_names_the_user_assigned_identity_unless_the_credential_does() {
+    let authority = machine().await;
+    let named = ("AZURE_CLIENT_ID", USER);
+    let unknown = ("AZURE_CLIENT_ID", "00000000-0000-0000-0000-000000000001");
+    let explicit = ("AZURE_AD__CREDENTIAL__OBJECT_ID", USER_OBJECT);
+    let own = ("AZURE_AD__CLIENT_ID", SYSTEM);
+    for (more, expected) in [
+        (&[][..], SYSTEM),
+        (&[own], SYSTEM),
+        (&[named], USER),
+        (&[named, own], USER),
+        (&[unknown, explicit], USER),
+    ] {
+        for variables in [imds(&authority, more), app_service(&authority, DEVELOPMENT_IDENTITY_HEADER, more)]
+        {
+            let token = token(variables).await.unwrap();
+            assert_eq!(claim(&token, "azp"), expected, "{more:?}");
+        }
+    }
+    let error = token(imds(&authority, &[unknown])).await.unwrap_err().to_string();
+    assert!(error.contains("(the variable AZURE_CLIENT_ID)"), "{error}");
+    let explicit = ("AZURE_AD__CREDENTIAL__CLIENT_ID", unknown.1);
+    let error = token(imds(&authority, &[named, explicit])).await.unwrap_err().to_string();
+    assert!(error.contains("Identity not found") && !error.contains("AZURE_CLIENT_ID"), "{error}");
+}
+
+#[tokio::test]
+async fn a_managed_identity_is_selected_by_azure_token_credentials_too() {
+    let authority = machine().await;
+    let url = authority.managed_identity_url().unwrap().to_string();
+    let resource = format!("api://{RESOURCE}");
+    let variables = |credentials: &str| {
+        [
+            ("AZURE_POD_IDENTITY_AUTHORITY_HOST", url.as_str()),
+            ("AZURE_TOKEN_CREDENTIALS", credentials),
+            ("AZURE_CLIENT_SECRET", "canary"),
+            ("AZURE_USERNAME", "canary"),
+            ("RESOURCE__APP_ID_URI", &resource),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name, value.to_owned()))
+        .collect::<Variables>()
+    };
+    let (code, _, log) = client_app(&["token"], variables("ManagedIdentityCredential")).await;
+    assert!(code == 0 && log.contains("AZURE_USERNAME") && !log.contains("canary"), "{log}");
+    assert!(!log.contains("AZURE_TOKEN_CREDENTIALS"), "{log}");
+    let (code, _, log) = client_app(&["token"], variables("dev")).await;
+    assert!(code == 1 && log.contains("AZURE_TOKEN_CREDENTIALS") && !log.contains("canary"), "{log}");
+}
+
+#[tokio::test]
 async fn a_transient_failure_is_retried_and_a_refusal_is_not() {
     let authority = machine().await;
     let tenant = authority.first_tenant();

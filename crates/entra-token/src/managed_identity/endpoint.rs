@@ -38,7 +38,9 @@ impl IdentityEndpoint {
         query.clear().append_pair("api-version", version).append_pair("resource", resource.as_str());
         match identity {
             None => &mut query,
-            Some(UserAssigned::ClientId(id)) => query.append_pair("client_id", &id.to_string()),
+            Some(UserAssigned::ClientId(id) | UserAssigned::AzureClientId(id)) => {
+                query.append_pair("client_id", &id.to_string())
+            }
             Some(UserAssigned::ObjectId(id)) => query.append_pair("object_id", &id.to_string()),
             Some(UserAssigned::ResourceId(id)) => query.append_pair(resource_id, id),
         };

@@ -23,7 +23,8 @@ pub enum ManagedIdentityFault {
     /// The endpoint refused the request.
     #[error(
         "the managed identity endpoint at {host} answered {status}: \"{description}\"; assign the identity to this \
-         machine, and check its id and the resource; {ids}"
+         machine, and check its id{} and the resource; {ids}",
+        if *is_named_by_variable { " (the variable AZURE_CLIENT_ID)" } else { "" }
     )]
     Refused {
         /// Host and port of the request.
@@ -32,6 +33,8 @@ pub enum ManagedIdentityFault {
         status: StatusCode,
         /// The endpoint's message, shortened to one line and without secrets.
         description: String,
+        /// Whether the identity is the one that the variable `AZURE_CLIENT_ID` names.
+        is_named_by_variable: bool,
         /// The ids of the request, for the endpoint's operator.
         ids: RequestIds,
     },

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{IdentityEndpoint, ManagedIdentityFault, retry};
+use super::{IdentityEndpoint, ManagedIdentityFault, UserAssigned, retry};
 use crate::exchange::RawResponse;
 use crate::life::Life;
 use crate::redaction::Redaction;
@@ -40,9 +40,13 @@ struct Failure {
 }
 
 /// Extracts the token, or the reason why there is none.
-pub(super) fn token(response: &RawResponse<'_>, endpoint: &IdentityEndpoint) -> Result<Token, TokenError> {
+pub(super) fn token(
+    response: &RawResponse<'_>,
+    endpoint: &IdentityEndpoint,
+    identity: Option<&UserAssigned>,
+) -> Result<Token, TokenError> {
     if response.status != StatusCode::OK {
-        return Err(error(response, endpoint));
+        return Err(error(response, endpoint, identity));
     }
     success(response).map_err(|problem| response.malformed(problem))
 }
@@ -60,7 +64,11 @@ fn success(response: &RawResponse<'_>) -> Result<Token, Malformed> {
     Ok(Token::new(success.access_token, life, response.sent.at))
 }
 
-fn error(response: &RawResponse<'_>, endpoint: &IdentityEndpoint) -> TokenError {
+fn error(
+    response: &RawResponse<'_>,
+    endpoint: &IdentityEndpoint,
+    identity: Option<&UserAssigned>,
+) -> TokenError {
     let (status, retry_after) = (response.status, response.retry_after());
     let failure: Failure = response.json().unwrap_or_default();
     let ids = response.ids(&failure.correlation_id.unwrap_or_default(), "");
@@ -79,7 +87,8 @@ fn error(response: &RawResponse<'_>, endpoint: &IdentityEndpoint) -> TokenError 
         return ManagedIdentityFault::NoEndpoint { host, source: None }.into();
     }
     if status.is_client_error() {
-        return ManagedIdentityFault::Refused { host, status, description, ids }.into();
+        let is_named_by_variable = matches!(identity, Some(UserAssigned::AzureClientId(_)));
+        return ManagedIdentityFault::Refused { host, status, description, is_named_by_variable, ids }.into();
     }
     response.malformed(Malformed::Status)
 }

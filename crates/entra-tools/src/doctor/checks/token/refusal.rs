@@ -67,9 +67,15 @@ fn managed_identity(fault: &ManagedIdentityFault) -> Finding {
             format!("no managed identity endpoint answers at {host}"),
             "Run it where Azure assigns identities, or choose another credential.",
         ),
-        ManagedIdentityFault::Refused { host, status, description, ids } => Finding::fail(
-            format!("the managed identity endpoint at {host} answers {status}: \"{description}\"; {ids}"),
-            "Assign the identity to this machine, and check its id and `resource.app_id_uri`.",
-        ),
+        ManagedIdentityFault::Refused { host, status, description, is_named_by_variable, ids } => {
+            Finding::fail(
+                format!("the managed identity endpoint at {host} answers {status}: \"{description}\"; {ids}"),
+                if *is_named_by_variable {
+                    "Assign the identity to this machine, and check AZURE_CLIENT_ID and `resource.app_id_uri`."
+                } else {
+                    "Assign the identity to this machine, and check its id and `resource.app_id_uri`."
+                },
+            )
+        }
     }
 }
