@@ -1,7 +1,7 @@
 //! The `OpenAPI` description of the API, and the page that shows it.
 
 use axum::extract::Request;
-use axum::response::Html;
+use axum::response::{Html, Redirect};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY};
@@ -9,7 +9,7 @@ use swagger_ui_dist::{ApiDefinition, OpenApiSource};
 use tower::ServiceExt;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{Components, Info, OpenApi, RefOr, Schema};
+use utoipa::openapi::{Components, Info, OpenApi, RefOr, Schema, Server};
 
 use crate::error::codes;
 use crate::state::AppState;
@@ -33,6 +33,8 @@ pub(crate) fn describe(mut api: OpenApi, roles: &[AppRole]) -> OpenApi {
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(env!("CARGO_PKG_DESCRIPTION")))
         .build();
+    // Relative to the description, for requests that the page sends.
+    api.servers = Some(vec![Server::new(".")]);
     let roles = roles.iter().map(|role| format!("- `{role}`: {}", role.description()));
     let roles = roles.collect::<Vec<_>>().join("\n");
     let scheme = Http::builder()
@@ -59,25 +61,25 @@ fn table_of_codes() -> String {
     format!("| `code` | meaning | remedy |\n|---|---|---|\n{}", rows.join("\n"))
 }
 
-/// The page at [`PAGE`]. Its script is a file of its own, since the page's policy forbids inline scripts.
+/// The page below [`PAGE`]. Its references are relative, so it works below a path that a proxy adds. Its script is a file of its own, since the page's policy forbids inline scripts.
 const PAGE_HTML: &str = r#"<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <title>API description</title>
-<link rel="stylesheet" href="/docs/swagger-ui.css">
+<link rel="stylesheet" href="swagger-ui.css">
 </head>
 <body>
 <div id="swagger-ui"></div>
-<script src="/docs/swagger-ui-bundle.js"></script>
-<script src="/docs/swagger-initializer.js"></script>
+<script src="swagger-ui-bundle.js"></script>
+<script src="swagger-initializer.js"></script>
 </body>
 </html>
 "#;
 
 /// Shows the description. `validatorUrl` keeps Swagger UI from sending it to a validator on the internet.
 const INITIALIZER: &str =
-    r##"SwaggerUIBundle({ url: "/openapi.json", dom_id: "#swagger-ui", validatorUrl: "none" });"##;
+    r##"SwaggerUIBundle({ url: "../openapi.json", dom_id: "#swagger-ui", validatorUrl: "none" });"##;
 
 /// Serves the description and the page, from files in the binary: the page loads nothing from elsewhere.
 pub(crate) fn routes(api: OpenApi) -> Router<AppState> {
@@ -90,7 +92,7 @@ pub(crate) fn routes(api: OpenApi) -> Router<AppState> {
     let file = async move |request: Request| files.oneshot(request).await;
     Router::new()
         .route(DESCRIPTION, get(Json(api)))
-        .route(PAGE, get(Html(PAGE_HTML)))
+        .route(PAGE, get(Redirect::permanent("docs/")))
         .route("/docs/", get(Html(PAGE_HTML)))
         .route("/docs/swagger-initializer.js", get(([(CONTENT_TYPE, "text/javascript")], INITIALIZER)))
         .route("/docs/swagger-ui-bundle.js", get(file.clone()))

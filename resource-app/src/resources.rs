@@ -87,7 +87,7 @@ pub(crate) async fn read(
     request_body = NewResource,
     responses(
         (status = 201, body = Resource, headers(
-            ("ETag", description = "The version."), ("Location", description = "The path of the resource."),
+            ("ETag", description = "The version."), ("Location", description = "The resource, relative to the request."),
         )),
         (status = "4XX", body = Problem, content_type = "application/problem+json"),
         (status = "5XX", body = Problem, content_type = "application/problem+json"),
@@ -100,7 +100,7 @@ pub(crate) async fn create(
     Body(new): Body,
 ) -> Result<Response, ApiError> {
     let created = store.create(new, authorized.principal().app(), key.as_ref()).await?;
-    let location = format!("/api/resources/{}", created.resource.id);
+    let location = format!("resources/{}", created.resource.id);
     Ok(([(header::LOCATION, location)], with_etag(StatusCode::CREATED, created)).into_response())
 }
 

@@ -4,7 +4,7 @@ use entra_shared::secret::AccessToken;
 use reqwest::{Method, Response, StatusCode, header};
 use serde_json::{Value, json};
 use tests::World;
-use tests::guarded_api::{GuardedApi, Place, outcome};
+use tests::guarded_api::{GuardedApi, Place, location, outcome};
 use tests::world::CLIENT;
 
 const READ_ONLY_CLIENT: &str = "5a7d1f92-e3c8-4b06-a4f1-7c0d92b8e635";
@@ -174,7 +174,7 @@ async fn only_its_creator_changes_a_resource_if_the_settings_demand_that() {
     let writer = world.token(writer).await;
     let api = start(&world, "", &[("AUTHORIZATION__ONLY_CREATOR_CHANGES", "true")]).await;
     let created = api.write(&creator).await;
-    let path = created.headers()[header::LOCATION].to_str().unwrap().to_owned();
+    let path = location(&created);
     let etag = created.headers()[header::ETAG].to_str().unwrap().to_owned();
     for method in [Method::PUT, Method::DELETE] {
         // The resource is not theirs, whatever the version. An absent resource belongs to no one.
@@ -201,7 +201,7 @@ async fn any_writer_changes_a_resource_by_default() {
     let api = start(&world, "", &[]).await;
     let (creator, other) = (token_of(&world, CLIENT).await, token_of(&world, READ_ONLY_CLIENT).await);
     let created = api.write(&creator).await;
-    let path = created.headers()[header::LOCATION].to_str().unwrap().to_owned();
+    let path = location(&created);
     assert_eq!(change(&api, &Method::PUT, &path, (&other, "*")).await.status(), StatusCode::OK);
     assert_eq!(change(&api, &Method::DELETE, &path, (&other, "*")).await.status(), StatusCode::NO_CONTENT);
 }
@@ -221,7 +221,7 @@ async fn what_is_only_reported_denies_nothing_and_is_counted() {
     let (creator, other) = (token_of(&world, CLIENT).await, token_of(&world, READ_ONLY_CLIENT).await);
     let created = api.write(&creator).await;
     assert_eq!(created.status(), StatusCode::CREATED);
-    let path = created.headers()[header::LOCATION].to_str().unwrap().to_owned();
+    let path = location(&created);
     assert_eq!(change(&api, &Method::PUT, &path, (&other, "*")).await.status(), StatusCode::OK);
     assert_eq!(api.read(&other).await.status(), StatusCode::OK);
     // A role is never only reported.

@@ -8,7 +8,7 @@ use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use tests::World;
 use tests::connection::Answer;
-use tests::guarded_api::Place;
+use tests::guarded_api::{Place, location};
 use tests::world::now;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -209,7 +209,7 @@ async fn a_method_is_what_the_request_line_says() {
     let api = Place::new(&world, "").start().await;
     let token = world.token(json!({})).await;
     let created = api.write(&token).await;
-    let path = created.headers()[header::LOCATION].to_str().unwrap().to_owned();
+    let path = location(&created);
     for name in ["x-http-method-override", "x-http-method", "x-method-override"] {
         let query = format!("{path}?_method=DELETE");
         for target in [&path, &query] {

@@ -5,7 +5,7 @@ use entra_shared::secret::AccessToken;
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use tests::World;
-use tests::guarded_api::{GuardedApi, Place, outcome};
+use tests::guarded_api::{GuardedApi, Place, location, outcome};
 use tests::world::{CLIENT, TENANT};
 
 const LISTED: &str = "14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41";
@@ -89,7 +89,7 @@ async fn a_resource_is_visible_to_its_own_tenant_only() {
     let (_world, api, [ours, theirs]) = two_tenants("").await;
     let created = api.write(&ours).await;
     assert_eq!(created.status(), StatusCode::CREATED);
-    let path = created.headers()[header::LOCATION].to_str().unwrap().to_owned();
+    let path = location(&created);
     let created: Value = created.json().await.unwrap();
     // The list first, since it tells which ids there are.
     assert_eq!(list(&api, &theirs).await, json!([]));

@@ -101,6 +101,13 @@ impl Place {
     }
 }
 
+/// Returns the path of the resource that an answer names in `Location`.
+#[must_use]
+pub fn location(response: &Response) -> String {
+    let location = response.headers()[header::LOCATION].to_str().unwrap();
+    response.url().join(location).unwrap().path().to_owned()
+}
+
 impl GuardedApi {
     /// A request with this token.
     pub fn request(&self, method: Method, path: &str, token: &AccessToken) -> RequestBuilder {

@@ -38,8 +38,8 @@ pub(super) async fn create(
 ) -> Result<Response, Failure> {
     let Json(Object(new)) = new?;
     let created = client.create(&new, text(&headers, &HeaderName::from_static(IDEMPOTENCY_KEY))?).await?;
-    // This service's own URL instead of the resource's, which the caller cannot use.
-    let location = HeaderValue::try_from(format!("/api/resources/{}", created.resource.id));
+    // This service's own URL instead of the resource's, which the caller cannot use; relative for proxies that add a path.
+    let location = HeaderValue::try_from(format!("resources/{}", created.resource.id));
     let mut response = tagged(StatusCode::CREATED, created);
     response.headers_mut().extend(location.ok().map(|location| (header::LOCATION, location)));
     Ok(response)

@@ -80,7 +80,7 @@ async fn a_write_and_a_read_pass_their_headers_through() {
         .await
         .unwrap();
     assert_eq!(created.status(), 201);
-    assert_eq!(created.headers()["location"], path.as_str());
+    assert_eq!(created.headers()["location"], format!("resources/{id}"));
     assert_eq!(created.headers()["etag"], "\"1\"");
     let read = web.get(&path).await;
     assert_eq!((read.status().as_u16(), read.headers()["etag"].to_str().unwrap()), (200, "\"1\""));

@@ -106,6 +106,12 @@ impl Drop for App {
     }
 }
 
+/// Returns the path of the resource that an answer names in `Location`.
+pub(crate) fn location(response: &reqwest::Response) -> String {
+    let location = response.headers()["location"].to_str().unwrap();
+    response.url().join(location).unwrap().path().to_owned()
+}
+
 /// The variables that let requests without a token pass.
 pub(crate) const DEVELOPMENT: [(&str, &str); 2] =
     [("ENVIRONMENT", "development"), ("AUTHORIZATION__DEVELOPMENT_HANDLER", "true")];

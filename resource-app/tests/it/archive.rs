@@ -6,7 +6,7 @@ use entra_guard::{AppRole, RouteTable};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::app::{App, assert_problem, settings};
+use crate::app::{App, assert_problem, location, settings};
 use crate::authority::Authority;
 use crate::example::router;
 
@@ -34,7 +34,7 @@ async fn the_new_route_is_guarded_by_its_policy() {
     let create = app.request(Method::POST, "/api/resources").bearer_auth(token(&["Resource.Write"]));
     let created = create.json(&json!({ "name": "n", "content": 1 })).send().await.unwrap();
     assert_eq!(created.status(), 201);
-    let path = format!("{}/archive", created.headers()["location"].to_str().unwrap());
+    let path = format!("{}/archive", location(&created));
     let archive = || app.request(Method::POST, &path);
     for newly in [true, false] {
         let archived = archive().bearer_auth(token(&[ROLE])).send().await.unwrap();

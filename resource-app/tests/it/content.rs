@@ -2,7 +2,7 @@
 
 use reqwest::{Method, Response};
 
-use crate::app::{App, assert_problem};
+use crate::app::{App, assert_problem, location};
 
 async fn send(app: &App, body: String) -> Response {
     let request = app.request(Method::POST, "/api/resources").header("content-type", "application/json");
@@ -36,7 +36,7 @@ async fn a_member_of_any_name_is_a_member() {
     ] {
         let response = send(&app, with_content(content)).await;
         assert_eq!(response.status(), 201, "{content}");
-        let path = response.headers()["location"].to_str().unwrap().to_owned();
+        let path = location(&response);
         let expected = format!(r#""content":{content},"#);
         let created = response.text().await.unwrap();
         assert!(created.contains(&expected), "{created}");
@@ -52,7 +52,7 @@ async fn content_is_stored_as_it_was_sent() {
     for content in [r#"{"a":1,"a":2}"#, "1180591620717411303424", "1e400", r#"{ "b": 1, "a": [ ] }"#, &deep] {
         let response = send(&app, with_content(content)).await;
         assert_eq!(response.status(), 201, "{content}");
-        let path = response.headers()["location"].to_str().unwrap().to_owned();
+        let path = location(&response);
         let expected = format!(r#""content":{content},"#);
         assert!(response.text().await.unwrap().contains(&expected));
         assert!(text(&app, &path).await.contains(&expected));

@@ -3,7 +3,7 @@
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
-use crate::app::{App, DEVELOPMENT, assert_problem};
+use crate::app::{App, DEVELOPMENT, assert_problem, location};
 
 fn post(app: &App, body: &Value) -> RequestBuilder {
     app.request(Method::POST, "/api/resources").json(body)
@@ -20,7 +20,7 @@ fn header(response: &Response, name: &str) -> String {
 async fn created(app: &App, name: &str) -> (String, Value) {
     let response = post(app, &named(name)).send().await.unwrap();
     assert_eq!(response.status(), 201);
-    (header(&response, "location"), response.json().await.unwrap())
+    (location(&response), response.json().await.unwrap())
 }
 
 async fn list(app: &App, query: &str) -> Value {
@@ -90,14 +90,14 @@ async fn a_repeated_key_replays_the_first_answer_and_creates_nothing() {
     let app = App::start_for_development().await;
     let send = |body: Value| post(&app, &body).header("idempotency-key", "key-1").send();
     let first = send(named("n")).await.unwrap();
-    let (location, etag) = (header(&first, "location"), header(&first, "etag"));
+    let (path, etag) = (location(&first), header(&first, "etag"));
     let resource: Value = first.json().await.unwrap();
     // The answer is the first one even after the resource has changed.
-    let put = app.request(Method::PUT, &location).header("if-match", etag.as_str()).json(&named("m"));
+    let put = app.request(Method::PUT, &path).header("if-match", etag.as_str()).json(&named("m"));
     assert_eq!(put.send().await.unwrap().status(), 200);
     let second = send(named("n")).await.unwrap();
     assert_eq!(second.status(), 201);
-    assert_eq!((header(&second, "location"), header(&second, "etag")), (location, etag));
+    assert_eq!((location(&second), header(&second, "etag")), (path, etag));
     assert_eq!(second.json::<Value>().await.unwrap(), resource);
     assert_problem(send(named("other")).await.unwrap(), 422, "idempotency_key_reused").await;
     assert_eq!(names(&list(&app, "").await), ["m"]);
@@ -113,7 +113,7 @@ async fn one_key_sent_many_times_at_once_creates_one_resource() {
     for request in requests {
         let response = request.await.unwrap().unwrap();
         assert_eq!(response.status(), 201);
-        ids.push(header(&response, "location"));
+        ids.push(location(&response));
     }
     ids.dedup();
     assert_eq!(ids.len(), 1);
@@ -237,7 +237,7 @@ async fn any_json_is_returned_unchanged() {
     for content in [json!(null), json!(1.5), json!(u64::MAX), json!("\u{0}\u{1f600}'"), json!([{}, [true]])] {
         let body = json!({ "name": "\u{1f600}", "content": content });
         let response = post(&app, &body).send().await.unwrap();
-        let path = header(&response, "location");
+        let path = location(&response);
         let read: Value = app.get(&path).send().await.unwrap().json().await.unwrap();
         assert_eq!((&read["content"], &read["name"]), (&content, &body["name"]));
     }
@@ -248,10 +248,10 @@ async fn resources_and_keys_are_still_there_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let app = App::start_in(folder.path(), &DEVELOPMENT).await;
     let first = post(&app, &named("n")).header("idempotency-key", "key").send().await.unwrap();
-    let location = header(&first, "location");
+    let path = location(&first);
     app.stop().await;
     let app = App::start_in(folder.path(), &DEVELOPMENT).await;
-    assert_eq!(app.get(&location).send().await.unwrap().status(), 200);
+    assert_eq!(app.get(&path).send().await.unwrap().status(), 200);
     let again = post(&app, &named("n")).header("idempotency-key", "key").send().await.unwrap();
-    assert_eq!(header(&again, "location"), location);
+    assert_eq!(location(&again), path);
 }

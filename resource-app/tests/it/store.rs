@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
 
-use crate::app::{App, DEVELOPMENT, assert_problem, settings};
+use crate::app::{App, DEVELOPMENT, assert_problem, location, settings};
 use crate::program::{run, stderr};
 
 fn database(folder: &Path) -> PathBuf {
@@ -22,7 +22,7 @@ async fn create(app: &App, content: Value) -> String {
     let request = app.request(Method::POST, "/api/resources");
     let response = request.json(&json!({ "name": "n", "content": content })).send().await.unwrap();
     assert_eq!(response.status(), 201);
-    response.headers()["location"].to_str().unwrap().to_owned()
+    location(&response)
 }
 
 async fn list(app: &App, query: &str) -> Value {
