@@ -3,23 +3,18 @@
 mod commands;
 
 use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::anyhow;
 use clap::{Args, Parser, Subcommand};
-use entra_shared::http_client::{HttpClientSettings, http_client};
+use entra_shared::http_client::health_status;
 use entra_shared::settings::{Environment, KeyProblem, SettingsError};
 use entra_stand_in::{Authority, CertificateAuthority};
 use http_shell::process::{self, Mode};
+use http_shell::server::local_url;
 use http_shell::telemetry;
 
 use commands::SettingsFile;
-
-/// How long the health check waits, in seconds.
-const HEALTH_TIMEOUT: NonZeroU64 = NonZeroU64::new(3).unwrap();
 
 const EXAMPLES: &str = "\
 Examples:
@@ -148,26 +143,12 @@ async fn serve(arguments: Serve) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Requests a path that no endpoint has, over https, and trusts only the certificate authority in the data folder.
+/// Requests a path that no endpoint has, over https.
 ///
 /// Any answer will do. An endpoint's answer would use up a fault that a test scripted, and appear in its journal.
 async fn healthcheck(arguments: &Healthcheck) -> anyhow::Result<()> {
     let settings = arguments.settings.load(&Environment::from_process())?;
-    let ca_file = settings.data_folder().map_err(SettingsError::from)?.ca_file();
-    let http = http_client(&HttpClientSettings {
-        connect_timeout_seconds: HEALTH_TIMEOUT,
-        timeout_seconds: HEALTH_TIMEOUT,
-        ca_file: Some(ca_file),
-    })
-    // The settings are fine, but the stand-in was never started with this folder.
-    .map_err(|problem| anyhow!("the stand-in's certificate authority cannot be read: {problem}"))?;
-    let mut address = settings.listen();
-    address.set_ip(match address.ip() {
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
-        address => address,
-    });
-    http.get(format!("https://{address}/")).send().await?;
+    health_status(&local_url(true, settings.listen())).await?;
     Ok(())
 }
 

@@ -3,11 +3,10 @@
 mod content;
 mod doctor;
 
-use std::time::Duration;
-
 use anyhow::{Context, ensure};
 use client_app::Settings;
 use client_app::resource_client::{Paging, Tagged};
+use entra_shared::http_client::health_status;
 use entra_shared::resource::{NewResource, Resource};
 use entra_tools::DecodedToken;
 use http::StatusCode;
@@ -17,9 +16,6 @@ use uuid::Uuid;
 pub(crate) use doctor::doctor;
 
 use crate::arguments::Write;
-
-/// The time-out of a health check; container runtimes give up after a few seconds, too.
-const HEALTH_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The printed form of a resource, with the tag that a later `write --if-match` needs.
 #[derive(Serialize)]
@@ -58,10 +54,9 @@ pub(crate) async fn token(settings: &Settings, raw: bool) -> anyhow::Result<Stri
 /// Checks that the web service with these settings, on this machine, is ready.
 pub(crate) async fn healthcheck(settings: &Settings) -> anyhow::Result<()> {
     let url = format!("{}/health/ready", settings.server.local_url());
-    let sent = settings.http_client()?.get(&url).timeout(HEALTH_TIMEOUT).send().await;
-    let answer =
-        sent.map_err(reqwest::Error::without_url).with_context(|| format!("no answer from {url}"))?;
-    ensure!(answer.status() == StatusCode::OK, "{url} answered {}", answer.status());
+    let status = health_status(&url).await.map_err(reqwest::Error::without_url);
+    let status = status.with_context(|| format!("no answer from {url}"))?;
+    ensure!(status == StatusCode::OK, "{url} answered {status}");
     Ok(())
 }
 

@@ -6,10 +6,10 @@ mod commands;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 use arguments::{Arguments, Command};
 use entra_guard::RouteError;
-use entra_shared::http_client::{http_client, reread_files};
+use entra_shared::http_client::{health_status, reread_files};
 use entra_shared::settings::{Environment, SettingsError};
 use http_shell::process::{self, Mode};
 use http_shell::telemetry;
@@ -49,11 +49,8 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
 
 async fn healthcheck(settings: &Settings) -> anyhow::Result<()> {
     let url = format!("{}/health/ready", settings.server.local_url());
-    let client = http_client(&settings.http_client).map_err(SettingsError::from)?;
-    let status = client.get(url).send().await.context("the app did not answer")?.status();
-    if !status.is_success() {
-        bail!("not ready: status {status}");
-    }
+    let status = health_status(&url).await.context("the app did not answer")?;
+    ensure!(status.is_success(), "not ready: status {status}");
     Ok(())
 }
 

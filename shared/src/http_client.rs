@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, StatusCode, header};
 use reqwest::dns::Resolve;
 use reqwest::{Client, ClientBuilder, redirect};
 use serde::Deserialize;
@@ -117,6 +117,23 @@ pub fn metadata_client() -> Result<HttpClient, KeyProblem> {
         .timeout(Duration::from_secs(10))
         .redirect(redirect::Policy::none());
     build(builder).map(HttpClient::from_this_module)
+}
+
+/// Asks a listener of this program's own service, on this machine, and returns the status of its answer.
+///
+/// The certificate is not verified, since it names the service as others reach it. The request contains no credential.
+///
+/// # Errors
+/// Nothing answers within 4 s.
+pub async fn health_status(url: &str) -> Result<StatusCode, reqwest::Error> {
+    let client = Client::builder()
+        .no_proxy()
+        .tls_certs_only([])
+        .tls_danger_accept_invalid_certs(true)
+        .timeout(Duration::from_secs(4))
+        .redirect(redirect::Policy::none())
+        .build()?;
+    Ok(client.get(url).send().await?.status())
 }
 
 /// Whether a request failed because the peer's certificate is not trusted: unknown CA, wrong name or expired.

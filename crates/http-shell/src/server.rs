@@ -53,7 +53,7 @@ use ending::Ending;
 use limits::{FEW_CONNECTIONS, Limits};
 use peer::Peer;
 use progress::Progress;
-pub use settings::ServerSettings;
+pub use settings::{ServerSettings, local_url};
 pub use status::ServerStatus;
 use tls::Tls;
 pub use tls::{CurrentCertificate, ServerCertificate, TlsSettings};
@@ -134,7 +134,7 @@ impl Server {
     /// The base URL for a client on this machine, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> String {
-        settings::url(self.tls.is_some(), self.address)
+        local_url(self.tls.is_some(), self.address)
     }
 
     /// Returns what it reports as metrics.

@@ -74,6 +74,25 @@ async fn a_health_check_of_an_app_that_is_not_ready_ends_with_1() {
     assert!(stderr(&output).contains("503"), "{}", stderr(&output));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_health_check_takes_any_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let [certificate, key] = ["certificate.pem", "key.pem"].map(|name| folder.path().join(name));
+    let issued = rcgen::generate_simple_self_signed(["orders.contoso.com".to_owned()]).unwrap();
+    std::fs::write(&certificate, issued.cert.pem()).unwrap();
+    std::fs::write(&key, issued.signing_key.serialize_pem()).unwrap();
+    let tls = [
+        ("SERVER__TLS__CERTIFICATE_FILE", certificate.to_str().unwrap()),
+        ("SERVER__TLS__PRIVATE_KEY_FILE", key.to_str().unwrap()),
+    ];
+    let app = crate::app::App::start(&tls).await;
+    let address = app.url.replace("https://localhost", "127.0.0.1");
+    let variables = [[("SERVER__LISTEN", address.as_str())].as_slice(), &tls].concat();
+    // It answers, though it is not ready without an authority.
+    let output = tokio::task::block_in_place(|| run(&["healthcheck"], &variables));
+    assert!(stderr(&output).contains("not ready: status 503"), "{}", stderr(&output));
+}
+
 #[test]
 fn help_shows_how_to_use_it() {
     let output = run(&["--help"], &[]);

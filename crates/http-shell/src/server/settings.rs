@@ -62,12 +62,13 @@ impl ServerSettings {
     /// The base URL for a client on this machine, without a trailing slash, such as a health check.
     #[must_use]
     pub fn local_url(&self) -> String {
-        url(self.tls.is_some(), self.listen)
+        local_url(self.tls.is_some(), self.listen)
     }
 }
 
-/// Returns the base URL for a client on this machine.
-pub(super) fn url(tls: bool, address: SocketAddr) -> String {
+/// Returns the base URL of a listener for a client on this machine, without a trailing slash.
+#[must_use]
+pub fn local_url(tls: bool, address: SocketAddr) -> String {
     let scheme = if tls { "https" } else { "http" };
     // By name if possible, since certificates name hosts; another address answers only to itself.
     if address.ip().is_unspecified() || address.ip() == Ipv4Addr::LOCALHOST {
