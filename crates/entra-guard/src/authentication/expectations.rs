@@ -113,8 +113,24 @@ impl Expectations {
     }
 
     fn is_audience(&self, claims: &Claims) -> bool {
-        claims.aud == self.client_id || (claims.ver == Version::V1 && self.app_id_uris.contains(&claims.aud))
+        let aud = claims.aud.as_str();
+        match claims.ver {
+            Version::V1 => {
+                is_v1_audience(&self.client_id, aud)
+                    || self.app_id_uris.iter().any(|uri| is_v1_audience(uri, aud))
+            }
+            Version::V2 => aud == self.client_id,
+        }
     }
+}
+
+/// Whether the `aud` of a v1.0 token is this client id or App ID URI.
+///
+/// A client id, bare or after `api://`, is compared without case, since Entra writes it as the client spelled it in its
+/// request. Any other App ID URI is compared exactly.
+fn is_v1_audience(accepted: &str, aud: &str) -> bool {
+    let is_client_id = || accepted.strip_prefix("api://").unwrap_or(accepted).parse::<ClientId>().is_ok();
+    aud == accepted || (aud.eq_ignore_ascii_case(accepted) && is_client_id())
 }
 
 #[cfg(test)]
@@ -180,7 +196,8 @@ mod tests {
     #[test]
     fn the_audience_depends_on_the_version() {
         let uri = format!("api://{AUDIENCE}");
-        for audience in [uri.as_str(), AUDIENCE, "https://api.contoso.com"] {
+        let (upper_uri, upper_id) = (format!("api://{}", AUDIENCE.to_uppercase()), AUDIENCE.to_uppercase());
+        for audience in [uri.as_str(), AUDIENCE, "https://api.contoso.com", &upper_uri, &upper_id] {
             assert_eq!(check(claims_v1(), "aud", json!(audience)), None, "{audience}");
         }
         let (upper, braces) = (AUDIENCE.to_uppercase(), format!("{{{AUDIENCE}}}"));
@@ -189,7 +206,12 @@ mod tests {
         {
             assert_eq!(check(claims(), "aud", json!(audience)), Some(TokenFault::Audience), "{audience}");
         }
-        for audience in ["https://api.contoso.com/", "api://e26f8b35-70d4-4c9a-b1e8-4a93d5c7f01e"] {
+        for audience in [
+            "https://api.contoso.com/",
+            "https://API.contoso.com",
+            &braces,
+            "api://e26f8b35-70d4-4c9a-b1e8-4a93d5c7f01e",
+        ] {
             assert_eq!(check(claims_v1(), "aud", json!(audience)), Some(TokenFault::Audience), "{audience}");
         }
     }

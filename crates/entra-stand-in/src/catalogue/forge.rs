@@ -101,6 +101,13 @@ impl Forge {
         }
     }
 
+    /// Whether APIs compare the audience without case: a client id in a v1.0 token, bare or after `api://`.
+    pub(super) fn has_audience_without_case(&self) -> bool {
+        let audience = self.text("aud");
+        let id = audience.strip_prefix("api://").unwrap_or(audience);
+        self.version == Version::V1 && id.parse::<ClientId>().is_ok()
+    }
+
     /// The claims of a good token.
     pub(super) fn claims(&self) -> Value {
         Value::Object(self.good.clone())

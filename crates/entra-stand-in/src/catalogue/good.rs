@@ -63,7 +63,7 @@ fn claims(forge: &Forge) -> Cases {
         Version::V1 => json!({ "azp": forge.client(), "azpacr": forge.text("appidacr") }),
         Version::V2 => json!({ "appid": forge.client(), "appidacr": forge.text("azpacr") }),
     };
-    vec![
+    let mut cases = vec![
         ("unknown", "unknown claims", json!({ "xms_new": { "a": [1, null] }, "é": "ü" })),
         (
             "opaque-missing",
@@ -108,5 +108,10 @@ fn claims(forge: &Forge) -> Cases {
         ("roles-reversed", "the roles in another order", json!({ "roles": reversed })),
         ("roles-repeated", "each role twice", json!({ "roles": repeated })),
         ("roles-many", "200 roles in addition to those needed", json!({ "roles": many })),
-    ]
+    ];
+    if forge.has_audience_without_case() {
+        let audience = forge.text("aud").to_uppercase().replacen("API://", "api://", 1);
+        cases.push(("audience-upper-case", "the audience in upper case", json!({ "aud": audience })));
+    }
+    cases
 }
