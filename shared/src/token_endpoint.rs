@@ -57,22 +57,23 @@ pub struct TokenErrorResponse {
     pub error_uri: Option<String>,
 }
 
-/// Reads a finite number, written as integer, float or string.
 fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
     let value = Value::deserialize(deserializer)?;
     if value.is_null() {
         return Ok(None);
     }
-    seconds(&value).map(Some).ok_or_else(|| de::Error::custom("expected a number of seconds"))
+    number(&value).map(Some).ok_or_else(|| de::Error::custom("expected a number of seconds"))
 }
 
 /// Reads a number; anything else counts as absent, since it is only a hint.
 fn number_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    Ok(seconds(&Value::deserialize(deserializer)?))
+    Ok(number(&Value::deserialize(deserializer)?))
 }
 
-fn seconds(value: &Value) -> Option<f64> {
-    value.as_f64().or_else(|| value.as_str()?.parse().ok()).filter(|seconds| seconds.is_finite())
+/// Returns a finite number, written as integer, float or string.
+#[must_use]
+pub fn number(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.trim().parse().ok()).filter(|number| number.is_finite())
 }
 
 /// Reads a text for people; anything else counts as absent.

@@ -88,10 +88,11 @@ impl RawResponse<'_> {
 
     /// Deserializes a success from the body.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Malformed> {
-        let parsed = serde_json::from_slice(self.body()?);
-        parsed
-            .map(|Object(parsed)| parsed)
-            .map_err(|error| if error.is_data() { Malformed::NotATokenResponse } else { Malformed::NotJson })
+        let mut json = serde_json::Deserializer::from_slice(self.body()?);
+        let Object(parsed) =
+            serde_path_to_error::deserialize(&mut json).map_err(|error| Malformed::from_json(&error))?;
+        json.end().map_err(|_| Malformed::NotJson)?;
+        Ok(parsed)
     }
 
     pub(super) fn retry_after(&self) -> Option<Duration> {

@@ -69,10 +69,8 @@ fn error(response: &RawResponse<'_>, proof: &Proof) -> TokenError {
         Ok(envelope) if status.is_client_error() && !envelope.error.is_empty() => {
             TokenError::refused(refusal(status, &envelope, ids, proof), proof)
         }
-        Ok(_) | Err(Malformed::NotJson | Malformed::NotATokenResponse) => {
-            response.malformed(Malformed::Status)
-        }
-        Err(problem) => response.malformed(problem),
+        Err(problem @ (Malformed::TooLarge | Malformed::BrokenOff)) => response.malformed(problem),
+        Ok(_) | Err(_) => response.malformed(Malformed::Status),
     }
 }
 
@@ -92,7 +90,7 @@ fn match_request_id(response: &RawResponse<'_>) {
 }
 
 /// A number of seconds, from zero to the largest duration. `Life` limits it further.
-fn whole_seconds(seconds: f64) -> Duration {
+pub(super) fn whole_seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds.floor().max(0.0)).unwrap_or(Duration::MAX)
 }
 

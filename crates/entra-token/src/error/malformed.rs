@@ -17,9 +17,18 @@ pub enum Malformed {
     /// The body is not JSON.
     #[error("the body is not JSON")]
     NotJson,
-    /// The body lacks a usable `access_token`, `token_type` or `expires_in`, or has one twice.
-    #[error("the body is not a token response")]
-    NotATokenResponse,
+    /// The body is JSON, but not an object.
+    #[error("the body is not a JSON object")]
+    NotAnObject,
+    /// The body lacks this member.
+    #[error("the body has no `{0}`")]
+    Missing(&'static str),
+    /// The body has this member twice.
+    #[error("the body has `{0}` twice")]
+    Duplicate(&'static str),
+    /// This member has an unusable value.
+    #[error("`{0}` is not {expected}", expected = expected(.0))]
+    Unusable(&'static str),
     /// The token is not for the `Authorization: Bearer` header (RFC 6749 section 7.1).
     #[error("the token's type is not Bearer")]
     TokenType,
@@ -29,4 +38,50 @@ pub enum Malformed {
     /// The status is not 200, and the body is no OAuth error: a redirect, for example.
     #[error("that is neither a token nor an OAuth error")]
     Status,
+}
+
+/// The members of a token response that decide whether it is one.
+const MEMBERS: [&str; 4] = ["access_token", "token_type", "expires_in", "expires_on"];
+
+fn expected(member: &str) -> &'static str {
+    match member {
+        "access_token" => "a token",
+        "token_type" => "a text",
+        "expires_on" => "a time",
+        _ => "a number of seconds",
+    }
+}
+
+impl Malformed {
+    /// Names the member that a deserializer stumbled over.
+    pub(crate) fn from_json(error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
+        let (path, message) = (error.path().to_string(), error.inner().to_string());
+        if !error.inner().is_data() {
+            return Self::NotJson;
+        }
+        let named = |member: &&str| path == *member || message.contains(&format!("field `{member}`"));
+        match MEMBERS.into_iter().find(named) {
+            Some(member) if message.starts_with("missing field") => Self::Missing(member),
+            Some(member) if message.starts_with("duplicate field") => Self::Duplicate(member),
+            Some(member) => Self::Unusable(member),
+            None => Self::NotAnObject,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sentence_names_the_member_and_what_it_should_be() {
+        for (problem, words) in [
+            (Malformed::Missing("access_token"), "the body has no `access_token`"),
+            (Malformed::Unusable("access_token"), "`access_token` is not a token"),
+            (Malformed::Unusable("expires_on"), "`expires_on` is not a time"),
+            (Malformed::Unusable("expires_in"), "`expires_in` is not a number of seconds"),
+        ] {
+            assert_eq!(problem.to_string(), words);
+        }
+    }
 }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use entra_shared::secret::AccessToken;
+use entra_shared::token_endpoint::number;
 use http::StatusCode;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -12,6 +13,7 @@ use super::{IdentityEndpoint, ManagedIdentityFault, UserAssigned, retry};
 use crate::exchange::RawResponse;
 use crate::life::Life;
 use crate::redaction::Redaction;
+use crate::response::whole_seconds;
 use crate::{Malformed, Outage, OutageCause, Token, TokenError};
 
 /// The longest message that an error keeps, in characters.
@@ -56,7 +58,7 @@ fn success(response: &RawResponse<'_>) -> Result<Token, Malformed> {
     if success.token_type.as_ref().is_some_and(|kind| !kind.eq_ignore_ascii_case("Bearer")) {
         return Err(Malformed::TokenType);
     }
-    let expires_in = success.expires_in(Timestamp::now()).ok_or(Malformed::NotATokenResponse)?;
+    let expires_in = success.expires_in(Timestamp::now()).ok_or_else(|| success.without_life())?;
     if expires_in.is_zero() {
         return Err(Malformed::Lifetime);
     }
@@ -107,22 +109,26 @@ impl Success {
             (left, named) => left.or(named),
         }
     }
+
+    /// Says why the lifetime is unknown.
+    fn without_life(&self) -> Malformed {
+        match (&self.expires_on, &self.expires_in) {
+            (None, None) => Malformed::Missing("expires_on"),
+            (None, Some(_)) => Malformed::Unusable("expires_in"),
+            (Some(_), _) => Malformed::Unusable("expires_on"),
+        }
+    }
 }
 
 /// A number of seconds, at least zero.
 fn seconds(value: &Value) -> Option<Duration> {
-    number(value).map(|seconds| Duration::from_secs(u64::try_from(seconds).unwrap_or_default()))
-}
-
-/// An integer, as a number or a string.
-fn number(value: &Value) -> Option<i64> {
-    value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
+    number(value).map(whole_seconds)
 }
 
 /// Parses seconds since 1970 or a date, which is in UTC unless it has an offset.
 fn time(value: &Value) -> Option<Timestamp> {
-    if let Some(second) = number(value) {
-        return Timestamp::from_second(second).ok();
+    if let Some(seconds) = number(value) {
+        return Timestamp::from_duration(SignedDuration::try_from_secs_f64(seconds.floor()).ok()?).ok();
     }
     let text = value.as_str()?.trim();
     let in_utc = format!("{text} +00:00");
@@ -147,10 +153,12 @@ mod tests {
             json!("08/06/2025 11:25:03 +00:00"),
             json!("8/6/2025 11:25:03 AM +00:00"),
             json!("08/06/2025 11:25:03"),
+            json!(1754479503.9),
+            json!(" 1754479503.0 "),
         ] {
             assert_eq!(time(&form).map(Timestamp::as_second), Some(1754479503), "{form}");
         }
-        for form in [json!(null), json!(""), json!("soon"), json!([]), json!(1.5)] {
+        for form in [json!(null), json!(""), json!("soon"), json!("inf"), json!([]), json!(1e300)] {
             assert_eq!(time(&form), None, "{form}");
         }
     }
@@ -168,6 +176,7 @@ mod tests {
         assert_eq!(life(&json!({ "expires_in": 500, "expires_on": 1600 })), Some(500));
         assert_eq!(life(&json!({ "expires_on": "1600" })), Some(600));
         assert_eq!(life(&json!({ "expires_in": "3599" })), Some(3599));
+        assert_eq!(life(&json!({ "expires_in": 3599.5 })), Some(3599));
         assert_eq!(life(&json!({ "expires_on": "900" })), Some(0));
         assert_eq!(life(&json!({ "expires_in": "-1" })), Some(0));
         assert_eq!(life(&json!({})), None);

@@ -73,16 +73,20 @@ async fn what_is_no_token_is_a_typed_error_that_shows_none_of_it() {
     for (answer, expected) in [
         (Scripted::new(200, "<html>canary</html>"), Malformed::NotJson),
         (Scripted::json(200, ""), Malformed::NotJson),
-        (Scripted::json(200, "{}"), Malformed::NotATokenResponse),
-        (Scripted::json(200, format!(r#"{{"access_token":"",{life}}}"#)), Malformed::NotATokenResponse),
+        (Scripted::json(200, "{}"), Malformed::Missing("access_token")),
+        (
+            Scripted::json(200, format!(r#"{{"access_token":"",{life}}}"#)),
+            Malformed::Unusable("access_token"),
+        ),
         (
             Scripted::json(200, format!(r#"{{"access_token":"canary\r\nx",{life}}}"#)),
-            Malformed::NotATokenResponse,
+            Malformed::Unusable("access_token"),
         ),
-        (Scripted::json(200, r#"{"access_token":"canary"}"#), Malformed::NotATokenResponse),
+        (Scripted::json(200, r#"{"access_token":"canary"}"#), Malformed::Missing("expires_on")),
+        (token(r#""expires_in":"soon""#), Malformed::Unusable("expires_in")),
         (
             Scripted::json(200, r#"{"access_token":"canary","expires_on":"soon"}"#),
-            Malformed::NotATokenResponse,
+            Malformed::Unusable("expires_on"),
         ),
         (
             Scripted::json(200, format!(r#"{{"access_token":"canary","token_type":"pop",{life}}}"#)),
