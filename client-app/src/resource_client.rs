@@ -43,6 +43,7 @@ pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 #[derive(Debug, Clone)]
 pub struct ResourceClient {
     api: BearerClient,
+    base_url: BaseUrl,
     /// The incoming request whose ids the calls carry; without one, each call gets new ids.
     correlation: Option<Correlation>,
     limit: Duration,
@@ -73,8 +74,8 @@ impl ResourceClient {
     /// Creates a client of the API at this base URL.
     #[must_use]
     pub fn new(base_url: BaseUrl, retriever: TokenRetriever, http: HttpClient) -> Self {
-        let api = BearerClient::with_base_url(base_url, retriever).http_client(http).timeout(LIMIT);
-        Self { api, correlation: None, limit: LIMIT }
+        let api = BearerClient::with_base_url(base_url.clone(), retriever).http_client(http).timeout(LIMIT);
+        Self { api, base_url, correlation: None, limit: LIMIT }
     }
 
     /// Returns a client whose calls carry this request id and trace.
@@ -101,7 +102,7 @@ impl ResourceClient {
     /// There is no token, or not in time.
     pub async fn token(&self) -> Result<Arc<Token>, ResourceError> {
         let ids = || self.correlation.clone().unwrap_or_default().to_string();
-        self.api.token().await.map_err(|error| ResourceError::from_call(error, ids()))
+        self.api.token().await.map_err(|error| ResourceError::from_call(error, &self.base_url, ids()))
     }
 
     /// Returns the retriever whose tokens are sent.
@@ -169,7 +170,8 @@ impl ResourceClient {
         let correlation = self.correlation.clone().unwrap_or_default();
         let ids = || correlation.to_string();
         let response = request.headers(correlation.headers()).send().await;
-        let mut response = response.map_err(|error| ResourceError::from_call(error, ids()))?;
+        let mut response =
+            response.map_err(|error| ResourceError::from_call(error, &self.base_url, ids()))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let token = response.extensions().get::<Arc<Token>>().cloned();
         let limit = if status.is_success() { MAX_BODY_BYTES } else { MAX_PROBLEM_BYTES };

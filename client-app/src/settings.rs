@@ -151,6 +151,12 @@ mod tests {
                 "`azure_ad.tenant_id` (variable AZURE_TENANT_ID): not a GUID",
             ),
             (
+                &[SECRET, ("AZURE_TENANT_ID", "canary.onmicrosoft.com")],
+                "not a GUID, but a domain; set that as `azure_ad.domain`",
+            ),
+            (&[SECRET, ("AZURE_AUTHORITY_HOST", "canary.example")], "has no scheme; write https://"),
+            (&[SECRET, ("RESOURCE__BASE_URL", "canary.example:5001")], "has no scheme; write https://"),
+            (
                 &[SECRET, ("AZURE_CLIENT_ID", "{canary}")],
                 "`azure_ad.client_id` (variable AZURE_CLIENT_ID): not a GUID",
             ),

@@ -86,6 +86,9 @@ pub enum InvalidInstance {
     /// Not https, or more than a host, a port and a path.
     #[error("not an https URL like https://login.microsoftonline.com")]
     NotAnHttpsUrl,
+    /// A host without a scheme.
+    #[error("has no scheme; write https:// in front of the host")]
+    NoScheme,
     /// The URL of an authority: it includes a tenant.
     #[error("names a tenant in its path; keep what stands before it, and set `azure_ad.tenant_id`")]
     NamesTenant,
@@ -97,6 +100,9 @@ impl Instance {
     /// # Errors
     /// The text is not an https URL made of a host, an optional port and an optional path.
     pub fn parse(text: &str) -> Result<Self, InvalidInstance> {
+        if !text.is_empty() && !text.contains("://") {
+            return Err(InvalidInstance::NoScheme);
+        }
         let mut url = Url::parse(text).map_err(|_| InvalidInstance::NotAnHttpsUrl)?;
         let bare = url.username().is_empty()
             && url.password().is_none()

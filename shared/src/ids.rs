@@ -49,7 +49,7 @@ macro_rules! conversions {
 }
 
 macro_rules! guid {
-    ($(#[$doc:meta])* $name:ident $(, $note:literal)?) => {
+    ($(#[$doc:meta])* $name:ident, $expected:expr) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "Uuid")]
@@ -61,8 +61,7 @@ macro_rules! guid {
             /// # Errors
             /// The text is not 36 characters of hyphenated hexadecimal.
             pub fn parse(text: &str) -> Result<Self, InvalidId> {
-                let expected = concat!("a GUID like 00000000-0000-0000-0000-000000000000" $(, $note)?);
-                parse_guid(text).map(Self).ok_or(InvalidId { expected })
+                parse_guid(text).map(Self).ok_or_else(|| InvalidId { expected: $expected(text) })
             }
 
             /// Returns the identifier as a UUID.
@@ -90,15 +89,26 @@ macro_rules! guid {
 
 guid! {
     /// A directory ("tenant") of Entra ID: the `tid` claim.
-    TenantId, "; set the Directory (tenant) ID, since `common`, `organizations` and `consumers` name no tenant"
+    TenantId, expected_tenant
 }
 guid! {
     /// An app registration's Application (client) ID: the `appid` and `azp` claims, and the `aud` of v2.0 tokens.
-    ClientId
+    ClientId, |_| GUID
 }
 guid! {
     /// A service principal's object id in one tenant: the `oid` claim.
-    ObjectId
+    ObjectId, |_| GUID
+}
+
+const GUID: &str = "a GUID like 00000000-0000-0000-0000-000000000000";
+
+fn expected_tenant(text: &str) -> &'static str {
+    if Domain::parse(text).is_ok() {
+        "a GUID, but a domain; set that as `azure_ad.domain`, and the Directory (tenant) ID as `azure_ad.tenant_id`"
+    } else {
+        "a GUID like 00000000-0000-0000-0000-000000000000; set the Directory (tenant) ID, since `common`, \
+         `organizations` and `consumers` name no tenant"
+    }
 }
 
 fn parse_guid(text: &str) -> Option<Uuid> {

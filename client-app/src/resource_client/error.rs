@@ -11,7 +11,10 @@ use entra_shared::secret::AccessToken;
 use http::{HeaderValue, StatusCode, header};
 
 use super::{Answer, redacted};
-use entra_token::{Awaited, CallError, Redaction, TokenError};
+use entra_token::{Awaited, BaseUrl, CallError, Redaction, TokenError};
+
+/// What to do about a redirect.
+const REDIRECT_REMEDY: &str = "Set `resource.base_url` (RESOURCE__BASE_URL) to where it redirects: tokens are sent to no other address.";
 
 /// The most characters of the resource's text that a message shows.
 const MAX_WORDS: usize = 300;
@@ -26,8 +29,10 @@ pub enum ResourceError {
     #[error("the resource answered {0}")]
     Refused(Box<Refused>),
     /// The resource did not answer; the network or the settings are at fault.
-    #[error("no answer from the resource{}; {ids}", hint(source))]
+    #[error("no answer from the resource at {base_url}{}; {ids}", hint(source))]
     Unreachable {
+        /// The base URL of the resource.
+        base_url: BaseUrl,
         /// The ids of the request and its trace.
         ids: String,
         /// The HTTP client's error.
@@ -64,10 +69,10 @@ pub enum ResourceError {
 
 impl ResourceError {
     /// Adds a call's ids to the error of its request.
-    pub(super) fn from_call(error: CallError, ids: String) -> Self {
+    pub(super) fn from_call(error: CallError, base_url: &BaseUrl, ids: String) -> Self {
         match error {
             CallError::Token(error) => Self::Token(error),
-            CallError::Request(source) => Self::Unreachable { ids, source },
+            CallError::Request(source) => Self::Unreachable { base_url: base_url.clone(), ids, source },
             CallError::TimedOut { awaited, limit } => Self::TimedOut { awaited, limit, ids },
             CallError::ShuttingDown => Self::ShuttingDown(ids),
         }
@@ -83,6 +88,8 @@ pub struct Refused {
     pub problem: Option<Problem>,
     /// The challenge in `WWW-Authenticate` (RFC 6750 section 3).
     pub challenge: Option<HeaderValue>,
+    /// Where the resource redirects to; a request with a token is not repeated there.
+    pub location: Option<HeaderValue>,
     /// How long the resource asks to wait; an hour at most.
     pub retry_after: Option<Duration>,
     /// The ids of the request and its trace, which the resource's log has as well.
@@ -94,11 +101,12 @@ impl Refused {
     pub(super) fn new(answer: &Answer, token: &AccessToken) -> Self {
         let (headers, redaction) = (&answer.headers, Redaction::for_token(token.expose()));
         let problem = serde_json::from_slice(&answer.body).ok();
-        let challenge = headers.get(header::WWW_AUTHENTICATE);
+        let field = |name| headers.get(name).and_then(|value| redacted::field(value, &redaction));
         Self {
             status: answer.status,
             problem: problem.map(|Object(problem)| redacted::problem(problem, &redaction)),
-            challenge: challenge.and_then(|challenge| redacted::challenge(challenge, &redaction)),
+            challenge: field(header::WWW_AUTHENTICATE),
+            location: field(header::LOCATION).filter(|_| answer.status.is_redirection()),
             retry_after: retry_after(headers),
             ids: answer.ids.clone(),
         }
@@ -115,6 +123,7 @@ impl Refused {
                 "Grant this client the app role that the resource demands, with admin consent; a token that was \
                  issued before does not have it.",
             ),
+            status if status.is_redirection() => Some(REDIRECT_REMEDY),
             StatusCode::PRECONDITION_FAILED => Some("Read the resource again and send its new ETag."),
             _ => None,
         }
@@ -133,6 +142,9 @@ impl fmt::Display for Refused {
         if let Some(Ok(challenge)) = self.challenge.as_ref().map(HeaderValue::to_str) {
             write!(f, " ({})", one_line(challenge))?;
         }
+        if let Some(Ok(location)) = self.location.as_ref().map(HeaderValue::to_str) {
+            write!(f, ", to {}", one_line(location))?;
+        }
         if let Some(wait) = self.retry_after {
             write!(f, "; it asks to wait {} s", wait.as_secs())?;
         }
@@ -150,7 +162,7 @@ fn hint(source: &reqwest::Error) -> Cow<'static, str> {
          (RESOURCE__BASE_URL)"
             .into()
     } else {
-        "".into()
+        ". Start the resource, or correct `resource.base_url` (RESOURCE__BASE_URL)".into()
     }
 }
 

@@ -19,9 +19,9 @@ pub(super) fn problem(problem: Problem, redaction: &Redaction<'_>) -> Problem {
     }
 }
 
-/// Removes the token from the challenge; one that is not text is dropped.
-pub(super) fn challenge(challenge: &HeaderValue, redaction: &Redaction<'_>) -> Option<HeaderValue> {
-    HeaderValue::try_from(redaction.text(challenge.to_str().ok()?)).ok()
+/// Removes the token from a header field; one that is not text is dropped.
+pub(super) fn field(value: &HeaderValue, redaction: &Redaction<'_>) -> Option<HeaderValue> {
+    HeaderValue::try_from(redaction.text(value.to_str().ok()?)).ok()
 }
 
 #[cfg(test)]
@@ -39,7 +39,7 @@ mod tests {
         let shown = format!("{:?}", problem(said.detail(token), &redaction));
         assert!(!shown.contains("canary") && shown.matches("[redacted]").count() == 4, "{shown}");
         let said = HeaderValue::try_from(format!("Bearer realm=\"{token}\"")).unwrap();
-        assert_eq!(challenge(&said, &redaction).unwrap(), "Bearer realm=\"[redacted]\"");
-        assert_eq!(challenge(&HeaderValue::from_bytes(b"\xff").unwrap(), &redaction), None);
+        assert_eq!(field(&said, &redaction).unwrap(), "Bearer realm=\"[redacted]\"");
+        assert_eq!(field(&HeaderValue::from_bytes(b"\xff").unwrap(), &redaction), None);
     }
 }

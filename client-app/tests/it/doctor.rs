@@ -81,6 +81,15 @@ async fn a_refusal_of_the_resource_comes_with_its_code_and_the_step() {
 }
 
 #[tokio::test]
+async fn a_resource_that_redirects_fails_with_the_address_to_set() {
+    let peers = Peers::start().await;
+    peers.resource.answers(Scripted::new(308, "").header("location", "https://moved.example/"));
+    let (code, report) = doctor(&peers, Scripted::json(200, DOCUMENT)).await;
+    assert_eq!(code, 1, "{report}");
+    assert!(report.contains("redirects to https://moved.example/") && report.contains("RESOURCE__BASE_URL"));
+}
+
+#[tokio::test]
 async fn a_step_that_takes_longer_than_a_second_is_reported_on_standard_error() {
     let peers = Peers::start().await;
     peers.authority.answers(Scripted::json(200, DOCUMENT).after(Duration::from_millis(1500)));

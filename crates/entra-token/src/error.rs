@@ -42,8 +42,10 @@ pub enum TokenError {
     #[error(transparent)]
     Unavailable(Outage),
     /// The response is neither a token nor an OAuth error.
-    #[error("the authority answered {status}, but {problem}; {ids}")]
+    #[error("{url} answered {status}, but {problem}; {ids}{}", after_stop(problem.remedy()))]
     Protocol {
+        /// The URL of the request, without its query.
+        url: String,
         /// The status of the response.
         status: StatusCode,
         /// What is wrong with it.
@@ -87,6 +89,10 @@ pub enum ConfigurationFault {
     ManagedIdentity(ManagedIdentityFault),
 }
 
+fn after_stop(remedy: Option<&str>) -> String {
+    remedy.map(|remedy| format!(". {remedy}")).unwrap_or_default()
+}
+
 fn fault_and_remedy(error: &reqwest::Error) -> String {
     let fault = CertificateFault::from_error(error).unwrap_or(CertificateFault::Other);
     format!("{}. {}", fault.problem(), fault.remedy().trim_end_matches('.'))
@@ -126,7 +132,10 @@ impl TokenError {
     /// How to fix it, if known.
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
-        self.refusal().and_then(Refusal::remedy)
+        match self {
+            Self::Protocol { problem, .. } => problem.remedy(),
+            _ => self.refusal().and_then(Refusal::remedy),
+        }
     }
 
     /// The status of the authority's response, if there was one.

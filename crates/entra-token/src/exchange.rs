@@ -23,6 +23,8 @@ pub(super) struct SentRequest {
     pub(super) at: Instant,
     /// Host and port.
     pub(super) host: String,
+    /// The URL without its query.
+    pub(super) url: String,
     pub(super) correlation_id: Uuid,
 }
 
@@ -39,7 +41,8 @@ impl SentRequest {
     /// Creates the identity of a request that is sent to this URL now.
     pub(super) fn new(url: &Url) -> Self {
         let host = url[Position::BeforeHost..Position::AfterPort].to_owned();
-        Self { at: Instant::now(), host, correlation_id: Uuid::new_v4() }
+        let url = url[..Position::AfterPath].to_owned();
+        Self { at: Instant::now(), host, url, correlation_id: Uuid::new_v4() }
     }
 
     /// Sends the request and reads the whole response.
@@ -101,7 +104,8 @@ impl RawResponse<'_> {
 
     /// The error of a response that is neither a token nor a known failure.
     pub(super) fn malformed(&self, problem: Malformed) -> TokenError {
-        TokenError::Protocol { status: self.status, problem, ids: self.ids("", "") }
+        let url = self.sent.url.clone();
+        TokenError::Protocol { url, status: self.status, problem, ids: self.ids("", "") }
     }
 
     /// The ids from the body or the headers of the response, or else the id that was sent. The arguments may be empty.

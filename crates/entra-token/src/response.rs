@@ -70,7 +70,7 @@ fn error(response: &RawResponse<'_>, proof: &Proof) -> TokenError {
             TokenError::refused(refusal(status, &envelope, ids, proof), proof)
         }
         Err(problem @ (Malformed::TooLarge | Malformed::BrokenOff)) => response.malformed(problem),
-        Ok(_) | Err(_) => response.malformed(Malformed::Status),
+        Ok(_) | Err(_) => response.malformed(Malformed::NotAnOAuthError),
     }
 }
 
@@ -120,8 +120,6 @@ mod tests {
     use entra_shared::secret::{ClientAssertion, ClientSecret};
     use http::{HeaderName, HeaderValue};
     use jiff::Timestamp;
-    use tokio::time::Instant;
-    use uuid::Uuid;
 
     use super::*;
     use crate::exchange::SentRequest;
@@ -137,8 +135,7 @@ mod tests {
         headers: &[(HeaderName, &str)],
         body: &str,
     ) -> Result<Token, TokenError> {
-        let sent =
-            SentRequest { at: Instant::now(), host: "localhost".to_owned(), correlation_id: Uuid::nil() };
+        let sent = SentRequest::new(&"https://localhost/token".parse().unwrap());
         let headers = headers
             .iter()
             .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()))

@@ -79,7 +79,7 @@ mod tests {
     }
 
     fn broken(problem: Malformed) -> TokenError {
-        TokenError::Protocol { status: StatusCode::OK, problem, ids: IDS }
+        TokenError::Protocol { url: String::new(), status: StatusCode::OK, problem, ids: IDS }
     }
 
     fn awaited() -> Attempt {

@@ -54,6 +54,9 @@ pub enum InvalidTenant {
         "not a GUID like 00000000-0000-0000-0000-000000000000, nor `organizations` or `common` for several tenants"
     )]
     NotATenant,
+    /// A domain of a tenant.
+    #[error("a domain; set that as `azure_ad.domain`, and the Directory (tenant) ID as `azure_ad.tenant_id`")]
+    Domain,
     /// The endpoint of personal accounts, which have no apps.
     #[error(
         "`consumers` contains only personal accounts, which have no apps; use a tenant's GUID, or `organizations`"
@@ -135,6 +138,7 @@ impl TryFrom<String> for Tenant {
             "organizations" => Ok(Self::Listed(TenantIndependentEndpoint::Organizations)),
             "common" => Ok(Self::Listed(TenantIndependentEndpoint::Common)),
             "consumers" => Err(InvalidTenant::Consumers),
+            id if Domain::parse(id).is_ok() => Err(InvalidTenant::Domain),
             id => TenantId::parse(id).map(Self::One).map_err(|_| InvalidTenant::NotATenant),
         }
     }

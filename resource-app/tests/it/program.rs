@@ -21,9 +21,11 @@ pub(crate) fn stderr(output: &Output) -> String {
 
 #[test]
 fn unusable_settings_and_arguments_end_it_with_2() {
-    let cases: [(&[&str], Variables<'_>, &str); 7] = [
+    let cases: [(&[&str], Variables<'_>, &str); 9] = [
         (&[], &[("AZURE_AD__INSTANCE", "https://login.microsoftonline.com")], "set AZURE_AD__CLIENT_ID"),
         (&[], &[("AZURE_AD__TENANT_ID", "canary")], "`azure_ad.tenant_id`"),
+        (&[], &[("AZURE_AD__TENANT_ID", "canary.onmicrosoft.com")], "set that as `azure_ad.domain`"),
+        (&[], &[("AZURE_AD__INSTANCE", "canary.example")], "has no scheme; write https://"),
         (
             &["serve"],
             &[("AUTHORIZATION__DEVELOPMENT_HANDLER", "true")],

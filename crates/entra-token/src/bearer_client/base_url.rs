@@ -18,6 +18,9 @@ pub enum InvalidBaseUrl {
     /// It is malformed, or has more than scheme, host, port and path.
     #[error("not a URL like https://api.contoso.com: http or https, without credentials, query or fragment")]
     Malformed,
+    /// A host without a scheme.
+    #[error("has no scheme; write https:// in front of the host")]
+    NoScheme,
     /// It would send tokens to another machine without encryption.
     #[error("plain http would show the access token to anyone on the way; use https")]
     PlainHttp,
@@ -29,6 +32,9 @@ impl BaseUrl {
     /// # Errors
     /// The text is not an http or https URL made of a host, an optional port and an optional path.
     pub fn parse(text: &str) -> Result<Self, InvalidBaseUrl> {
+        if !text.is_empty() && !text.contains("://") {
+            return Err(InvalidBaseUrl::NoScheme);
+        }
         let url = Url::parse(text).map_err(|_| InvalidBaseUrl::Malformed)?;
         let is_bare = url.username().is_empty()
             && url.password().is_none()

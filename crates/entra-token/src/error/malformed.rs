@@ -35,9 +35,12 @@ pub enum Malformed {
     /// The token has expired already.
     #[error("the token's life is zero seconds")]
     Lifetime,
-    /// The status is not 200, and the body is no OAuth error: a redirect, for example.
-    #[error("that is neither a token nor an OAuth error")]
+    /// The status of a managed identity endpoint's response is neither 200 nor that of a refusal: a redirect, for example.
+    #[error("that is neither a token nor a refusal")]
     Status,
+    /// The status of the authority's response is not 200, and the body is no OAuth error, as from another kind of server.
+    #[error("that is neither a token nor an OAuth error")]
+    NotAnOAuthError,
 }
 
 /// The members of a token response that decide whether it is one.
@@ -53,6 +56,13 @@ fn expected(member: &str) -> &'static str {
 }
 
 impl Malformed {
+    /// How to fix it, if known.
+    #[must_use]
+    pub fn remedy(self) -> Option<&'static str> {
+        (self == Self::NotAnOAuthError)
+            .then_some("Correct `azure_ad.instance` (AZURE_AUTHORITY_HOST): the base URL of Entra ID.")
+    }
+
     /// Names the member that a deserializer stumbled over.
     pub(crate) fn from_json(error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
         let (path, message) = (error.path().to_string(), error.inner().to_string());

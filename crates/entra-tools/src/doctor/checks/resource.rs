@@ -19,7 +19,13 @@ const NAMED_OPERATIONS: usize = 2;
 pub(super) fn reached(facts: &Facts) -> Finding {
     let base_url = &facts.resource.base_url;
     let Err(error) = &facts.resource.operations else {
-        return Finding::pass(format!("{base_url} answers"));
+        return match &facts.resource.redirect {
+            None => Finding::pass(format!("{base_url} answers")),
+            Some(location) => Finding::fail(
+                format!("{base_url} redirects to {}", location.escape_debug()),
+                "Set `resource.base_url` (RESOURCE__BASE_URL) to where it redirects: tokens are sent to no other address.",
+            ),
+        };
     };
     if let Some(fault) = CertificateFault::from_error(error) {
         Finding::fail(format!("the certificate of {base_url} {}", fault.problem()), fault.remedy())

@@ -52,6 +52,7 @@ fn good() -> Facts {
         }),
         token: Some(Ok(TokenFacts { claims: Some(claims), expires_at: at(3600), renewed_from: at(3300) })),
         resource: ResourceFacts {
+            redirect: None,
             base_url: "https://api".to_owned(),
             clock_offset: None,
             operations: Ok(Ok(vec![operation("GET /a", "Orders.Read")])),

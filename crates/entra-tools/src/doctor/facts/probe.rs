@@ -18,6 +18,8 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     /// The resource's clock minus this machine's, if the answer has a date.
     pub(super) clock_offset: Option<SignedDuration>,
+    /// Where it redirects to.
+    pub(super) redirect: Option<String>,
     pub(super) body: Vec<u8>,
     /// The code of a problem (RFC 9457), with the token redacted in case the resource repeats it.
     pub(super) problem_code: Option<String>,
@@ -44,6 +46,8 @@ pub(super) async fn get(http: &HttpClient, url: Url, token: Option<&Token>) -> R
         Err(error) => return Err(ProbeError::Unreachable { request_id, source: error.without_url() }),
     };
     let (status, clock_offset) = (response.status(), http_client::clock_offset(response.headers()));
+    let location = response.headers().get(header::LOCATION).filter(|_| status.is_redirection());
+    let redirect = location.map(|location| String::from_utf8_lossy(location.as_bytes()).into_owned());
     let body = http_client::read_body(response, MAX_BODY_BYTES).await;
     let body = body.map_err(|source| ProbeError::Body { status, request_id, source })?;
     let problem = serde_json::from_slice(&body).ok().map(|Object::<Problem>(problem)| problem.code);
@@ -51,5 +55,5 @@ pub(super) async fn get(http: &HttpClient, url: Url, token: Option<&Token>) -> R
         Some(token) => Redaction::for_token(token.access_token().expose()).text(&code),
         None => code.into_owned(),
     });
-    Ok(Answer { status, clock_offset, body: body.into(), problem_code })
+    Ok(Answer { status, clock_offset, redirect, body: body.into(), problem_code })
 }

@@ -17,6 +17,8 @@ pub(in super::super) struct ResourceFacts {
     pub(in super::super) clock_offset: Option<SignedDuration>,
     /// The operations that its description names, or the error if it does not answer.
     pub(in super::super) operations: Result<Described, reqwest::Error>,
+    /// Where it redirects to, instead of describing itself.
+    pub(in super::super) redirect: Option<String>,
     /// Whether it accepts the token; absent if it was not asked.
     pub(in super::super) verdict: Option<Verdict>,
 }
@@ -55,11 +57,11 @@ impl ResourceFacts {
 
 /// Requests the description without a token, then the caller's route with the token.
 pub(super) async fn probe(http: &HttpClient, urls: &ResourceUrls, token: Option<&Token>) -> ResourceFacts {
-    let (clock_offset, operations) = match probe::get(http, urls.description.clone(), None).await {
-        Ok(answer) => (answer.clock_offset, Ok(described(&answer))),
+    let (clock_offset, operations, redirect) = match probe::get(http, urls.description.clone(), None).await {
+        Ok(answer) => (answer.clock_offset, Ok(described(&answer)), answer.redirect),
         // The resource is reachable; only its description is unusable.
-        Err(ProbeError::Body { status, .. }) => (None, Ok(Err(status))),
-        Err(ProbeError::Unreachable { source, .. }) => (None, Err(source)),
+        Err(ProbeError::Body { status, .. }) => (None, Ok(Err(status)), None),
+        Err(ProbeError::Unreachable { source, .. }) => (None, Err(source), None),
     };
     let verdict = match token {
         Some(token) if operations.is_ok() => {
@@ -67,7 +69,7 @@ pub(super) async fn probe(http: &HttpClient, urls: &ResourceUrls, token: Option<
         }
         _ => None,
     };
-    ResourceFacts { base_url: urls.base.clone(), clock_offset, operations, verdict }
+    ResourceFacts { base_url: urls.base.clone(), clock_offset, operations, redirect, verdict }
 }
 
 fn described(answer: &Answer) -> Described {

@@ -31,9 +31,9 @@ pub(super) fn finding(error: &TokenError) -> Finding {
             Finding::fail(found, "Try again in some minutes; https://azure.status.microsoft lists outages.")
         }
         TokenError::Unavailable(_) => Finding::fail(found, "Check the network or proxy on the way there."),
-        TokenError::Protocol { .. } => Finding::fail(
-            found,
-            "Check that `azure_ad.instance` is Entra ID, and that nothing answers in its place.",
+        TokenError::Protocol { url, status, problem, ids } => Finding::fail(
+            format!("{url} answered {status}, but {problem}; {ids}"),
+            problem.remedy().unwrap_or("Check that nothing answers in its place."),
         ),
         TokenError::Configuration(ConfigurationFault::ManagedIdentity(fault)) => managed_identity(fault),
         // A fault of the registration is a refusal, handled above.
