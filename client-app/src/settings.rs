@@ -154,6 +154,8 @@ mod tests {
                 &[SECRET, ("AZURE_TENANT_ID", "canary.onmicrosoft.com")],
                 "not a GUID, but a domain; set that as `azure_ad.domain`",
             ),
+            (&[("AZURE_CLIENT_SECRET", "\n")], "(variable AZURE_CLIENT_SECRET): must not be empty"),
+            (&[("AZURE_CLIENT_SECRET", "'canary'")], "(variable AZURE_CLIENT_SECRET): is in quotes"),
             (&[SECRET, ("AZURE_AUTHORITY_HOST", "canary.example")], "has no scheme; write https://"),
             (&[SECRET, ("RESOURCE__BASE_URL", "canary.example:5001")], "has no scheme; write https://"),
             (

@@ -12,6 +12,9 @@ pub enum InvalidSecret {
     /// The text is empty.
     #[error("must not be empty")]
     Empty,
+    /// The text is in quotes, which no secret of Entra contains.
+    #[error("is in quotes, which `docker run --env-file` keeps; remove them")]
+    Quoted,
     /// A character is not allowed in a header.
     #[error("is not the value of a header")]
     NotAHeaderValue,
@@ -21,7 +24,7 @@ pub enum InvalidSecret {
 }
 
 macro_rules! secret {
-    ($(#[$doc:meta])* $name:ident, $check:expr) => {
+    ($(#[$doc:meta])* $name:ident, $accept:expr) => {
         $(#[$doc])*
         #[derive(Clone, Deserialize)]
         #[serde(try_from = "String")]
@@ -33,13 +36,10 @@ macro_rules! secret {
             /// # Errors
             /// The text is empty or not of this secret's form.
             pub fn parse(text: impl Into<String>) -> Result<Self, InvalidSecret> {
-                let text: String = text.into();
-                if text.is_empty() {
-                    return Err(InvalidSecret::Empty);
-                }
-                let check: fn(&str) -> Result<(), InvalidSecret> = $check;
-                check(&text)?;
-                Ok(Self(text.into()))
+                let text = SecretString::from(text.into());
+                let accept: fn(&str) -> Result<&str, InvalidSecret> = $accept;
+                let accepted = accept(text.expose_secret())?;
+                if accepted.is_empty() { Err(InvalidSecret::Empty) } else { Ok(Self(accepted.into())) }
             }
 
             /// Exposes the text, to send or compare it.
@@ -67,20 +67,22 @@ macro_rules! secret {
 
 secret! {
     /// A client secret: the value of one of an app registration's `passwordCredentials`.
-    ClientSecret, |_| Ok(())
+    ///
+    /// A trailing line break is dropped, and so are blanks at either end, with a warning.
+    ClientSecret, client_secret
 }
 secret! {
     /// A signed client assertion (RFC 7523): until it expires, its holder can act as the client.
-    ClientAssertion, |_| Ok(())
+    ClientAssertion, |text| Ok(text)
 }
 secret! {
     /// The password of a file with a private key.
-    CertificatePassword, |_| Ok(())
+    CertificatePassword, |text| Ok(text)
 }
 secret! {
     /// The value of `IDENTITY_HEADER`, with which a workload in App Service authenticates.
     IdentityHeader, |text| {
-        if HeaderValue::from_str(text).is_ok() { Ok(()) } else { Err(InvalidSecret::NotAHeaderValue) }
+        if HeaderValue::from_str(text).is_ok() { Ok(text) } else { Err(InvalidSecret::NotAHeaderValue) }
     }
 }
 secret! {
@@ -88,8 +90,18 @@ secret! {
     AccessToken, |text| {
         let body = text.trim_end_matches('=');
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b);
-        if !body.is_empty() && body.bytes().all(allowed) { Ok(()) } else { Err(InvalidSecret::NotABearerToken) }
+        if !body.is_empty() && body.bytes().all(allowed) { Ok(text) } else { Err(InvalidSecret::NotABearerToken) }
     }
+}
+
+fn client_secret(text: &str) -> Result<&str, InvalidSecret> {
+    let line = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
+    let trimmed = line.trim();
+    if trimmed.len() < line.len() {
+        tracing::warn!("the client secret has blanks at its beginning or end, which are dropped");
+    }
+    let is_in = |quote: char| trimmed.len() > 1 && trimmed.starts_with(quote) && trimmed.ends_with(quote);
+    if is_in('"') || is_in('\'') { Err(InvalidSecret::Quoted) } else { Ok(trimmed) }
 }
 
 impl AccessToken {
@@ -133,7 +145,15 @@ mod tests {
 
     #[test]
     fn no_secret_is_empty_and_no_token_breaks_a_header() {
-        assert_eq!(ClientSecret::parse("").unwrap_err(), InvalidSecret::Empty);
+        for nothing in ["", "\n", " "] {
+            assert_eq!(ClientSecret::parse(nothing).unwrap_err(), InvalidSecret::Empty);
+        }
+        for (text, secret) in [(" a b\t\r\n", "a b"), ("\"a", "\"a"), ("'", "'")] {
+            assert_eq!(ClientSecret::parse(text).unwrap().expose(), secret);
+        }
+        for quoted in ["\"a\"", "'a'\n", " \"\" "] {
+            assert_eq!(ClientSecret::parse(quoted).unwrap_err(), InvalidSecret::Quoted);
+        }
         for wrong in ["", "a b", "a\r\nX: y", "ü", "=", "a=b"] {
             assert!(AccessToken::parse(wrong).is_err(), "{wrong:?}");
         }

@@ -37,16 +37,12 @@ async fn the_v2_endpoint_is_asked_by_scope_and_the_v1_endpoint_by_resource() {
 }
 
 #[tokio::test]
-async fn a_secret_in_a_variable_loses_one_line_break_as_one_in_a_file_does() {
+async fn a_secret_in_a_variable_loses_line_breaks_and_blanks_as_one_in_a_file_does() {
     let peers = Peers::start().await;
-    for (secret, sent) in [("canary\n", "canary"), ("canary\r\n", "canary"), (" canary \n\n", "+canary+%0A")]
-    {
+    for (secret, sent) in [("canary\n", "canary"), ("canary\r\n", "canary"), (" canary \n\n", "canary")] {
         let settings = peers.settings_with(&[("AZURE_AD__CLIENT_SECRET", secret)]);
         retriever(&settings).token().await.unwrap();
         let body = peers.authority.asked().pop().unwrap().body;
         assert!(body.ends_with(&format!("&client_secret={sent}")), "{body}");
     }
-    let settings = peers.settings_with(&[("AZURE_AD__CLIENT_SECRET", "\n")]);
-    let error = settings.token_retriever(settings.http_client().unwrap()).unwrap_err().to_string();
-    assert!(error.contains("`azure_ad.client_secret`") && error.contains("must not be empty"), "{error}");
 }

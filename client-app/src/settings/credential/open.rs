@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use entra_shared::secret::{CertificatePassword, ClientSecret};
+use entra_shared::secret::CertificatePassword;
 use entra_shared::settings::{KeyProblem, SettingsError};
 use entra_token::{
     AssertionOptions, CertificateCredential, CertificateFiles, Credential, CredentialError,
@@ -85,9 +85,7 @@ impl SelectedCredential {
 
     fn secret(&self) -> Result<SecretCredential, SettingsError> {
         let credential = if let Some(value) = &self.settings.value {
-            let secret = ClientSecret::parse(without_line_break(value.expose()))
-                .map_err(|error| self.problem(error.to_string()))?;
-            SecretCredential::new(secret).named(&format!("client secret of {}", self.key))
+            SecretCredential::new(value.clone()).named(&format!("client secret of {}", self.key))
         } else {
             let file = self.settings.file().map_err(|problem| self.problem(problem))?;
             SecretCredential::open(file).map_err(|error| self.unusable(&error))?

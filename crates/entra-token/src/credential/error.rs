@@ -85,6 +85,12 @@ pub enum CredentialProblem {
         "is encrypted in a way that is not supported; encrypt it again, for example with `openssl pkcs8 -topk8 -v2 aes-256-cbc`"
     )]
     UnsupportedEncryption,
+    /// The PFX is protected by PBMAC1 (RFC 9579).
+    #[error(
+        "is PFX with PBMAC1, which is not supported; export it again with `openssl pkcs12 -export` without \
+         `-pbmac1_pbkdf2`"
+    )]
+    Pbmac1,
     /// It is PFX or encrypted, and this program is built without the feature `encrypted-keys`.
     #[error(
         "is PFX or holds an encrypted key; build with the feature `encrypted-keys` of entra-token, or convert it with `openssl pkcs12 -nodes` or `openssl pkcs8`"

@@ -34,7 +34,7 @@ impl SecretCredential {
         Self { name: "client secret".to_owned(), source: Source::Value(secret), expires_at: None }
     }
 
-    /// Loads the secret from this file, and reloads it when the file changes. Drops one trailing line break.
+    /// Loads the secret from this file, and reloads it when the file changes.
     ///
     /// # Errors
     /// The file cannot be read, or contains no secret.
@@ -81,11 +81,9 @@ impl fmt::Debug for SecretCredential {
     }
 }
 
-/// Parses a secret, without the trailing line break that editors and `echo` add.
 fn secret(bytes: &[u8]) -> Result<ClientSecret, CredentialProblem> {
     let text = str::from_utf8(bytes).map_err(|_| CredentialProblem::NotASecret("is not UTF-8".to_owned()))?;
-    let line = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
-    ClientSecret::parse(line).map_err(|error| CredentialProblem::NotASecret(error.to_string()))
+    ClientSecret::parse(text).map_err(|error| CredentialProblem::NotASecret(error.to_string()))
 }
 
 #[cfg(test)]
@@ -93,13 +91,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_loses_one_line_break_and_must_hold_a_secret() {
-        for (bytes, expected) in
-            [("canary", "canary"), ("canary\n", "canary"), ("canary\r\n", "canary"), (" a\n\n", " a\n")]
-        {
+    fn a_file_must_hold_a_secret() {
+        for (bytes, expected) in [
+            ("canary", "canary"),
+            ("canary\n", "canary"),
+            ("canary\r\n", "canary"),
+            (" canary\n\n", "canary"),
+        ] {
             assert_eq!(secret(bytes.as_bytes()).unwrap().expose(), expected);
         }
-        for wrong in [&b""[..], b"\n", b"canary\xff"] {
+        for wrong in [&b""[..], b"\n", b"canary\xff", b"\"canary\"\n"] {
             assert!(!secret(wrong).unwrap_err().to_string().contains("canary"));
         }
     }

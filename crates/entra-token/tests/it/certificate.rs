@@ -105,6 +105,20 @@ async fn every_encrypted_form_makes_an_assertion_that_the_certificate_verifies()
     }
 }
 
+#[cfg(feature = "encrypted-keys")]
+#[tokio::test]
+async fn a_pfx_file_may_be_in_base64_as_key_vault_delivers_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let base64 = BASE64_STANDARD.encode(std::fs::read(file("empty-password.pfx")).unwrap());
+    let (one_line, lines) = (folder.path().join("one-line"), folder.path().join("lines"));
+    std::fs::write(&one_line, &base64).unwrap();
+    let wrapped: Vec<&[u8]> = base64.as_bytes().chunks(64).collect();
+    std::fs::write(&lines, wrapped.join(&b"\r\n"[..])).unwrap();
+    for path in [one_line, lines] {
+        assert_makes_an_assertion(path.to_str().unwrap(), None).await;
+    }
+}
+
 async fn assert_makes_an_assertion(name: &str, password: Option<&str>) {
     let credential = open(name, password).unwrap_or_else(|error| panic!("{error}"));
     assert!(!format!("{credential:?}").contains("canary"));
@@ -217,6 +231,13 @@ fn what_cannot_be_decrypted_is_refused_with_its_reason_and_shows_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let der = folder.path().join("der");
     std::fs::write(&der, [0x30, 0x03, 0x02, 0x01, 0x00]).unwrap();
+    // The last object identifier in a PFX file is that of its MAC: PBMAC1 in place of SHA-256.
+    let pbmac1 = folder.path().join("pbmac1.pfx");
+    let mut pfx = std::fs::read(file("modern.pfx")).unwrap();
+    let sha256 = [0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
+    let at = pfx.windows(sha256.len()).rposition(|window| window == sha256).unwrap();
+    pfx.splice(at..at + 11, [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0e]);
+    std::fs::write(&pbmac1, pfx).unwrap();
     for (name, password, expected) in [
         ("pkcs8-aes256.pem", None, P::PasswordMissing),
         ("pkcs8-aes256.pem", Some("wrong"), P::WrongPassword),
@@ -226,6 +247,7 @@ fn what_cannot_be_decrypted_is_refused_with_its_reason_and_shows_nothing() {
         ("modern.pfx", Some("wrong"), P::WrongPassword),
         ("legacy.pfx", Some("wrong"), P::WrongPassword),
         (der.to_str().unwrap(), None, P::NeitherPemNorPfx),
+        (pbmac1.to_str().unwrap(), Some(PASSWORD), P::Pbmac1),
     ] {
         assert_refused(name, password, &expected);
     }

@@ -1,9 +1,13 @@
-//! Reads certificates and their private key from PEM or PFX.
+//! Reads certificates and their private key from PEM or PFX, the latter in base64 too.
 
 #[cfg(feature = "encrypted-keys")]
 mod encrypted;
 mod pem;
 
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use entra_shared::secret::CertificatePassword;
 
 use super::private_key::PrivateKey;
@@ -23,11 +27,9 @@ pub(super) fn read(
     bytes: &[u8],
     password: Option<&CertificatePassword>,
 ) -> Result<SigningCertificate, CredentialProblem> {
-    // DER begins with a SEQUENCE; no text does.
-    let found = if bytes.first() == Some(&0x30) {
-        encrypted::read_pfx(bytes, password)?
-    } else {
-        pem::read(bytes, password)?
+    let found = match pfx(bytes) {
+        Some(pfx) => encrypted::read_pfx(&pfx, password)?,
+        None => pem::read(bytes, password)?,
     };
     let mut keys = found.keys.into_iter();
     match (keys.next(), keys.next()) {
@@ -37,10 +39,21 @@ pub(super) fn read(
     }
 }
 
+/// Returns the bytes of a PFX file, decoded from base64 if they are in it, as a secret of Azure Key Vault is.
+fn pfx(bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
+    // DER begins with a SEQUENCE.
+    let is_der = |bytes: &[u8]| bytes.first() == Some(&0x30);
+    let decode = || {
+        let text: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        BASE64_STANDARD.decode(text).ok().filter(|decoded| is_der(decoded)).map(Cow::Owned)
+    };
+    decode().or_else(|| is_der(bytes).then_some(Cow::Borrowed(bytes)))
+}
+
 /// Whether a file may hold a private key: PFX, or PEM with a private key.
 pub(super) fn holds_key(bytes: &[u8]) -> bool {
     const LABEL: &[u8] = b"PRIVATE KEY-----";
-    bytes.first() == Some(&0x30) || bytes.windows(LABEL.len()).any(|window| window == LABEL)
+    pfx(bytes).is_some() || bytes.windows(LABEL.len()).any(|window| window == LABEL)
 }
 
 /// Refuses what only the feature `encrypted-keys` can read.

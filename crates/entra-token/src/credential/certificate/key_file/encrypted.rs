@@ -9,6 +9,9 @@ use super::Found;
 use crate::credential::CredentialProblem;
 use crate::credential::certificate::private_key::PrivateKey;
 
+/// The object identifier of PBMAC1 (RFC 9579) in DER, 1.2.840.113549.1.5.14.
+const PBMAC1: [u8; 11] = [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0e];
+
 /// Reads the keys and certificates of a PFX file. Without a password, tries the empty one.
 pub(super) fn read_pfx(
     bytes: &[u8],
@@ -21,6 +24,7 @@ pub(super) fn read_pfx(
     };
     let text = password.map_or("", CertificatePassword::expose);
     let archive = Pkcs12Archive::from_pkcs12(bytes, text).map_err(|error| match error {
+        _ if bytes.windows(PBMAC1.len()).any(|window| window == PBMAC1) => CredentialProblem::Pbmac1,
         Error::MacError(_) | Error::UnpadError | Error::Pkcs5Error(_) => wrong,
         Error::UnsupportedEncryptionScheme | Error::UnsupportedMacAlgorithm | Error::InvalidParameters => {
             CredentialProblem::UnsupportedEncryption
