@@ -142,6 +142,16 @@ pub fn is_untrusted(error: &reqwest::Error) -> bool {
     CertificateFault::from_error(error).is_some()
 }
 
+/// Explains a request that failed because a proxy asks for credentials (407); `None` for any other failure.
+///
+/// Repeating the request does not help. The proxy is named without the credentials in its URL.
+#[must_use]
+pub fn proxy_refusal(error: &reqwest::Error) -> Option<String> {
+    // The type of this error is not public.
+    let is_refusal = causes(error).any(|error| error.to_string().ends_with("proxy authorization required"));
+    is_refusal.then(proxies::refusal)
+}
+
 /// Whether a request failed because the peer seems to speak http instead of https, or the other way round.
 #[must_use]
 pub fn is_other_scheme(error: &reqwest::Error) -> bool {

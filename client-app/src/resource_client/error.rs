@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use entra_shared::http_client::{BodyError, CertificateFault, is_other_scheme, retry_after};
+use entra_shared::http_client::{BodyError, CertificateFault, is_other_scheme, proxy_refusal, retry_after};
 use entra_shared::json::Object;
 use entra_shared::problem::Problem;
 use entra_shared::secret::AccessToken;
@@ -161,6 +161,8 @@ fn hint(source: &reqwest::Error) -> Cow<'static, str> {
         ", which seems to speak the other one of http and https: check the scheme of `resource.base_url` \
          (RESOURCE__BASE_URL)"
             .into()
+    } else if let Some(refusal) = proxy_refusal(source) {
+        format!(": {refusal}").into()
     } else {
         ". Start the resource, or correct `resource.base_url` (RESOURCE__BASE_URL)".into()
     }

@@ -56,11 +56,12 @@ impl From<&TokenError> for Failure {
             TokenError::Credential(CredentialFault::Unusable(_)) => "credential_unusable",
             TokenError::Configuration(ConfigurationFault::ManagedIdentity(_)) => "managed_identity_unusable",
             TokenError::Configuration(ConfigurationFault::Untrusted { .. }) => "authority_untrusted",
+            TokenError::Configuration(ConfigurationFault::Proxy(_))
+            | TokenError::Throttled { .. }
+            | TokenError::Unavailable(_)
+            | TokenError::Abandoned => "authority_unavailable",
             TokenError::Credential(_) | TokenError::Configuration(_) => "token_refused",
             TokenError::Protocol { .. } => "authority_malformed",
-            TokenError::Throttled { .. } | TokenError::Unavailable(_) | TokenError::Abandoned => {
-                "authority_unavailable"
-            }
         };
         let cause = Cause { code, message: "no access token", error: one_line(error) };
         let mut failure = Self::caused_by(cause, error.retry_after());

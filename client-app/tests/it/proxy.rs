@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use crate::peer::{PROXIED, Peers, Scripted};
 
-/// A proxy that connects every tunnel to one address and records what its clients send.
+/// A proxy that connects every tunnel to one address, or asks for credentials if there is none, and records what its clients send.
 struct Proxy {
     url: String,
     /// The request line of each connection.
@@ -51,6 +51,11 @@ async fn tunnel(
     if !head.starts_with("CONNECT ") {
         return;
     }
+    if authority.is_empty() {
+        let refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n";
+        client.write_all(refusal).await.unwrap();
+        return;
+    }
     client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
     let (mut from_authority, mut to_authority) = TcpStream::connect(authority).await.unwrap().into_split();
     let (mut from_client, mut to_client) = client.into_split();
@@ -63,8 +68,12 @@ async fn tunnel(
 }
 
 async fn read(peers: &Peers, more: &[(&str, &str)]) -> Output {
+    run(peers, more, "read").await
+}
+
+async fn run(peers: &Peers, more: &[(&str, &str)], argument: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_client-app"));
-    command.env_clear().envs(peers.variables()).envs(more.iter().copied()).arg("read").stdin(Stdio::null());
+    command.env_clear().envs(peers.variables()).envs(more.iter().copied()).arg(argument).stdin(Stdio::null());
     command.output().await.unwrap()
 }
 
@@ -96,4 +105,23 @@ async fn what_is_on_this_machine_is_asked_without_a_proxy() {
         assert!(output.status.success(), "{output:?}");
     }
     assert!(proxy.lines.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_proxy_that_asks_for_credentials_is_named_and_not_asked_again() {
+    let peers = Peers::start().await;
+    let proxy = Proxy::start(String::new()).await;
+    let address = proxy.url.strip_prefix("http://").unwrap();
+    let with_user = format!("http://user:canary@{address}");
+    let instance = format!("https://{PROXIED}:443");
+    for command in ["token", "doctor"] {
+        let variables = [("AZURE_AD__INSTANCE", instance.as_str()), ("HTTPS_PROXY", &with_user)];
+        let output = run(&peers, &variables, command).await;
+        let text =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        let words = format!("the proxy {address} (variable HTTPS_PROXY) answered 407");
+        assert!(text.contains(&words) && !text.contains("canary"), "{text}");
+    }
+    assert_eq!(proxy.lines.lock().unwrap().len(), 2);
 }

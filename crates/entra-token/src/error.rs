@@ -84,6 +84,9 @@ pub enum ConfigurationFault {
         #[source]
         source: Arc<reqwest::Error>,
     },
+    /// A proxy on the way to the authority asks for credentials, so no request was sent.
+    #[error("{0}")]
+    Proxy(String),
     /// This machine issues no token for the identity.
     #[error(transparent)]
     ManagedIdentity(ManagedIdentityFault),
@@ -170,8 +173,8 @@ impl TokenError {
     /// Whether it persists until an operator fixes the credential, the registration or the settings.
     pub(super) fn needs_operator(&self) -> bool {
         match self {
-            // Retrying costs only a handshake, and the authority may fix its certificate.
-            Self::Configuration(ConfigurationFault::Untrusted { .. }) => false,
+            // Retrying costs only a handshake, and the certificate or the proxy may be fixed.
+            Self::Configuration(ConfigurationFault::Untrusted { .. } | ConfigurationFault::Proxy(_)) => false,
             Self::Credential(_) | Self::Configuration(_) => true,
             _ => false,
         }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use url::{Position, Url};
 use uuid::Uuid;
 
-use super::{Malformed, Outage, OutageCause, RequestIds, TokenError};
+use super::{ConfigurationFault, Malformed, Outage, OutageCause, RequestIds, TokenError};
 
 /// The largest response accepted, in bytes. Entra's have a few thousand.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -66,6 +66,9 @@ impl SentRequest {
     pub(super) fn no_response(&self, error: reqwest::Error) -> TokenError {
         if error.is_timeout() {
             return self.timed_out();
+        }
+        if let Some(refusal) = http_client::proxy_refusal(&error) {
+            return TokenError::Configuration(ConfigurationFault::Proxy(refusal));
         }
         // The message names the host already.
         let source = Arc::new(error.without_url());

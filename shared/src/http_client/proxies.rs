@@ -3,7 +3,7 @@
 use hyper::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{ClientBuilder, Proxy};
-use url::Url;
+use url::{Position, Url};
 
 use crate::settings::KeyProblem;
 
@@ -47,6 +47,19 @@ fn with_variables(
         }));
     }
     Ok(builder)
+}
+
+/// Says which proxy refuses to connect to an https server without credentials, and what to do.
+pub(super) fn refusal() -> String {
+    let [(https, _), _, (all, _)] = VARIABLES;
+    let variable =
+        https.iter().chain(all).find_map(|name| Some((*name, proxy_url(&std::env::var(name).ok()?)?)));
+    let proxy = variable
+        .map(|(name, url)| format!(" {} (variable {name})", &url[Position::BeforeHost..Position::AfterPort]));
+    format!(
+        "the proxy{} answered 407 Proxy Authentication Required; put credentials into its URL: http://user:password@host",
+        proxy.unwrap_or_default()
+    )
 }
 
 /// Parses the URL of a proxy; like curl, takes one without a scheme for http.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use entra_shared::http_client::{is_other_scheme, is_untrusted, retry_after};
+use entra_shared::http_client::{is_other_scheme, is_untrusted, proxy_refusal, retry_after};
 use http::{Method, StatusCode};
 use reqwest::{Request, Response};
 use tokio::time::Instant;
@@ -73,7 +73,10 @@ impl Retries {
     /// idempotent requests are repeated.
     pub(super) fn after_failure(&mut self, error: &CallError) -> Option<Step> {
         let CallError::Request(source) = error else { return None };
-        let is_transient = !source.is_timeout() && !is_untrusted(source) && !is_other_scheme(source);
+        let is_transient = !source.is_timeout()
+            && !is_untrusted(source)
+            && !is_other_scheme(source)
+            && proxy_refusal(source).is_none();
         let is_safe = source.is_connect() || (source.is_request() && self.is_idempotent);
         if self.lost_connection || !is_transient || !is_safe {
             return None;

@@ -1,6 +1,6 @@
 //! Fetches Entra's discovery document and the key set it names.
 
-use entra_shared::http_client::{BodyError, CertificateFault, HttpClient, read_body};
+use entra_shared::http_client::{BodyError, CertificateFault, HttpClient, proxy_refusal, read_body};
 use entra_shared::json::Object;
 use reqwest::{StatusCode, header};
 use serde::Deserialize;
@@ -23,17 +23,17 @@ pub struct KeySource {
 #[derive(Debug, thiserror::Error)]
 pub(in crate::authentication) enum FetchError {
     /// No answer, or none in time.
-    #[error("no answer from {document}")]
-    Unreachable { document: &'static str, source: reqwest::Error },
+    #[error("no answer from {url}{}", proxy_refusal(.source).map(|refusal| format!(": {refusal}")).unwrap_or_default())]
+    Unreachable { url: Url, source: reqwest::Error },
     /// The authority's certificate is not trusted here.
-    #[error("the certificate of the authority {}. {}", .fault.problem(), .fault.remedy().trim_end_matches('.'))]
-    Untrusted { fault: CertificateFault, source: reqwest::Error },
+    #[error("the certificate of {} {}. {}", .url.authority(), .fault.problem(), .fault.remedy().trim_end_matches('.'))]
+    Untrusted { url: Url, fault: CertificateFault, source: reqwest::Error },
     /// An answer other than 200; redirects are not followed.
-    #[error("status {status} from {document}")]
-    Status { document: &'static str, status: StatusCode },
+    #[error("status {status} from {url}")]
+    Status { url: Url, status: StatusCode },
     /// The answer's body could not be read.
-    #[error("{document} could not be read")]
-    Body { document: &'static str, source: BodyError },
+    #[error("the answer of {url} could not be read")]
+    Body { url: Url, source: BodyError },
     /// Not a discovery document.
     #[error("the discovery document is malformed")]
     Discovery,
@@ -76,8 +76,8 @@ impl KeySource {
     /// Fetches both documents.
     pub(super) async fn fetch(&self) -> Result<KeySet, FetchError> {
         let document = self.tenancy.discovery_document().clone();
-        let discovery = self.discovery(&self.read("the discovery document", document).await?)?;
-        let keys = KeySet::parse(&self.read("the key set", discovery.jwks_uri).await?)?;
+        let discovery = self.discovery(&self.read(document).await?)?;
+        let keys = KeySet::parse(&self.read(discovery.jwks_uri).await?)?;
         Ok(match discovery.cloud_instance_name {
             Some(cloud) => keys.in_cloud(&cloud)?,
             None => keys,
@@ -107,22 +107,23 @@ impl KeySource {
         }
     }
 
-    async fn read(&self, document: &'static str, url: Url) -> Result<Vec<u8>, FetchError> {
-        let unreachable = |error: reqwest::Error| {
-            if let Some(fault) = CertificateFault::from_error(&error) {
-                FetchError::Untrusted { fault, source: error.without_url() }
-            } else {
-                FetchError::Unreachable { document, source: error.without_url() }
+    async fn read(&self, url: Url) -> Result<Vec<u8>, FetchError> {
+        let request = self.client.get(url.clone()).header(header::ACCEPT, "application/json");
+        let response = match self.client.send(request).await.map_err(reqwest::Error::without_url) {
+            Ok(response) => response,
+            Err(source) => {
+                return Err(match CertificateFault::from_error(&source) {
+                    Some(fault) => FetchError::Untrusted { url, fault, source },
+                    None => FetchError::Unreachable { url, source },
+                });
             }
         };
-        let request = self.client.get(url).header(header::ACCEPT, "application/json");
-        let response = self.client.send(request).await.map_err(unreachable)?;
         match response.status() {
             StatusCode::OK => read_body(response, MAX_DOCUMENT_BYTES)
                 .await
                 .map(Vec::from)
-                .map_err(|source| FetchError::Body { document, source }),
-            status => Err(FetchError::Status { document, status }),
+                .map_err(|source| FetchError::Body { url, source }),
+            status => Err(FetchError::Status { url, status }),
         }
     }
 }

@@ -4,7 +4,7 @@ mod codes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use entra_shared::http_client::{CertificateFault, is_other_scheme};
+use entra_shared::http_client::{CertificateFault, is_other_scheme, proxy_refusal};
 use entra_shared::ids::AppRole;
 use entra_shared::one_line;
 use serde_json::Value;
@@ -35,8 +35,9 @@ pub(super) fn reached(facts: &Facts) -> Finding {
             "Correct the scheme of `resource.base_url` (RESOURCE__BASE_URL).",
         )
     } else {
+        let cause = proxy_refusal(error).unwrap_or_else(|| one_line(error));
         Finding::fail(
-            format!("no answer from {base_url}: {}", one_line(error)),
+            format!("no answer from {base_url}: {cause}"),
             "Start the resource, or correct `resource.base_url` (RESOURCE__BASE_URL).",
         )
     }

@@ -1,7 +1,9 @@
 //! Probes whether the authority answers and knows the tenant.
 
 use entra_shared::azure_ad::{Authority, Version};
-use entra_shared::http_client::{CertificateFault, HttpClient, clock_offset, is_other_scheme, read_body};
+use entra_shared::http_client::{
+    CertificateFault, HttpClient, clock_offset, is_other_scheme, proxy_refusal, read_body,
+};
 use entra_shared::one_line;
 use entra_shared::token_endpoint::TokenErrorResponse;
 use http::StatusCode;
@@ -83,7 +85,7 @@ fn unreachable(error: reqwest::Error) -> Unreachable {
     } else if is_other_scheme(&error) {
         Unreachable::WrongScheme
     } else {
-        Unreachable::Other(one_line(&error.without_url()))
+        Unreachable::Other(proxy_refusal(&error).unwrap_or_else(|| one_line(&error.without_url())))
     }
 }
 

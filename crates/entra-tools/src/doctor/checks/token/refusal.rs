@@ -23,6 +23,9 @@ pub(super) fn finding(error: &TokenError) -> Finding {
             let fault = CertificateFault::from_error(source).unwrap_or(CertificateFault::Other);
             Finding::fail(format!("the certificate of {host} {}", fault.problem()), fault.remedy())
         }
+        TokenError::Configuration(ConfigurationFault::Proxy(_)) => {
+            Finding::fail(found, "Put the proxy's credentials into the URL of its variable.")
+        }
         TokenError::Throttled { retry_after, ids } => Finding::fail(
             format!("the authority is throttling this client; {ids}"),
             format!("Wait {} s, and keep tokens while they are usable.", retry_after.as_secs() + 1),
