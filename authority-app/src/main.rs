@@ -136,6 +136,7 @@ async fn serve(arguments: Serve) -> anyhow::Result<()> {
     }
     let shutdown = process::shutdown_on_signal()?;
     let authority = builder.spawn().await?;
+    tracing::info!(settings = settings.in_force, "settings in force");
     tracing::info!(url = %authority.instance(), "serving");
     banner(&authority, arguments.ca_out.as_deref());
     shutdown.cancelled().await;

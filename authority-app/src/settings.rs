@@ -27,6 +27,9 @@ pub struct Settings {
     #[serde(default)]
     token_endpoint: TokenEndpointSection,
     http_client: Option<HttpClientSettings>,
+    /// All settings with the variable or file of each, for the log; secrets are hidden.
+    #[serde(skip)]
+    pub in_force: String,
 }
 
 /// Section `[server]`. It names no certificate, since the stand-in issues its own.
@@ -76,7 +79,11 @@ struct TokenEndpointSection {
     strict: bool,
 }
 
-impl Check for Settings {}
+impl Check for Settings {
+    fn set_in_force(&mut self, list: String) {
+        self.in_force = list;
+    }
+}
 
 impl Settings {
     /// Loads the defaults or `file`, and then the variables over them.

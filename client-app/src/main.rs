@@ -57,7 +57,10 @@ async fn doctor(settings: &Settings, needs: &[AppRole], json: bool) -> anyhow::R
 async fn serve(settings: Settings) -> anyhow::Result<()> {
     let shutdown = process::shutdown_on_signal()?;
     process::on_reload(reread_files);
-    ClientApp::bind(settings).await?.run(shutdown).await;
+    let in_force = settings.in_force.clone();
+    let app = ClientApp::bind(settings).await?;
+    tracing::info!(settings = in_force, "settings in force");
+    app.run(shutdown).await;
     Ok(())
 }
 

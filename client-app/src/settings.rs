@@ -34,6 +34,9 @@ pub struct Settings {
     /// The metrics listener.
     #[serde(default)]
     pub metrics: MetricsSettings,
+    /// All settings with the variable or file of each, for the log; secrets are hidden.
+    #[serde(skip)]
+    pub in_force: String,
 }
 
 /// Section `[resource]`.
@@ -96,6 +99,10 @@ impl Check for Settings {
             return Err(KeyProblem::new("resource.app_id_uri", problem));
         }
         self.resource.check_transport()
+    }
+
+    fn set_in_force(&mut self, list: String) {
+        self.in_force = list;
     }
 }
 

@@ -43,7 +43,10 @@ async fn run(command: Command, file: Option<&Path>) -> anyhow::Result<ExitCode> 
 async fn serve(settings: Settings) -> anyhow::Result<()> {
     let shutdown = process::shutdown_on_signal().context("cannot listen for signals")?;
     process::on_reload(reread_files);
-    ResourceApp::bind(settings).await?.run(shutdown).await;
+    let in_force = settings.in_force.clone();
+    let app = ResourceApp::bind(settings).await?;
+    tracing::info!(settings = in_force, "settings in force");
+    app.run(shutdown).await;
     Ok(())
 }
 

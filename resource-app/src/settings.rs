@@ -42,6 +42,9 @@ pub struct Settings {
     pub metrics: MetricsSettings,
     /// The database.
     pub store: StoreSettings,
+    /// All settings with the variable or file of each, for the log; secrets are hidden.
+    #[serde(skip)]
+    pub in_force: String,
 }
 
 /// The environment that the app runs in.
@@ -119,5 +122,9 @@ impl Check for Settings {
 
     fn check_defaults(&self, is_default: &dyn Fn(&str) -> bool) -> Result<(), KeyProblem> {
         self.azure_ad.check_defaults(is_default)
+    }
+
+    fn set_in_force(&mut self, list: String) {
+        self.in_force = list;
     }
 }

@@ -19,6 +19,92 @@ fn refused(name: &str, variable: (&str, &str), expected: &[&str]) {
     assert!(!line.contains("canary"), "{line}");
 }
 
+/// A program, its arguments, its variables, and parts of its list of settings.
+type Case<'a> = (&'a str, &'a [&'a str], Vec<(&'a str, String)>, &'a [&'a str]);
+
+#[cfg(unix)]
+#[test]
+fn a_service_logs_the_settings_in_force_with_their_sources_and_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let file = path("client.toml");
+    let defaults = include_str!("../../client-app/settings.toml");
+    let entry = "[[azure_ad.credentials]]\nkind = \"secret\"\nvalue = \"canary-4711\"\n";
+    std::fs::write(&file, format!("{defaults}\n{entry}")).unwrap();
+    let listen = ("SERVER__LISTEN", "127.0.0.1:0".to_owned());
+    let metrics = ("METRICS__LISTEN", "127.0.0.1:0".to_owned());
+    let value = |name: &'static str, value: &str| (name, value.to_owned());
+    let with_file = ["--settings", file.as_str(), "serve"];
+    let cases: [Case<'_>; 5] = [
+        (
+            "resource-app",
+            &["serve"],
+            vec![metrics.clone(), ("STORE__URL", format!("sqlite://{}", path("resources.db")))],
+            &[
+                "azure_ad.clock_skew_seconds=60 (default)",
+                "(variable STORE__URL)",
+                "azure_ad.app_id_uris=[] (default)",
+            ],
+        ),
+        (
+            "client-app",
+            &["serve"],
+            vec![metrics.clone(), value("AZURE_CLIENT_SECRET", "canary-4711")],
+            &[
+                "azure_ad.client_secret=[hidden] (variable AZURE_CLIENT_SECRET)",
+                "resource.base_url=http://localhost:5001 (default)",
+            ],
+        ),
+        (
+            "client-app",
+            &["serve"],
+            vec![
+                metrics.clone(),
+                value("AZURE_AD__CREDENTIAL__KIND", "secret"),
+                value("AZURE_AD__CREDENTIAL__VALUE", "canary-4711"),
+                value("AZURE_CLIENT_CERTIFICATE_PASSWORD", "canary-4711"),
+                value("IDENTITY_HEADER", "canary-4711"),
+            ],
+            &[
+                "azure_ad.credential.value=[hidden] (variable AZURE_AD__CREDENTIAL__VALUE)",
+                "azure_ad.client_certificate_password=[hidden] (variable AZURE_CLIENT_CERTIFICATE_PASSWORD)",
+                "azure_ad.identity_header=[hidden] (variable IDENTITY_HEADER)",
+            ],
+        ),
+        (
+            "client-app",
+            &with_file,
+            vec![metrics],
+            &["kind=secret", "value=[hidden]", &file, "server.listen=127.0.0.1:0 (variable SERVER__LISTEN)"],
+        ),
+        (
+            "authority-app",
+            &["serve"],
+            vec![
+                value("ADMIN__LISTEN", "off"),
+                ("DATA__FOLDER", path("data")),
+                value("MANAGED_IDENTITY__IDENTITY_HEADER", "canary-4711"),
+            ],
+            &[
+                "admin.listen=off (variable ADMIN__LISTEN)",
+                "token_endpoint.strict=false (default)",
+                "managed_identity.identity_header=[hidden] (variable MANAGED_IDENTITY__IDENTITY_HEADER)",
+            ],
+        ),
+    ];
+    for (name, arguments, mut variables, expected) in cases {
+        variables.push(listen.clone());
+        let (_, log) = program::Server::start(name, arguments, &variables).terminate();
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains("settings in force")).collect();
+        assert_eq!(lines.len(), 1, "{name}: {log}");
+        assert!(lines[0].contains("\"INFO\""), "{name}: {log}");
+        for part in expected {
+            assert!(lines[0].contains(part), "{name}: {part:?} is not in {log}");
+        }
+        assert!(!log.contains("canary"), "{name}: {log}");
+    }
+}
+
 #[test]
 fn each_wrong_setting_of_any_service_is_refused_in_one_line() {
     for name in ["resource-app", "client-app"] {

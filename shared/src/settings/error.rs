@@ -6,6 +6,12 @@ use config::{Config, ConfigError, Value, ValueKind};
 
 use super::problem::{KeyProblem, variable_of};
 
+/// The ends of keys that hold secrets.
+const SECRETS: [&str; 5] = ["secret", "password", "value", "header", "token"];
+
+/// Parts of tokens, of private keys and of URLs with a password.
+const CREDENTIALS: [&str; 3] = ["eyJ", "PRIVATE KEY", "@"];
+
 /// Why an app refuses to start, in one line that never contains a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
@@ -136,6 +142,15 @@ impl<'a> Origins<'a> {
         self.value(key).and_then(deepest_origin).is_some()
     }
 
+    /// Lists the settings in one line, each with its variable or file, or `default`. Secrets are hidden.
+    pub(super) fn in_force(&self, is_file: bool) -> String {
+        let mut entries = Vec::new();
+        let unset = if is_file { self.file.as_str() } else { "default" };
+        list(&mut entries, "", &self.config.cache, unset);
+        entries.sort();
+        entries.join(", ")
+    }
+
     fn origin(&self, key: &str) -> String {
         self.value(key).and_then(deepest_origin).unwrap_or_else(|| self.file.clone())
     }
@@ -153,6 +168,38 @@ impl<'a> Origins<'a> {
         let alias =
             self.aliases.iter().find(|(_, target)| *target == key).map(|(name, _)| format!(" or {name}"));
         format!("the variable {own}{}", alias.unwrap_or_default())
+    }
+}
+
+/// Lists each value below a key, with its variable or `unset`.
+fn list(entries: &mut Vec<String>, key: &str, value: &Value, unset: &str) {
+    let ValueKind::Table(table) = &value.kind else {
+        let origin = value.origin().unwrap_or(unset);
+        return entries.push(format!("{key}={} ({origin})", shown(key, value)));
+    };
+    for (name, member) in table {
+        let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+        list(entries, &key, member, unset);
+    }
+}
+
+/// Returns a value in one line, without what may be a secret by its key or its form.
+fn shown(key: &str, value: &Value) -> String {
+    let joined = |members: &mut dyn Iterator<Item = String>| members.collect::<Vec<_>>().join(", ");
+    match &value.kind {
+        ValueKind::Table(table) => {
+            let mut members = table.iter().map(|(name, member)| format!("{name}={}", shown(name, member)));
+            format!("{{{}}}", joined(&mut members))
+        }
+        ValueKind::Array(array) => {
+            format!("[{}]", joined(&mut array.iter().map(|member| shown(key, member))))
+        }
+        scalar => {
+            let text = scalar.to_string();
+            let is_secret = SECRETS.iter().any(|name| key.ends_with(name))
+                || CREDENTIALS.iter().any(|part| text.contains(part));
+            if is_secret { "[hidden]".to_owned() } else { text.escape_debug().to_string() }
+        }
     }
 }
 

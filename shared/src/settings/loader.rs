@@ -27,6 +27,11 @@ pub trait Check {
         let _ = is_default;
         Ok(())
     }
+
+    /// Takes the list of all settings, each with the variable or file it came from, for the log. Secrets are hidden.
+    fn set_in_force(&mut self, list: String) {
+        drop(list);
+    }
 }
 
 /// The sources of an app's settings.
@@ -74,11 +79,12 @@ impl Sources<'_> {
             .build()
             .map_err(|error| SettingsError::File { file: name.clone(), problem: error.to_string() })?;
         let origins = error::Origins::new(config.clone(), name, self.aliases);
-        let settings: T =
+        let mut settings: T =
             serde_path_to_error::deserialize(config).map_err(|error| origins.explain(&error))?;
         settings.check().map_err(|problem| origins.locate(problem))?;
         let is_default = |key: &str| self.file.is_none() && !origins.is_variable(key);
         settings.check_defaults(&is_default).map_err(|problem| origins.locate(problem))?;
+        settings.set_in_force(origins.in_force(self.file.is_some()));
         Ok(settings)
     }
 }
@@ -251,6 +257,18 @@ mod tests {
             let error = load_good_and(variable, value).unwrap_err();
             assert_eq!(error, expected);
             assert!(!error.contains("canary"));
+        }
+    }
+
+    #[test]
+    fn the_list_of_settings_hides_what_may_be_a_secret() {
+        let defaults = "port = 1\n[a]\nx_token = 'canary'\nfile = 'a/eyJcanary'\nurl = 'https://canary:x@y.example'\nlines = \"a\\nb\"";
+        let list = format!("{defaults}\nentries = [{{ password = 'canary', name = 'n' }}]");
+        let config = Config::builder().add_source(config::File::from_str(&list, FileFormat::Toml));
+        let list = error::Origins::new(config.build().unwrap(), String::new(), &[]).in_force(false);
+        assert!(!list.contains("canary") && !list.contains('\n'), "{list}");
+        for part in ["port=1 (default)", "a.url=[hidden] (default)", "name=n", "lines=a\\nb"] {
+            assert!(list.contains(part), "{part}: {list}");
         }
     }
 
