@@ -66,20 +66,25 @@ impl Environment {
         by_alias.chain(self.set().filter_map(|(name, value)| section_key(name, value, defaults)))
     }
 
-    /// Finds misspelled variables, such as `AZURE_AD_TENANT_ID` or .NET's `AzureAd__TenantId`, which set nothing.
+    /// Finds misspelled variables, such as `AZURE_AD_TENANT_ID` or .NET's `AzureAd__TenantId`, which set nothing, each with
+    /// the spelling that does.
     ///
     /// Only for sections with an underscore in their name: Kubernetes sets variables like `RESOURCE_PORT` for a service.
-    pub(super) fn near_misses(&self, defaults: &toml::Table) -> Vec<&str> {
-        let sections = defaults.keys().filter(|section| section.contains('_'));
-        let spellings: Vec<String> =
-            sections.flat_map(|name| [format!("{name}_"), format!("{}_", name.replace('_', ""))]).collect();
-        let is_near_miss = |name: &&str| {
-            let name = name.to_lowercase();
-            let names_section =
-                name.split_once(SEPARATOR).is_some_and(|(section, _)| defaults.contains_key(section));
-            !names_section && spellings.iter().any(|spelling| name.starts_with(spelling))
+    pub(super) fn near_misses(&self, defaults: &toml::Table) -> Vec<(&str, String)> {
+        let sections: Vec<&String> = defaults.keys().filter(|section| section.contains('_')).collect();
+        let corrected = |name: &str| {
+            let lower = name.to_lowercase();
+            if lower.split_once(SEPARATOR).is_some_and(|(section, _)| defaults.contains_key(section)) {
+                return None;
+            }
+            sections.iter().find_map(|section| {
+                let spellings = [format!("{section}_"), format!("{}_", section.replace('_', ""))];
+                let spelling = spellings.iter().find(|spelling| lower.starts_with(*spelling))?;
+                let rest = name.get(spelling.len()..)?.trim_start_matches('_');
+                Some(format!("{section}{SEPARATOR}{}", snake_case(rest)).to_uppercase())
+            })
         };
-        self.set().map(|(name, _)| name).filter(is_near_miss).collect()
+        self.set().filter_map(|(name, _)| Some((name, corrected(name)?))).collect()
     }
 
     /// Returns the variables that are not empty.
@@ -101,6 +106,19 @@ impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.set().map(|(name, _)| name)).finish()
     }
+}
+
+/// Puts an underscore between the words of `TenantId`; a name without lower-case letters stays as it is.
+fn snake_case(name: &str) -> String {
+    let is_camel_case = name.chars().any(|c| c.is_ascii_lowercase());
+    let mut snake = String::new();
+    for (index, c) in name.char_indices() {
+        if is_camel_case && c.is_ascii_uppercase() && index > 0 && !snake.ends_with('_') {
+            snake.push('_');
+        }
+        snake.push(c);
+    }
+    snake
 }
 
 /// Returns the key that a variable sets if it names a section of `defaults`, with its value.

@@ -60,8 +60,8 @@ impl Sources<'_> {
         let defaults = error::parse("the default settings", self.defaults)?;
         // Parsed as plain TOML first, whose errors have a line and no values, unlike config's.
         error::parse(&name, &text)?;
-        for variable in self.environment.near_misses(&defaults) {
-            tracing::warn!(variable, "sets nothing; the levels of a key are separated by two underscores");
+        for (variable, instead) in self.environment.near_misses(&defaults) {
+            tracing::warn!(variable, "sets nothing; set {instead} instead");
         }
         if let Some((variable, key)) = self.environment.emptied(self.aliases, &defaults) {
             let problem = "is empty; set it, or remove the variable".to_owned();
@@ -198,14 +198,17 @@ mod tests {
     #[test]
     fn a_variable_that_was_meant_for_a_section_is_noticed() {
         let defaults: toml::Table = toml::from_str(DEFAULTS).unwrap();
-        let missed = |name: &str| !Environment::from_iter([(name, "x")]).near_misses(&defaults).is_empty();
-        for name in ["AZURE_AD_TENANT_ID", "AZUREAD__TENANT_ID", "AzureAd__TenantId"] {
-            assert!(missed(name), "{name}");
+        let missed = |name: &str| {
+            let environment = Environment::from_iter([(name, "x")]);
+            environment.near_misses(&defaults).into_iter().map(|(_, instead)| instead).next()
+        };
+        for name in ["AZURE_AD_TENANT_ID", "AZUREAD__TENANT_ID", "AzureAd__TenantId", "AZUREAD_TENANT_ID"] {
+            assert_eq!(missed(name).as_deref(), Some("AZURE_AD__TENANT_ID"), "{name}");
         }
         for name in
             ["AZURE_AD__TENANT_ID", "AZURE_ADDITIONALLY_ALLOWED_TENANTS", "SERVER_PORT_80_TCP", "PATH"]
         {
-            assert!(!missed(name), "{name}");
+            assert_eq!(missed(name), None, "{name}");
         }
     }
 
