@@ -39,8 +39,8 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments: Arguments = http_shell::arguments::parse();
-    // The walkthrough's lines are the output; the services log only problems.
-    process::run(Mode::OneShot, "error", async {
+    // The walkthrough's lines are the output; the services log only errors.
+    process::run(Mode::OneShot, "error,demo=warn", async {
         match run(&arguments).await {
             Ok(Summary { unexpected: 0, .. }) => ExitCode::SUCCESS,
             Ok(_) => ExitCode::from(process::FAILED),

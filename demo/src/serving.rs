@@ -1,7 +1,10 @@
 //! Starts the services, walks through the flow, and keeps serving.
 
 use demo::Settings;
-use demo::system::{DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_RESOURCE_ID, Options, Ports, System};
+use demo::system::{
+    DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_READ_ONLY_CLIENT_ID, DEMO_READ_ONLY_CLIENT_SECRET,
+    DEMO_RESOURCE_ID, DEMO_UNGRANTED_CLIENT_ID, DEMO_UNGRANTED_CLIENT_SECRET, Options, Ports, System,
+};
 use demo::walkthrough::Summary;
 use entra_shared::azure_ad::Version;
 use http_shell::process;
@@ -35,6 +38,11 @@ Serving until Ctrl-C:
   authority  {instance}   (stand-in for https://login.microsoftonline.com)
   resource   {resource}docs
   client     {client}api/resources
+
+Clients and their secrets, for development only:
+  both roles  {DEMO_CLIENT_ID}  {DEMO_CLIENT_SECRET}
+  read only   {DEMO_READ_ONLY_CLIENT_ID}  {DEMO_READ_ONLY_CLIENT_SECRET}
+  no role     {DEMO_UNGRANTED_CLIENT_ID}  {DEMO_UNGRANTED_CLIENT_SECRET}
 
 Try it in another terminal:
   TOKEN=$(curl --silent --cacert '{ca}' {token_endpoint} \\

@@ -23,6 +23,10 @@ pub use options::{Options, Ports};
 
 /// The client id of `DemoClientApp` in the seeded directory.
 pub const DEMO_CLIENT_ID: &str = "3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813";
+/// The client id of `DemoReadOnlyClientApp` in the seeded directory.
+pub const DEMO_READ_ONLY_CLIENT_ID: &str = "5a7d1f92-e3c8-4b06-a4f1-7c0d92b8e635";
+/// The client id of `DemoUngrantedClientApp` in the seeded directory.
+pub const DEMO_UNGRANTED_CLIENT_ID: &str = "c48b2e06-9f53-4a7d-86e2-1d5f30a97b4c";
 /// The client id of `DemoResourceApp` in the seeded directory.
 pub const DEMO_RESOURCE_ID: &str = "b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4";
 /// The secret of `DemoClientApp` in the seeded directory.

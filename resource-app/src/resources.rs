@@ -35,7 +35,10 @@ pub use query::ResourceId;
             "limit" = Option<u8>, Query, minimum = 1, maximum = 100,
             description = "The maximum number of resources; 50 by default. A page also ends at 1 MiB of content.",
         ),
-        ("after" = Option<String>, Query, description = "The `next` of the previous page."),
+        (
+            "after" = Option<String>, Query, min_length = 1,
+            description = "The `next` of the previous page: opaque text. Any other text is answered 400.",
+        ),
     ),
     responses(
         (status = 200, body = ResourcePage),

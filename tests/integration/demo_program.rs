@@ -1,10 +1,12 @@
 //! `cargo demo`: what it prints and how it ends.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use demo::system::DEMO_CLIENT_SECRET;
+use demo::system::{DEMO_CLIENT_SECRET, DEMO_READ_ONLY_CLIENT_SECRET, DEMO_UNGRANTED_CLIENT_SECRET};
 use tests::World;
 use tests::program;
 
@@ -46,6 +48,32 @@ fn the_commands_that_it_prints_acquire_a_token_and_call_the_services() {
     // An empty list, the created resource, and a list that has it.
     assert!(printed.starts_with(r#"{"items":[]"#), "{script}{printed}");
     assert_eq!(printed.matches(r#""name":"mine""#).count(), 2, "{script}{printed}");
+}
+
+#[test]
+fn it_names_the_ports_that_are_taken_and_lists_the_secrets_of_all_clients() {
+    let listen = |port: u16| Some((port, TcpListener::bind(("127.0.0.1", port)).ok()?));
+    let taken = loop {
+        let taken: Vec<_> = [5000, 5001, 5002, 5010, 5011, 5012].into_iter().filter_map(listen).collect();
+        // Another demo may have all of them for a moment.
+        if !taken.is_empty() {
+            break taken;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    let mut demo = program::command::<&str>("demo", &[]).spawn().unwrap();
+    let lines = BufReader::new(demo.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let printed: String = lines.take_while(|line| !line.starts_with("Try it")).collect();
+    demo.kill().unwrap();
+    demo.wait().unwrap();
+    let mut log = String::new();
+    demo.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    for (port, _) in taken {
+        assert!(log.contains(&format!("cannot listen on port {port}; another port is used")), "{log}");
+    }
+    for secret in [DEMO_CLIENT_SECRET, DEMO_READ_ONLY_CLIENT_SECRET, DEMO_UNGRANTED_CLIENT_SECRET] {
+        assert!(printed.contains(secret), "{printed}");
+    }
 }
 
 /// A settings file for running services, with only what every tenant has.

@@ -77,6 +77,20 @@ fn what_a_reader_meets_first_is_short() {
 }
 
 #[test]
+fn private_keys_are_written_where_git_ignores_them() {
+    let ignored = read(".gitignore");
+    assert!(ignored.lines().any(|line| line == "data/"), "{ignored}");
+    let mut written = 0;
+    for (path, text) in documents() {
+        for rest in text.split(" -keyout ").skip(1) {
+            assert!(rest.starts_with("data/"), "{path}: {}", rest.lines().next().unwrap());
+            written += 1;
+        }
+    }
+    assert!(written >= 1, "the client's certificate is documented");
+}
+
+#[test]
 fn links_lead_somewhere() {
     for (path, text) in documents() {
         let folder = root().join(&path).parent().unwrap().to_owned();

@@ -30,7 +30,15 @@ impl Ports {
         let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         // Tests the port by binding it; some systems reserve 5000.
-        let free = self == Self::WellKnown && TcpListener::bind(wanted).is_ok();
-        if free { wanted } else { any }
+        match self {
+            Self::Free => any,
+            Self::WellKnown => TcpListener::bind(wanted).map_or_else(
+                |error| {
+                    tracing::warn!(%error, "cannot listen on port {port}; another port is used");
+                    any
+                },
+                |_| wanted,
+            ),
+        }
     }
 }

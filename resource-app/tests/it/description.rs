@@ -62,6 +62,19 @@ async fn the_documentation_page_needs_nothing_from_elsewhere() {
     assert!(initializer.contains("\"../openapi.json\"") && initializer.contains("\"none\""), "{initializer}");
 }
 
+#[tokio::test]
+async fn after_is_described_as_text_of_at_least_one_character() {
+    let app = App::start_for_development().await;
+    let api: Value = app.get("/openapi.json").send().await.unwrap().json().await.unwrap();
+    let parameters = api["paths"]["/api/resources"]["get"]["parameters"].as_array().unwrap();
+    let after = parameters.iter().find(|parameter| parameter["name"] == "after").unwrap();
+    assert_eq!(after["schema"]["minLength"], 1, "{after}");
+    assert!(after["description"].as_str().unwrap().contains("opaque"), "{after}");
+    for text in ["", "x"] {
+        assert_eq!(app.get(&format!("/api/resources?after={text}")).send().await.unwrap().status(), 400);
+    }
+}
+
 /// Returns the URL of a proxy that forwards everything below a path of its own to this app.
 async fn proxy(app: &App) -> Url {
     let client = reqwest::Client::builder().no_proxy().redirect(redirect::Policy::none()).build().unwrap();
