@@ -104,11 +104,7 @@ impl Instance {
             return Err(InvalidInstance::NoScheme);
         }
         let mut url = Url::parse(text).map_err(|_| InvalidInstance::NotAnHttpsUrl)?;
-        let bare = url.username().is_empty()
-            && url.password().is_none()
-            && url.query().is_none()
-            && url.fragment().is_none();
-        if url.scheme() != "https" || !bare || url.host_str().is_none_or(str::is_empty) {
+        if url.scheme() != "https" || !is_bare(&url) || url.host_str().is_none_or(str::is_empty) {
             return Err(InvalidInstance::NotAnHttpsUrl);
         }
         if url.path_segments().into_iter().flatten().any(is_tenant) {
@@ -207,6 +203,58 @@ impl fmt::Debug for Instance {
     }
 }
 
+/// The URL of one endpoint of Entra ID, or an issuer: https, without credentials, query or fragment.
+///
+/// The text is kept as it is, since issuers are compared exactly.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct EndpointUrl {
+    text: String,
+    url: Url,
+}
+
+/// The text is not the URL of an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an https URL without credentials, query and fragment")]
+pub struct InvalidEndpointUrl;
+
+impl EndpointUrl {
+    /// Parses the URL.
+    ///
+    /// # Errors
+    /// The text is not an https URL made of a host, an optional port and a path.
+    pub fn parse(text: &str) -> Result<Self, InvalidEndpointUrl> {
+        let url = Url::parse(text).map_err(|_| InvalidEndpointUrl)?;
+        let is_endpoint = url.scheme() == "https" && url.has_host() && is_bare(&url);
+        if is_endpoint { Ok(Self { text: text.to_owned(), url }) } else { Err(InvalidEndpointUrl) }
+    }
+
+    /// Returns the URL.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Returns the text as it was parsed.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl TryFrom<String> for EndpointUrl {
+    type Error = InvalidEndpointUrl;
+
+    fn try_from(text: String) -> Result<Self, InvalidEndpointUrl> {
+        Self::parse(&text)
+    }
+}
+
+/// Whether a URL has neither credentials nor query nor fragment.
+fn is_bare(url: &Url) -> bool {
+    url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none()
+}
+
 /// Whether a segment of a path names a tenant, as in an authority's URL.
 fn is_tenant(segment: &str) -> bool {
     matches!(segment, "common" | "organizations" | "consumers")
@@ -220,6 +268,21 @@ pub struct Authority {
     instance: Instance,
     tenant: TenantId,
     segment: String,
+    endpoints: Box<Endpoints>,
+}
+
+/// The endpoints of a tenant that are not those of its instance, such as those of an external tenant with a domain of its
+/// own (`login.contoso.com`).
+///
+/// <https://learn.microsoft.com/entra/external-id/customers/concept-custom-url-domain>
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Endpoints {
+    /// The issuer of v2.0 tokens and of the metadata.
+    pub issuer: Option<EndpointUrl>,
+    /// The discovery document.
+    pub metadata_url: Option<EndpointUrl>,
+    /// The token endpoint.
+    pub token_endpoint: Option<EndpointUrl>,
 }
 
 impl Authority {
@@ -227,7 +290,13 @@ impl Authority {
     #[must_use]
     pub fn new(instance: Instance, tenant: TenantId, domain: Option<&Domain>) -> Self {
         let segment = domain.map_or_else(|| tenant.to_string(), Domain::to_string);
-        Self { instance, tenant, segment }
+        Self { instance, tenant, segment, endpoints: Box::default() }
+    }
+
+    /// Sets the endpoints that are not those of the instance.
+    #[must_use]
+    pub fn with_endpoints(self, endpoints: Endpoints) -> Self {
+        Self { endpoints: Box::new(endpoints), ..self }
     }
 
     /// Returns the instance.
@@ -247,10 +316,17 @@ impl Authority {
     /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#get-a-token>
     #[must_use]
     pub fn token_endpoint(&self, version: Version) -> Url {
-        self.join(match version {
-            Version::V1 => "oauth2/token",
-            Version::V2 => "oauth2/v2.0/token",
-        })
+        match (&self.endpoints.token_endpoint, version) {
+            (Some(endpoint), _) => endpoint.url().clone(),
+            (None, Version::V1) => self.join("oauth2/token"),
+            (None, Version::V2) => self.join("oauth2/v2.0/token"),
+        }
+    }
+
+    /// Returns the v2.0 token endpoint with the tenant's id, whatever its domain: the audience of client assertions.
+    #[must_use]
+    pub fn assertion_audience(&self) -> Url {
+        Self { segment: self.tenant.to_string(), ..self.clone() }.token_endpoint(Version::V2)
     }
 
     /// Returns the URL of the `OpenID` Connect discovery document.
@@ -258,13 +334,18 @@ impl Authority {
     /// <https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc#fetch-the-openid-configuration-document>
     #[must_use]
     pub fn discovery_document(&self, version: Version) -> Url {
-        self.instance.discovery_document(&self.segment, version)
+        let named = self.endpoints.metadata_url.as_ref().filter(|_| version == Version::V2);
+        named.map_or_else(
+            || self.instance.discovery_document(&self.segment, version),
+            |named| named.url().clone(),
+        )
     }
 
-    /// Returns the `iss` claim of this tenant's access tokens of this version, which contains the tenant id.
+    /// Returns the `iss` claim of this tenant's access tokens of this version.
     #[must_use]
     pub fn issuer(&self, version: Version) -> String {
-        self.instance.issuer(self.tenant, version)
+        let named = self.endpoints.issuer.as_ref().filter(|_| version == Version::V2);
+        named.map_or_else(|| self.instance.issuer(self.tenant, version), |named| named.as_str().to_owned())
     }
 
     fn join(&self, path: &str) -> Url {
@@ -292,6 +373,29 @@ mod tests {
         );
         assert_eq!(public.issuer(Version::V1), format!("https://sts.windows.net/{TENANT}/"));
         assert_eq!(public.issuer(Version::V2), format!("https://login.microsoftonline.com/{TENANT}/v2.0"));
+    }
+
+    #[test]
+    fn endpoints_of_their_own_are_used_as_they_are_and_checked() {
+        let url =
+            |path: &str| Some(EndpointUrl::parse(&format!("https://login.contoso.com/{path}")).unwrap());
+        let own = authority("https://contoso.ciamlogin.com", None).with_endpoints(Endpoints {
+            issuer: url("x/v2.0/"),
+            metadata_url: url("x/metadata"),
+            token_endpoint: url("x/token"),
+        });
+        let v2 = Version::V2;
+        assert_eq!(own.issuer(v2), "https://login.contoso.com/x/v2.0/");
+        assert_eq!(own.discovery_document(v2).as_str(), "https://login.contoso.com/x/metadata");
+        assert_eq!(own.token_endpoint(v2).as_str(), "https://login.contoso.com/x/token");
+        assert_eq!(own.assertion_audience().as_str(), "https://login.contoso.com/x/token");
+        let domain = authority("https://login.example", Some("contoso.com"));
+        let by_id = format!("https://login.example/{TENANT}/oauth2/v2.0/token");
+        assert_eq!(domain.assertion_audience().as_str(), by_id);
+        for wrong in ["", "login.contoso.com", "http://x/y", "https://a@x/y", "https://x/?y", "https://x/#y"]
+        {
+            assert!(EndpointUrl::parse(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

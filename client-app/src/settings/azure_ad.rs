@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use entra_shared::azure_ad::{Authority, Instance, Version};
+use entra_shared::azure_ad::{Authority, EndpointUrl, Endpoints, Instance, Version};
 use entra_shared::http_client::metadata_client;
 use entra_shared::ids::{AppIdUri, ClientId, Domain, TenantId};
 use entra_shared::secret::{CertificatePassword, ClientSecret, IdentityHeader};
@@ -59,6 +59,12 @@ pub struct AzureAdSettings {
     pub instance: Instance,
     /// The tenant's verified domain; if set, URLs contain it instead of the tenant id.
     pub domain: Option<Domain>,
+    /// The tenant's token endpoint, if it is not the instance's.
+    pub token_endpoint: Option<EndpointUrl>,
+    /// The tenant's issuer, if it is not the instance's.
+    pub issuer: Option<EndpointUrl>,
+    /// The tenant's discovery document, if it is not the instance's; only `doctor` reads it.
+    pub metadata_url: Option<EndpointUrl>,
     /// The tenant's id.
     pub tenant_id: TenantId,
     /// The client id of this client's app registration.
@@ -132,6 +138,11 @@ impl AzureAdSettings {
         let credentials = credential::open(&selected)?;
         tracing::info!(?credentials, ignored, "acquiring tokens with client credentials");
         let authority = Authority::new(self.instance.clone(), self.tenant_id, self.domain.as_ref());
+        let authority = authority.with_endpoints(Endpoints {
+            issuer: self.issuer.clone(),
+            metadata_url: self.metadata_url.clone(),
+            token_endpoint: self.token_endpoint.clone(),
+        });
         let (client_id, version) = (self.client_id, self.endpoint_version);
         Ok(TokenRequest { authority, client_id, credentials, resource, version }.into())
     }

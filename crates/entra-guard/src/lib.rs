@@ -132,7 +132,7 @@ pub use routes::{
     RequireLayer, RequireService, RouteError, RouteGuard, RoutePolicy, RouteTable, TableRow, Trying,
 };
 
-pub use entra_shared::azure_ad::{Instance, Version};
+pub use entra_shared::azure_ad::{Authority, EndpointUrl, Endpoints, Instance, Version};
 pub use entra_shared::http_client::HttpClient;
 pub use entra_shared::ids::{AppIdUri, ClientId, TenantId};
 

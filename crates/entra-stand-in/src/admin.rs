@@ -86,7 +86,7 @@ use body::Body;
 use one_at_a_time::OneAtATime;
 
 /// The response to `GET /`.
-const ROUTES: [&str; 32] = [
+const ROUTES: &[&str] = &[
     "GET /health",
     "POST /tokens",
     "POST /tenants",
@@ -113,6 +113,7 @@ const ROUTES: [&str; 32] = [
     "POST /keys/restore",
     "POST /keys/emergency",
     "POST /keys/roll",
+    "POST /keys/custom",
     "POST /faults",
     "POST /clock",
     "GET /journal",
@@ -151,6 +152,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/keys/restore", post(keys::restore))
         .route("/keys/emergency", post(keys::emergency))
         .route("/keys/roll", post(keys::roll))
+        .route("/keys/custom", post(keys::custom))
         .route("/faults", post(control::faults))
         .route("/clock", post(control::clock))
         .route("/journal", get(control::journal).delete(control::clear_journal))

@@ -6,9 +6,11 @@ mod signing_key;
 mod spare;
 mod spki;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
+use entra_shared::ids::ClientId;
 use entra_shared::settings::KeyProblem;
 
 use kept::KeptKeys;
@@ -39,6 +41,8 @@ pub struct SigningKeys {
     source: Source,
     changes: Mutex<()>,
     foreign: OnceLock<Arc<SigningKey>>,
+    /// The custom signing keys of APIs, which are not in the set.
+    custom: Mutex<HashMap<ClientId, Arc<SigningKey>>>,
 }
 
 /// The source of new keys.
@@ -80,7 +84,7 @@ impl SigningKeys {
 
     fn new(set: Option<KeySet>, source: Source) -> Self {
         let set = set.map(ArcSwap::from_pointee).map_or_else(OnceLock::new, OnceLock::from);
-        Self { set, source, changes: Mutex::default(), foreign: OnceLock::new() }
+        Self { set, source, changes: Mutex::default(), foreign: OnceLock::new(), custom: Mutex::default() }
     }
 
     /// Returns the ids and states of the keys, the current one first.
@@ -189,6 +193,28 @@ impl SigningKeys {
     pub fn roll(&self) -> Result<(), RollError> {
         let kid = self.announce()?;
         self.promote(&kid)
+    }
+
+    /// Signs the tokens for an API with a key of its own from now on, which is published for that API alone; returns its id.
+    pub(crate) fn make_custom(&self, api: ClientId) -> Result<String, RollError> {
+        let key = self.source.new_key()?;
+        let kid = key.kid().to_owned();
+        self.custom_keys().insert(api, key);
+        Ok(kid)
+    }
+
+    /// Returns the custom signing key of an API.
+    pub(crate) fn custom(&self, api: ClientId) -> Option<Arc<SigningKey>> {
+        self.custom_keys().get(&api).cloned()
+    }
+
+    /// Returns the key that signs tokens for an API.
+    pub(crate) fn signing_for(&self, api: ClientId) -> Arc<SigningKey> {
+        self.custom(api).unwrap_or_else(|| self.current())
+    }
+
+    fn custom_keys(&self) -> MutexGuard<'_, HashMap<ClientId, Arc<SigningKey>>> {
+        self.custom.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the current signing key.

@@ -98,7 +98,7 @@ impl MintRequest {
         if claims.get("iss").is_some_and(names_microsoft) {
             return Err(MintError::MicrosoftIssuer);
         }
-        let key = live.keys.current();
+        let key = live.keys.signing_for(grant.resource.application.client_id);
         let token = key.sign(grant.version(), Value::Object(claims).to_string().as_bytes())?;
         Ok(AccessToken::parse(token)?)
     }

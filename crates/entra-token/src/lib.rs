@@ -101,7 +101,7 @@ mod status;
 mod test_log;
 mod throttle;
 
-pub use entra_shared::azure_ad::{Authority, Instance, Version};
+pub use entra_shared::azure_ad::{Authority, EndpointUrl, Endpoints, Instance, Version};
 pub use entra_shared::http_client::{HttpClient, HttpClientSettings};
 pub use entra_shared::ids::{AppIdUri, ClientId, Domain, TenantId};
 pub use entra_shared::secret::{AccessToken, ClientSecret};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use entra_shared::azure_ad::{Authority, Instance, PERSONAL_ACCOUNTS, Version};
+use entra_shared::azure_ad::{Authority, EndpointUrl, Endpoints, Instance, PERSONAL_ACCOUNTS, Version};
 use entra_shared::ids::{AppIdUri, ClientId, Domain, TenantId};
 use entra_shared::loopback::is_loopback_host;
 use entra_shared::settings::KeyProblem;
@@ -18,6 +18,13 @@ pub struct AzureAdSettings {
     pub instance: Instance,
     /// A domain of the tenant, used in URLs instead of its id.
     pub domain: Option<Domain>,
+    /// The issuer of the tenant's v2.0 tokens, if it is not the instance's.
+    pub issuer: Option<EndpointUrl>,
+    /// The tenant's discovery document, if it is not the instance's.
+    pub metadata_url: Option<EndpointUrl>,
+    /// Whether this API has a custom signing key, which Entra publishes for it alone.
+    #[serde(default)]
+    pub custom_signing_key: bool,
     /// The accepted tenant, or the endpoint of several tenants.
     pub tenant_id: Tenant,
     /// The accepted tenants if `tenant_id` is an endpoint of several.
@@ -68,12 +75,18 @@ impl AzureAdSettings {
     /// Returns the tenants whose tokens are accepted.
     #[must_use]
     pub fn tenancy(&self) -> Tenancy {
-        match self.tenant_id {
+        let tenancy = match self.tenant_id {
             Tenant::One(tenant) => {
-                Tenancy::from(Authority::new(self.instance.clone(), tenant, self.domain.as_ref()))
+                let authority = Authority::new(self.instance.clone(), tenant, self.domain.as_ref());
+                Tenancy::from(authority.with_endpoints(Endpoints {
+                    issuer: self.issuer.clone(),
+                    metadata_url: self.metadata_url.clone(),
+                    token_endpoint: None,
+                }))
             }
             Tenant::Listed(endpoint) => Tenancy::of_tenants(&self.instance, endpoint, &self.accepted_tenants),
-        }
+        };
+        if self.custom_signing_key { tenancy.with_custom_signing_key(self.client_id) } else { tenancy }
     }
 
     /// Returns the allowed clock skew.
@@ -100,6 +113,13 @@ impl AzureAdSettings {
             )
         } else if several && self.domain.is_some() {
             ("azure_ad.domain", "names one tenant, and `azure_ad.tenant_id` stands for several; leave it out")
+        } else if several && self.issuer.is_some() {
+            ("azure_ad.issuer", "names one tenant, and `azure_ad.tenant_id` stands for several; leave it out")
+        } else if several && self.metadata_url.is_some() {
+            (
+                "azure_ad.metadata_url",
+                "names one tenant, and `azure_ad.tenant_id` stands for several; leave it out",
+            )
         } else if several && self.accepted_tenants.is_empty() {
             (
                 "azure_ad.accepted_tenants",

@@ -91,7 +91,8 @@ codes! {
     "subject_ambiguous", "The token does not say whether an app or a user is its subject.",
         "The administrator adds the optional claim `idtyp` to this API's registration.";
     "key_unknown", "The access token is signed with a key that the authority does not publish.",
-        "The client sends a token of the tenant of this API; after a rollover, it tries again a little later.";
+        "The client sends a token of the tenant of this API; after a rollover, it tries again a little later. If the \
+         registration has a custom signing key, the operator sets `azure_ad.custom_signing_key`.";
     "key_issuer_mismatch", "The access token is signed with another issuer's key.",
         "The client asks the tenant of this API.";
     "signature_invalid", "The access token was not signed by the key that it names.",

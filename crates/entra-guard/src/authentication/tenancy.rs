@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use entra_shared::azure_ad::{Authority, Instance, TENANT_PLACEHOLDER, Version};
-use entra_shared::ids::TenantId;
+use entra_shared::ids::{ClientId, TenantId};
 use url::Url;
 
 /// The accepted tenants: one, or those on a list. Any other tenant is refused.
@@ -11,7 +11,6 @@ use url::Url;
 /// <https://learn.microsoft.com/entra/identity-platform/single-and-multi-tenant-apps>
 #[derive(Debug, Clone)]
 pub struct Tenancy {
-    instance: Instance,
     discovery_document: Url,
     metadata_issuer: String,
     tenants: BTreeMap<TenantId, Issuers>,
@@ -49,16 +48,29 @@ impl Tenancy {
         tenants: &[TenantId],
     ) -> Self {
         Self {
-            instance: instance.clone(),
             discovery_document: instance.discovery_document(endpoint.as_str(), Version::V2),
             metadata_issuer: instance.issuer_template(Version::V2),
             tenants: tenants.iter().map(|tenant| (*tenant, Issuers::for_tenant(instance, *tenant))).collect(),
         }
     }
 
-    /// The cloud instance that issues the tokens.
-    pub(super) fn instance(&self) -> &Instance {
-        &self.instance
+    /// Asks for the keys of this API's custom signing key, which a registration with claims mapping has.
+    ///
+    /// Entra publishes them in no other document.
+    /// <https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-the-signature>
+    #[must_use]
+    pub fn with_custom_signing_key(mut self, client_id: ClientId) -> Self {
+        self.discovery_document.query_pairs_mut().append_pair("appid", &client_id.to_string());
+        self
+    }
+
+    /// Whether a key set may come from this URL: from the origin of the metadata or of the issuer.
+    pub(super) fn is_key_set(&self, url: &Url) -> bool {
+        let is_bare = url.username().is_empty() && url.password().is_none();
+        let issuer = Url::parse(&self.metadata_issuer).ok();
+        let origins = [Some(&self.discovery_document), issuer.as_ref()];
+        // Both are https, and so is a URL of the same origin.
+        is_bare && origins.into_iter().flatten().any(|trusted| trusted.origin() == url.origin())
     }
 
     /// The URL of the v2.0 metadata, whose keys sign tokens of both versions.
@@ -79,12 +91,12 @@ impl Tenancy {
 
 impl From<Authority> for Tenancy {
     fn from(authority: Authority) -> Self {
-        let (instance, tenant) = (authority.instance(), authority.tenant());
+        let tenant = authority.tenant();
+        let [v1, v2] = [Version::V1, Version::V2].map(|version| authority.issuer(version));
         Self {
-            instance: instance.clone(),
             discovery_document: authority.discovery_document(Version::V2),
-            metadata_issuer: authority.issuer(Version::V2),
-            tenants: BTreeMap::from([(tenant, Issuers::for_tenant(instance, tenant))]),
+            metadata_issuer: v2.clone(),
+            tenants: BTreeMap::from([(tenant, Issuers { tenant: tenant.to_string(), v1, v2 })]),
         }
     }
 }

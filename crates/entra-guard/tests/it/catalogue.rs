@@ -3,12 +3,12 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use entra_guard::{Guard, Version};
-use http::{HeaderValue, StatusCode, header};
+use entra_guard::{Guard, Tenancy, Version};
+use http::{HeaderValue, Method, StatusCode, header};
 use tower::ServiceExt;
 
 use crate::routes::list;
-use crate::stage::{Stage, status};
+use crate::stage::{Stage, send, status, text};
 
 fn service(guard: &Guard) -> Router {
     let api = guard.routes().get("/orders", list).with_state(());
@@ -52,6 +52,24 @@ async fn a_fresh_service_accepts_no_bad_token_and_every_odd_one_that_is_valid() 
         }
         assert_eq!(wrong, []);
     }
+}
+
+#[tokio::test]
+async fn a_custom_signing_key_is_found_only_if_it_is_asked_for() {
+    let stage = Stage::new().await;
+    stage.api.custom_signing_key().unwrap();
+    let usual = stage.guard().await;
+    let answer = send(&service(&usual), Method::GET, "/api/orders", &stage.token().await).await;
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    assert!(text(answer).await.contains("key_unknown"));
+
+    let tenancy = Tenancy::single(stage.authority.instance(), stage.tenant.id());
+    let tenancy = tenancy.with_custom_signing_key(stage.api.client_id());
+    let builder = Guard::builder(tenancy, stage.api.client_id()).ca_file(stage.ca_file());
+    let custom = builder.start().unwrap();
+    custom.ready().await;
+    let token = stage.token().await;
+    assert_eq!(status(&service(&custom), "/api/orders", &token).await, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use entra_shared::ids::TenantId;
+use entra_shared::ids::{ClientId, TenantId};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
@@ -55,6 +55,19 @@ pub(super) async fn restore(State(state): State<AppState>, Body(which): Body<Whi
 
 pub(super) async fn emergency(State(state): State<AppState>, Body(whose): Body<Whose>) -> Response {
     step(state, whose.tenant, |keys| keys.emergency().map(done)).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfApi {
+    tenant: Option<TenantId>,
+    client_id: ClientId,
+}
+
+pub(super) async fn custom(State(state): State<AppState>, Body(of): Body<OfApi>) -> Response {
+    let make = move |keys: &SigningKeys| keys.make_custom(of.client_id);
+    step(state, of.tenant, move |keys| make(keys).map(|kid| Json(json!({ "kid": kid })).into_response()))
+        .await
 }
 
 pub(super) async fn roll(State(state): State<AppState>, Body(whose): Body<Whose>) -> Response {

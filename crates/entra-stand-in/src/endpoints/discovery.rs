@@ -5,11 +5,12 @@
 //! <https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc#fetch-the-openid-configuration-document>
 
 use axum::Extension;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::Response;
 use entra_shared::azure_ad::{Instance, Version};
 use serde::Serialize;
 
+use super::key_set::OfApp;
 use super::tenant::{Named, TenantSegment};
 use super::{AppState, BaseUrl, public, refuse};
 use crate::context::Context;
@@ -18,11 +19,12 @@ use crate::errors::Endpoint;
 pub(super) async fn v1(
     State(state): State<AppState>,
     Extension(BaseUrl(base)): Extension<BaseUrl>,
+    Query(of): Query<OfApp>,
     tenant: TenantSegment,
     context: Context,
 ) -> Response {
     match tenant.resolve(&state.tenants, Endpoint::Discovery) {
-        Ok(resolved) => public(DocumentV1::new(&base, resolved.named())),
+        Ok(resolved) => public(DocumentV1::new(&base, resolved.named(), &of)),
         Err(refusal) => refuse(refusal, &context),
     }
 }
@@ -30,11 +32,12 @@ pub(super) async fn v1(
 pub(super) async fn v2(
     State(state): State<AppState>,
     Extension(BaseUrl(base)): Extension<BaseUrl>,
+    Query(of): Query<OfApp>,
     tenant: TenantSegment,
     context: Context,
 ) -> Response {
     match tenant.resolve(&state.tenants, Endpoint::Discovery) {
-        Ok(resolved) => public(DocumentV2::new(&base, resolved.named())),
+        Ok(resolved) => public(DocumentV2::new(&base, resolved.named(), &of)),
         Err(refusal) => refuse(refusal, &context),
     }
 }
@@ -101,13 +104,13 @@ struct Clouds {
 }
 
 impl DocumentV1 {
-    fn new(base: &Instance, named: Named<'_>) -> Self {
+    fn new(base: &Instance, named: Named<'_>, of: &OfApp) -> Self {
         let root = format!("{base}/{}", named.segment());
         // All tenants share the v1 keys and their URL. A tenant that a test created has its own, so that its journal
         // shows who fetched them.
         let keys = if named.has_own_key_set() { root.clone() } else { format!("{base}/common") };
         Self {
-            head: Head::new(format!("{root}/oauth2/token"), format!("{keys}/discovery/keys")),
+            head: Head::new(format!("{root}/oauth2/token"), format!("{keys}/discovery/keys"), of),
             response_types_supported: ["code", "id_token", "code id_token", "token id_token", "token"],
             scopes_supported: ["openid"],
             issuer: named.issuer(base, Version::V1),
@@ -144,10 +147,10 @@ impl DocumentV1 {
 }
 
 impl DocumentV2 {
-    fn new(base: &Instance, named: Named<'_>) -> Self {
+    fn new(base: &Instance, named: Named<'_>, of: &OfApp) -> Self {
         let root = format!("{base}/{}", named.segment());
         Self {
-            head: Head::new(format!("{root}/oauth2/v2.0/token"), format!("{root}/discovery/v2.0/keys")),
+            head: Head::new(format!("{root}/oauth2/v2.0/token"), format!("{root}/discovery/v2.0/keys"), of),
             response_types_supported: ["code", "id_token", "code id_token", "id_token token"],
             scopes_supported: ["openid", "profile", "email", "offline_access"],
             issuer: named.issuer(base, Version::V2),
@@ -185,7 +188,11 @@ impl DocumentV2 {
 }
 
 impl Head {
-    fn new(token_endpoint: String, jwks_uri: String) -> Self {
+    fn new(token_endpoint: String, keys: String, of: &OfApp) -> Self {
+        let jwks_uri = match of.appid {
+            Some(app) => format!("{keys}?appid={app}"),
+            None => keys,
+        };
         Self {
             token_endpoint,
             token_endpoint_auth_methods_supported: [

@@ -5,10 +5,11 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::Response;
 use entra_shared::azure_ad::{Instance, Version};
-use serde::Serialize;
+use entra_shared::ids::ClientId;
+use serde::{Deserialize, Serialize};
 
 use super::tenant::{Resolved, TenantSegment};
 use super::{AppState, BaseUrl, public, refuse};
@@ -16,9 +17,20 @@ use crate::context::Context;
 use crate::errors::Endpoint;
 use crate::keys::SigningKey;
 
-pub(super) async fn v1(State(state): State<AppState>, tenant: TenantSegment, context: Context) -> Response {
+/// The app whose custom signing key a request asks for.
+#[derive(Deserialize)]
+pub(super) struct OfApp {
+    pub(super) appid: Option<ClientId>,
+}
+
+pub(super) async fn v1(
+    State(state): State<AppState>,
+    Query(of): Query<OfApp>,
+    tenant: TenantSegment,
+    context: Context,
+) -> Response {
     match tenant.resolve(&state.tenants, Endpoint::Discovery) {
-        Ok(resolved) => key_set(&state, &resolved, None),
+        Ok(resolved) => key_set(&state, &resolved, &of, None),
         Err(refusal) => refuse(refusal, &context),
     }
 }
@@ -26,11 +38,12 @@ pub(super) async fn v1(State(state): State<AppState>, tenant: TenantSegment, con
 pub(super) async fn v2(
     State(state): State<AppState>,
     Extension(BaseUrl(base)): Extension<BaseUrl>,
+    Query(of): Query<OfApp>,
     tenant: TenantSegment,
     context: Context,
 ) -> Response {
     match tenant.resolve(&state.tenants, Endpoint::Discovery) {
-        Ok(resolved) => key_set(&state, &resolved, Some(&base)),
+        Ok(resolved) => key_set(&state, &resolved, &of, Some(&base)),
         Err(refusal) => refuse(refusal, &context),
     }
 }
@@ -57,8 +70,8 @@ struct Key<'a> {
 /// Returns a tenant's own keys, or the keys of all tenants for `common` and the like.
 ///
 /// Keys of tenants that tests created are left out, so that tests do not affect each other. `base` is set for v2 only,
-/// whose keys name their issuer.
-fn key_set(state: &AppState, resolved: &Resolved, base: Option<&Instance>) -> Response {
+/// whose keys name their issuer. For an app with a custom signing key that asks for it, that is the only key.
+fn key_set(state: &AppState, resolved: &Resolved, of: &OfApp, base: Option<&Instance>) -> Response {
     let shared = || {
         let mut all = state.tenants.all();
         all.retain(|tenant| !tenant.entry().has_own_key_set);
@@ -66,6 +79,10 @@ fn key_set(state: &AppState, resolved: &Resolved, base: Option<&Instance>) -> Re
     };
     let tenants = resolved.tenant().map_or_else(shared, |tenant| vec![Arc::clone(tenant)]);
     let issuer = base.map(|base| resolved.named().issuer(base, Version::V2));
+    let custom = of.appid.and_then(|app| tenants.iter().find_map(|tenant| tenant.keys.custom(app)));
+    if let Some(key) = custom {
+        return public(KeySet { keys: vec![Key::new(&key, issuer.as_deref())] });
+    }
     let sets: Vec<_> = tenants.iter().map(|tenant| tenant.keys.snapshot()).collect();
     let keys = sets.iter().flat_map(|set| set.published().map(|key| Key::new(key, issuer.as_deref())));
     public(KeySet { keys: keys.collect() })

@@ -131,7 +131,8 @@ fn issue(
     let mut claims = grant.claims(state.origin.canonical(), context);
     claims.regular.exp = context.now.as_second() + LIFE;
     let json = serde_json::to_vec(&claims).map_err(|_| Denied::Failed)?;
-    let token = live.keys.current().sign(grant.version(), &json).map_err(|_| Denied::Failed)?;
+    let key = live.keys.signing_for(grant.resource.application.client_id);
+    let token = key.sign(grant.version(), &json).map_err(|_| Denied::Failed)?;
     tracing::info!(
         client_id = %identity.client_id,
         resource = %grant.resource.application.client_id,

@@ -94,7 +94,7 @@ impl Call<'_> {
         let Some(tenant) = self.state.tenants.tenant(grant.tenant.id) else {
             return self.refused(Refusal::NoTenant); // the tenant was removed meanwhile
         };
-        let key = tenant.keys.current();
+        let key = tenant.keys.signing_for(grant.resource.application.client_id);
         let signed = json(&claims)
             .map_err(|error| error.to_string())
             .and_then(|json| key.sign(grant.version(), &json).map_err(|error| error.to_string()));

@@ -38,6 +38,16 @@ impl Application {
         format!("api://{}", self.client_id)
     }
 
+    /// Gives the API a custom signing key, as claims mapping does; returns its id.
+    ///
+    /// Its tokens are signed with that key, which only `?appid=` at the discovery document leads to.
+    ///
+    /// # Errors
+    /// No key can be generated.
+    pub fn custom_signing_key(&self) -> Result<String, crate::RollError> {
+        self.tenant.keys().make_custom(self.client_id)
+    }
+
     /// Defines an app role that clients can be granted.
     ///
     /// # Errors

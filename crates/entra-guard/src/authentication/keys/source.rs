@@ -42,7 +42,7 @@ pub(in crate::authentication) enum FetchError {
         "the discovery document names another issuer than the settings do; check azure_ad.instance and azure_ad.tenant_id"
     )]
     Issuer,
-    /// The key set is not on the authority's origin.
+    /// The key set is on another origin than the metadata and the issuer.
     #[error("the discovery document names a key set outside of the authority's origin")]
     KeySetOrigin,
     /// The fetch exceeded its time limit.
@@ -97,10 +97,7 @@ impl KeySource {
         if discovery.issuer != self.tenancy.metadata_issuer() {
             return Err(FetchError::Issuer);
         }
-        let url = &discovery.jwks_uri;
-        // The instance is https, so its origin is too.
-        let bare = url.username().is_empty() && url.password().is_none();
-        if bare && url.origin() == self.tenancy.instance().url().origin() {
+        if self.tenancy.is_key_set(&discovery.jwks_uri) {
             Ok(discovery)
         } else {
             Err(FetchError::KeySetOrigin)
@@ -130,7 +127,7 @@ impl KeySource {
 
 #[cfg(test)]
 mod tests {
-    use entra_shared::azure_ad::{Authority, Instance};
+    use entra_shared::azure_ad::{Authority, EndpointUrl, Endpoints, Instance};
     use entra_shared::ids::TenantId;
     use serde_json::json;
 
@@ -170,6 +167,31 @@ mod tests {
         ] {
             assert!(matches!(naming(&issuer, &keys), Err(FetchError::Issuer)), "{issuer}");
         }
+    }
+
+    #[test]
+    fn the_key_set_of_a_tenant_with_its_own_endpoints_is_on_the_origin_of_one_of_them() {
+        let issuer = "https://login.contoso.com/x/v2.0/";
+        let endpoint = |url: &str| Some(EndpointUrl::parse(url).unwrap());
+        let (instance, tenant) = (Instance::parse(INSTANCE).unwrap(), TenantId::parse(TENANT).unwrap());
+        let authority = Authority::new(instance, tenant, None).with_endpoints(Endpoints {
+            issuer: endpoint(issuer),
+            metadata_url: endpoint("https://metadata.contoso.com/x"),
+            token_endpoint: None,
+        });
+        let source = KeySource::new(HttpClient::trusting("").unwrap(), authority);
+        let read = |issuer: &str, jwks_uri: &str| {
+            source.discovery(json!({ "issuer": issuer, "jwks_uri": jwks_uri }).to_string().as_bytes())
+        };
+        for host in ["login.contoso.com", "metadata.contoso.com"] {
+            assert!(read(issuer, &format!("https://{host}/keys")).is_ok(), "{host}");
+        }
+        for keys in ["https://contoso.com/keys", "http://login.contoso.com/keys", &format!("{INSTANCE}/keys")]
+        {
+            assert!(matches!(read(issuer, keys), Err(FetchError::KeySetOrigin)), "{keys}");
+        }
+        let without_slash = read("https://login.contoso.com/x/v2.0", "https://login.contoso.com/keys");
+        assert!(matches!(without_slash, Err(FetchError::Issuer)));
     }
 
     #[test]

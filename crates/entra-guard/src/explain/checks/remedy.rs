@@ -46,7 +46,8 @@ const SENDER_CONSTRAINED: &str =
     "the token has `cnf`, so it is of use only with a proof this API does not take; ask for a bearer token";
 const KEY_UNKNOWN: &str = "the authority of azure_ad.instance publishes no key of that name: the token is from another \
     authority (another cloud, the local stand-in), or its key was withdrawn; get a new token, and check \
-    azure_ad.instance and azure_ad.tenant_id";
+    azure_ad.instance and azure_ad.tenant_id; a registration with claims mapping has a custom signing key: set \
+    azure_ad.custom_signing_key";
 const KEY_ISSUER: &str = "the key is published for another issuer than the token's; this one is not Entra's";
 const SIGNATURE: &str = "the key that the token names did not sign it: the token was changed, or cut when it was \
     copied, or it was forged; get a new one";

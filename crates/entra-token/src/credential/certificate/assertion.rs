@@ -3,7 +3,7 @@
 //! <https://learn.microsoft.com/entra/identity-platform/certificate-credentials#assertion-format>
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256};
-use entra_shared::azure_ad::{Authority, Version};
+use entra_shared::azure_ad::Version;
 use entra_shared::ids::ClientId;
 use entra_shared::secret::ClientAssertion;
 use jiff::Timestamp;
@@ -102,10 +102,7 @@ impl Claims {
     fn new(audience: AssertionAudience, claimant: Claimant<'_>, now: Timestamp) -> Self {
         let Claimant { client_id, authority } = claimant;
         let aud = match audience {
-            AssertionAudience::TokenEndpoint => {
-                let by_id = Authority::new(authority.instance().clone(), authority.tenant(), None);
-                by_id.token_endpoint(Version::V2).into()
-            }
+            AssertionAudience::TokenEndpoint => authority.assertion_audience().into(),
             AssertionAudience::Issuer => authority.issuer(Version::V2),
         };
         let from = now.as_second() - BACKDATED;

@@ -19,7 +19,11 @@ pub(super) fn remedy(code: &str) -> &'static str {
         "token_expired" | "token_not_yet_valid" => {
             "Set the clocks of this machine and of the resource's, and keep them right with NTP."
         }
-        "key_unknown" | "signature_invalid" => {
+        "key_unknown" => {
+            "Point the resource and this client at the same `azure_ad.instance` and tenant; if the resource's \
+             registration has a custom signing key (claims mapping), set its `azure_ad.custom_signing_key`."
+        }
+        "signature_invalid" => {
             "Point the resource and this client at the same `azure_ad.instance` and tenant."
         }
         "keys_unavailable" | "not_ready" => "Let the resource reach the authority: it has no signing keys.",
