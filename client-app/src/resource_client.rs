@@ -11,7 +11,7 @@ use bytes::Bytes;
 use entra_shared::http_client::{BodyError, HttpClient, read_body};
 use entra_shared::json::Object;
 use entra_shared::resource::{NewResource, Resource, ResourcePage};
-use entra_token::{Awaited, BaseUrl, BearerClient, BearerRequest, Token, TokenRetriever};
+use entra_token::{Awaited, BaseUrl, BearerClient, BearerRequest, DeniedToken, Token, TokenRetriever};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -174,6 +174,7 @@ impl ResourceClient {
             response.map_err(|error| ResourceError::from_call(error, &self.base_url, ids()))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let token = response.extensions().get::<Arc<Token>>().cloned();
+        let denied = response.extensions().get::<DeniedToken>().copied();
         let limit = if status.is_success() { MAX_BODY_BYTES } else { MAX_PROBLEM_BYTES };
         let timed_out =
             |_| ResourceError::TimedOut { awaited: Awaited::Response, limit: self.limit, ids: ids() };
@@ -184,7 +185,7 @@ impl ResourceClient {
                 body.map_err(|source| ResourceError::Malformed { status, ids: ids(), source: Some(source) })?
             }
         };
-        let answer = Answer { status, headers, body, ids: ids() };
+        let answer = Answer { status, headers, body, denied, ids: ids() };
         match token {
             Some(token) if !status.is_success() => {
                 Err(ResourceError::Refused(Box::new(Refused::new(&answer, token.access_token()))))
@@ -203,6 +204,7 @@ struct Answer {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
+    denied: Option<DeniedToken>,
     ids: String,
 }
 

@@ -11,7 +11,7 @@ use entra_shared::secret::AccessToken;
 use http::{HeaderValue, StatusCode, header};
 
 use super::{Answer, redacted};
-use entra_token::{Awaited, BaseUrl, CallError, Redaction, TokenError};
+use entra_token::{Awaited, BaseUrl, CallError, DeniedToken, Redaction, TokenError};
 
 /// What to do about a redirect.
 const REDIRECT_REMEDY: &str = "Set `resource.base_url` (RESOURCE__BASE_URL) to where it redirects: tokens are sent to no other address.";
@@ -90,6 +90,8 @@ pub struct Refused {
     pub challenge: Option<HeaderValue>,
     /// Where the resource redirects to; a request with a token is not repeated there.
     pub location: Option<HeaderValue>,
+    /// What is known of the token, if the resource denied the call for lack of a role.
+    pub denied: Option<DeniedToken>,
     /// How long the resource asks to wait; an hour at most.
     pub retry_after: Option<Duration>,
     /// The ids of the request and its trace, which the resource's log has as well.
@@ -107,6 +109,7 @@ impl Refused {
             problem: problem.map(|Object(problem)| redacted::problem(problem, &redaction)),
             challenge: field(header::WWW_AUTHENTICATE),
             location: field(header::LOCATION).filter(|_| answer.status.is_redirection()),
+            denied: answer.denied,
             retry_after: retry_after(headers),
             ids: answer.ids.clone(),
         }
@@ -148,9 +151,28 @@ impl fmt::Display for Refused {
         if let Some(wait) = self.retry_after {
             write!(f, "; it asks to wait {} s", wait.as_secs())?;
         }
+        if let Some(denied) = &self.denied {
+            write!(f, "; {}", about_token(denied))?;
+        }
         write!(f, "; {}", self.ids)?;
         self.remedy().map_or(Ok(()), |remedy| write!(f, ". {remedy}"))
     }
+}
+
+fn about_token(denied: &DeniedToken) -> String {
+    let age = minutes(denied.age);
+    denied.unchanged_until.map_or_else(
+        || format!("the token is {age} min old, and a denial in {} min causes a request for another", minutes(denied.next_request_in)),
+        |until| format!(
+            "the token is {age} min old, and Azure hands out the same one until {until}: a role that was granted since is \
+             not in it, and no restart hastens it"
+        ),
+    )
+}
+
+/// Rounds up.
+fn minutes(time: Duration) -> u64 {
+    time.as_secs().div_ceil(60)
 }
 
 fn hint(source: &reqwest::Error) -> Cow<'static, str> {

@@ -114,6 +114,7 @@ const ROUTES: &[&str] = &[
     "POST /keys/emergency",
     "POST /keys/roll",
     "POST /keys/custom",
+    "POST /managed-identities/forget",
     "POST /faults",
     "POST /clock",
     "GET /journal",
@@ -153,6 +154,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/keys/emergency", post(keys::emergency))
         .route("/keys/roll", post(keys::roll))
         .route("/keys/custom", post(keys::custom))
+        .route("/managed-identities/forget", post(control::forget_identity_tokens))
         .route("/faults", post(control::faults))
         .route("/clock", post(control::clock))
         .route("/journal", get(control::journal).delete(control::clear_journal))

@@ -57,6 +57,7 @@ mod errors;
 mod explain;
 mod faults;
 mod grant;
+mod identity_tokens;
 mod journal;
 mod keys;
 mod mint;

@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::credentials::SeenAssertions;
 use crate::directory::{self, RegistrationError};
 use crate::faults::Faults;
+use crate::identity_tokens::IdentityTokens;
 use crate::journal::Journal;
 use crate::keys::{SigningKeys, SpareKeys};
 use crate::{DataFolder, Directory};
@@ -42,6 +43,7 @@ pub(crate) struct LiveTenant {
     pub(crate) id: TenantId,
     entry: ArcSwap<directory::Tenant>,
     pub(crate) keys: SigningKeys,
+    pub(crate) identity_tokens: IdentityTokens,
     pub(crate) clock: Clock,
     pub(crate) faults: Faults,
     pub(crate) journal: Arc<Journal>,
@@ -169,6 +171,7 @@ impl LiveTenant {
             id: entry.id,
             entry: ArcSwap::from_pointee(entry),
             keys,
+            identity_tokens: IdentityTokens::default(),
             clock: Clock::default(),
             faults: Faults::default(),
             journal: Arc::new(journal),

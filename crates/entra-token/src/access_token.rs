@@ -93,10 +93,36 @@ impl Token {
         is_usable
     }
 
+    /// The time since the token was requested.
+    pub(super) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.requested_at)
+    }
+
+    /// The time until the renewal is due.
+    pub(super) fn until_renewal(&self, now: Instant) -> Duration {
+        self.renewed_from.saturating_duration_since(now)
+    }
+
     /// Whether the renewal is due.
     pub(super) fn is_due_at(&self, now: Instant) -> bool {
         now >= self.renewed_from
     }
+}
+
+/// What is known of a token with which an API denied a call (403), and of the next one.
+///
+/// A role that was granted after the token was issued is in the next token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeniedToken {
+    /// The time since the token was requested.
+    pub age: Duration,
+    /// The time until a call that is denied again causes a request for another token.
+    pub next_request_in: Duration,
+    /// When the token expires, if the authority has handed out the same one again, as Azure does with the tokens of
+    /// managed identities for up to 24 hours.
+    ///
+    /// <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/managed-identity-best-practice-recommendations>
+    pub unchanged_until: Option<Timestamp>,
 }
 
 /// The time this far from now, to the second, since authorities give whole seconds.

@@ -28,6 +28,8 @@ const TIMEOUT: Duration = Duration::from_secs(25);
 /// A call is repeated if that is safe:
 ///
 /// - a 401 with `invalid_token` once, with a new token; a claims challenge once, with a token that has the claims;
+/// - a 403 for lack of a role once, if [`TokenRetriever::token_after_denial`] returns another token; otherwise the response has
+///   a [`DeniedToken`](crate::DeniedToken) among its extensions;
 /// - a 429 or 503 with `Retry-After`, and a lost connection, if the request is idempotent (GET, HEAD, PUT, DELETE, or an
 ///   `Idempotency-Key` header).
 ///

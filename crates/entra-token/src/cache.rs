@@ -2,6 +2,7 @@
 
 mod attempt;
 mod backoff;
+mod denials;
 mod inflight;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +18,7 @@ pub(super) use attempt::Attempt;
 
 use self::inflight::{Inflight, Join, SharedRequest};
 use super::throttle::Throttle;
-use super::{Token, TokenError, TokenStatus};
+use super::{DeniedToken, Token, TokenError, TokenStatus};
 
 /// The interval between renewals, between rejections, and for claims challenges.
 ///
@@ -98,6 +99,45 @@ impl Cache {
             self.current.store(None);
         }
         is_evicted
+    }
+
+    /// Requests another token after the resource denied a call with this one, if that is not too soon.
+    ///
+    /// Returns a token that differs, or else what is known of this one. The current token stays in use meanwhile.
+    pub(super) async fn replace_denied(
+        self: &Arc<Self>,
+        token: &Token,
+        origin: &impl TokenOrigin,
+    ) -> Result<Arc<Token>, DeniedToken> {
+        let differs = |other: &Arc<Token>| other.access_token().expose() != token.access_token().expose();
+        let request = {
+            let (mut inflight, now) = (self.inflight(), Instant::now());
+            if let Some(newer) = self.usable(now, Arc::clone).filter(differs) {
+                return Ok(newer);
+            }
+            let may_ask =
+                token.age(now) >= denials::MIN_AGE && inflight.backoff.active_failure(now).is_none();
+            if !may_ask || !inflight.denials.try_acquire(now) {
+                return Err(inflight.denials.about(token, false));
+            }
+            tracing::info!(
+                "the API denied the call; acquiring another token, since a role may have been granted"
+            );
+            match inflight.find(None) {
+                Some(request) => request,
+                None => self.start(&mut inflight, Attempt::new(None), origin),
+            }
+        };
+        let outcome = request.outcome().await;
+        match outcome {
+            Ok(newer) if differs(&newer) => Ok(newer),
+            outcome => Err(self.inflight().denials.about(token, outcome.is_ok())),
+        }
+    }
+
+    /// Notes that the resource did not deny a call with a new token.
+    pub(super) fn reset_denials(&self) {
+        self.inflight().denials.reset();
     }
 
     /// The current token, usable or not.

@@ -106,7 +106,7 @@ pub use entra_shared::http_client::{HttpClient, HttpClientSettings};
 pub use entra_shared::ids::{AppIdUri, ClientId, Domain, TenantId};
 pub use entra_shared::secret::{AccessToken, ClientSecret};
 
-pub use access_token::Token;
+pub use access_token::{DeniedToken, Token};
 pub use bearer_client::{Awaited, BaseUrl, BearerClient, BearerRequest, CallError, InvalidBaseUrl};
 pub use builder::{BuildError, TokenRetrieverBuilder};
 pub use credential::{

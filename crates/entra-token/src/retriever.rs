@@ -12,7 +12,7 @@ use http::HeaderValue;
 
 use self::caches::Caches;
 use super::cache::{Attempt, Cache, TokenOrigin};
-use super::{Token, TokenError, TokenSource, TokenStatus};
+use super::{DeniedToken, Token, TokenError, TokenSource, TokenStatus};
 
 /// Retrieves the tokens of one client for one resource. Clones share the cache.
 ///
@@ -107,6 +107,22 @@ impl TokenRetriever {
     /// The token request failed.
     pub async fn token_with_claims(&self, claims: &str) -> Result<Arc<Token>, TokenError> {
         self.cache.request(Some(claims.into()), self).await
+    }
+
+    /// Requests another token after the resource denied a call (403) for lack of a role, which may have been granted since.
+    ///
+    /// A token younger than a minute is not replaced. Otherwise one request is sent in five minutes, and the interval doubles
+    /// to an hour while calls are denied. Returns a token that differs from `token`, which it replaces in the cache.
+    ///
+    /// # Errors
+    /// It is too soon, the request failed, or the authority has handed out the same token again.
+    pub async fn token_after_denial(&self, token: &Token) -> Result<Arc<Token>, DeniedToken> {
+        self.cache.replace_denied(token, self).await
+    }
+
+    /// Notes that a call with a token of [`token_after_denial`](Self::token_after_denial) was not denied.
+    pub(crate) fn denial_is_over(&self) {
+        self.cache.reset_denials();
     }
 
     /// Returns the cached token, usable or not. Sends no request.

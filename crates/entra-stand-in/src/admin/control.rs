@@ -162,6 +162,20 @@ impl Wanted {
     }
 }
 
+/// Forgets the tokens of managed identities, which are handed out again for a day otherwise.
+pub(super) async fn forget_identity_tokens(
+    State(state): State<AppState>,
+    Body(whose): Body<Whose>,
+) -> Response {
+    match tenant(&state, whose.tenant) {
+        Ok(tenant) => {
+            tenant.identity_tokens.forget();
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(response) => *response,
+    }
+}
+
 pub(super) async fn clear_journal(State(state): State<AppState>, Query(whose): Query<Whose>) -> Response {
     match journal_of(&state, whose.tenant) {
         Ok(journal) => journal.clear(),

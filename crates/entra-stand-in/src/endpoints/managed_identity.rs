@@ -30,13 +30,11 @@ use crate::endpoint::Endpoint;
 use crate::errors::Refusal;
 use crate::faults::{self, Envelope};
 use crate::grant::Grant;
+use crate::identity_tokens::IdentityToken;
 use crate::journal::{Caller, Reason};
 
 /// The lifetime of a managed identity's token from now, in seconds: a day.
 const LIFE: i64 = 86_400;
-
-/// The `expires_in` of responses, in seconds.
-const EXPIRES_IN: i64 = LIFE - 1;
 
 /// The paths of IMDS. MSAL Node appends a slash to URLs from the environment.
 const IMDS_PATHS: [&str; 2] = ["/metadata/identity/oauth2/token", "/metadata/identity/oauth2/token/"];
@@ -103,6 +101,8 @@ async fn guard(State(state): State<AppState>, mut request: Request, next: Next) 
 struct Issued {
     claims: Claims,
     token: String,
+    /// The remaining lifetime, in seconds, less one.
+    expires_in: i64,
     /// The details for the journal.
     noted: (Extension<Caller>, Extension<Reason>),
 }
@@ -117,7 +117,7 @@ enum Denied {
     Failed,
 }
 
-/// Issues a token. Any caller of the listener counts as a workload on the machine, as in Azure.
+/// Issues a token, or the same one as before. Any caller of the listener counts as a workload on the machine, as in Azure.
 fn issue(
     state: &AppState,
     name: IdentityName<'_>,
@@ -126,6 +126,15 @@ fn issue(
 ) -> Result<Issued, Denied> {
     let (tenant, identity) = state.directory.managed_identity(name).ok_or(Denied::UnknownIdentity)?;
     let live = state.tenants.tenant(tenant.id).ok_or(Denied::Failed)?;
+    let issued = |IdentityToken { claims, token, reason }| Issued {
+        expires_in: claims.exp - context.now.as_second() - 1,
+        claims,
+        token,
+        noted: (Extension(Caller(Some(identity.client_id))), Extension(reason)),
+    };
+    if let Some(kept) = live.identity_tokens.find(identity.client_id, requested, context.now) {
+        return Ok(issued(kept));
+    }
     let tenant = live.entry();
     let grant = grant(&tenant, identity.client_id, requested)?;
     let mut claims = grant.claims(state.origin.canonical(), context);
@@ -142,8 +151,9 @@ fn issue(
     );
     let reason =
         Reason::Issued { roles: claims.regular.roles.clone(), not_consented: grant.roles_without_consent() };
-    let noted = (Extension(Caller(Some(identity.client_id))), Extension(reason));
-    Ok(Issued { claims: claims.regular, token, noted })
+    let token = IdentityToken { claims: claims.regular, token, reason };
+    live.identity_tokens.keep(identity.client_id, requested, token.clone());
+    Ok(issued(token))
 }
 
 /// Decides whether the identity may have the token, like for any client but without a credential.

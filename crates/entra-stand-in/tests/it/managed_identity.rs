@@ -472,3 +472,23 @@ async fn the_credential_for_a_managed_identity_names_issuer_subject_and_audience
         assert_eq!(exchanged(&machine, answer.text("access_token")).await, code, "{issuer} {subject}");
     }
 }
+
+#[tokio::test]
+async fn an_identity_gets_the_same_token_for_a_day_or_until_it_is_forgotten() {
+    let machine = Machine::new().await;
+    let admin = async |path: &str, body| crate::admin_tenants::post(&machine.world, path, body).await.status;
+    let token = async |more: &[(&str, &str)]| {
+        let answer = machine.imds(&api(), more).await;
+        (answer.json().text("access_token").to_owned(), answer.json().text("expires_in").to_owned())
+    };
+    let (first, life) = token(&[]).await;
+    assert_ne!(token(&[("client_id", IDENTITY)]).await.0, first);
+    assert_eq!(admin("clock", json!({ "tenant": TENANT, "advance_seconds": 3600 })).await, 200);
+    let (again, left) = token(&[]).await;
+    assert!(again == first && apart(&life, left.parse().unwrap(), 3600), "{life} {left}");
+    assert_eq!(admin("managed-identities/forget", json!({ "tenant": TENANT })).await, 204);
+    let (second, _) = token(&[]).await;
+    assert_ne!(second, first);
+    assert_eq!(admin("clock", json!({ "tenant": TENANT, "advance_seconds": 86_200 })).await, 200);
+    assert_ne!(token(&[]).await.0, second);
+}

@@ -7,6 +7,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::{HeaderMap, header};
 use http_auth::{ChallengeRef, parse_challenges};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 /// The longest `claims` that are sent to the authority, in bytes.
@@ -31,6 +32,38 @@ impl Challenge {
             .filter(|challenge| challenge.scheme.eq_ignore_ascii_case("Bearer"))
             .find_map(|challenge| parse_bearer(&challenge))
     }
+}
+
+/// The reasons of `entra-guard` for a 403 that another token does not change.
+const FINAL: [&str; 6] = [
+    "agent_not_allowed",
+    "client_not_allowed",
+    "credential_too_weak",
+    "not_app_only",
+    "not_creator",
+    "vetoed",
+];
+
+/// Whether a 403 is for lack of a role: by its problem's code, or else by `insufficient_scope` (RFC 6750 section 3.1).
+pub(super) fn lacks_role(headers: &HeaderMap, body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Problem {
+        code: String,
+    }
+    let code = serde_json::from_slice(body).ok().map(|problem: Problem| problem.code);
+    match code.as_deref() {
+        Some("role_missing") => true,
+        Some(code) if FINAL.contains(&code) => false,
+        _ => errors(headers).any(|error| error == "insufficient_scope"),
+    }
+}
+
+/// The `error` of each `Bearer` challenge.
+fn errors(headers: &HeaderMap) -> impl Iterator<Item = String> {
+    let values = headers.get_all(header::WWW_AUTHENTICATE).iter();
+    let challenges = values.filter_map(|value| parse_challenges(value.to_str().ok()?).ok()).flatten();
+    let bearer = challenges.filter(|challenge| challenge.scheme.eq_ignore_ascii_case("Bearer"));
+    bearer.filter_map(|challenge| parameter(&challenge, "error"))
 }
 
 fn parse_bearer(challenge: &ChallengeRef<'_>) -> Option<Challenge> {
@@ -94,6 +127,27 @@ mod tests {
             &[r#"Bearer error="invalid_token"#],
         ] {
             assert_eq!(parsed(values), None, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_missing_role_is_worth_another_token() {
+        let mut scope = HeaderMap::new();
+        let challenge = HeaderValue::from_static(r#"Bearer error="insufficient_scope", scope="x""#);
+        scope.insert(header::WWW_AUTHENTICATE, challenge);
+        for (headers, body, expected) in [
+            (&HeaderMap::new(), r#"{"code":"role_missing"}"#, true),
+            (&scope, "", true),
+            (&scope, "<html>", true),
+            (&scope, r#"{"code":"of another API"}"#, true),
+            (&scope, r#"{"code":"not_creator"}"#, false),
+            (&scope, r#"{"code":"client_not_allowed"}"#, false),
+            (&scope, r#"{"code":"credential_too_weak"}"#, false),
+            (&scope, r#"{"code":"agent_not_allowed"}"#, false),
+            (&HeaderMap::new(), "", false),
+            (&HeaderMap::new(), r#"{"code":"of another API"}"#, false),
+        ] {
+            assert_eq!(lacks_role(headers, body.as_bytes()), expected, "{headers:?} {body}");
         }
     }
 

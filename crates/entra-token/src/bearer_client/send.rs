@@ -5,10 +5,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use entra_shared::correlation::RequestId;
 use entra_shared::http_client::read_body;
+use http::StatusCode;
 use reqwest::{Request, Response};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use super::challenge::Challenge;
+use super::challenge::{Challenge, lacks_role};
 use super::retries::{Retries, Step};
 use super::{Awaited, BearerClient, CallError};
 use crate::{Token, TokenError};
@@ -31,14 +32,38 @@ impl<'c> Call<'c> {
     pub(super) async fn send(&self, mut request: Request) -> Result<Response, CallError> {
         let mut retries = Retries::new(&request, self.deadline);
         let mut token = self.token().await?;
+        let mut was_denied = false;
         loop {
             let copy = request.try_clone();
             let outcome = self.exchange(request, &token).await;
+            let outcome = match outcome {
+                Ok(response) if response.status() == StatusCode::FORBIDDEN => {
+                    let (mut response, lacks_role) = denial(response).await;
+                    if !lacks_role {
+                        return Ok(response);
+                    }
+                    let replaced =
+                        self.until_deadline(self.client.retriever.token_after_denial(&token)).await;
+                    match (replaced, copy) {
+                        (Some(Ok(another)), Some(copy)) if !was_denied => {
+                            (was_denied, token, request) = (true, another, copy);
+                            continue;
+                        }
+                        (Some(Err(denied)), _) => drop(response.extensions_mut().insert(denied)),
+                        _ => {}
+                    }
+                    return Ok(response);
+                }
+                outcome => outcome,
+            };
+            if was_denied && outcome.is_ok() {
+                self.client.retriever.denial_is_over();
+            }
             let Some(copy) = copy else { return outcome };
             let (step, outcome) = match outcome {
                 Ok(response) if response.status().is_success() => return Ok(response),
                 Ok(response) => match retries.after_refusal(&response) {
-                    Some(step) => (step, Ok(buffered(response).await)),
+                    Some(step) => (step, Ok(buffered(response).await.into())),
                     None => return Ok(response),
                 },
                 Err(error) => match retries.after_failure(&error) {
@@ -102,6 +127,12 @@ impl<'c> Call<'c> {
         }
     }
 
+    /// Waits until the deadline or the shutdown, and returns `None` then.
+    async fn until_deadline<T>(&self, pending: impl Future<Output = T>) -> Option<T> {
+        let pending = self.client.shutdown.run_until_cancelled(pending);
+        timeout_at(self.deadline, pending).await.ok().flatten()
+    }
+
     /// Sends the request once. Tokens are attached here and nowhere else.
     async fn exchange(&self, mut request: Request, token: &Arc<Token>) -> Result<Response, CallError> {
         request.headers_mut().insert(http::header::AUTHORIZATION, token.authorization().clone());
@@ -118,14 +149,25 @@ impl<'c> Call<'c> {
     }
 }
 
+/// Tells whether a 403 is for lack of a role, which a small body tells more exactly than the header.
+async fn denial(response: Response) -> (Response, bool) {
+    if response.content_length().is_none_or(|length| length > MAX_REFUSAL_BYTES as u64) {
+        let lacks_role = lacks_role(response.headers(), b"");
+        return (response, lacks_role);
+    }
+    let whole = buffered(response).await;
+    let lacks_role = lacks_role(whole.headers(), whole.body());
+    (whole.into(), lacks_role)
+}
+
 /// Reads the body to its end, so that the connection can be used for the next attempt.
 ///
 /// A body that is too large or incomplete becomes empty: the status tells enough.
-async fn buffered(mut response: Response) -> Response {
+async fn buffered(mut response: Response) -> http::Response<Bytes> {
     let mut kept = http::Response::new(Bytes::new());
     *kept.status_mut() = response.status();
     *kept.headers_mut() = std::mem::take(response.headers_mut());
     *kept.extensions_mut() = std::mem::take(response.extensions_mut());
     *kept.body_mut() = read_body(response, MAX_REFUSAL_BYTES).await.unwrap_or_default();
-    kept.into()
+    kept
 }

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
+use super::denials::Denials;
 use super::{Attempt, MIN_INTERVAL, Outcome};
 use crate::{TokenError, TokenStatus};
 
@@ -16,6 +17,7 @@ use crate::{TokenError, TokenStatus};
 pub(super) struct Inflight {
     pub(super) requests: Vec<SharedRequest>,
     pub(super) backoff: Backoff,
+    pub(super) denials: Denials,
     /// The claims that the current token was requested with, and when it arrived.
     pub(super) answered: Option<(Arc<str>, Instant)>,
     /// How the completed requests ended. Its `expires_at` is unused.

@@ -33,6 +33,8 @@ struct Authority {
 #[derive(Clone, Copy)]
 enum Answer {
     Token(u64),
+    /// The same token as the last time.
+    Same(u64),
     Outage,
     Throttling(u64),
     Refusal,
@@ -40,7 +42,7 @@ enum Answer {
     Panic,
 }
 
-use Answer::{Outage as Down, Panic, Refusal as Refused, Silence, Throttling, Token as Life};
+use Answer::{Outage as Down, Panic, Refusal as Refused, Same, Silence, Throttling, Token as Life};
 
 /// The authority as it answers one request.
 struct Answering<'a>(&'a Authority, Answer);
@@ -56,6 +58,10 @@ impl TokenOrigin for Answering<'_> {
             let token = AccessToken::parse(format!("token-{count}")).unwrap();
             match answer {
                 Life(seconds) => Ok(Token::new(token, Duration::from_secs(seconds).into(), requested_at)),
+                Same(seconds) => {
+                    let token = AccessToken::parse("token-same").unwrap();
+                    Ok(Token::new(token, Duration::from_secs(seconds).into(), requested_at))
+                }
                 Down => Err(TokenError::Unavailable(Outage {
                     cause: OutageCause::Status(StatusCode::SERVICE_UNAVAILABLE),
                     retry_after: None,
@@ -103,6 +109,10 @@ impl Authority {
 
     async fn ask(&self, answer: Answer) -> Outcome {
         self.cache.token(&Answering(self, answer), Arc::clone).await
+    }
+
+    async fn deny(&self, token: &Token, answer: Answer) -> Result<Arc<Token>, DeniedToken> {
+        self.cache.replace_denied(token, &Answering(self, answer)).await
     }
 
     async fn ask_with(&self, claims: &str, answer: Answer) -> Outcome {
@@ -605,4 +615,51 @@ async fn a_request_that_panics_is_an_error_and_the_next_call_asks_again() {
     let authority = Authority::new();
     assert!(matches!(authority.ask(Panic).await, Err(TokenError::Abandoned)));
     assert_eq!(text(&authority.ask(Life(3599)).await), "token-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_denied_token_is_replaced_after_a_minute_and_then_at_growing_intervals() {
+    const DAY: u64 = 24 * 3600;
+    let authority = Authority::new();
+    let first = authority.ask(Life(DAY)).await.unwrap();
+    advance(Duration::from_secs(40)).await;
+    let denied = authority.deny(&first, Life(DAY)).await.unwrap_err();
+    assert_eq!((denied.age.as_secs(), denied.next_request_in.as_secs()), (41, 19));
+    assert_eq!((denied.unchanged_until, authority.requests()), (None, 1));
+    advance(Duration::from_secs(20)).await;
+    let mut token = authority.deny(&first, Life(DAY)).await.unwrap();
+    assert!(token.access_token().expose() == "token-2" && authority.requests() == 2);
+    // A caller with the old token gets the new one without a request.
+    assert!(Arc::ptr_eq(&token, &authority.deny(&first, Life(DAY)).await.unwrap()));
+    for minutes in [5, 10, 20, 40, 60, 60] {
+        let denied = authority.deny(&token, Life(DAY)).await.unwrap_err();
+        assert!(denied.next_request_in <= Duration::from_mins(minutes), "{denied:?}");
+        advance(Duration::from_secs(60 * minutes - 2)).await;
+        let requests = authority.requests();
+        let denied = authority.deny(&token, Life(DAY)).await.unwrap_err();
+        assert!(authority.requests() == requests && denied.next_request_in.as_secs() <= 2, "{denied:?}");
+        advance(Duration::from_secs(2)).await;
+        token = authority.deny(&token, Life(DAY)).await.unwrap();
+        assert_eq!(authority.requests(), requests + 1, "{minutes}");
+    }
+    authority.cache.reset_denials();
+    advance(Duration::from_hours(1)).await;
+    token = authority.deny(&token, Life(DAY)).await.unwrap();
+    let denied = authority.deny(&token, Life(DAY)).await.unwrap_err();
+    assert!(denied.next_request_in <= Duration::from_mins(5), "{denied:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_token_again_is_told_with_its_end_and_stays_in_use() {
+    let authority = Authority::new();
+    let token = authority.ask(Same(7200)).await.unwrap();
+    advance(Duration::from_mins(2)).await;
+    let denied = authority.deny(&token, Same(7000)).await.unwrap_err();
+    assert_eq!(denied.unchanged_until, Some(token.expires_at()));
+    assert_eq!(authority.ask(Down).await.unwrap().access_token().expose(), "token-same");
+    advance(Duration::from_mins(6)).await;
+    let current = authority.ask(Down).await.unwrap();
+    let denied = authority.deny(&current, Down).await.unwrap_err();
+    assert_eq!((denied.unchanged_until, authority.requests()), (None, 3));
+    assert!(authority.ask(Down).await.is_ok());
 }

@@ -1,12 +1,12 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::routing::post;
+use axum::routing::{get, post};
 use entra_stand_in::Authority;
-use entra_token::{BearerClient, Instance, InvalidBaseUrl, Token, TokenRetriever};
+use entra_token::{BearerClient, DeniedToken, Instance, InvalidBaseUrl, Token, TokenRetriever};
 
 /// A retriever of a client of the stand-in.
 async fn retriever(authority: &Authority) -> TokenRetriever {
@@ -83,4 +83,45 @@ async fn tokens_are_not_sent_to_another_machine_without_encryption() {
     let error = BearerClient::new("http://api.contoso.com", retriever.clone()).unwrap_err();
     assert_eq!(error, InvalidBaseUrl::PlainHttp);
     assert!(BearerClient::new("https://api.contoso.com", retriever).is_ok());
+}
+
+/// An API that denies calls until it is told that the role was granted; returns its URL, its calls, and the switch.
+async fn denying() -> (String, Arc<AtomicUsize>, Arc<AtomicBool>) {
+    let (calls, granted) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let (counted, is_granted) = (Arc::clone(&calls), Arc::clone(&granted));
+    let handler = move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        let denied = (StatusCode::FORBIDDEN, r#"{"status":403,"code":"role_missing"}"#);
+        let answer = if is_granted.load(Ordering::SeqCst) { (StatusCode::OK, "[]") } else { denied };
+        async move { answer }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(axum::serve(listener, Router::new().route("/orders", get(handler))).into_future());
+    (url, calls, granted)
+}
+
+#[tokio::test]
+async fn a_role_that_was_granted_after_a_denial_is_used_without_waiting_for_the_renewal() {
+    let authority = Authority::builder().spawn().await.unwrap();
+    let (url, calls, granted) = denying().await;
+    let client = BearerClient::new(&url, retriever(&authority).await).unwrap();
+    let answer = client.get("/orders").send().await.unwrap();
+    let denied = *answer.extensions().get::<DeniedToken>().unwrap();
+    assert!(denied.age.as_secs() < 60 && denied.unchanged_until.is_none(), "{denied:?}");
+    assert_eq!((calls.load(Ordering::SeqCst), answer.status()), (1, StatusCode::FORBIDDEN));
+    // The body is kept for the caller.
+    assert!(answer.text().await.unwrap().contains("role_missing"));
+
+    tokio::time::pause();
+    tokio::time::advance(std::time::Duration::from_secs(61)).await;
+    tokio::time::resume();
+    let first = client.token().await.unwrap();
+    let answer = client.get("/orders").send().await.unwrap();
+    assert_eq!((calls.load(Ordering::SeqCst), answer.status()), (3, StatusCode::FORBIDDEN));
+    let second = client.token().await.unwrap();
+    assert_ne!(first.access_token().expose(), second.access_token().expose());
+    assert!(answer.extensions().get::<DeniedToken>().unwrap().next_request_in.as_secs() > 200);
+    granted.store(true, Ordering::SeqCst);
+    assert_eq!(client.get("/orders").send().await.unwrap().status(), StatusCode::OK);
 }

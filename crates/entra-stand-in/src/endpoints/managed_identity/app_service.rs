@@ -57,7 +57,7 @@ pub(super) async fn token(State(state): State<MachineState>, context: Context, r
         );
     };
     match super::issue(&state.app, name, resource, &context) {
-        Ok(Issued { claims, token, noted }) => (
+        Ok(Issued { claims, token, noted, .. }) => (
             noted,
             Json(Answer {
                 access_token: token,

@@ -10,7 +10,7 @@ use entra_shared::ids::ClientId;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
 
-use super::{AppState, Denied, EXPIRES_IN, Issued};
+use super::{AppState, Denied, Issued};
 use crate::context::Context;
 use crate::directory::IdentityName;
 use crate::journal::Reason;
@@ -50,15 +50,15 @@ fn answer(state: &AppState, context: &Context, request: &Request) -> Response {
         Err((error, text)) => return bad_request(error, text),
     };
     match super::issue(state, name, resource, context) {
-        Ok(Issued { claims, token, noted }) => (
+        Ok(Issued { claims, token, expires_in, noted }) => (
             noted,
             Json(Answer {
                 access_token: token,
                 // Both versions name the client in one of the two.
                 client_id: claims.azp.or(claims.appid).unwrap_or_else(|| claims.oid.as_uuid().into()),
-                expires_in: EXPIRES_IN.to_string(),
+                expires_in: expires_in.to_string(),
                 expires_on: claims.exp.to_string(),
-                ext_expires_in: EXPIRES_IN.to_string(),
+                ext_expires_in: expires_in.to_string(),
                 not_before: claims.nbf.to_string(),
                 resource: resource.to_owned(),
                 token_type: "Bearer",

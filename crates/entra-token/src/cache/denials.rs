@@ -1,0 +1,60 @@
+//! Limits the token requests that follow a denial: a role may have been granted since the token was issued.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::{DeniedToken, Token};
+
+/// The age below which a token is not replaced after a denial. A younger one has the roles of now.
+pub(super) const MIN_AGE: Duration = Duration::from_mins(1);
+
+/// The first interval between two such requests; each further one is twice as long.
+const FIRST_INTERVAL: Duration = Duration::from_mins(5);
+
+/// The longest interval.
+const LONGEST_INTERVAL: Duration = Duration::from_hours(1);
+
+/// The state of the limit. A denial that persists costs one token request an hour in the end.
+#[derive(Debug)]
+pub(super) struct Denials {
+    next: Option<Instant>,
+    interval: Duration,
+}
+
+impl Default for Denials {
+    fn default() -> Self {
+        Self { next: None, interval: FIRST_INTERVAL }
+    }
+}
+
+impl Denials {
+    /// Whether a request may be sent now; the next one may not until the interval has passed.
+    pub(super) fn try_acquire(&mut self, now: Instant) -> bool {
+        if !self.wait(now).is_zero() {
+            return false;
+        }
+        self.next = Some(now + self.interval);
+        self.interval = (2 * self.interval).min(LONGEST_INTERVAL);
+        true
+    }
+
+    /// Begins with the shortest interval again, since a new token was not denied.
+    pub(super) fn reset(&mut self) {
+        self.interval = FIRST_INTERVAL;
+    }
+
+    /// Describes a token with which a call was denied, for the caller.
+    pub(super) fn about(&self, token: &Token, is_unchanged: bool) -> DeniedToken {
+        let now = Instant::now();
+        let age = token.age(now);
+        let next_request_in = self.wait(now).min(token.until_renewal(now)).max(MIN_AGE.saturating_sub(age));
+        let unchanged_until = is_unchanged.then(|| token.expires_at());
+        DeniedToken { age, next_request_in, unchanged_until }
+    }
+
+    /// The time until the next request may be sent.
+    fn wait(&self, now: Instant) -> Duration {
+        self.next.map_or(Duration::ZERO, |next| next.saturating_duration_since(now))
+    }
+}
