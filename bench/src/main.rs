@@ -4,6 +4,7 @@
 //!
 //! - [`speed`]: interleaved rounds of windows, medians, and the ratios with their limits.
 //! - [`attack`], [`flood`], [`slowloris`]: hostile peers, during valid traffic.
+//! - [`rotation`]: files that are replaced while the programs serve.
 //! - [`limits`]: the promised limits; a run that breaks one ends with 1.
 //! - [`system`] starts the programs, [`process`] pins them to a core and measures them, [`tokens`] mints tokens.
 //! - [`reference`]: the services that the resource-app is compared with.
@@ -18,6 +19,7 @@ mod limits;
 mod log;
 mod process;
 mod reference;
+mod rotation;
 mod sequence;
 mod slowloris;
 mod speed;
@@ -49,6 +51,8 @@ Examples, each from the top of the source tree:
       The same with a known key and random signatures, each of which must be verified.
   cargo run --release --manifest-path bench/Cargo.toml -- slowloris
       1,000 connections of each slow kind during valid requests, and the server's end with 1,000 of them open.
+  cargo run --release --manifest-path bench/Cargo.toml -- rotation
+      Three rounds in which certificates, their CA and all credentials are replaced, and a CA without overlap.
 
 It needs Linux, two cores, taskset, and wrk for the speed table (Debian: apt-get install util-linux wrk). Run it on a
 quiet machine; ratios within one run tolerate noise better than times.
@@ -75,6 +79,8 @@ enum Command {
     Flood(flood::Arguments),
     /// Send requests slowly or by half, or read no responses.
     Slowloris(slowloris::Arguments),
+    /// Replace certificates, trust and credentials while the programs serve.
+    Rotation(rotation::Arguments),
     /// Serve one of the references; the other modes start it.
     Reference(reference::Arguments),
 }
@@ -86,6 +92,7 @@ fn main() -> ExitCode {
         Some(Command::Attack(arguments)) => attack::run(&place, &arguments),
         Some(Command::Flood(arguments)) => flood::run(&place, &arguments),
         Some(Command::Slowloris(arguments)) => slowloris::run(&place, &arguments),
+        Some(Command::Rotation(arguments)) => rotation::run(&place, &arguments),
         Some(Command::Reference(arguments)) => reference::serve(&arguments).map(|()| Limits::default()),
     };
     match ended {

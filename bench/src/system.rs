@@ -39,7 +39,7 @@ pub(crate) struct Place {
     /// The core of the load generator.
     #[arg(long, global = true, default_value = "1", value_name = "CORE")]
     pub(crate) load_core: String,
-    /// A folder with `authority-app` and `resource-app`, instead of programs that cargo builds from this tree.
+    /// A folder with `authority-app`, `resource-app` and `client-app`, instead of programs that cargo builds from this tree.
     #[arg(long, global = true, value_name = "FOLDER")]
     programs: Option<PathBuf>,
 }
@@ -51,7 +51,7 @@ pub(crate) struct System {
     programs: PathBuf,
     folder: TempDir,
     _authority: Process,
-    instance: String,
+    pub(crate) instance: String,
     pub(crate) admin: SocketAddr,
 }
 
@@ -164,6 +164,11 @@ impl System {
         answer.get("count").and_then(Value::as_u64).context("the journal has no count")
     }
 
+    /// A command for a program, on the core of the servers.
+    pub(crate) fn command(&self, program: &str, variables: &[(&str, String)]) -> Command {
+        pinned(&self.place.server_core, &self.programs.join(program), variables)
+    }
+
     fn ca_file(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
@@ -198,12 +203,13 @@ impl Server {
     }
 }
 
-/// Builds both programs in release mode, and returns their folder.
+/// Builds the programs in release mode, and returns their folder.
 fn build() -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let output = Command::new(cargo)
-        .args(["build", "--release", "--locked", "--package", "authority-app", "--package", "resource-app"])
+        .args(["build", "--release", "--locked", "--package", "authority-app"])
+        .args(["--package", "resource-app", "--package", "client-app"])
         .args(["--bins", "--message-format=json-render-diagnostics"])
         .current_dir(root)
         .stderr(Stdio::inherit())
@@ -220,7 +226,7 @@ fn build() -> anyhow::Result<PathBuf> {
     Ok(executable.parent().context("a program is in a folder")?.to_owned())
 }
 
-fn free_address() -> anyhow::Result<SocketAddr> {
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
