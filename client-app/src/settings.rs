@@ -163,6 +163,8 @@ mod tests {
             ),
             (&[("AZURE_CLIENT_SECRET", "\n")], "(variable AZURE_CLIENT_SECRET): must not be empty"),
             (&[("AZURE_CLIENT_SECRET", "'canary'")], "(variable AZURE_CLIENT_SECRET): is in quotes"),
+            (&[SECRET, ("AZURE_CLIENT_ID", "\"canary\"")], "(variable AZURE_CLIENT_ID): is in quotes"),
+            (&[SECRET, ("SERVER__LISTEN", "'canary'")], "(variable SERVER__LISTEN): is in quotes"),
             (&[SECRET, ("AZURE_AUTHORITY_HOST", "canary.example")], "has no scheme; write https://"),
             (&[SECRET, ("RESOURCE__BASE_URL", "canary.example:5001")], "has no scheme; write https://"),
             (

@@ -24,6 +24,7 @@ pub use body::{BodyError, read_body};
 pub use certificate_fault::CertificateFault;
 pub use client::HttpClient;
 pub use clock::clock_offset;
+pub use proxies::refusal as refusing_proxy;
 pub use watched::reread_files;
 
 use crate::settings::KeyProblem;
@@ -142,14 +143,14 @@ pub fn is_untrusted(error: &reqwest::Error) -> bool {
     CertificateFault::from_error(error).is_some()
 }
 
-/// Explains a request that failed because a proxy asks for credentials (407); `None` for any other failure.
+/// Explains an https request that failed because a proxy asks for credentials (407); `None` for any other failure.
 ///
 /// Repeating the request does not help. The proxy is named without the credentials in its URL.
 #[must_use]
 pub fn proxy_refusal(error: &reqwest::Error) -> Option<String> {
     // The type of this error is not public.
     let is_refusal = causes(error).any(|error| error.to_string().ends_with("proxy authorization required"));
-    is_refusal.then(proxies::refusal)
+    is_refusal.then(|| refusing_proxy("https"))
 }
 
 /// Whether a request failed because the peer seems to speak http instead of https, or the other way round.

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use entra_shared::http_client::{BodyError, CertificateFault, is_other_scheme, proxy_refusal, retry_after};
+use entra_shared::http_client::{
+    BodyError, CertificateFault, is_other_scheme, proxy_refusal, refusing_proxy, retry_after,
+};
 use entra_shared::json::Object;
 use entra_shared::problem::Problem;
 use entra_shared::secret::AccessToken;
@@ -150,6 +152,9 @@ impl fmt::Display for Refused {
         }
         if let Some(wait) = self.retry_after {
             write!(f, "; it asks to wait {} s", wait.as_secs())?;
+        }
+        if self.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            write!(f, ": {}", refusing_proxy("http"))?;
         }
         if let Some(denied) = &self.denied {
             write!(f, "; {}", about_token(denied))?;

@@ -48,12 +48,12 @@ async fn tunnel(
     }
     let head = String::from_utf8(head).unwrap();
     lines.lock().unwrap().push(head.lines().next().unwrap().to_owned());
-    if !head.starts_with("CONNECT ") {
-        return;
-    }
     if authority.is_empty() {
         let refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n";
         client.write_all(refusal).await.unwrap();
+        return;
+    }
+    if !head.starts_with("CONNECT ") {
         return;
     }
     client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
@@ -124,4 +124,16 @@ async fn a_proxy_that_asks_for_credentials_is_named_and_not_asked_again() {
         assert!(text.contains(&words) && !text.contains("canary"), "{text}");
     }
     assert_eq!(proxy.lines.lock().unwrap().len(), 2);
+
+    // Plain http is sent to the proxy itself, whose 407 is no answer of the resource.
+    let base_url = ("RESOURCE__BASE_URL", "http://resource.contoso.example");
+    for command in ["read", "doctor"] {
+        let variables = [base_url, ("RESOURCE__ALLOW_PLAIN_HTTP", "true"), ("http_proxy", &with_user)];
+        let output = run(&peers, &variables, command).await;
+        let text =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        let words = format!("the proxy {address} (variable http_proxy) answered 407");
+        assert!(text.contains(&words) && !text.contains("canary"), "{text}");
+    }
 }

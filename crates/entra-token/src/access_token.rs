@@ -118,8 +118,8 @@ pub struct DeniedToken {
     pub age: Duration,
     /// The time until a call that is denied again causes a request for another token.
     pub next_request_in: Duration,
-    /// When the token expires, if the authority has handed out the same one again, as Azure does with the tokens of
-    /// managed identities for up to 24 hours.
+    /// When the token expires, if the authority hands out the same one until then: it has done so, or the token is a managed
+    /// identity's, which Azure keeps for up to 24 hours.
     ///
     /// <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/managed-identity-best-practice-recommendations>
     pub unchanged_until: Option<Timestamp>,

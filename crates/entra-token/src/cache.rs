@@ -118,7 +118,7 @@ impl Cache {
             let may_ask =
                 token.age(now) >= denials::MIN_AGE && inflight.backoff.active_failure(now).is_none();
             if !may_ask || !inflight.denials.try_acquire(now) {
-                return Err(inflight.denials.about(token, false));
+                return Err(inflight.denials.about(token));
             }
             tracing::info!(
                 "the API denied the call; acquiring another token, since a role may have been granted"
@@ -129,9 +129,11 @@ impl Cache {
             }
         };
         let outcome = request.outcome().await;
+        let mut inflight = self.inflight();
+        inflight.denials.is_unchanged = outcome.as_ref().is_ok_and(|newer| !differs(newer));
         match outcome {
             Ok(newer) if differs(&newer) => Ok(newer),
-            outcome => Err(self.inflight().denials.about(token, outcome.is_ok())),
+            _ => Err(inflight.denials.about(token)),
         }
     }
 

@@ -117,7 +117,14 @@ impl TokenRetriever {
     /// # Errors
     /// It is too soon, the request failed, or the authority has handed out the same token again.
     pub async fn token_after_denial(&self, token: &Token) -> Result<Arc<Token>, DeniedToken> {
-        self.cache.replace_denied(token, self).await
+        let replaced = self.cache.replace_denied(token, self).await;
+        replaced.map_err(|denied| match *self.source {
+            // However old its token is: a process that has just started gets the same one.
+            TokenSource::ManagedIdentity(_) => {
+                DeniedToken { unchanged_until: Some(token.expires_at()), ..denied }
+            }
+            TokenSource::TokenEndpoint(_) => denied,
+        })
     }
 
     /// Notes that a call with a token of [`token_after_denial`](Self::token_after_denial) was not denied.

@@ -49,11 +49,12 @@ fn with_variables(
     Ok(builder)
 }
 
-/// Says which proxy refuses to connect to an https server without credentials, and what to do.
-pub(super) fn refusal() -> String {
-    let [(https, _), _, (all, _)] = VARIABLES;
-    let variable =
-        https.iter().chain(all).find_map(|name| Some((*name, proxy_url(&std::env::var(name).ok()?)?)));
+/// Says which proxy refuses (407) requests of this scheme without credentials, and what to do.
+#[must_use]
+pub fn refusal(scheme: &str) -> String {
+    let names =
+        VARIABLES.iter().filter(|(_, schemes)| schemes.contains(&scheme)).flat_map(|(names, _)| *names);
+    let variable = names.copied().find_map(|name| Some((name, proxy_url(&std::env::var(name).ok()?)?)));
     let proxy = variable
         .map(|(name, url)| format!(" {} (variable {name})", &url[Position::BeforeHost..Position::AfterPort]));
     format!(

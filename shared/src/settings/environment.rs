@@ -53,6 +53,24 @@ impl Environment {
         emptied.find(|(_, key)| is_identity(key) && !is_set(key))
     }
 
+    /// Finds a variable for one of the keys whose value is in quotes, and returns it with the key.
+    pub(super) fn quoted(
+        &self,
+        aliases: &[(&'static str, &'static str)],
+        defaults: &toml::Table,
+    ) -> Option<(String, String)> {
+        let is_quoted = |text: &str| {
+            ['"', '\'']
+                .iter()
+                .any(|quote| text.len() > 1 && text.starts_with(*quote) && text.ends_with(*quote))
+        };
+        let mut set = self.overrides(aliases, defaults);
+        set.find_map(|(key, value)| {
+            let variable = value.origin()?.strip_prefix("variable ")?.to_owned();
+            self.value(&variable).is_some_and(is_quoted).then_some((variable, key))
+        })
+    }
+
     /// Returns the keys that variables set, each with its value: variables with other names than their keys first, then
     /// those that name a section of `defaults`.
     pub(super) fn overrides<'a>(

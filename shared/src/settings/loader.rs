@@ -67,6 +67,10 @@ impl Sources<'_> {
             let problem = "is empty; set it, or remove the variable".to_owned();
             return Err(SettingsError::Key { key, origin: format!("variable {variable}"), problem });
         }
+        if let Some((variable, key)) = self.environment.quoted(self.aliases, &defaults) {
+            let problem = "is in quotes, which `docker run --env-file` keeps; remove them".to_owned();
+            return Err(SettingsError::Key { key, origin: format!("variable {variable}"), problem });
+        }
         let mut builder = Config::builder().add_source(config::File::from_str(&text, FileFormat::Toml));
         for (key, value) in self.environment.overrides(self.aliases, &defaults) {
             let origin = value.origin().unwrap_or_default().to_owned();

@@ -3,7 +3,7 @@
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
-use crate::world::{Answer, World, form, part, send};
+use crate::world::{Answer, TENANT, World, form, part, send};
 
 pub(crate) async fn ask(world: &World, method: Method, path: &str, body: Option<&Value>) -> Answer {
     let url = world.authority.admin_url().unwrap().join(path).unwrap();
@@ -243,4 +243,80 @@ async fn every_route_that_is_listed_answers_and_says_what_is_wrong() {
     }
     let unknown_tenant = json!({ "tenant": "00000000-0000-4000-8000-000000000000" });
     assert_eq!(post(&world, "keys/roll", unknown_tenant).await.status, 404);
+}
+
+/// Puts ids of things that exist, and a real certificate, in the place of those in an example.
+async fn with_real_ids(world: &World, path: &str, mut example: Value) -> Value {
+    let keys = value(&ask(world, Method::GET, "keys", None).await);
+    let state = match path {
+        "/keys/restore" => "removed",
+        "/keys/promote" => "announced",
+        "/keys/remove" => "retired",
+        _ => "published",
+    };
+    let found = keys["keys"].as_array().unwrap().iter().find(|key| key["state"] == state);
+    if example.get("kid").is_some() {
+        example["kid"] = found.unwrap_or_else(|| panic!("{path}: {keys}"))["kid"].clone();
+    }
+    if example.get("certificate").is_some() {
+        let key =
+            rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
+        let certificate = rcgen::CertificateParams::default().self_signed(&key).unwrap().pem();
+        example["certificate"] = CERTIFICATE.get_or_init(|| certificate).as_str().into();
+    }
+    if example.get("key_id").is_some() {
+        let client = example["client_id"].clone();
+        let secret = post(world, &format!("tenants/{TENANT}/secrets"), json!({ "client_id": client })).await;
+        example["key_id"] = value(&secret)["key_id"].clone();
+    }
+    example
+}
+
+/// One certificate, to add and to remove.
+static CERTIFICATE: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+
+#[tokio::test]
+async fn the_description_has_every_route_and_each_example_is_accepted() {
+    let world = World::new().await;
+    let listed = value(&ask(&world, Method::GET, "", None).await);
+    let description = value(&ask(&world, Method::GET, "openapi.json", None).await);
+    for route in listed["routes"].as_array().unwrap() {
+        let (method, path) = route.as_str().unwrap().split_once(' ').unwrap();
+        let operation = &description["paths"][path][method.to_lowercase()];
+        assert!(operation["summary"].as_str().is_some_and(|summary| summary.ends_with('.')), "{route}");
+        if method != "POST" {
+            continue;
+        }
+        let content = &operation["requestBody"]["content"]["application/json"];
+        let example = with_real_ids(&world, path, content["example"].clone()).await;
+        let members = example.as_object().unwrap().keys();
+        assert!(members.into_iter().all(|name| content["schema"]["properties"][name].is_object()), "{route}");
+        let answer = post(&world, &path[1..].replace("{tenant}", TENANT), example.clone()).await;
+        let status = operation["responses"].as_object().unwrap().keys().next().unwrap().clone();
+        assert_eq!(answer.status.as_u16().to_string(), status, "{route} {example}: {answer:?}");
+        for required in content["schema"]["required"].as_array().unwrap() {
+            let mut without = example.clone();
+            without.as_object_mut().unwrap().remove(required.as_str().unwrap());
+            let answer = post(&world, &path[1..].replace("{tenant}", TENANT), without).await;
+            assert_eq!(answer.status, 400, "{route} without {required}: {answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_error_is_a_problem() {
+    let world = World::new().await;
+    for (method, path, status) in [
+        (Method::GET, "nowhere", 404),
+        (Method::PUT, "keys", 405),
+        (Method::GET, "keys?tenant=x", 400),
+        (Method::GET, "journal?least=x", 400),
+        (Method::DELETE, "tenants/x", 404),
+    ] {
+        let answer = ask(&world, method, path, None).await;
+        assert_eq!(answer.status.as_u16(), status, "{path}: {answer:?}");
+        assert_eq!(answer.header("content-type"), "application/problem+json", "{path}");
+        let problem: Value = serde_json::from_str(&answer.body).unwrap();
+        assert!(problem["code"].is_string() && problem["status"] == status, "{path}: {problem}");
+    }
 }

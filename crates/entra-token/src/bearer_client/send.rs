@@ -56,7 +56,7 @@ impl<'c> Call<'c> {
                 }
                 outcome => outcome,
             };
-            if was_denied && outcome.is_ok() {
+            if was_denied && outcome.as_ref().is_ok_and(|response| response.status().is_success()) {
                 self.client.retriever.denial_is_over();
             }
             let Some(copy) = copy else { return outcome };

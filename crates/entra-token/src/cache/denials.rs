@@ -20,11 +20,13 @@ const LONGEST_INTERVAL: Duration = Duration::from_hours(1);
 pub(super) struct Denials {
     next: Option<Instant>,
     interval: Duration,
+    /// Whether the last request brought the same token again.
+    pub(super) is_unchanged: bool,
 }
 
 impl Default for Denials {
     fn default() -> Self {
-        Self { next: None, interval: FIRST_INTERVAL }
+        Self { next: None, interval: FIRST_INTERVAL, is_unchanged: false }
     }
 }
 
@@ -45,11 +47,11 @@ impl Denials {
     }
 
     /// Describes a token with which a call was denied, for the caller.
-    pub(super) fn about(&self, token: &Token, is_unchanged: bool) -> DeniedToken {
+    pub(super) fn about(&self, token: &Token) -> DeniedToken {
         let now = Instant::now();
         let age = token.age(now);
         let next_request_in = self.wait(now).min(token.until_renewal(now)).max(MIN_AGE.saturating_sub(age));
-        let unchanged_until = is_unchanged.then(|| token.expires_at());
+        let unchanged_until = self.is_unchanged.then(|| token.expires_at());
         DeniedToken { age, next_request_in, unchanged_until }
     }
 

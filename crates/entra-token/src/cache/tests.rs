@@ -656,6 +656,8 @@ async fn the_same_token_again_is_told_with_its_end_and_stays_in_use() {
     advance(Duration::from_mins(2)).await;
     let denied = authority.deny(&token, Same(7000)).await.unwrap_err();
     assert_eq!(denied.unchanged_until, Some(token.expires_at()));
+    let current = authority.ask(Down).await.unwrap();
+    assert!(authority.deny(&current, Down).await.unwrap_err().unchanged_until.is_some());
     assert_eq!(authority.ask(Down).await.unwrap().access_token().expose(), "token-same");
     advance(Duration::from_mins(6)).await;
     let current = authority.ask(Down).await.unwrap();

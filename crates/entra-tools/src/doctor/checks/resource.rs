@@ -4,9 +4,10 @@ mod codes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use entra_shared::http_client::{CertificateFault, is_other_scheme, proxy_refusal};
+use entra_shared::http_client::{CertificateFault, is_other_scheme, proxy_refusal, refusing_proxy};
 use entra_shared::ids::AppRole;
 use entra_shared::one_line;
+use http::StatusCode;
 use serde_json::Value;
 
 use super::super::facts::{Facts, Verdict};
@@ -18,6 +19,12 @@ const NAMED_OPERATIONS: usize = 2;
 /// Checks that the resource answers.
 pub(super) fn reached(facts: &Facts) -> Finding {
     let base_url = &facts.resource.base_url;
+    if matches!(&facts.resource.operations, Ok(Err(StatusCode::PROXY_AUTHENTICATION_REQUIRED))) {
+        return Finding::fail(
+            format!("no answer from {base_url}: {}", refusing_proxy("http")),
+            "Put the proxy's credentials into the URL of its variable.",
+        );
+    }
     let Err(error) = &facts.resource.operations else {
         return match &facts.resource.redirect {
             None => Finding::pass(format!("{base_url} answers")),
