@@ -49,6 +49,9 @@ struct ServerSection {
 struct AdminSection {
     #[serde(default, deserialize_with = "address_or_off")]
     listen: Option<SocketAddr>,
+    /// Whether tenants that are created there are kept over a restart.
+    #[serde(default)]
+    keep_tenants: bool,
 }
 
 /// Section `[managed_identity]`; `Debug` hides the header.
@@ -116,6 +119,7 @@ impl Settings {
             .public_url(self.server.public_url.clone())
             .drain_timeout(Duration::from_secs(self.server.drain_timeout_seconds.get().into()))
             .strict(self.token_endpoint.strict)
+            .keep_tenants(self.admin.keep_tenants)
             .directory(directory);
         if let Some(folder) = &self.data.folder {
             builder = builder.data_folder(folder);

@@ -15,6 +15,7 @@ use entra_shared::claims::ClientAuthentication;
 use entra_shared::http_client::HttpClientSettings;
 use entra_shared::settings::KeyProblem;
 use jsonwebtoken::Algorithm;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use certificate::Certificate;
 pub(crate) use claimant::Claimant;
@@ -29,7 +30,7 @@ use assertion::Assertion;
 use issuers::{Asking, Issuers};
 
 /// A credential registered for an app.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Credential {
     /// One of the manifest's `passwordCredentials` with a known value.
     Secret(Secret),

@@ -88,6 +88,22 @@ impl DataFolder {
         created().map_err(|error| self.problem(&error))
     }
 
+    /// Writes a file, in place of the one there. Readers never see a partial file.
+    pub(crate) fn replace(&self, name: &str, text: &str) -> Result<(), KeyProblem> {
+        let replaced = || {
+            let mut file = tempfile::NamedTempFile::new_in(&self.0)?; // mode 0600
+            file.write_all(text.as_bytes())?;
+            file.as_file().sync_all()?;
+            file.persist(self.path(name)).map(drop).map_err(|failed| failed.error)
+        };
+        replaced().map_err(|error: io::Error| self.problem(&error))
+    }
+
+    /// Removes this folder with its files.
+    pub(crate) fn remove_all(&self) -> Result<(), KeyProblem> {
+        fs::remove_dir_all(&self.0).map_err(|error| self.problem(&error))
+    }
+
     /// Appends a line to a file, creating it if it is missing.
     pub(crate) fn append(&self, name: &str, line: &str) -> Result<(), KeyProblem> {
         let mut options = fs::OpenOptions::new();

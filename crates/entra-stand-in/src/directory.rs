@@ -6,6 +6,7 @@ mod files;
 mod formats;
 mod managed_identities;
 mod manifest;
+mod pairs;
 mod registration;
 mod registrations;
 mod secrets;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use entra_shared::azure_ad::Version;
 use entra_shared::ids::{AppIdUri, ClientId, ObjectId, TenantId};
 use entra_shared::settings::Environment;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use changes::RegistrationError;
@@ -42,8 +44,8 @@ pub struct Directory {
     applications: HashMap<ClientId, Arc<Application>>,
 }
 
-/// A tenant.
-#[derive(Debug, Clone)]
+/// A tenant. Those that tests create can be stored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Tenant {
     pub(crate) id: TenantId,
     pub(crate) display_name: String,
@@ -52,12 +54,15 @@ pub(crate) struct Tenant {
     pub(crate) has_own_key_set: bool,
     principals: HashMap<ClientId, ServicePrincipal>,
     /// Ids of the granted roles, by client and resource; the nil id is an assignment without a role.
+    #[serde(with = "pairs")]
     grants: HashMap<(ClientId, ClientId), Vec<Uuid>>,
+    /// Only tenants of the directory have any.
+    #[serde(skip)]
     managed_identities: Vec<ManagedIdentity>,
 }
 
 /// A service principal: an app in a tenant.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ServicePrincipal {
     pub(crate) application: Arc<Application>,
     pub(crate) object_id: ObjectId,
@@ -66,7 +71,7 @@ pub(crate) struct ServicePrincipal {
 }
 
 /// An app registration.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Application {
     pub(crate) client_id: ClientId,
     pub(crate) display_name: String,
@@ -86,7 +91,7 @@ pub(crate) struct Application {
 }
 
 /// An app role in a resource's registration.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct AppRoleDefinition {
     pub(crate) id: Uuid,
     /// The value in the `roles` claim; a role without one is granted by its id and never appears.
@@ -99,7 +104,7 @@ pub(crate) struct AppRoleDefinition {
 /// The optional claims that a resource requests for its access tokens.
 ///
 /// <https://learn.microsoft.com/entra/identity-platform/optional-claims-reference>
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct OptionalClaims {
     /// `idtyp`: `app` in app-only tokens.
     pub(crate) idtyp: bool,

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use arc_swap::ArcSwap;
 use entra_shared::ids::TenantId;
@@ -21,6 +21,10 @@ use crate::journal::Journal;
 use crate::keys::{SigningKeys, SpareKeys};
 use crate::{DataFolder, Directory};
 
+/// The folder of the tenants that were created, and the file of each in a folder of its own.
+const CREATED: &str = "created-tenants";
+const TENANT_FILE: &str = "tenant.json";
+
 /// The most tenants at a time; each takes some 30 KB without its journal.
 const MOST: usize = 1000;
 
@@ -31,6 +35,8 @@ pub(crate) struct Tenants {
     domains: HashMap<String, TenantId>,
     first: Arc<LiveTenant>,
     spare_keys: Arc<SpareKeys>,
+    /// Where the tenants that were created are stored, each in a folder of its own.
+    kept: Option<DataFolder>,
     /// Counts look-ups, to find the least recently used tenant.
     uses: AtomicU64,
     /// The journal of all requests, including those without a tenant.
@@ -49,6 +55,10 @@ pub(crate) struct LiveTenant {
     pub(crate) journal: Arc<Journal>,
     /// Assertions that were used; strict mode refuses them the second time.
     pub(crate) seen: SeenAssertions,
+    /// Where it is stored after each change.
+    kept: Option<DataFolder>,
+    /// Serializes the writing.
+    saving: Mutex<()>,
     /// The value of [`Tenants::uses`] at the last look-up of this tenant.
     last_used: AtomicU64,
 }
@@ -71,8 +81,13 @@ pub enum TenantError {
 impl Tenants {
     /// Opens the tenants of a directory. The first one's files are in the data folder, the others' in subfolders.
     ///
-    /// In strict mode, used assertions are stored as well.
-    pub(crate) fn open(directory: &Directory, folder: &DataFolder, strict: bool) -> Result<Self, KeyProblem> {
+    /// In strict mode, used assertions are stored as well. With `keep`, so are the tenants that are created later.
+    pub(crate) fn open(
+        directory: &Directory,
+        folder: &DataFolder,
+        strict: bool,
+        keep: bool,
+    ) -> Result<Self, KeyProblem> {
         // Keys for the first tenant of a test are generated while the rest starts.
         let spare_keys = Arc::new(SpareKeys::new(folder.folder("spare")?));
         spare_keys.refill();
@@ -85,9 +100,18 @@ impl Tenants {
             };
             let seen =
                 if strict { SeenAssertions::kept(folder, entry.id)? } else { SeenAssertions::default() };
-            let live = Arc::new(LiveTenant::new(entry.clone(), SigningKeys::open(own)?, seen));
+            let live = Arc::new(LiveTenant::new(entry.clone(), SigningKeys::open(own)?, seen, None));
             first.get_or_insert_with(|| Arc::clone(&live));
             by_id.insert(live.id, live);
+        }
+        let kept = keep.then(|| folder.folder(CREATED)).transpose()?;
+        for name in kept.iter().flat_map(DataFolder::names).flatten() {
+            let own = folder.folder(CREATED)?.folder(&name)?;
+            let Some(text) = own.read(TENANT_FILE)? else { continue };
+            let entry: directory::Tenant =
+                serde_json::from_str(&text).map_err(|_| own.malformed(TENANT_FILE))?;
+            let (keys, seen) = (SigningKeys::open(own.clone())?, SeenAssertions::of_a_test());
+            by_id.insert(entry.id, Arc::new(LiveTenant::new(entry, keys, seen, Some(own))));
         }
         let first = first.ok_or_else(|| KeyProblem::new("directory.folder", "there is no tenant"))?;
         Ok(Self {
@@ -96,6 +120,7 @@ impl Tenants {
             first,
             uses: AtomicU64::new(0),
             spare_keys,
+            kept,
             journal: Arc::default(),
         })
     }
@@ -105,12 +130,19 @@ impl Tenants {
     /// If there are too many, evicts the least recently used tenant that no test holds.
     pub(crate) fn add(&self) -> Result<Arc<LiveTenant>, TenantError> {
         let entry = directory::Tenant::fresh(TenantId::from(Uuid::new_v4()));
-        let (keys, seen) = (SigningKeys::of_spare(&self.spare_keys)?, SeenAssertions::of_a_test());
-        let live = Arc::new(LiveTenant::new(entry, keys, seen));
+        let own = self.kept.as_ref().map(|kept| kept.folder(&entry.id.to_string())).transpose()?;
+        let keys = match &own {
+            Some(own) => SigningKeys::open(own.clone())?,
+            None => SigningKeys::of_spare(&self.spare_keys)?,
+        };
+        let live = Arc::new(LiveTenant::new(entry, keys, SeenAssertions::of_a_test(), own));
+        live.save();
         let mut tenants = self.write();
         if tenants.len() >= MOST {
             let oldest = unused(&tenants).ok_or(TenantError::TooMany)?;
-            tenants.remove(&oldest);
+            if let Some(evicted) = tenants.remove(&oldest) {
+                evicted.forget();
+            }
         }
         live.last_used.store(self.uses.fetch_add(1, Relaxed), Relaxed);
         tenants.insert(live.id, Arc::clone(&live));
@@ -121,7 +153,13 @@ impl Tenants {
     pub(crate) fn remove(&self, id: TenantId) -> bool {
         let mut tenants = self.write();
         let made = tenants.get(&id).is_some_and(|tenant| tenant.entry().has_own_key_set);
-        made && tenants.remove(&id).is_some()
+        if !made {
+            return false;
+        }
+        if let Some(removed) = tenants.remove(&id) {
+            removed.forget();
+        }
+        true
     }
 
     pub(crate) fn tenant(&self, id: TenantId) -> Option<Arc<LiveTenant>> {
@@ -165,7 +203,12 @@ fn unused(tenants: &HashMap<TenantId, Arc<LiveTenant>>) -> Option<TenantId> {
 }
 
 impl LiveTenant {
-    fn new(entry: directory::Tenant, keys: SigningKeys, seen: SeenAssertions) -> Self {
+    fn new(
+        entry: directory::Tenant,
+        keys: SigningKeys,
+        seen: SeenAssertions,
+        kept: Option<DataFolder>,
+    ) -> Self {
         let journal = if entry.has_own_key_set { Journal::of_a_test() } else { Journal::default() };
         Self {
             id: entry.id,
@@ -176,7 +219,28 @@ impl LiveTenant {
             faults: Faults::default(),
             journal: Arc::new(journal),
             seen,
+            kept,
+            saving: Mutex::default(),
             last_used: AtomicU64::new(0),
+        }
+    }
+
+    /// Stores the current directory entry, if it is to be kept. It is in force even if it cannot be stored.
+    fn save(&self) {
+        let Some(folder) = &self.kept else { return };
+        let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = serde_json::to_string_pretty(&*self.entry()).map_err(|error| error.to_string());
+        let saved =
+            text.and_then(|text| folder.replace(TENANT_FILE, &text).map_err(|problem| problem.to_string()));
+        if let Err(error) = saved {
+            tracing::error!(error, tenant = %self.id, "the tenant could not be stored; it will be missing after a restart");
+        }
+    }
+
+    /// Removes what is stored of it.
+    fn forget(&self) {
+        if let Some(Err(problem)) = self.kept.as_ref().map(DataFolder::remove_all) {
+            tracing::error!(%problem, tenant = %self.id, "the tenant could not be removed from the data folder");
         }
     }
 
@@ -196,6 +260,7 @@ impl LiveTenant {
             let changed = change(&mut after)?;
             let swapped = self.entry.compare_and_swap(&*before, Arc::new(after));
             if Arc::ptr_eq(&swapped, &before) {
+                self.save();
                 return Ok(changed);
             }
         }
@@ -213,11 +278,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = DataFolder::at(folder.path()).unwrap();
         let directory = Directory::seeded(&Environment::default()).unwrap();
-        let tenants = Tenants::open(&directory, &folder, false).unwrap();
+        let tenants = Tenants::open(&directory, &folder, false, false).unwrap();
         let test = |number| {
             let entry = directory::Tenant::fresh(TenantId::from(Uuid::from_u128(number)));
             let keys = SigningKeys::of_spare(&tenants.spare_keys).unwrap();
-            let live = Arc::new(LiveTenant::new(entry, keys, SeenAssertions::of_a_test()));
+            let live = Arc::new(LiveTenant::new(entry, keys, SeenAssertions::of_a_test(), None));
             tenants.write().insert(live.id, Arc::clone(&live));
             live
         };

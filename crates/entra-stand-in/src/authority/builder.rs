@@ -43,6 +43,7 @@ pub struct Builder {
     data_folder: Option<PathBuf>,
     drain_timeout: Duration,
     strict: bool,
+    keep_tenants: bool,
     http_client: HttpClientSettings,
 }
 
@@ -61,6 +62,7 @@ impl Builder {
             data_folder: None,
             drain_timeout: Duration::from_secs(10),
             strict: false,
+            keep_tenants: false,
             http_client: HttpClientSettings {
                 connect_timeout_seconds: const { NonZeroU64::new(3).unwrap() },
                 timeout_seconds: const { NonZeroU64::new(5).unwrap() },
@@ -148,6 +150,13 @@ impl Builder {
         self
     }
 
+    /// Keeps tenants that are created over the admin listener, with their keys, in the data folder until they are removed.
+    #[must_use]
+    pub fn keep_tenants(mut self, keep: bool) -> Self {
+        self.keep_tenants = keep;
+        self
+    }
+
     /// Sets how keys of federated credentials' issuers are fetched.
     #[must_use]
     pub fn http_client(mut self, settings: HttpClientSettings) -> Self {
@@ -164,11 +173,12 @@ impl Builder {
         self.check_addresses()?;
         origin::check_names(&self.names)?;
         install_provider()?;
-        let Self { listen, names, drain_timeout, strict, .. } = self;
+        let Self { listen, names, drain_timeout, strict, keep_tenants, .. } = self;
         let authenticator = Authenticator::new(strict, self.http_client)?;
         let (data_folder, directory) = (self.data_folder, self.directory);
         // Reading keys blocks, and the first start generates them, which takes long.
-        let opened = tokio::task::spawn_blocking(move || open(data_folder, directory, strict)).await??;
+        let opened =
+            tokio::task::spawn_blocking(move || open(data_folder, directory, strict, keep_tenants)).await??;
         let Opened { tenants, directory, certificates } = opened;
 
         let mut hosts = names.clone();
@@ -242,10 +252,15 @@ struct Opened {
     certificates: CertificateAuthority,
 }
 
-fn open(folder: Option<PathBuf>, directory: Option<Directory>, strict: bool) -> Result<Opened, StartError> {
+fn open(
+    folder: Option<PathBuf>,
+    directory: Option<Directory>,
+    strict: bool,
+    keep_tenants: bool,
+) -> Result<Opened, StartError> {
     let folder = folder.map_or_else(DataFolder::of_user, DataFolder::at)?;
     let certificates = CertificateAuthority::open(&folder)?;
     let directory = directory.map_or_else(|| Directory::seeded(&Environment::default()), Ok)?;
-    let tenants = Arc::new(Tenants::open(&directory, &folder, strict)?);
+    let tenants = Arc::new(Tenants::open(&directory, &folder, strict, keep_tenants)?);
     Ok(Opened { tenants, directory, certificates })
 }

@@ -4,6 +4,7 @@
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
@@ -12,7 +13,7 @@ use super::assertion::{Header, base64_of_any_kind, hex};
 use super::rsa::RsaKey;
 
 /// A certificate registered for an app: public key, thumbprints and validity.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Certificate {
     pub(super) key: RsaKey,
     pub(super) start: Timestamp,

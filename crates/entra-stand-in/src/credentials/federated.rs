@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ const TOKEN_EXCHANGE_APP: &str = "fb60f99c-7a34-4190-8149-302f77469936";
 const MAX_TEXT: usize = 600;
 
 /// An issuer, subject and audience whose tokens authenticate an app; Microsoft Graph's `federatedIdentityCredentials`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct FederatedCredential {
     pub(crate) name: String,

@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use entra_shared::jwt::is_signed_by;
 use jsonwebtoken::{Algorithm, DecodingKey};
+use serde::{Deserialize, Serialize};
 
 /// The smallest and largest modulus, in bytes.
 const MODULUS_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
@@ -23,7 +24,7 @@ pub(super) fn algorithm(name: &str) -> Option<Algorithm> {
 }
 
 /// An RSA public key of 2048 to 8192 bits.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RsaKey {
     modulus: Vec<u8>,
     exponent: Vec<u8>,

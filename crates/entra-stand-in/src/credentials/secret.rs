@@ -5,10 +5,11 @@ use std::fmt;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// A client secret, stored as its hash.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Secret {
     /// Its id, which is often sent by mistake instead of the value.
     pub(crate) key_id: Uuid,
@@ -22,7 +23,7 @@ pub(crate) struct Secret {
 /// The SHA-256 of a secret; the secret itself is not stored.
 ///
 /// A plain hash suffices, since a client secret is random and cannot be guessed like a password.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct SecretHash([u8; 32]);
 
 /// Why a secret is refused.

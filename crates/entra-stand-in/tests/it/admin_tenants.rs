@@ -320,3 +320,54 @@ async fn every_error_is_a_problem() {
         assert!(problem["code"].is_string() && problem["status"] == status, "{path}: {problem}");
     }
 }
+
+#[tokio::test]
+async fn tenants_are_kept_over_a_restart_if_they_are_to_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = async || {
+        let builder = entra_stand_in::Authority::builder().data_folder(folder.path()).keep_tenants(true);
+        let authority = builder.spawn().await.unwrap();
+        World { http: crate::world::client(&authority), base: authority.instance().to_string(), authority }
+    };
+    let world = start().await;
+    let tenant = value(&post(&world, "tenants", json!({})).await)["id"].as_str().unwrap().to_owned();
+    let removed = value(&post(&world, "tenants", json!({})).await)["id"].as_str().unwrap().to_owned();
+    let at = |path: &str| format!("tenants/{tenant}/{path}");
+    let roles = json!({ "name": "orders", "roles": ["Orders.Read"], "token_lifetime_seconds": [3600, 5400] });
+    let api = value(&post(&world, &at("applications"), roles).await)["client_id"].clone();
+    let certificate =
+        rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
+    let certificate = rcgen::CertificateParams::default().self_signed(&certificate).unwrap().pem();
+    let federated =
+        json!({ "issuer": "https://idp.example", "subject": "s", "audience": "api://AzureADTokenExchange" });
+    let new = json!({ "name": "caller", "certificates": [certificate], "federated": [federated] });
+    let client = value(&post(&world, &at("clients"), new).await);
+    let grant = json!({ "client_id": client["client_id"], "resource": api, "role": "Orders.Read" });
+    assert_eq!(post(&world, &at("grants"), grant).await.status, 204);
+    assert_eq!(ask(&world, Method::DELETE, &format!("tenants/{removed}"), None).await.status, 204);
+    let keys = value(&ask(&world, Method::GET, &format!("keys?tenant={tenant}"), None).await);
+    world.authority.shutdown().await;
+
+    let world = start().await;
+    let again = value(&ask(&world, Method::GET, &format!("keys?tenant={tenant}"), None).await);
+    assert_eq!(again["keys"][0], keys["keys"][0], "the signing key is the same");
+    let (id, secret) = (client["client_id"].as_str().unwrap(), client["client_secret"].as_str().unwrap());
+    let scope = format!("api://{}/.default", api.as_str().unwrap());
+    let fields = [
+        ("grant_type", "client_credentials"),
+        ("client_id", id),
+        ("client_secret", secret),
+        ("scope", scope.as_str()),
+    ];
+    let answer = world.post(&crate::world::v2(&tenant), &fields).await;
+    assert_eq!(part(answer.json().text("access_token"), 1).get("roles"), &json!(["Orders.Read"]));
+    assert_eq!(ask(&world, Method::GET, &format!("keys?tenant={removed}"), None).await.status, 404);
+    world.authority.shutdown().await;
+
+    let file = folder.path().join("created-tenants").join(&tenant).join("tenant.json");
+    std::fs::write(&file, "{").unwrap();
+    let builder = entra_stand_in::Authority::builder().data_folder(folder.path()).keep_tenants(true);
+    let error = builder.spawn().await.unwrap_err().to_string();
+    assert!(error.contains("tenant.json: corrupt; delete it"), "{error}");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "{");
+}
