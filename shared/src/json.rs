@@ -1,8 +1,11 @@
-//! JSON objects, without the leniency of derived implementations.
+//! JSON objects, without the leniency of derived implementations, and bodies in UTF-8 alone.
 
 use std::fmt;
 use std::marker::PhantomData;
 
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use mime::Mime;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
@@ -33,6 +36,16 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
         T::deserialize(MapAccessDeserializer::new(members))
     }
+}
+
+/// Whether no content type of the request names an encoding other than UTF-8.
+#[must_use]
+pub fn is_utf8(headers: &HeaderMap) -> bool {
+    let types =
+        headers.get_all(CONTENT_TYPE).iter().filter_map(|value| value.to_str().ok()?.parse::<Mime>().ok());
+    types
+        .into_iter()
+        .all(|kind| kind.params().all(|(name, value)| name != mime::CHARSET || value == mime::UTF_8))
 }
 
 #[cfg(test)]

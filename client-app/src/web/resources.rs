@@ -5,7 +5,7 @@ use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use entra_shared::json::Object;
+use entra_shared::json::{Object, is_utf8};
 use entra_shared::resource::{NewResource, ResourcePage};
 use uuid::Uuid;
 
@@ -36,7 +36,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     new: Body,
 ) -> Result<Response, Failure> {
-    let Json(Object(new)) = new?;
+    let new = body(&headers, new)?;
     let created = client.create(&new, text(&headers, &HeaderName::from_static(IDEMPOTENCY_KEY))?).await?;
     // This service's own URL instead of the resource's, which the caller cannot use; relative for proxies that add a path.
     let location = HeaderValue::try_from(format!("resources/{}", created.resource.id));
@@ -51,7 +51,7 @@ pub(super) async fn replace(
     headers: HeaderMap,
     new: Body,
 ) -> Result<Response, Failure> {
-    let (Path(id), Json(Object(new))) = (id?, new?);
+    let (Path(id), new) = (id?, body(&headers, new)?);
     let replaced = client.replace(id, &new, text(&headers, &header::IF_MATCH)?).await?;
     Ok(tagged(StatusCode::OK, replaced))
 }
@@ -64,6 +64,14 @@ pub(super) async fn delete(
     let Path(id) = id?;
     client.delete(id, text(&headers, &header::IF_MATCH)?).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn body(headers: &HeaderMap, body: Body) -> Result<NewResource, Failure> {
+    if !is_utf8(headers) {
+        return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"));
+    }
+    let Json(Object(new)) = body?;
+    Ok(new)
 }
 
 fn tagged(status: StatusCode, tagged: Tagged) -> Response {

@@ -103,6 +103,22 @@ async fn a_write_and_a_read_pass_their_headers_through() {
 }
 
 #[tokio::test]
+async fn a_body_in_another_encoding_than_utf_8_is_refused() {
+    let web = Web::start().await;
+    for method in [Method::POST, Method::PUT] {
+        let path = format!(
+            "/api/resources{}",
+            if method == Method::PUT { "/0190163d-8694-739b-aea5-966c26f8ad91" } else { "" }
+        );
+        let request = web.request(method, &path).header("content-type", "application/json; charset=utf-16");
+        let answer = request.body(r#"{"name":"n","content":1}"#).send().await.unwrap();
+        assert_eq!(answer.status(), 415);
+        assert_eq!(answer.json::<Value>().await.unwrap()["code"], "unsupported_media_type");
+    }
+    assert!(web.peers.resource.asked().is_empty());
+}
+
+#[tokio::test]
 async fn a_page_is_asked_for_as_the_caller_asks() {
     let web = Web::start().await;
     web.peers.resource.answers(Scripted::json(200, r#"{"items": [], "next": "c"}"#));

@@ -23,6 +23,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json, Router};
 use entra_shared::ids::TenantId;
+use entra_shared::json::is_utf8;
 use entra_shared::loopback::has_loopback_host;
 use entra_shared::problem::{MEDIA_TYPE, Problem};
 use http::{HeaderMap, Method, StatusCode, header};
@@ -92,8 +93,8 @@ async fn guard(request: Request, next: Next) -> Response {
         let text = "the request comes from a web page".to_owned();
         return problem(StatusCode::FORBIDDEN, "origin_refused", text);
     }
-    if request.method() == Method::POST && !is_json(request.headers()) {
-        let text = "send Content-Type: application/json".to_owned();
+    if request.method() == Method::POST && !(is_json(request.headers()) && is_utf8(request.headers())) {
+        let text = "send Content-Type: application/json, in UTF-8".to_owned();
         return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "json_required", text);
     }
     let response = next.run(request).await;

@@ -3,11 +3,8 @@
 use axum::body::HttpBody;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody, JsonRejection};
 use axum::extract::{FromRequest, Json, Request};
-use entra_shared::json::Object;
+use entra_shared::json::{Object, is_utf8};
 use entra_shared::resource::NewResource;
-use http::HeaderMap;
-use http::header::CONTENT_TYPE;
-use mime::Mime;
 
 use crate::error::RequestError;
 use crate::state::AppState;
@@ -41,15 +38,6 @@ impl FromRequest<AppState> for Body {
             .map_err(|rejection| refusal(&rejection))?;
         check(body).map(Self)
     }
-}
-
-/// Whether no content type of the request names an encoding other than UTF-8.
-fn is_utf8(headers: &HeaderMap) -> bool {
-    let types =
-        headers.get_all(CONTENT_TYPE).iter().filter_map(|value| value.to_str().ok()?.parse::<Mime>().ok());
-    types
-        .into_iter()
-        .all(|kind| kind.params().all(|(name, value)| name != mime::CHARSET || value == mime::UTF_8))
 }
 
 fn check(resource: NewResource) -> Result<NewResource, RequestError> {

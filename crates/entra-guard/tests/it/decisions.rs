@@ -6,7 +6,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use entra_guard::{Authorized, Deadline};
+use entra_guard::{Authorized, Deadline, Policy, Requirement, Requirements};
+use entra_stand_in::MintRequest;
 use http::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -96,4 +97,43 @@ async fn a_record_tells_why_a_request_was_not_answered() {
     let found: Vec<_> = log.decisions().iter().map(|record| members(record, &names)).collect();
     let expected = ["timed_out", "abandoned", "panicked"];
     assert_eq!(found, expected.map(|code| [json!("granted"), json!(code), Value::Null]));
+}
+
+struct PeoplesPolicy;
+
+impl Policy for PeoplesPolicy {
+    const NAME: &'static str = "PeoplesPolicy";
+    fn requirements() -> Requirements {
+        Requirements::app().and(Requirement::no_agents())
+    }
+}
+
+#[tokio::test]
+async fn an_agent_is_told_in_the_record_and_refused_where_none_may_pass() {
+    const BLUEPRINT: &str = "30cf4c22-9985-4ef7-8756-91cc888176bd";
+    let stage = Stage::new().await;
+    let guard = stage.guard().await;
+    let api = guard.routes().get("/orders", list).get("/letters", async |_: Authorized<PeoplesPolicy>| "");
+    let router = guard.protect("/api", api, Router::new()).unwrap();
+    let claims = json!({
+        "idtyp": "app", "sub": "14bc2ff7-5fd1-4ce2-a110-4f71b9a2ce41", "scp": "/",
+        "xms_par_app_azp": BLUEPRINT, "xms_act_fct": "3 9 11",
+    });
+    let mut request = MintRequest::new(stage.client.client_id(), stage.api.client_id().to_string());
+    for (name, value) in claims.as_object().unwrap() {
+        request = request.claim(name, value.clone());
+    }
+    let token = stage.tenant.mint(&request).unwrap().expose().to_owned();
+    let (log, _guard) = Log::start();
+    assert_eq!(status(&router, "/api/orders", &token).await, StatusCode::OK);
+    assert_eq!(status(&router, "/api/letters", &token).await, StatusCode::FORBIDDEN);
+    assert_eq!(status(&router, "/api/letters", &stage.token().await).await, StatusCode::OK);
+    let names = ["reason", "agent", "agent_blueprint"];
+    let found: Vec<_> = log.decisions().iter().map(|record| members(record, &names)).collect();
+    let expected = [
+        [json!("granted"), json!(true), json!(BLUEPRINT)],
+        [json!("agent_not_allowed"), json!(true), json!(BLUEPRINT)],
+        [json!("granted"), Value::Null, Value::Null],
+    ];
+    assert_eq!(found, expected);
 }

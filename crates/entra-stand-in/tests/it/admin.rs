@@ -85,7 +85,13 @@ async fn the_admin_listener_refuses_what_a_web_page_could_send() {
     let http = Client::builder().no_proxy().build().unwrap();
     for path in ["keys/roll", "tokens"] {
         let url = url.join(path).unwrap();
-        for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""] {
+        for kind in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data",
+            "",
+            "application/json; charset=utf-16",
+        ] {
             let answer = send(http.post(url.clone()).header("content-type", kind).body("{}")).await;
             assert_eq!(
                 (answer.status.as_u16(), answer.json().text("code")),
