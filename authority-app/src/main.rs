@@ -200,7 +200,7 @@ fn write(path: &Path, text: &str, readers: Readers) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The error of an argument whose path cannot be used.
+/// Returns the error of an argument whose path cannot be used.
 fn unusable(argument: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> SettingsError {
     move |error| KeyProblem::new(argument, format!("{}: {error}", path.display())).into()
 }

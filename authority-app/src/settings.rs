@@ -98,7 +98,7 @@ impl Settings {
         Sources { defaults, file, aliases: &[], environment }.load()
     }
 
-    /// A builder of the stand-in that these settings describe.
+    /// Returns a builder of the stand-in that these settings describe.
     ///
     /// `environment` may hold the client secrets of its directory.
     ///
@@ -133,7 +133,7 @@ impl Settings {
         Ok(builder)
     }
 
-    /// The directory with its manifests, for the commands that read both.
+    /// Returns the directory with its manifests, for the commands that read both.
     ///
     /// # Errors
     /// The directory cannot be used.
@@ -144,7 +144,7 @@ impl Settings {
         })
     }
 
-    /// The folder with the keys.
+    /// Returns the folder with the keys.
     ///
     /// # Errors
     /// The folder cannot be made.
@@ -152,7 +152,7 @@ impl Settings {
         self.data.folder.as_ref().map_or_else(DataFolder::of_user, DataFolder::at)
     }
 
-    /// The address of Entra's endpoints.
+    /// Returns the address of Entra's endpoints.
     #[must_use]
     pub fn listen(&self) -> SocketAddr {
         self.server.listen

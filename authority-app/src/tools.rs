@@ -9,7 +9,7 @@ use entra_tools::{
 };
 use serde_json::Value;
 
-/// The manifest of an app, named by client id, display name or App ID URI, as JSON.
+/// Returns the manifest of an app, named by client id, display name or App ID URI, as JSON.
 ///
 /// Members that only the server writes are left out, unless `whole` keeps them as a tenant's export does.
 ///
@@ -28,7 +28,7 @@ pub fn manifest(
     Ok(format!("{:#}\n", format.spell(manifest)))
 }
 
-/// The script that creates the apps of a tenant in a real one; without a name, those of the first tenant.
+/// Returns the script that creates the apps of a tenant in a real one; without a name, those of the first tenant.
 ///
 /// # Errors
 /// The directory has no such tenant.

@@ -29,7 +29,7 @@ pub(crate) fn authentication(
         .start()
 }
 
-/// What the settings demand in addition to the policies' requirements.
+/// Returns what the settings demand in addition to the policies' requirements.
 pub(crate) fn authorization(settings: &AuthorizationSettings) -> Demands {
     let enforcement = |demand| {
         if settings.report_only.contains(&demand) { Enforcement::ReportOnly } else { Enforcement::Enforced }

@@ -101,7 +101,7 @@ pub(crate) fn routes(api: OpenApi) -> Router<AppState> {
         .layer(SetResponseHeaderLayer::overriding(REFERRER_POLICY, HeaderValue::from_static("no-referrer")))
 }
 
-/// The names of the routes in logs and metrics: their templates; everything below the page has the page's name.
+/// Returns the names of the routes in logs and metrics: their templates; everything below the page has the page's name.
 pub(crate) fn route_names(table: &RouteTable) -> RouteNames {
     let below = [format!("{PAGE}/"), format!("{PAGE}/{{*rest}}")];
     let below = below.iter().map(|path| (path.as_str(), PAGE));

@@ -255,7 +255,7 @@ fn is_bare(url: &Url) -> bool {
     url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none()
 }
 
-/// Whether a segment of a path names a tenant, as in an authority's URL.
+/// Returns whether a segment of a path names a tenant, as in an authority's URL.
 fn is_tenant(segment: &str) -> bool {
     matches!(segment, "common" | "organizations" | "consumers")
         || TenantId::parse(segment).is_ok()

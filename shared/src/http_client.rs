@@ -153,7 +153,7 @@ pub fn proxy_refusal(error: &reqwest::Error) -> Option<String> {
     is_refusal.then(|| refusing_proxy("https"))
 }
 
-/// Whether a request failed because the peer seems to speak http instead of https, or the other way round.
+/// Returns whether a request failed because the peer seems to speak http instead of https, or the other way round.
 #[must_use]
 pub fn is_other_scheme(error: &reqwest::Error) -> bool {
     causes(error).any(|error| {

@@ -38,7 +38,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
     }
 }
 
-/// Whether no content type of the request names an encoding other than UTF-8.
+/// Returns whether no content type of the request names an encoding other than UTF-8.
 #[must_use]
 pub fn is_utf8(headers: &HeaderMap) -> bool {
     let types =

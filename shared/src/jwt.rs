@@ -47,7 +47,7 @@ pub fn install_provider() -> Result<(), NoCryptography> {
     }
 }
 
-/// Whether the key made this base64url signature of the message.
+/// Returns whether the key made this base64url signature of the message.
 ///
 /// `jsonwebtoken::crypto::verify` returns `Result<bool>`, where `?` alone would accept a forgery; use this instead.
 /// A signature that cannot be read, or a key of another family, counts as a forgery.

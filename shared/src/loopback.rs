@@ -15,7 +15,8 @@ pub fn is_loopback_host(host: &str) -> bool {
         || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Whether a request names this machine: it has one `Host`, which is loopback, and so is an absolute target's host.
+/// Returns whether a request names this machine: it has one `Host`, which is loopback, and so is an absolute target's
+/// host.
 ///
 /// (An absolute target overrides `Host`, RFC 9112 section 3.2.2.) Any web site can make its own name resolve to 127.0.0.1
 /// and then call unauthenticated services on this machine ("DNS rebinding"); the name in `Host` reveals that.

@@ -47,7 +47,7 @@ pub(crate) struct DenialAnswered;
 ///
 /// Status, challenge and reason code stay the guard's own.
 pub trait Answers: Send + Sync + 'static {
-    /// The media type and the body. Both reach the caller.
+    /// Returns the media type and the body. Both reach the caller.
     fn body(&self, refusal: &Refusal) -> (HeaderValue, Body);
 }
 
@@ -64,7 +64,7 @@ impl Answers for ProblemJson {
 }
 
 impl Refusal {
-    /// The status of the answer.
+    /// Returns the status of the answer.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
@@ -78,7 +78,7 @@ impl Refusal {
         }
     }
 
-    /// The reason code; see [`codes`].
+    /// Returns the reason code; see [`codes`].
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -90,7 +90,7 @@ impl Refusal {
         }
     }
 
-    /// What happened and how to fix it, for the caller.
+    /// Returns what happened and how to fix it, for the caller.
     #[must_use]
     pub fn detail(&self) -> Option<String> {
         match self {
@@ -101,7 +101,7 @@ impl Refusal {
         }
     }
 
-    /// The whole answer.
+    /// Returns the whole answer.
     pub(crate) fn answer(&self, answers: &dyn Answers, challenges: &Challenges) -> Response {
         let (media_type, body) = answers.body(self);
         let mut response = Response::new(body);
@@ -131,7 +131,8 @@ fn denied(denial: &Denial) -> String {
 }
 
 impl IntoResponse for Denial {
-    /// The answer of a handler that a policy about a resource denied; the guard writes the challenge and the body.
+    /// Returns the answer of a handler that a policy about a resource denied; the guard writes the challenge and the
+    /// body.
     fn into_response(self) -> Response {
         let mut response = StatusCode::FORBIDDEN.into_response();
         response.extensions_mut().insert(DenialAnswered);

@@ -41,19 +41,19 @@ impl AppRole {
         }
     }
 
-    /// The role's value, as the `roles` claim holds it.
+    /// Returns the role's value, as the `roles` claim holds it.
     #[must_use]
     pub const fn value(&self) -> &'static str {
         self.value
     }
 
-    /// The role's id, which grants refer to; it never changes.
+    /// Returns the role's id, which grants refer to; it never changes.
     #[must_use]
     pub const fn id(&self) -> Uuid {
         self.id
     }
 
-    /// What an administrator reads who grants the role.
+    /// Returns what an administrator reads who grants the role.
     #[must_use]
     pub const fn description(&self) -> &'static str {
         self.description

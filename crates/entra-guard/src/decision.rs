@@ -62,7 +62,7 @@ impl Decision {
         self.denial = Some(denial.clone());
     }
 
-    /// Why the request was denied; empty if it was granted.
+    /// Returns why the request was denied; empty if it was granted.
     pub(crate) fn reasons(&self) -> &[&'static str] {
         self.denial.as_ref().map(|denial| denial.reasons.as_slice()).unwrap_or_default()
     }

@@ -11,7 +11,7 @@ use entra_shared::settings::KeyProblem;
 pub struct DevelopmentHandler(());
 
 impl DevelopmentHandler {
-    /// The handler for a service that listens on this address.
+    /// Returns the handler for a service that listens on this address.
     ///
     /// # Errors
     /// The service is not in development, or the address is not a loopback address.

@@ -75,7 +75,7 @@ impl Guard {
         GuardStatus { keys: authenticator.keys().status(), verified_tokens: authenticator.verified_tokens() }
     }
 
-    /// Whether tokens can be verified now.
+    /// Returns whether tokens can be verified now.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.0.authenticator.keys().are_usable()
@@ -131,7 +131,7 @@ impl Inner {
         }
     }
 
-    /// The answer to a refused request.
+    /// Returns the answer to a refused request.
     pub(crate) fn refuse(&self, refusal: &Refusal) -> Response {
         refusal.answer(&*self.answers, &self.challenges)
     }

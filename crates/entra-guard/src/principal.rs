@@ -22,37 +22,37 @@ impl Principal {
         Self(None)
     }
 
-    /// The caller that the token names; `None` if the development handler accepted a request without one.
+    /// Returns the caller that the token names; `None` if the development handler accepted a request without one.
     #[must_use]
     pub fn caller(&self) -> Option<&Caller> {
         self.0.as_deref()
     }
 
-    /// The app's client id; the nil UUID, which Entra gives to no app, without a token.
+    /// Returns the app's client id; the nil UUID, which Entra gives to no app, without a token.
     #[must_use]
     pub fn client_id(&self) -> ClientId {
         self.caller().map_or_else(|| ClientId::from(Uuid::nil()), Caller::client_id)
     }
 
-    /// The app's tenant; the nil UUID, which is no tenant, without a token.
+    /// Returns the app's tenant; the nil UUID, which is no tenant, without a token.
     #[must_use]
     pub fn tenant(&self) -> TenantId {
         self.caller().map_or_else(|| TenantId::from(Uuid::nil()), Caller::tenant)
     }
 
-    /// The app roles that were granted, as the token holds them.
+    /// Returns the app roles that were granted, as the token holds them.
     #[must_use]
     pub fn roles(&self) -> &[String] {
         self.caller().map(Caller::roles).unwrap_or_default()
     }
 
-    /// The app and its tenant.
+    /// Returns the app and its tenant.
     #[must_use]
     pub fn app(&self) -> AppIdentity {
         AppIdentity { tenant: self.tenant(), client_id: self.client_id() }
     }
 
-    /// The principal as requirement handlers see it.
+    /// Returns the principal as requirement handlers see it.
     #[must_use]
     pub fn subject(&self) -> Subject<'_> {
         let caller = self.caller();

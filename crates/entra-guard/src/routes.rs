@@ -155,7 +155,7 @@ impl<S: Clone + Send + Sync + 'static> GuardedRoutes<S> {
         }
     }
 
-    /// What guards each route, demands included.
+    /// Returns what guards each route, demands included.
     ///
     /// # Errors
     /// Routes, policies or roles contradict each other, or a setting names a policy that guards nothing.
@@ -163,12 +163,12 @@ impl<S: Clone + Send + Sync + 'static> GuardedRoutes<S> {
         RouteTable::check(&self.routes, &self.demands)
     }
 
-    /// The policies of each route.
+    /// Returns the policies of each route.
     pub(crate) fn rules(&self) -> Result<Vec<RouteRules>, PolicyError> {
         self.routes.iter().map(|entry| (entry.rules)(&entry.method, &self.demands)).collect()
     }
 
-    /// The guarded routes as a router, to merge or nest anywhere. It has no fallback.
+    /// Returns the guarded routes as a router, to merge or nest anywhere. It has no fallback.
     ///
     /// # Errors
     /// As for [`Self::table`]; or a path is not one of axum's, or there is no guard.

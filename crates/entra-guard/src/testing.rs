@@ -84,7 +84,7 @@ impl TestIssuer {
         })
     }
 
-    /// The tenant that issues the tokens.
+    /// Returns the tenant that issues the tokens.
     #[must_use]
     pub fn tenant_id(&self) -> TenantId {
         self.tenant
@@ -96,7 +96,7 @@ impl TestIssuer {
             .fixed_keys(self.key_set.clone())
     }
 
-    /// A token for the API with this client id, issued to a client with a random id.
+    /// Returns a token for the API with this client id, issued to a client with a random id.
     pub fn token(&self, api: ClientId) -> TestToken<'_> {
         let now = Timestamp::now().as_second();
         let object = Uuid::new_v4().to_string();
@@ -159,7 +159,7 @@ fn generate_key() -> Option<EncodingKey> {
     EncodingKey::from_rsa_pem(pem.as_bytes()).ok()
 }
 
-/// The public half of the key, in a key set as Entra publishes it.
+/// Returns the public half of the key, in a key set as Entra publishes it.
 fn publish(key: &EncodingKey) -> Option<KeySet> {
     let mut jwk = Jwk::from_encoding_key(key, Algorithm::RS256).ok()?;
     jwk.common.public_key_use = Some(PublicKeyUse::Signature);

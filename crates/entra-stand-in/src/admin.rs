@@ -64,7 +64,7 @@ async fn mint(State(state): State<AppState>, Body(request): Body<MintRequest>) -
     }
 }
 
-/// A response that contains tokens or secrets.
+/// Returns a response that contains tokens or secrets.
 fn never_stored(body: impl IntoResponse) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], body).into_response()
 }
@@ -113,7 +113,8 @@ async fn guard(request: Request, next: Next) -> Response {
     problem(status, code, detail)
 }
 
-/// Whether browser headers show that a web page sent the request (<https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header>).
+/// Returns whether browser headers show that a web page sent the request
+/// (<https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header>).
 fn is_of_a_page(headers: &HeaderMap) -> bool {
     let mut sites = headers.get_all("sec-fetch-site").iter();
     headers.contains_key(header::ORIGIN) || sites.any(|site| site != "none" && site != "same-origin")

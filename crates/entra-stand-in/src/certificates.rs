@@ -137,7 +137,7 @@ fn generate() -> Result<String, rcgen::Error> {
     Ok(format!("{}{}", key.serialize_pem(), certificate.pem()))
 }
 
-/// The parameters that issued certificates refer to; the same at every start.
+/// Returns the parameters that issued certificates refer to; the same at every start.
 fn params() -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();

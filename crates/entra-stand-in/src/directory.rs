@@ -148,7 +148,7 @@ impl Directory {
         TenantId::parse(text).map_or_else(|_| self.tenant_by_domain(text), |id| self.tenant(id))
     }
 
-    /// Whether an app could be added to a tenant: it is registered, and multi-tenant or in no tenant yet.
+    /// Returns whether an app could be added to a tenant: it is registered, and multi-tenant or in no tenant yet.
     pub(crate) fn could_be_added(&self, client: ClientId) -> bool {
         let elsewhere = || self.tenants.values().any(|tenant| tenant.principal(client).is_some());
         self.applications.get(&client).is_some_and(|app| app.is_multi_tenant || !elsewhere())

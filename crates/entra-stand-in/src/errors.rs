@@ -142,8 +142,9 @@ impl Row {
 }
 
 impl Refusal {
-    /// The table. What is assumed says so, but for the `error_uri` of these codes, which no capture shows either way:
-    /// 28000, 50049, 50059, 500014, 501051, 700025, 900561, 901002, 7000112, 7000216, 7000229, 9001023 and 9002313.
+    /// Returns the table. What is assumed says so, but for the `error_uri` of these codes, which no capture shows
+    /// either way: 28000, 50049, 50059, 500014, 501051, 700025, 900561, 901002, 7000112, 7000216, 7000229, 9001023 and
+    /// 9002313.
     fn row(&self) -> Row {
         let row = Row::new;
         match self {

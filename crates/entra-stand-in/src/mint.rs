@@ -104,7 +104,7 @@ impl MintRequest {
     }
 }
 
-/// Whether an issuer, or one of a list, names a Microsoft host.
+/// Returns whether an issuer, or one of a list, names a Microsoft host.
 fn names_microsoft(issuer: &Value) -> bool {
     match issuer {
         Value::String(text) => {

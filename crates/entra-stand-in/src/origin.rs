@@ -89,12 +89,12 @@ impl Origin {
         Ok(Self { names: known, canonical, authority, port, pinned })
     }
 
-    /// The default base URL.
+    /// Returns the default base URL.
     pub(crate) fn canonical(&self) -> &Instance {
         &self.canonical
     }
 
-    /// The port that the server listens on.
+    /// Returns the port that the server listens on.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
@@ -165,12 +165,13 @@ fn own_name(name: &str) -> Result<String, KeyProblem> {
     }
 }
 
-/// Whether a host name belongs to Microsoft.
+/// Returns whether a host name belongs to Microsoft.
 pub(crate) fn is_microsofts(host: &str) -> bool {
     is_below(host, &MICROSOFT)
 }
 
-/// Whether Entra itself issues tokens under a host name; Microsoft's other issuers, such as AKS clusters, are not Entra.
+/// Returns whether Entra itself issues tokens under a host name; Microsoft's other issuers, such as AKS clusters, are
+/// not Entra.
 pub(crate) fn is_entras(host: &str) -> bool {
     is_below(host, &ENTRA)
 }

@@ -51,13 +51,13 @@ impl Token {
         &self.secret
     }
 
-    /// The value of the `Authorization` header, marked sensitive.
+    /// Returns the value of the `Authorization` header, marked sensitive.
     #[must_use]
     pub fn authorization(&self) -> &HeaderValue {
         &self.authorization
     }
 
-    /// When the token expires, for display. Decisions use the monotonic clock.
+    /// Returns when the token expires, for display. Decisions use the monotonic clock.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         self.expires_at
@@ -93,7 +93,7 @@ impl Token {
         is_usable
     }
 
-    /// The time since the token was requested.
+    /// Returns the time since the token was requested.
     pub(super) fn age(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.requested_at)
     }
@@ -125,7 +125,7 @@ pub struct DeniedToken {
     pub unchanged_until: Option<Timestamp>,
 }
 
-/// The time this far from now, to the second, since authorities give whole seconds.
+/// Returns the time this far from now, to the second, since authorities give whole seconds.
 fn wall_clock_in(left: Duration) -> Timestamp {
     let at = Timestamp::now().checked_add(left).unwrap_or(Timestamp::MAX);
     Timestamp::from_second(at.as_second()).unwrap_or(at)

@@ -35,7 +35,7 @@ pub(super) trait TokenOrigin {
     /// Requests a token. The future borrows nothing, since it outlives the caller that started it.
     fn request(&self, attempt: Attempt) -> impl Future<Output = Result<Token, TokenError>> + Send + 'static;
 
-    /// A number that changes whenever the contents of a credential's file change.
+    /// Returns a number that changes whenever the contents of a credential's file change.
     fn generation(&self) -> impl Future<Output = u64> + Send + 'static;
 
     /// How long a request may take, retries included.
@@ -142,7 +142,7 @@ impl Cache {
         self.inflight().denials.reset();
     }
 
-    /// The current token, usable or not.
+    /// Returns the current token, usable or not.
     pub(super) fn current(&self) -> Option<Arc<Token>> {
         self.current.load_full()
     }

@@ -56,7 +56,7 @@ impl Credential {
         }
     }
 
-    /// The name in logs and errors: the kind of credential and its file.
+    /// Returns the name in logs and errors: the kind of credential and its file.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -66,7 +66,7 @@ impl Credential {
         }
     }
 
-    /// When it expires, if known. None for a federated token, which is renewed automatically.
+    /// Returns when it expires, if known. None for a federated token, which is renewed automatically.
     #[must_use]
     pub fn expires_at(&self) -> Option<Timestamp> {
         match self {
@@ -76,7 +76,7 @@ impl Credential {
         }
     }
 
-    /// A number that changes whenever the contents of the credential's file change.
+    /// Returns a number that changes whenever the contents of the credential's file change.
     async fn generation(&self) -> u64 {
         match self {
             Self::Secret(secret) => secret.generation().await,

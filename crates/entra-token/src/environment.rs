@@ -45,7 +45,7 @@ const TOKEN_CREDENTIALS: &str = "AZURE_TOKEN_CREDENTIALS";
 
 const LEGACY_ENDPOINT: &str = "only the newer IDENTITY_ENDPOINT and IDENTITY_HEADER are supported";
 
-/// Whether the environment selects a managed identity, by `AZURE_TOKEN_CREDENTIALS=ManagedIdentityCredential`.
+/// Returns whether the environment selects a managed identity, by `AZURE_TOKEN_CREDENTIALS=ManagedIdentityCredential`.
 #[must_use]
 pub fn selects_managed_identity(lookup: impl Fn(&str) -> Option<String>) -> bool {
     lookup(TOKEN_CREDENTIALS).is_some_and(|name| name.eq_ignore_ascii_case(MANAGED_IDENTITY))

@@ -112,7 +112,7 @@ impl TokenError {
         }
     }
 
-    /// How long to wait before retrying. Until then, calls return this error without a request.
+    /// Returns how long to wait before retrying. Until then, calls return this error without a request.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -122,7 +122,7 @@ impl TokenError {
         }
     }
 
-    /// The authority's refusal, whether of the credential or of the request.
+    /// Returns the authority's refusal, whether of the credential or of the request.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
@@ -132,7 +132,7 @@ impl TokenError {
         }
     }
 
-    /// How to fix it, if known.
+    /// Returns how to fix it, if known.
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
         match self {
@@ -141,7 +141,7 @@ impl TokenError {
         }
     }
 
-    /// The status of the authority's response, if there was one.
+    /// Returns the status of the authority's response, if there was one.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         match self {
@@ -153,7 +153,7 @@ impl TokenError {
         }
     }
 
-    /// The ids of the request, if one was sent.
+    /// Returns the ids of the request, if one was sent.
     #[must_use]
     pub fn ids(&self) -> Option<RequestIds> {
         match self {
@@ -164,13 +164,13 @@ impl TokenError {
         }
     }
 
-    /// The correlation id of the request, in the logs of this client and of the authority.
+    /// Returns the correlation id of the request, in the logs of this client and of the authority.
     #[must_use]
     pub fn correlation_id(&self) -> Option<Uuid> {
         self.ids().map(|ids| ids.correlation_id)
     }
 
-    /// Whether it persists until an operator fixes the credential, the registration or the settings.
+    /// Returns whether it persists until an operator fixes the credential, the registration or the settings.
     pub(super) fn needs_operator(&self) -> bool {
         match self {
             // Retrying costs only a handshake, and the certificate or the proxy may be fixed.
@@ -211,7 +211,7 @@ impl From<ManagedIdentityFault> for TokenError {
     }
 }
 
-/// The wait in seconds, rounded up.
+/// Returns the wait in seconds, rounded up.
 fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }

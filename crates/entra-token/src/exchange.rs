@@ -62,7 +62,7 @@ impl SentRequest {
         Ok(RawResponse { sent: self, status, headers, body })
     }
 
-    /// The error of a request without a response.
+    /// Returns the error of a request without a response.
     pub(super) fn no_response(&self, error: reqwest::Error) -> TokenError {
         if error.is_timeout() {
             return self.timed_out();
@@ -75,7 +75,7 @@ impl SentRequest {
         self.outage(OutageCause::Unreachable { host: self.host.clone(), source })
     }
 
-    /// The error of a request whose response is late.
+    /// Returns the error of a request whose response is late.
     pub(super) fn timed_out(&self) -> TokenError {
         self.outage(OutageCause::TimedOut { host: self.host.clone() })
     }
@@ -87,7 +87,7 @@ impl SentRequest {
 }
 
 impl RawResponse<'_> {
-    /// The whole body.
+    /// Returns the whole body.
     pub(super) fn body(&self) -> Result<&[u8], Malformed> {
         self.body.as_deref().map_err(|problem| *problem)
     }
@@ -105,13 +105,14 @@ impl RawResponse<'_> {
         http_client::retry_after(&self.headers)
     }
 
-    /// The error of a response that is neither a token nor a known failure.
+    /// Returns the error of a response that is neither a token nor a known failure.
     pub(super) fn malformed(&self, problem: Malformed) -> TokenError {
         let url = self.sent.url.clone();
         TokenError::Protocol { url, status: self.status, problem, ids: self.ids("", "") }
     }
 
-    /// The ids from the body or the headers of the response, or else the id that was sent. The arguments may be empty.
+    /// Returns the ids from the body or the headers of the response, or else the id that was sent. The arguments may be
+    /// empty.
     pub(super) fn ids(&self, correlation_id: &str, trace_id: &str) -> RequestIds {
         let header = || self.headers.get("x-ms-request-id")?.to_str().ok()?.parse().ok();
         RequestIds {

@@ -45,7 +45,7 @@ impl Life {
         self.expires_in.saturating_sub(SKEW.min(self.expires_in / 10))
     }
 
-    /// How long to wait before the renewal. `fraction`, from 0 to 1, is the token's share of the jitter.
+    /// Returns how long to wait before the renewal. `fraction`, from 0 to 1, is the token's share of the jitter.
     pub(super) fn renewed_after(self, fraction: f64) -> Duration {
         let latest = self.expires_in.saturating_sub(LEAD.min(self.expires_in / 2));
         let wait = match self.refresh_in {

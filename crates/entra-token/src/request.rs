@@ -128,7 +128,7 @@ impl Acquisition<'_> {
         Ok(token)
     }
 
-    /// The form fields: RFC 6749 section 4.4.2, with the resource as Entra names it.
+    /// Returns the form fields: RFC 6749 section 4.4.2, with the resource as Entra names it.
     ///
     /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#get-a-token>
     fn form(&self, proof: &Proof) -> Vec<(&'static str, String)> {

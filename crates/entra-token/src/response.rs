@@ -89,7 +89,7 @@ fn match_request_id(response: &RawResponse<'_>) {
     }
 }
 
-/// A number of seconds, from zero to the largest duration. `Life` limits it further.
+/// Returns a number of seconds, from zero to the largest duration. `Life` limits it further.
 pub(super) fn whole_seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds.floor().max(0.0)).unwrap_or(Duration::MAX)
 }
@@ -110,7 +110,7 @@ fn aadsts(description: &str) -> Option<u32> {
     description.strip_prefix("AADSTS")?.split_once(':')?.0.parse().ok()
 }
 
-/// The description without the ids and the time that follow it.
+/// Returns the description without the ids and the time that follow it.
 fn first_part(description: &str) -> &str {
     description.split("Trace ID:").next().unwrap_or_default().trim_end()
 }

@@ -36,7 +36,7 @@ impl<'a> RetryBudget<'a> {
         Self { attempt, until: Instant::now() + TOTAL_TIMEOUT, has_retried: AtomicBool::new(false) }
     }
 
-    /// The timeout of the next try.
+    /// Returns the timeout of the next try.
     pub(super) fn try_timeout(&self) -> Duration {
         self.remaining().min(TRY_TIMEOUT)
     }

@@ -37,7 +37,7 @@ struct App<'a> {
     principal: &'a ServicePrincipal,
 }
 
-/// A shell script of `az` commands that creates a tenant's apps in a real tenant.
+/// Returns a shell script of `az` commands that creates a tenant's apps in a real tenant.
 ///
 /// It holds neither a secret nor a client id of the directory: it captures the new ids as it runs.
 #[must_use]
@@ -76,7 +76,7 @@ impl<'a> Script<'a> {
         }
     }
 
-    /// The apps, in the tenant's order, without managed identities.
+    /// Returns the apps, in the tenant's order, without managed identities.
     fn apps(&self) -> Vec<App<'a>> {
         let app =
             |principal: &'a ServicePrincipal| Some(App { manifest: principal.manifest.as_ref()?, principal });
@@ -94,13 +94,13 @@ impl<'a> Script<'a> {
         self.line(&comment(&text));
     }
 
-    /// The variable that holds the new app's client id.
+    /// Returns the variable that holds the new app's client id.
     fn app_variable(&self, app: App<'_>) -> &str {
         let id = app.manifest.app_id.to_string();
         self.variables.iter().find(|(other, _)| *other == id).map_or("app", |(_, name)| name)
     }
 
-    /// The variable that holds the new service principal's object id.
+    /// Returns the variable that holds the new service principal's object id.
     fn principal_variable(&self, app: App<'_>) -> String {
         format!("sp_{}", self.app_variable(app))
     }
@@ -114,7 +114,7 @@ impl<'a> Script<'a> {
     }
 }
 
-/// An option with its value; empty if there is no value.
+/// Returns an option with its value; empty if there is no value.
 fn option(name: &str, value: Option<&str>) -> String {
     value.map(|value| format!(" {name} {}", quoted(value))).unwrap_or_default()
 }

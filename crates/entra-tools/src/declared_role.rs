@@ -32,7 +32,7 @@ struct AppRoleItem<'a> {
     value: &'a str,
 }
 
-/// The `appRoles` for the manifest of an API with these roles.
+/// Returns the `appRoles` for the manifest of an API with these roles.
 #[must_use]
 pub fn app_roles(roles: &[DeclaredRole<'_>]) -> Value {
     serde_json::json!(roles.iter().map(AppRoleItem::from).collect::<Vec<_>>())

@@ -40,7 +40,7 @@ impl DecodedToken {
     }
 }
 
-/// The payload of a JWT; nothing if the text is no JWT.
+/// Returns the payload of a JWT; nothing if the text is no JWT.
 pub(crate) fn unverified_claims(token: &str) -> Option<Map<String, Value>> {
     let payload = token.split('.').nth(1)?;
     serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?).ok()

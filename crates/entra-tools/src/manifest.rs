@@ -169,18 +169,18 @@ impl Manifest {
         Ok(Self { document, ..read })
     }
 
-    /// The client id.
+    /// Returns the client id.
     #[must_use]
     pub fn app_id(&self) -> ClientId {
         self.app_id
     }
 
-    /// The version of access tokens that the resource requests: 1 unless the manifest says otherwise.
+    /// Returns the version of access tokens that the resource requests: 1 unless the manifest says otherwise.
     pub(crate) fn token_version(&self) -> u8 {
         self.api.requested_access_token_version.unwrap_or(1)
     }
 
-    /// The role with this id.
+    /// Returns the role with this id.
     pub(crate) fn role(&self, id: &str) -> Option<&AppRole> {
         self.app_roles.iter().find(|role| role.id.eq_ignore_ascii_case(id))
     }
@@ -192,7 +192,7 @@ impl AppRole {
         self.value.as_deref().unwrap_or(&self.id)
     }
 
-    /// Whether the role can be granted: true unless the manifest says otherwise.
+    /// Returns whether the role can be granted: true unless the manifest says otherwise.
     pub(crate) fn is_enabled(&self) -> bool {
         self.is_enabled.unwrap_or(true)
     }
@@ -215,7 +215,7 @@ pub fn remove_read_only(manifest: &mut Map<String, Value>) {
     }
 }
 
-/// The app roles of an exported manifest, or of the bare list of its `appRoles`.
+/// Returns the app roles of an exported manifest, or of the bare list of its `appRoles`.
 pub(crate) fn exported_app_roles(text: &str) -> Result<Vec<AppRole>, InvalidManifest> {
     let mut document: Value = serde_json::from_str(text).map_err(InvalidManifest::Json)?;
     let roles = match &mut document {

@@ -45,7 +45,7 @@ pub struct Grant {
 }
 
 impl Tenant {
-    /// The service principal with this client id.
+    /// Returns the service principal with this client id.
     pub(crate) fn principal(&self, client_id: ClientId) -> Option<&ServicePrincipal> {
         self.principals.iter().find(|principal| principal.client_id == client_id)
     }

@@ -14,7 +14,7 @@ impl InvalidSetting {
     }
 }
 
-/// The environment variable that sets a key.
+/// Returns the environment variable that sets a key.
 fn variable(key: &str) -> String {
     key.replace('.', "__").to_uppercase()
 }

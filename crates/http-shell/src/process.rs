@@ -99,7 +99,7 @@ fn write_line(text: &str, level: Level, message: &str) {
     telemetry::say(text, Event { level, target: module_path!(), message, field: None });
 }
 
-/// The error and its sources in one line, outermost first, without a token that was set as the name of a file.
+/// Returns the error and its sources in one line, outermost first, without a token that was set as the name of a file.
 fn one_line(error: &(dyn Error + 'static)) -> String {
     let mut line = String::new();
     for text in sources(error).map(ToString::to_string) {
@@ -139,7 +139,7 @@ pub fn on_reload(reread: impl Fn() + Send + 'static) {
     });
 }
 
-/// A token that is cancelled at the first `SIGINT` or `SIGTERM`; a second one ends the process at once.
+/// Returns a token that is cancelled at the first `SIGINT` or `SIGTERM`; a second one ends the process at once.
 ///
 /// # Errors
 /// The operating system refuses to report signals.

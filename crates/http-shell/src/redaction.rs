@@ -13,7 +13,7 @@ const SHORTEST_HEADER: usize = 10;
 const SHORTEST_TOKEN: usize = 100;
 const SHORTEST_SEGMENT: usize = 40;
 
-/// Whether a text contains a JWT, a large part of one, or a private key in PEM.
+/// Returns whether a text contains a JWT, a large part of one, or a private key in PEM.
 #[cfg(any(test, feature = "arguments"))]
 pub(crate) fn holds_credential(text: &str) -> bool {
     holds_private_key(text) || text.split(is_delimiter).any(is_token)

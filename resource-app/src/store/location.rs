@@ -17,7 +17,7 @@ pub struct Location(PathBuf);
 pub struct InvalidLocation;
 
 impl Location {
-    /// The file.
+    /// Returns the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0

@@ -64,7 +64,7 @@ fn resource(row: &SqliteRow) -> Result<Versioned, &'static str> {
     Ok(Versioned { resource, version: row.try_get("version").map_err(|_| "version")? })
 }
 
-/// A text column, or its name if it holds no text.
+/// Returns a text column, or its name if it holds no text.
 fn column<'r>(row: &'r SqliteRow, name: &'static str) -> Result<&'r str, &'static str> {
     row.try_get(name).map_err(|_| name)
 }

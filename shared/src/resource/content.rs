@@ -21,7 +21,7 @@ impl Content {
         RawValue::from_string(text.into()).map(Self)
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.get()

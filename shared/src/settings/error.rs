@@ -137,7 +137,7 @@ impl<'a> Origins<'a> {
         }
     }
 
-    /// Whether a variable set the key.
+    /// Returns whether a variable set the key.
     pub(super) fn is_variable(&self, key: &str) -> bool {
         self.value(key).and_then(deepest_origin).is_some()
     }

@@ -19,7 +19,7 @@ impl Challenges {
         Self(format!("Bearer realm=\"{realm}\""))
     }
 
-    /// The challenge of a refusal; `None` if another token would not help.
+    /// Returns the challenge of a refusal; `None` if another token would not help.
     pub(super) fn challenge(&self, refusal: &Refusal) -> Option<HeaderValue> {
         use AuthenticationError::{InvalidToken, MalformedRequest, NoCredential};
         let text = match refusal {
@@ -44,7 +44,7 @@ impl Challenges {
     }
 }
 
-/// The roles as a `scope` lists them.
+/// Returns the roles as a `scope` lists them.
 pub(super) fn scope(roles: &[AppRole]) -> String {
     roles.iter().map(AppRole::value).collect::<Vec<_>>().join(" ")
 }

@@ -20,18 +20,18 @@ impl ReasonCode {
     }
 }
 
-/// All reason codes of the guard. A team's own requirements add codes that are not listed here.
+/// Returns all reason codes of the guard. A team's own requirements add codes that are not listed here.
 #[must_use]
 pub fn codes() -> &'static [ReasonCode] {
     &CODES
 }
 
-/// What a code means; empty for a code that is not the guard's.
+/// Returns what a code means; empty for a code that is not the guard's.
 pub(super) fn meaning(code: &str) -> &'static str {
     find(code).map_or("", |it| it.meaning)
 }
 
-/// A text, followed by what to do about a code.
+/// Returns a text, followed by what to do about a code.
 pub(super) fn with_remedy(text: &str, code: &str) -> String {
     let text = text.trim_end_matches('.');
     match find(code) {

@@ -21,7 +21,8 @@ pub struct Agent {
 const AGENT_FACETS: [u64; 2] = [11, 13];
 
 impl Agent {
-    /// The agent that these claims describe, if they describe one. A claim that cannot be read counts as an agent's.
+    /// Returns the agent that these claims describe, if they describe one. A claim that cannot be read counts as an
+    /// agent's.
     pub(super) fn from_claims(
         xms_par_app_azp: Option<&Value>,
         xms_act_fct: Option<&Value>,

@@ -29,13 +29,13 @@ impl Authenticator {
         Self { expectations, keys, verified: VerifiedTokens::new(settings) }
     }
 
-    /// The signing keys, for health checks and metrics.
+    /// Returns the signing keys, for health checks and metrics.
     #[must_use]
     pub fn keys(&self) -> &Keys {
         &self.keys
     }
 
-    /// The state of the cache of verified tokens.
+    /// Returns the state of the cache of verified tokens.
     #[must_use]
     pub fn verified_tokens(&self) -> VerifiedTokenStatus {
         self.verified.status()
@@ -98,7 +98,7 @@ impl Authenticator {
         Ok((Caller::new(token.verify(&key)?)?, validity))
     }
 
-    /// Whether Entra publishes the key for the issuer of the token.
+    /// Returns whether Entra publishes the key for the issuer of the token.
     pub(super) fn may_sign(&self, key: &SigningKey, claims: &Claims) -> bool {
         key.issuer().is_none_or(|issuer| self.expectations.is_key_issuer(issuer, claims))
     }

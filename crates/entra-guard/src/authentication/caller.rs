@@ -46,68 +46,68 @@ impl Caller {
         })
     }
 
-    /// The tenant that issued the token.
+    /// Returns the tenant that issued the token.
     #[must_use]
     pub fn tenant(&self) -> TenantId {
         self.tenant
     }
 
-    /// The app that the token was issued to.
+    /// Returns the app that the token was issued to.
     #[must_use]
     pub fn client_id(&self) -> ClientId {
         self.client_id
     }
 
-    /// The object id of the app's service principal, or of the user it acts for.
+    /// Returns the object id of the app's service principal, or of the user it acts for.
     #[must_use]
     pub fn object_id(&self) -> ObjectId {
         self.object_id
     }
 
-    /// Whether the app calls on its own behalf, without a user.
+    /// Returns whether the app calls on its own behalf, without a user.
     #[must_use]
     pub fn is_app_only(&self) -> bool {
         self.app_only
     }
 
-    /// The agent identity of Entra Agent ID that the token describes; `None` for any other caller.
+    /// Returns the agent identity of Entra Agent ID that the token describes; `None` for any other caller.
     #[must_use]
     pub fn agent(&self) -> Option<Agent> {
         self.agent
     }
 
-    /// The app roles granted to the app, as they stand in the token.
+    /// Returns the app roles granted to the app, as they stand in the token.
     #[must_use]
     pub fn roles(&self) -> &[String] {
         &self.roles
     }
 
-    /// How the app authenticated when it acquired the token.
+    /// Returns how the app authenticated when it acquired the token.
     #[must_use]
     pub fn client_authentication(&self) -> Option<ClientAuthentication> {
         self.client_authentication
     }
 
-    /// The version of the token.
+    /// Returns the version of the token.
     #[must_use]
     pub fn version(&self) -> Version {
         self.version
     }
 
-    /// The token's id (`uti`), under which Entra's sign-in log lists it.
+    /// Returns the token's id (`uti`), under which Entra's sign-in log lists it.
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
         self.token_id.as_deref()
     }
 
-    /// The id (`kid`) of the key that signed the token.
+    /// Returns the id (`kid`) of the key that signed the token.
     #[must_use]
     pub fn key_id(&self) -> &str {
         &self.key_id
     }
 }
 
-/// The checks of the claims that name the caller.
+/// Returns the checks of the claims that name the caller.
 pub(super) fn checks(claims: &Claims) -> [Check; 2] {
     [(TokenFault::Claims, claims.client_id().is_some()), (TokenFault::Subject, is_app_only(claims).is_ok())]
 }

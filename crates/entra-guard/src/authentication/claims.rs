@@ -72,7 +72,7 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// The client's application id: `appid` in v1.0 tokens, `azp` in v2.0 tokens.
+    /// Returns the client's application id: `appid` in v1.0 tokens, `azp` in v2.0 tokens.
     #[must_use]
     pub fn client_id(&self) -> Option<ClientId> {
         match self.ver {
@@ -81,7 +81,7 @@ impl Claims {
         }
     }
 
-    /// How the client authenticated: `appidacr` in v1.0 tokens, `azpacr` in v2.0 tokens.
+    /// Returns how the client authenticated: `appidacr` in v1.0 tokens, `azpacr` in v2.0 tokens.
     #[must_use]
     pub fn client_authentication(&self) -> Option<ClientAuthentication> {
         let class = match self.ver {

@@ -41,7 +41,7 @@ impl<'h> Credential<'h> {
         }
     }
 
-    /// The bytes as they were sent, for comparison only.
+    /// Returns the bytes as they were sent, for comparison only.
     pub(super) fn as_bytes(self) -> &'h [u8] {
         self.0
     }

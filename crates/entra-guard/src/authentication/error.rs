@@ -18,7 +18,7 @@ pub enum AuthenticationError {
 }
 
 impl AuthenticationError {
-    /// The stable reason code, for programs and logs.
+    /// Returns the stable reason code, for programs and logs.
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {
@@ -29,7 +29,7 @@ impl AuthenticationError {
         }
     }
 
-    /// The message for the caller.
+    /// Returns the message for the caller.
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
@@ -53,13 +53,13 @@ macro_rules! faults {
             /// All variants, in the order of the checks.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// The stable reason code, for programs and logs.
+            /// Returns the stable reason code, for programs and logs.
             #[must_use]
             pub fn code(self) -> &'static str {
                 match self { $(Self::$variant => $code,)+ }
             }
 
-            /// The message for the caller.
+            /// Returns the message for the caller.
             #[must_use]
             pub fn text(self) -> &'static str {
                 match self { $(Self::$variant => $text,)+ }

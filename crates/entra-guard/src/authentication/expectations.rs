@@ -67,7 +67,7 @@ impl Expectations {
         pass_all(self.checks(claims, now))
     }
 
-    /// The checks of the claims. The arithmetic saturates, since the caller chooses the numbers.
+    /// Returns the checks of the claims. The arithmetic saturates, since the caller chooses the numbers.
     pub(super) fn checks(&self, claims: &Claims, now: i64) -> [Check; 7] {
         let Claims { exp, nbf, iat, .. } = *claims;
         let issuer = self.issuer(claims);
@@ -91,23 +91,23 @@ impl Expectations {
         start..claims.exp.saturating_add(self.clock_skew_seconds)
     }
 
-    /// Whether a key that Entra publishes for `key_issuer` may sign a token with these claims.
+    /// Returns whether a key that Entra publishes for `key_issuer` may sign a token with these claims.
     pub(super) fn is_key_issuer(&self, key_issuer: &str, claims: &Claims) -> bool {
         self.tenancy.issuers(claims.tid).is_some_and(|issuers| issuers.include(key_issuer, claims.ver))
     }
 
-    /// The accepted versions.
+    /// Returns the accepted versions.
     pub(crate) fn versions(&self) -> &[Version] {
         &self.versions
     }
 
-    /// The accepted audiences of tokens of this version.
+    /// Returns the accepted audiences of tokens of this version.
     pub(crate) fn audiences(&self, version: Version) -> Vec<&str> {
         let uris = self.app_id_uris.iter().map(String::as_str).filter(|_| version == Version::V1);
         std::iter::once(self.client_id.as_str()).chain(uris).collect()
     }
 
-    /// The issuer that a token with these claims must have; none if its tenant is not accepted.
+    /// Returns the issuer that a token with these claims must have; none if its tenant is not accepted.
     pub(crate) fn issuer(&self, claims: &Claims) -> Option<&str> {
         self.tenancy.issuers(claims.tid).map(|issuers| issuers.for_version(claims.ver))
     }
@@ -124,7 +124,7 @@ impl Expectations {
     }
 }
 
-/// Whether the `aud` of a v1.0 token is this client id or App ID URI.
+/// Returns whether the `aud` of a v1.0 token is this client id or App ID URI.
 ///
 /// A client id, bare or after `api://`, is compared without case, since Entra writes it as the client spelled it in its
 /// request. Any other App ID URI is compared exactly.

@@ -34,7 +34,7 @@ impl World {
         })
     }
 
-    /// The result of a request with this after `Bearer `; none if no header can hold it.
+    /// Returns the result of a request with this after `Bearer `; none if no header can hold it.
     fn send(&self, token: &[u8]) -> Option<Result<Arc<Caller>, AuthenticationError>> {
         let value = HeaderValue::from_bytes(&[b"Bearer ", token].concat()).ok()?;
         let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value)]);

@@ -7,20 +7,20 @@ use super::credential::Credential;
 use super::keys::KeySource;
 use super::token::UnverifiedToken;
 
-/// The token in this value of `Authorization`.
+/// Returns the token in this value of `Authorization`.
 #[must_use]
 pub fn bearer_token(value: HeaderValue) -> Option<String> {
     let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value)]);
     Credential::find(&headers, None).ok()?.token().ok().map(str::to_owned)
 }
 
-/// The `kid` of a well-formed token; none if it is malformed.
+/// Returns the `kid` of a well-formed token; none if it is malformed.
 #[must_use]
 pub fn key_id(token: &str) -> Option<String> {
     UnverifiedToken::parse(token).ok().map(|token| token.key_id().to_owned())
 }
 
-/// The key set's URL in this discovery document.
+/// Returns the key set's URL in this discovery document.
 #[must_use]
 pub fn key_set_url(source: &KeySource, document: &[u8]) -> Option<Url> {
     source.key_set_url(document).ok()

@@ -101,7 +101,7 @@ impl Keys {
         self.shared.find(key_id).await
     }
 
-    /// A number that changes whenever a key is added, changed or removed; none without usable keys.
+    /// Returns a number that changes whenever a key is added, changed or removed; none without usable keys.
     ///
     /// A token verified under one generation must be verified again under another.
     #[must_use]
@@ -109,7 +109,7 @@ impl Keys {
         self.shared.usable(Snapshot::generation)
     }
 
-    /// Whether tokens can be verified.
+    /// Returns whether tokens can be verified.
     #[must_use]
     pub fn are_usable(&self) -> bool {
         self.shared.usable(|_| ()).is_some()
@@ -127,7 +127,7 @@ impl Keys {
         let _ = self.shared.fetches.subscribe().wait_for(is_over).await;
     }
 
-    /// The state of the keys, for health checks and metrics.
+    /// Returns the state of the keys, for health checks and metrics.
     #[must_use]
     pub fn status(&self) -> KeyStatus {
         let Fetches { fetched, failed, .. } = *self.shared.fetches.borrow();

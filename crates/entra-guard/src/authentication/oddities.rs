@@ -19,7 +19,7 @@ fn api() -> Authenticator {
     authenticator(&json!({ "keys": [key().jwk("K1")] }))
 }
 
-/// The reason code of a request with this token.
+/// Returns the reason code of a request with this token.
 async fn outcome(api: &Authenticator, token: &str) -> &'static str {
     let value = HeaderValue::from_bytes(format!("Bearer {token}").as_bytes()).unwrap();
     let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value)]);
@@ -36,7 +36,7 @@ fn with(changes: &Value) -> String {
     claims.to_string()
 }
 
-/// The payload of a good token with this JSON as the value of a claim.
+/// Returns the payload of a good token with this JSON as the value of a claim.
 fn with_text(claim: &str, text: &str) -> String {
     let mut changed = claims();
     changed[claim] = json!("PLACE");

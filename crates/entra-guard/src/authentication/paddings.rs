@@ -20,7 +20,7 @@ const SHA256_INFO: [u8; 19] =
 /// The length of the key and of an encoded message, in bytes.
 const LENGTH: usize = 256;
 
-/// An encoded message: `head`, then `0xff` up to the length, then `tail`.
+/// Returns an encoded message: `head`, then `0xff` up to the length, then `tail`.
 fn encoded(head: &[u8], tail: &[u8]) -> Vec<u8> {
     [head, &vec![0xff; LENGTH - head.len() - tail.len()], tail].concat()
 }
@@ -29,7 +29,7 @@ fn info(prefix: &[u8], hash: &[u8]) -> Vec<u8> {
     [&[0], prefix, hash].concat()
 }
 
-/// The right encoding, and wrong ones by their fault.
+/// Returns the right encoding, and wrong ones by their fault.
 fn encodings(message: &[u8]) -> (Vec<u8>, Vec<(String, Vec<u8>)>) {
     let hash = digest(&SHA256, message);
     let hash = hash.as_ref();
@@ -162,7 +162,7 @@ fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     [&[tag, len(content)], content].concat()
 }
 
-/// The `DigestInfo` of a SHA-256 with one of its five elements encoded differently.
+/// Returns the `DigestInfo` of a SHA-256 with one of its five elements encoded differently.
 fn digest_info(hash: &[u8], place: usize, spelling: Spelling) -> Vec<u8> {
     let element = |at, tag, content: &[u8]| {
         let spelling = if at == place { spelling } else { der };
@@ -173,7 +173,7 @@ fn digest_info(hash: &[u8], place: usize, spelling: Spelling) -> Vec<u8> {
     element(0, 0x30, &content)
 }
 
-/// Each element of the `DigestInfo` in every encoding that lenient BER parsers accept, or a wrong one.
+/// Returns each element of the `DigestInfo` in every encoding that lenient BER parsers accept, or a wrong one.
 fn misspelt(hash: &[u8]) -> Vec<(String, Vec<u8>)> {
     const ELEMENTS: [&str; 5] = ["DigestInfo", "algorithm", "identifier", "parameters", "digest"];
     let spellings: [(&str, Spelling); 27] = [

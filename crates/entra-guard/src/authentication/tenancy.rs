@@ -73,12 +73,12 @@ impl Tenancy {
         is_bare && origins.into_iter().flatten().any(|trusted| trusted.origin() == url.origin())
     }
 
-    /// The URL of the v2.0 metadata, whose keys sign tokens of both versions.
+    /// Returns the URL of the v2.0 metadata, whose keys sign tokens of both versions.
     pub(super) fn discovery_document(&self) -> &Url {
         &self.discovery_document
     }
 
-    /// The `issuer` of the metadata; for many tenants it contains `{tenantid}`.
+    /// Returns the `issuer` of the metadata; for many tenants it contains `{tenantid}`.
     pub(super) fn metadata_issuer(&self) -> &str {
         &self.metadata_issuer
     }
@@ -102,7 +102,7 @@ impl From<Authority> for Tenancy {
 }
 
 impl TenantIndependentEndpoint {
-    /// The path segment of the endpoint.
+    /// Returns the path segment of the endpoint.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -121,7 +121,7 @@ impl Issuers {
         }
     }
 
-    /// The `iss` of the tenant's tokens of this version.
+    /// Returns the `iss` of the tenant's tokens of this version.
     pub(super) fn for_version(&self, version: Version) -> &str {
         match version {
             Version::V1 => &self.v1,
@@ -129,7 +129,7 @@ impl Issuers {
         }
     }
 
-    /// Whether a key that is published for `key_issuer` may sign the tenant's tokens of this version.
+    /// Returns whether a key that is published for `key_issuer` may sign the tenant's tokens of this version.
     ///
     /// Entra publishes keys for the v2.0 issuer, and signs v1.0 tokens with the same keys.
     /// <https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-the-issuer>

@@ -23,7 +23,7 @@ pub(crate) const SUBJECT: &str = "99f268b3-61d1-4536-bfd5-85f426e2146f";
 /// The time at which [`claims`] are valid, in seconds since 1970.
 pub(crate) const NOW: i64 = 1_754_480_000;
 
-/// The claims of a v2.0 token of an app.
+/// Returns the claims of a v2.0 token of an app.
 pub(crate) fn claims() -> Value {
     json!({
         "aud": AUDIENCE, "iss": format!("{INSTANCE}/{TENANT}/v2.0"),
@@ -33,7 +33,7 @@ pub(crate) fn claims() -> Value {
     })
 }
 
-/// The same claims in a v1.0 token.
+/// Returns the same claims in a v1.0 token.
 pub(crate) fn claims_v1() -> Value {
     let mut claims = claims();
     let members = claims.as_object_mut().unwrap();
@@ -51,12 +51,12 @@ pub(crate) fn segment(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// A token in compact form with a signature of one byte.
+/// Returns a token in compact form with a signature of one byte.
 pub(crate) fn compact(header: &str, payload: &str) -> String {
     format!("{}.{}.AA", segment(header.as_bytes()), segment(payload.as_bytes()))
 }
 
-/// The caller that [`claims`] name.
+/// Returns the caller that [`claims`] name.
 pub(crate) fn caller() -> Caller {
     Caller::new(VerifiedClaims::for_test(serde_json::from_value(claims()).unwrap())).unwrap()
 }
@@ -91,7 +91,7 @@ impl TestKey {
         Self { encoding, modulus, exponent, private_exponent: BigUint::from_bytes_be(&private_exponent) }
     }
 
-    /// The public half, as Entra publishes it.
+    /// Returns the public half, as Entra publishes it.
     pub(crate) fn jwk(&self, key_id: &str) -> Value {
         json!({
             "kty": "RSA", "use": "sig", "kid": key_id, "x5t": key_id,

@@ -67,12 +67,12 @@ impl<'t> UnverifiedToken<'t> {
         Syntax::examine(token).into_token()
     }
 
-    /// The `kid` of the token.
+    /// Returns the `kid` of the token.
     pub(super) fn key_id(&self) -> &str {
         &self.key_id
     }
 
-    /// The claims, which anyone may have written.
+    /// Returns the claims, which anyone may have written.
     pub(super) fn unverified_claims(&self) -> &Claims {
         &self.claims
     }
@@ -140,7 +140,7 @@ impl<'t> Syntax<'t> {
         }
     }
 
-    /// The token, if every check was passed; otherwise the first fault.
+    /// Returns the token, if every check was passed; otherwise the first fault.
     pub(super) fn into_token(self) -> Result<UnverifiedToken<'t>, TokenFault> {
         pass_all(self.checks)?;
         Ok(UnverifiedToken {
@@ -173,7 +173,7 @@ impl VerifiedClaims {
         Self { claims, key_id: "K1".into() }
     }
 
-    /// The claims, and the `kid` of the key that signed them.
+    /// Returns the claims, and the `kid` of the key that signed them.
     pub(super) fn into_parts(self) -> (Claims, Arc<str>) {
         (self.claims, self.key_id)
     }

@@ -127,7 +127,7 @@ impl VerifiedTokens {
         }
     }
 
-    /// The caller that the token names, if it was verified with this generation of keys and is accepted now.
+    /// Returns the caller that the token names, if it was verified with this generation of keys and is accepted now.
     pub(super) fn find(&self, token: &[u8], generation: u64, now: i64) -> Option<Arc<Caller>> {
         let found = self.cache.get(&self.hash(token)).filter(|entry| entry.holds(token));
         let accepted = found.filter(|entry| entry.verified.counts(generation, now));
@@ -150,7 +150,7 @@ impl VerifiedTokens {
         }
     }
 
-    /// The state of the cache.
+    /// Returns the state of the cache.
     pub(super) fn status(&self) -> VerifiedTokenStatus {
         VerifiedTokenStatus {
             tokens: self.cache.len(),
@@ -204,12 +204,12 @@ impl Weighter<u64, Arc<Entry>> for ByBytes {
 }
 
 impl Verified {
-    /// Whether the token would be accepted now.
+    /// Returns whether the token would be accepted now.
     fn counts(&self, generation: u64, now: i64) -> bool {
         self.generation == generation && self.validity.contains(&now)
     }
 
-    /// Whether it will never be accepted again.
+    /// Returns whether it will never be accepted again.
     fn has_ended(&self, generation: u64, now: i64) -> bool {
         self.generation != generation || now >= self.validity.end
     }

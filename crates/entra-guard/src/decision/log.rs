@@ -83,7 +83,7 @@ impl DecisionLog {
         self.answer = Some((response.status(), code));
     }
 
-    /// The code of the problem that was answered, or of why nothing was.
+    /// Returns the code of the problem that was answered, or of why nothing was.
     fn code(&self) -> Option<&'static str> {
         match self.answer {
             Some((_, code)) => code,

@@ -55,7 +55,7 @@ impl Decisions {
         }
     }
 
-    /// The app's name; one that is given for its tenant takes precedence.
+    /// Returns the app's name; one that is given for its tenant takes precedence.
     pub(super) fn name_of(&self, app: AppIdentity) -> Option<String> {
         let named = self.clients.read().unwrap_or_else(PoisonError::into_inner);
         let client = named.iter().filter(|client| client.matches(app)).max_by_key(|client| client.tenant_id);

@@ -5,7 +5,7 @@ use crate::answers::codes;
 use crate::authentication::Caller;
 use crate::principal::Principal;
 
-/// What to do about a reason of a policy that takes these roles; empty for a team's own reason.
+/// Returns what to do about a reason of a policy that takes these roles; empty for a team's own reason.
 pub(super) fn for_reason(reason: &str, roles: &[AppRole], principal: &Principal) -> String {
     let of_caller = principal.caller().and_then(|caller| of_caller(reason, roles, caller));
     let of_code = || codes().iter().find(|code| code.code == reason).map(|code| code.remedy.to_owned());

@@ -20,7 +20,7 @@ pub struct ListedClient {
 }
 
 impl ListedClient {
-    /// Whether this entry lists the app.
+    /// Returns whether this entry lists the app.
     pub(crate) fn matches(&self, app: AppIdentity) -> bool {
         self.client_id == app.client_id && self.tenant_id.is_none_or(|tenant| tenant == app.tenant)
     }

@@ -54,7 +54,7 @@ impl Demands {
         Self { listed: (!clients.is_empty()).then_some(enforcement), clients, ..self }
     }
 
-    /// The apps that are listed.
+    /// Returns the apps that are listed.
     pub(crate) fn listed_clients(&self) -> &[ListedClient] {
         &self.clients
     }

@@ -105,13 +105,13 @@ impl<R: 'static> Requirement<R> {
         !self.report_only
     }
 
-    /// The reason code of a denial by this requirement.
+    /// Returns the reason code of a denial by this requirement.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         self.reason
     }
 
-    /// The roles that the requirement asks for.
+    /// Returns the roles that the requirement asks for.
     #[must_use]
     pub fn roles(&self) -> &[AppRole] {
         &self.roles

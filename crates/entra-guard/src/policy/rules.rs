@@ -44,7 +44,7 @@ impl Denial {
         Self { policy, reasons: vec!["no_policy"], would_deny: Vec::new(), roles: Vec::new() }
     }
 
-    /// The first reason code.
+    /// Returns the first reason code.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         self.reasons.first().copied().unwrap_or("denied")
@@ -52,7 +52,7 @@ impl Denial {
 }
 
 impl Rules {
-    /// The rules of a policy about callers, on a route with this method.
+    /// Returns the rules of a policy about callers, on a route with this method.
     pub(crate) fn for_policy<P: Policy>(method: &Method, demands: &Demands) -> Result<Self, PolicyError> {
         let mut rules = Self::new(P::NAME, P::requirements().0)?;
         rules.requirements.extend(demands.for_caller::<P>(method));
@@ -61,7 +61,7 @@ impl Rules {
 }
 
 impl<R: 'static> Rules<R> {
-    /// The rules of a policy about a resource, on a route with this method.
+    /// Returns the rules of a policy about a resource, on a route with this method.
     pub(crate) fn for_resource_policy<P: ResourcePolicy<Resource = R>>(
         method: &Method,
         demands: &Demands,
@@ -79,12 +79,12 @@ impl<R: 'static> Rules<R> {
         }
     }
 
-    /// The roles that the policy asks for.
+    /// Returns the roles that the policy asks for.
     pub(crate) fn roles(&self) -> Vec<AppRole> {
         self.requirements.iter().flat_map(Requirement::roles).copied().collect()
     }
 
-    /// The requirements' names, for people.
+    /// Returns the requirements' names, for people.
     pub(crate) fn requirement_names(&self) -> Vec<String> {
         self.requirements.iter().map(ToString::to_string).collect()
     }

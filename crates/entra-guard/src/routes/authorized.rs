@@ -76,13 +76,13 @@ impl<G: RouteGuard> Authorized<G> {
         &self.granted.principal
     }
 
-    /// The calling app's client id.
+    /// Returns the calling app's client id.
     #[must_use]
     pub fn client_id(&self) -> ClientId {
         self.principal().client_id()
     }
 
-    /// The calling app's tenant.
+    /// Returns the calling app's tenant.
     #[must_use]
     pub fn tenant(&self) -> TenantId {
         self.principal().tenant()
@@ -123,7 +123,7 @@ impl<S: Send + Sync, G: RouteGuard> FromRequestParts<S> for Authorized<G> {
 }
 
 impl<P: ResourcePolicy> Permit<P> {
-    /// The resource.
+    /// Returns the resource.
     #[must_use]
     pub fn resource(&self) -> &P::Resource {
         &self.resource

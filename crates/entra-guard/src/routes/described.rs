@@ -44,7 +44,7 @@ impl<S: Clone + Send + Sync + 'static> GuardedRoutes<S> {
             .fold(self, move |table, (method, path)| table.route(method, &path, handler.clone()))
     }
 
-    /// The description of the routes, each path below `prefix`.
+    /// Returns the description of the routes, each path below `prefix`.
     #[must_use]
     pub fn description(&self, prefix: &str) -> OpenApi {
         empty().nest(prefix, self.description.clone())
@@ -55,7 +55,7 @@ fn security(roles: &[AppRole]) -> SecurityRequirement {
     SecurityRequirement::new(SECURITY_SCHEME, roles.iter().map(AppRole::value))
 }
 
-/// The operations of a path, for every method that a description can have.
+/// Returns the operations of a path, for every method that a description can have.
 fn operations(item: &mut PathItem) -> Vec<(Method, &mut Operation)> {
     let all = [
         (Method::GET, item.get.as_mut()),

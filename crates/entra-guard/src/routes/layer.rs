@@ -29,7 +29,7 @@ pub struct RequireService<T> {
 }
 
 impl Guard {
-    /// A tower layer that requires a policy for every request of a service.
+    /// Returns a tower layer that requires a policy for every request of a service.
     ///
     /// # Errors
     /// The policy has no requirement that is enforced.

@@ -22,7 +22,7 @@ struct GuardedPath<S> {
     methods: Vec<(Method, Arc<RouteRules>, ErasedHandler<S>)>,
 }
 
-/// A router of these routes, each path below `prefix`.
+/// Returns a router of these routes, each path below `prefix`.
 pub(super) fn router<S>(
     guard: &Guard,
     prefix: &str,

@@ -14,11 +14,11 @@ pub trait RouteGuard: 'static {
     #[doc(hidden)]
     const NAME: &'static str;
 
-    /// The rules of the policies for a route with this method.
+    /// Returns the rules of the policies for a route with this method.
     #[doc(hidden)]
     fn rules(method: &Method, demands: &Demands) -> Result<RouteRules, PolicyError>;
 
-    /// Whether a request that these rules granted was granted by these policies.
+    /// Returns whether a request that these rules granted was granted by these policies.
     #[doc(hidden)]
     fn guards(rules: &RouteRules) -> bool;
 }

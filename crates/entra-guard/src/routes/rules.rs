@@ -62,7 +62,7 @@ impl RouteRules {
         Some(&rules.0)
     }
 
-    /// All policies of the route with their types.
+    /// Returns all policies of the route with their types.
     pub(crate) fn policies(&self) -> &[(TypeId, RoutePolicy)] {
         &self.policies
     }

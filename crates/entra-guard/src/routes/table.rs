@@ -120,13 +120,13 @@ impl RouteTable {
         }
     }
 
-    /// The routes, in the order of their registration.
+    /// Returns the routes, in the order of their registration.
     #[must_use]
     pub fn rows(&self) -> &[TableRow] {
         &self.rows
     }
 
-    /// The app roles that the policies ask for, for the manifest of the app registration.
+    /// Returns the app roles that the policies ask for, for the manifest of the app registration.
     #[must_use]
     pub fn app_roles(&self) -> &[AppRole] {
         &self.roles
@@ -149,7 +149,7 @@ impl RouteTable {
     }
 }
 
-/// A path below a prefix, which may be empty; `/` is the prefix itself.
+/// Returns a path below a prefix, which may be empty; `/` is the prefix itself.
 pub(super) fn join(prefix: &str, path: &str) -> String {
     let path = if prefix.is_empty() || path != "/" { path } else { "" };
     [prefix, path].concat()

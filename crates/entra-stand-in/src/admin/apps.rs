@@ -130,7 +130,7 @@ impl NewApplication {
         Ok(json!({ "client_id": id, "app_id_uri": format!("api://{id}") }))
     }
 
-    /// The requested properties other than the name.
+    /// Returns the requested properties other than the name.
     fn wanted(self, client_id: ClientId) -> ChangedApplication {
         ChangedApplication {
             client_id,

@@ -66,7 +66,7 @@ impl Forge {
         Ok(Self { key, other_key, foreign_key, good, instance: instance.clone(), version, roles })
     }
 
-    /// The header of a good token.
+    /// Returns the header of a good token.
     pub(super) fn header(&self) -> Value {
         let kid = self.key.kid();
         match self.version {
@@ -75,7 +75,7 @@ impl Forge {
         }
     }
 
-    /// The header of a good token with changed members; `null` removes one. In v1.0, `x5t` equals `kid`.
+    /// Returns the header of a good token with changed members; `null` removes one. In v1.0, `x5t` equals `kid`.
     pub(super) fn header_with(&self, mut members: Value) -> Value {
         if let (Version::V1, Value::Object(members)) = (self.version, &mut members)
             && let Some(kid) = members.get("kid").cloned()
@@ -85,7 +85,7 @@ impl Forge {
         with(self.header(), members)
     }
 
-    /// The client of a good token.
+    /// Returns the client of a good token.
     pub(super) fn client(&self) -> &str {
         self.text(match self.version {
             Version::V1 => "appid",
@@ -93,7 +93,7 @@ impl Forge {
         })
     }
 
-    /// The name of the claim for the client's authentication method.
+    /// Returns the name of the claim for the client's authentication method.
     pub(super) fn class_claim(&self) -> &'static str {
         match self.version {
             Version::V1 => "appidacr",
@@ -101,29 +101,29 @@ impl Forge {
         }
     }
 
-    /// Whether APIs compare the audience without case: a client id in a v1.0 token, bare or after `api://`.
+    /// Returns whether APIs compare the audience without case: a client id in a v1.0 token, bare or after `api://`.
     pub(super) fn has_audience_without_case(&self) -> bool {
         let audience = self.text("aud");
         let id = audience.strip_prefix("api://").unwrap_or(audience);
         self.version == Version::V1 && id.parse::<ClientId>().is_ok()
     }
 
-    /// The claims of a good token.
+    /// Returns the claims of a good token.
     pub(super) fn claims(&self) -> Value {
         Value::Object(self.good.clone())
     }
 
-    /// The claims of a good token with changes; `null` removes one.
+    /// Returns the claims of a good token with changes; `null` removes one.
     pub(super) fn claims_with(&self, claims: Value) -> Value {
         with(self.claims(), claims)
     }
 
-    /// A string claim of the good token.
+    /// Returns a string claim of the good token.
     pub(super) fn text(&self, claim: &str) -> &str {
         self.good.get(claim).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// A number claim of the good token.
+    /// Returns a number claim of the good token.
     pub(super) fn number(&self, claim: &str) -> i64 {
         self.good.get(claim).and_then(Value::as_i64).unwrap_or_default()
     }
@@ -143,17 +143,17 @@ impl Forge {
         Ok(join(message, &signature))
     }
 
-    /// A good token except for these claims.
+    /// Returns a good token except for these claims.
     pub(super) fn with_claims(&self, claims: Value) -> Result<String, MintError> {
         self.signed(self.header().to_string(), self.claims_with(claims).to_string())
     }
 
-    /// A good token except for these header members.
+    /// Returns a good token except for these header members.
     pub(super) fn with_header(&self, members: Value) -> Result<String, MintError> {
         self.signed(self.header_with(members).to_string(), self.claims().to_string())
     }
 
-    /// A good token.
+    /// Returns a good token.
     pub(super) fn good_token(&self) -> Result<String, MintError> {
         self.with_claims(json!({}))
     }
@@ -169,7 +169,7 @@ pub(super) fn row(
     rows.push(BadToken { name: name.into(), wrong: wrong.into(), expected, token });
 }
 
-/// The first two parts of a token.
+/// Returns the first two parts of a token.
 pub(super) fn message(header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> String {
     format!("{}.{}", encode(header), encode(payload))
 }
@@ -182,7 +182,7 @@ pub(super) fn encode(bytes: impl AsRef<[u8]>) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The three parts of a good token.
+/// Returns the three parts of a good token.
 pub(super) fn parts(token: &str) -> Result<[&str; 3], MintError> {
     let parts: Vec<&str> = token.split('.').collect();
     parts.try_into().map_err(|_| MintError::Failed)

@@ -137,7 +137,7 @@ impl Header {
 }
 
 impl Claims {
-    /// Whether an external issuer made the token: issuers are URLs, clients are ids.
+    /// Returns whether an external issuer made the token: issuers are URLs, clients are ids.
     pub(super) fn are_external(&self) -> bool {
         self.iss.as_deref().is_some_and(|issuer| issuer.contains("://"))
     }

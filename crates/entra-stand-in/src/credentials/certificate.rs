@@ -71,7 +71,7 @@ impl Certificate {
         self.sha256 == other.sha256
     }
 
-    /// Whether an assertion's header names this certificate. All thumbprints in the header must match.
+    /// Returns whether an assertion's header names this certificate. All thumbprints in the header must match.
     pub(super) fn is_named_by(&self, header: &Header) -> bool {
         let is = |thumbprint: &[u8], text: &str| base64_of_any_kind(text).is_some_and(|b| b == thumbprint);
         let sha1 = header.x5t.as_deref().map(|text| is(&self.sha1, text));

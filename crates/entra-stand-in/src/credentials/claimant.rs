@@ -59,7 +59,8 @@ impl Claimant<'_> {
         })
     }
 
-    /// Whether a token that Entra issued may be exchanged: a managed identity's, for that purpose, in this tenant.
+    /// Returns whether a token that Entra issued may be exchanged: a managed identity's, for that purpose, in this
+    /// tenant.
     pub(super) fn may_exchange(&self, claims: &Claims) -> bool {
         let is_subject = |identity: &ObjectId| claims.sub.as_deref() == Some(&*identity.to_string());
         federated::is_for_token_exchange(claims)

@@ -93,7 +93,7 @@ pub(super) fn is_this_machine(url: &Url) -> bool {
     }
 }
 
-/// Whether Entra issued a token for the exchange: its audience is the first-party app's id, and nothing else.
+/// Returns whether Entra issued a token for the exchange: its audience is the first-party app's id, and nothing else.
 pub(super) fn is_for_token_exchange(claims: &Claims) -> bool {
     let audiences = claims.aud.as_ref().map(Audience::values);
     matches!(audiences, Some([audience]) if audience == TOKEN_EXCHANGE_APP)

@@ -42,7 +42,7 @@ impl RsaKey {
         (MODULUS_BYTES.contains(&key.modulus.len()) && key.exponent.len() <= 8).then_some(key)
     }
 
-    /// Whether this key made the signature.
+    /// Returns whether this key made the signature.
     pub(super) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         let key = DecodingKey::from_rsa_raw_components(&self.modulus, &self.exponent);
         // Encoded again, since libraries pad the segments and jsonwebtoken accepts none padded.

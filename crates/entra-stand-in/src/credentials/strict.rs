@@ -10,7 +10,7 @@ use super::tenant_address::TenantAddress;
 /// The longest life of an assertion.
 const MAX_LIFE: SignedDuration = SignedDuration::from_mins(10);
 
-/// The rule that the header of any assertion breaks, a federated token's included.
+/// Returns the rule that the header of any assertion breaks, a federated token's included.
 pub(super) fn broken_header_rule(header: &Header) -> Option<&'static str> {
     let rules = [
         (header.zip, "`zip` belongs to an encrypted token"),
@@ -19,7 +19,7 @@ pub(super) fn broken_header_rule(header: &Header) -> Option<&'static str> {
     rules.into_iter().find_map(|(broken, rule)| broken.then_some(rule))
 }
 
-/// The rule that an assertion breaks by its form, if it breaks one.
+/// Returns the rule that an assertion breaks by its form, if it breaks one.
 pub(super) fn broken_rule(assertion: &Assertion<'_>, address: &TenantAddress<'_>) -> Option<&'static str> {
     let (header, claims) = (&assertion.header, &assertion.claims);
     let times = [claims.exp, claims.nbf, claims.iat];

@@ -19,7 +19,7 @@ pub struct Registrations {
 }
 
 impl Registrations {
-    /// The directory that is built in; see [`Directory::seeded`].
+    /// Returns the directory that is built in; see [`Directory::seeded`].
     ///
     /// # Errors
     /// A variable with a client secret cannot be used.
@@ -45,23 +45,23 @@ impl Registrations {
         })
     }
 
-    /// The directory.
+    /// Returns the directory.
     pub(crate) fn directory(&self) -> &Directory {
         &self.directory
     }
 
-    /// The registration with this client id.
+    /// Returns the registration with this client id.
     pub(crate) fn registration(&self, app: ClientId) -> Option<&Registration> {
         self.registrations.get(&app)
     }
 
-    /// The manifest with this client id.
+    /// Returns the manifest with this client id.
     #[must_use]
     pub fn manifest(&self, app: ClientId) -> Option<ManifestFile<'_>> {
         self.registration(app).map(ManifestFile::from)
     }
 
-    /// The manifest that a person names by its client id, display name or an App ID URI.
+    /// Returns the manifest that a person names by its client id, display name or an App ID URI.
     ///
     /// # Errors
     /// The name fits no app, or several.
@@ -74,7 +74,7 @@ impl Registrations {
         self.directory.tenants().map(|tenant| self.listed(tenant))
     }
 
-    /// The tenant with this id or domain; without a name, the first one.
+    /// Returns the tenant with this id or domain; without a name, the first one.
     #[must_use]
     pub fn tenant(&self, name: Option<&str>) -> Option<RegisteredTenant> {
         let directory = &self.directory;
@@ -179,7 +179,7 @@ impl Tenant {
         self.principals.values()
     }
 
-    /// The ids of the roles granted to the client on the resource.
+    /// Returns the ids of the roles granted to the client on the resource.
     pub(crate) fn granted(&self, client: &Application, resource: &Application) -> &[Uuid] {
         self.grants.get(&(client.client_id, resource.client_id)).map_or(&[], Vec::as_slice)
     }

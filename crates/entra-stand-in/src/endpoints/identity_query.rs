@@ -32,7 +32,7 @@ pub(super) fn named(parameters: &[(String, String)]) -> Result<IdentityName<'_>,
 /// The query names an identity by more than one id.
 pub(super) struct TooManyNames;
 
-/// The decoded pairs of a query.
+/// Returns the decoded pairs of a query.
 pub(super) fn parameters(query: Option<&str>) -> Vec<(String, String)> {
     url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect()
 }

@@ -38,7 +38,7 @@ struct Basic {
     secret: SecretHash,
 }
 
-/// The `client_id` of a form, without the rest.
+/// Returns the `client_id` of a form, without the rest.
 pub(super) async fn caller(request: &mut Request) -> Option<Caller> {
     let body = std::mem::take(request.body_mut());
     let read = TokenRequest::read(request.headers(), body).await.ok()?;
@@ -74,7 +74,7 @@ impl TokenRequest {
         self.value("client_id").or(self.basic.as_ref().map(|basic| basic.client_id.as_str()))
     }
 
-    /// Whether the client used HTTP Basic, which requires a challenge in refusals (RFC 6749 section 5.2).
+    /// Returns whether the client used HTTP Basic, which requires a challenge in refusals (RFC 6749 section 5.2).
     pub(super) fn uses_basic(&self) -> bool {
         self.basic.is_some()
     }

@@ -91,8 +91,8 @@ pub(crate) enum Part {
 }
 
 impl AssertionRefusal {
-    /// The table. No capture shows the `error_uri` of 50166, 700023, 700211, 700212, 700222, 700229, 70021, 1000502 and
-    /// 7002138 either way; it is assumed.
+    /// Returns the table. No capture shows the `error_uri` of 50166, 700023, 700211, 700212, 700222, 700229, 70021,
+    /// 1000502 and 7002138 either way; it is assumed.
     pub(super) fn row(&self) -> Row {
         let row = |code| Row::new(code, "invalid_client", true);
         match self {

@@ -176,7 +176,7 @@ impl Fault {
         Self(Kind::Latency { milliseconds, then: Box::new(self.0) })
     }
 
-    /// Whether the fault needs no regular response.
+    /// Returns whether the fault needs no regular response.
     pub(crate) fn leaves_unread(&self) -> bool {
         let mut kind = &self.0;
         while let Kind::Latency { then, .. } = kind {

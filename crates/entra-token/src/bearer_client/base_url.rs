@@ -46,7 +46,7 @@ impl BaseUrl {
         Ok(Self(url))
     }
 
-    /// Whether tokens would travel to another machine without encryption (RFC 6750 section 5.2).
+    /// Returns whether tokens would travel to another machine without encryption (RFC 6750 section 5.2).
     #[must_use]
     pub fn exposes_tokens(&self) -> bool {
         self.0.scheme() != "https" && !self.0.host_str().is_some_and(is_loopback_host)

@@ -16,7 +16,7 @@ impl Attempt {
         Self { claims, ..Self::default() }
     }
 
-    /// The `claims` parameter of a claims challenge, as JSON.
+    /// Returns the `claims` parameter of a claims challenge, as JSON.
     pub(crate) fn claims(&self) -> Option<&Arc<str>> {
         self.claims.as_ref()
     }
@@ -31,7 +31,7 @@ impl Attempt {
         self.is_worth_a_retry.store(true, Ordering::Relaxed);
     }
 
-    /// Whether this request probes an authority that failed repeatedly, while callers get the last failure.
+    /// Returns whether this request probes an authority that failed repeatedly, while callers get the last failure.
     pub(crate) fn is_probe(&self) -> bool {
         self.is_probe.load(Ordering::Relaxed)
     }

@@ -58,13 +58,13 @@ impl Backoff {
         self.0.as_ref().map_or(until, |failure| failure.until)
     }
 
-    /// The failure that prevents a request now, with the remaining wait.
+    /// Returns the failure that prevents a request now, with the remaining wait.
     pub(super) fn active_failure(&self, now: Instant) -> Option<TokenError> {
         let failure = self.0.as_ref().filter(|failure| now < failure.until)?;
         Some(failure.error.clone().with_wait(failure.until - now))
     }
 
-    /// The failure that callers get at once while a request probes whether it persists.
+    /// Returns the failure that callers get at once while a request probes whether it persists.
     ///
     /// None if the authority named the wait: then it answers, and callers can wait for that answer.
     pub(super) fn repeated_failure(&self, now: Instant) -> Option<TokenError> {
@@ -75,7 +75,7 @@ impl Backoff {
         (now < failure.until + REPEATED_FAILURE_VALIDITY).then(error)
     }
 
-    /// The generation of the credentials' files when a credential was refused.
+    /// Returns the generation of the credentials' files when a credential was refused.
     pub(super) fn refused_generation(&self) -> Option<u64> {
         let failure = self.0.as_ref().filter(|failure| matches!(failure.error, TokenError::Credential(_)))?;
         Some(failure.generation)
@@ -86,7 +86,7 @@ impl Backoff {
         self.0 = None;
     }
 
-    /// Whether the last request failed.
+    /// Returns whether the last request failed.
     pub(super) fn has_failed(&self) -> bool {
         self.failures() > 0
     }
@@ -97,13 +97,13 @@ impl Backoff {
 }
 
 impl Failure {
-    /// Whether the authority named the wait.
+    /// Returns whether the authority named the wait.
     fn has_imposed_wait(&self) -> bool {
         self.error.retry_after().is_some()
     }
 }
 
-/// The shortest wait after this many failures in a row.
+/// Returns the shortest wait after this many failures in a row.
 fn min_wait(error: &TokenError, in_a_row: u32) -> Duration {
     match in_a_row.checked_sub(2) {
         None => Duration::ZERO,

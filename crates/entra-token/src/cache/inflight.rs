@@ -63,7 +63,7 @@ impl Inflight {
         self.requests.retain(SharedRequest::is_in_flight);
     }
 
-    /// Whether the current token satisfies these claims: it was requested with the same ones a moment ago.
+    /// Returns whether the current token satisfies these claims: it was requested with the same ones a moment ago.
     ///
     /// So a thousand callers with the same challenge cost one request, even if some arrive after it completed.
     pub(super) fn is_answered(&self, claims: Option<&Arc<str>>, now: Instant) -> bool {

@@ -69,7 +69,7 @@ impl CertificateCredential {
         content.value.check_validity(Timestamp::now()).map_err(|problem| problem.at(self.file.name()))
     }
 
-    /// When the certificate expires.
+    /// Returns when the certificate expires.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         self.file.content().value.not_after

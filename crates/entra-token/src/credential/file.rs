@@ -57,12 +57,12 @@ impl<T: Send + Sync + 'static> WatchedFile<T> {
         }))
     }
 
-    /// The name in errors and logs.
+    /// Returns the name in errors and logs.
     pub(super) fn name(&self) -> String {
         self.files.name()
     }
 
-    /// The contents when the file was last checked.
+    /// Returns the contents when the file was last checked.
     pub(super) fn content(&self) -> Arc<Content<T>> {
         self.content.load_full()
     }

@@ -55,7 +55,7 @@ impl Credentials {
         self.0.iter().for_each(|slot| slot.warn_of_expiry());
     }
 
-    /// A number that changes whenever the contents of a credential's file change.
+    /// Returns a number that changes whenever the contents of a credential's file change.
     pub(crate) async fn generation(&self) -> u64 {
         let mut sum = 0;
         for slot in &self.0 {
@@ -105,7 +105,7 @@ impl Credentials {
         Err(first_error.unwrap_or(TokenError::Abandoned))
     }
 
-    /// The credentials not known to be refused, then the others, each with the generation of its file.
+    /// Returns the credentials not known to be refused, then the others, each with the generation of its file.
     async fn in_order(&self) -> Vec<(&Slot, u64)> {
         let (mut slots, mut refused) = (Vec::new(), Vec::new());
         for slot in &self.0 {

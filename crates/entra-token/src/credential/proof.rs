@@ -29,13 +29,13 @@ impl Proof {
         Self { content: Content::Assertion(assertion), credential: credential.to_owned() }
     }
 
-    /// The name of the credential that the proof was made from.
+    /// Returns the name of the credential that the proof was made from.
     #[must_use]
     pub fn credential(&self) -> &str {
         &self.credential
     }
 
-    /// The form fields that carry it (RFC 6749 section 2.3.1, RFC 7523 section 2.2).
+    /// Returns the form fields that carry it (RFC 6749 section 2.3.1, RFC 7523 section 2.2).
     ///
     /// The secret goes into the body, which Entra documents for both versions of its endpoint, rather than HTTP Basic.
     #[must_use]

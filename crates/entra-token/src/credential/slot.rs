@@ -59,7 +59,7 @@ impl Slot {
         refused.is_some_and(|refused| refused.at.elapsed() < SKIP_REFUSED && refused.generation == generation)
     }
 
-    /// Whether it was refused when it was last tried.
+    /// Returns whether it was refused when it was last tried.
     pub(super) fn was_refused(&self) -> bool {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }

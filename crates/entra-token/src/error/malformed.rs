@@ -56,7 +56,7 @@ fn expected(member: &str) -> &'static str {
 }
 
 impl Malformed {
-    /// How to fix it, if known.
+    /// Returns how to fix it, if known.
     #[must_use]
     pub fn remedy(self) -> Option<&'static str> {
         (self == Self::NotAnOAuthError)

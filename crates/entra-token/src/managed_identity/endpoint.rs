@@ -24,7 +24,7 @@ pub enum IdentityEndpoint {
 }
 
 impl IdentityEndpoint {
-    /// The URL of a token request.
+    /// Returns the URL of a token request.
     pub(crate) fn url(&self, resource: &AppIdUri, identity: Option<&UserAssigned>) -> Url {
         let (mut url, version, resource_id) = match self {
             Self::Imds(base) => {
@@ -48,7 +48,7 @@ impl IdentityEndpoint {
         url
     }
 
-    /// The secret that authenticates the workload, if there is one. Never shown.
+    /// Returns the secret that authenticates the workload, if there is one. Never shown.
     pub(super) fn secret(&self) -> Option<&str> {
         match self {
             Self::Imds(_) => None,
@@ -56,7 +56,7 @@ impl IdentityEndpoint {
         }
     }
 
-    /// The header that every request needs. It prevents server-side request forgery.
+    /// Returns the header that every request needs. It prevents server-side request forgery.
     pub(super) fn header(&self) -> (HeaderName, HeaderValue) {
         match self {
             Self::Imds(_) => (HeaderName::from_static("metadata"), HeaderValue::from_static("true")),

@@ -41,7 +41,7 @@ pub enum ManagedIdentityFault {
 }
 
 impl ManagedIdentityFault {
-    /// The status of the response, if there was one.
+    /// Returns the status of the response, if there was one.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         match self {
@@ -50,7 +50,7 @@ impl ManagedIdentityFault {
         }
     }
 
-    /// The ids of the request, if there was a response.
+    /// Returns the ids of the request, if there was a response.
     #[must_use]
     pub fn ids(&self) -> Option<RequestIds> {
         match self {

@@ -96,7 +96,7 @@ fn error(
 }
 
 impl Success {
-    /// The remaining lifetime of the token.
+    /// Returns the remaining lifetime of the token.
     ///
     /// The shorter of two values: `expires_in` may start in the past, since the endpoint caches tokens, and `expires_on`
     /// is from a clock that may differ from this machine's.
@@ -120,7 +120,7 @@ impl Success {
     }
 }
 
-/// A number of seconds, at least zero.
+/// Returns a number of seconds, at least zero.
 fn seconds(value: &Value) -> Option<Duration> {
     number(value).map(whole_seconds)
 }

@@ -50,7 +50,7 @@ where
     }
 }
 
-/// The wait before the next retry, and how many retries there are in all.
+/// Returns the wait before the next retry, and how many retries there are in all.
 fn plan(endpoint: &IdentityEndpoint, error: &TokenError, tried: u32) -> (Duration, u32) {
     let is_update = error.status() == Some(StatusCode::GONE) && matches!(endpoint, IdentityEndpoint::Imds(_));
     if is_update {

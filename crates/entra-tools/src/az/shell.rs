@@ -2,23 +2,23 @@
 
 use crate::drift::one_line;
 
-/// A comment of one line.
+/// Returns a comment of one line.
 pub(super) fn comment(text: &str) -> String {
     format!("# {}", one_line(text))
 }
 
-/// The text as one word in single quotes, within which a shell expands nothing.
+/// Returns the text as one word in single quotes, within which a shell expands nothing.
 pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// The text as one word in which variables replace the ids.
+/// Returns the text as one word in which variables replace the ids.
 pub(super) fn quoted_with(text: &str, variables: &[(String, String)]) -> String {
     // Neither ids nor names of variables contain quotes.
     variables.iter().fold(quoted(text), |word, (id, name)| word.replace(id, &format!("'\"${name}\"'")))
 }
 
-/// A variable's name: a prefix, and the characters of the text that a name may contain.
+/// Returns a variable's name: a prefix, and the characters of the text that a name may contain.
 pub(super) fn variable(prefix: &str, text: &str) -> String {
     let allowed: String = text.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
     format!("{prefix}_{allowed}")

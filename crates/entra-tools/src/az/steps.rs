@@ -114,7 +114,7 @@ impl Script<'_> {
         self.rest("PATCH", &url, &body);
     }
 
-    /// The ids of the app's roles that any client or identity was granted, as the manifest spells them.
+    /// Returns the ids of the app's roles that any client or identity was granted, as the manifest spells them.
     fn granted_roles(&self, app: App<'_>) -> Vec<String> {
         let resource = app.principal.client_id;
         let is_granted = |id: &str| {
@@ -172,7 +172,7 @@ impl Script<'_> {
     }
 }
 
-/// The body that creates an app: the directory's manifest without the members that the server refuses.
+/// Returns the body that creates an app: the directory's manifest without the members that the server refuses.
 ///
 /// Granted roles are enabled until they are granted.
 fn new_application(manifest: &Value, granted: &[String]) -> Value {
@@ -195,7 +195,7 @@ fn new_application(manifest: &Value, granted: &[String]) -> Value {
     Value::Object(new)
 }
 
-/// The roles of a manifest, without the members that the server refuses.
+/// Returns the roles of a manifest, without the members that the server refuses.
 fn roles(manifest: &Value) -> Value {
     let mut roles = manifest.get("appRoles").cloned().unwrap_or_else(|| json!([]));
     for role in roles.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {

@@ -33,7 +33,7 @@ impl Report {
         Self { healthy, checks }
     }
 
-    /// Whether no check failed.
+    /// Returns whether no check failed.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         self.healthy

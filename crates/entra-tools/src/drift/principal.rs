@@ -51,7 +51,7 @@ impl ExportedPrincipal {
         Self::deserialize(document).map(Some).map_err(|_| InvalidPrincipal)
     }
 
-    /// The client id.
+    /// Returns the client id.
     #[must_use]
     pub fn app_id(&self) -> ClientId {
         self.app_id
@@ -113,7 +113,7 @@ impl Assignment {
     }
 }
 
-/// The granted roles' names by id, which is the same in every tenant.
+/// Returns the granted roles' names by id, which is the same in every tenant.
 fn grants(tenant: &Tenant, client: &ServicePrincipal) -> BTreeMap<String, String> {
     let name = |resource: &ServicePrincipal, id: &str| {
         let role = resource.manifest.as_ref().and_then(|manifest| manifest.role(id));

@@ -110,7 +110,7 @@ fn compare_lists(expected: &Manifest, exported: &Manifest, differences: &mut Dif
     }
 }
 
-/// The App ID URIs. The app's own client id in one counts as equal, since each tenant assigns another.
+/// Returns the App ID URIs. The app's own client id in one counts as equal, since each tenant assigns another.
 fn identifier_uris(manifest: &Manifest) -> BTreeMap<String, String> {
     let own = manifest.app_id.to_string();
     let general = |uri: &String| uri.replace(&own, "{appId}");
@@ -122,7 +122,7 @@ fn optional_claims(manifest: &Manifest) -> BTreeMap<String, String> {
     claims.iter().map(|claim| (claim.name.clone(), set(&claim.additional_properties))).collect()
 }
 
-/// The federated credentials by issuer and subject; their names are not compared.
+/// Returns the federated credentials by issuer and subject; their names are not compared.
 fn federated_credentials(manifest: &Manifest) -> BTreeMap<String, String> {
     let all = manifest.federated_identity_credentials.iter().flatten();
     all.map(|credential| {
@@ -143,7 +143,7 @@ fn permissions(manifest: &Manifest) -> BTreeMap<String, String> {
     permissions
 }
 
-/// The texts in order, without duplicates.
+/// Returns the texts in order, without duplicates.
 fn set(texts: &[String]) -> String {
     let texts: BTreeSet<&str> = texts.iter().map(String::as_str).collect();
     format!("[{}]", Vec::from_iter(texts).join(", "))

@@ -168,7 +168,7 @@ impl Trailer {
     }
 }
 
-/// Whether RFC 9110 section 5.6.2 allows the byte in a token.
+/// Returns whether RFC 9110 section 5.6.2 allows the byte in a token.
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

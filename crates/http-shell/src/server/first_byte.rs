@@ -20,7 +20,7 @@ impl<I: AsyncRead + Unpin> FirstByte<I> {
         Ok(Self { first: Some(first), io })
     }
 
-    /// Whether the peer speaks http without TLS: a handshake begins with 22, a request with a letter.
+    /// Returns whether the peer speaks http without TLS: a handshake begins with 22, a request with a letter.
     pub(super) fn is_http(&self) -> bool {
         self.first.is_some_and(|byte| byte.is_ascii_alphabetic())
     }

@@ -92,7 +92,7 @@ impl Framing {
         self.is_in_body() || matches!(self.state, State::TooLarge { .. } | State::Over)
     }
 
-    /// Whether the next byte belongs to the content of a body.
+    /// Returns whether the next byte belongs to the content of a body.
     #[cfg(any(test, fuzzing))]
     pub(super) fn is_in_data(&self) -> bool {
         matches!(self.state, State::Body(_) | State::Chunked(Chunked::Data(_)))

@@ -228,7 +228,7 @@ impl Writer<'_> {
         Some(index)
     }
 
-    /// Whether to repeat a part of the grammar.
+    /// Returns whether to repeat a part of the grammar.
     fn again(&mut self) -> Option<bool> {
         self.choices.next().map(|choice| *choice < 96)
     }

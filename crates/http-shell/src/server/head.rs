@@ -271,7 +271,7 @@ fn is_port(port: &[u8]) -> bool {
     port.iter().try_fold(0, add).is_some()
 }
 
-/// Whether RFC 3986 section 3.2.2 allows the byte in a host name.
+/// Returns whether RFC 3986 section 3.2.2 allows the byte in a host name.
 fn is_name_byte(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z')
         || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&'..=b',' | b';' | b'=')

@@ -12,7 +12,7 @@ const NO_BODY: &[u8] = b"\r\nconnection: close\r\ncontent-length: 0\r\n";
 
 const CONTENT_TYPE: &str = "application/problem+json";
 
-/// Whether these bytes look like hyper's own answer to a head that it refused.
+/// Returns whether these bytes look like hyper's own answer to a head that it refused.
 pub(super) fn is_library_answer(bytes: &[u8]) -> bool {
     bytes.starts_with(b"HTTP/1.1 4")
         && bytes

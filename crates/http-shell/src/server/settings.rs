@@ -53,13 +53,13 @@ impl ServerSettings {
         Duration::from_secs(self.drain_timeout_seconds.get().into())
     }
 
-    /// How long the server accepts connections after a shutdown signal.
+    /// Returns how long the server accepts connections after a shutdown signal.
     #[must_use]
     pub fn shutdown_delay(&self) -> Duration {
         Duration::from_secs(self.shutdown_delay_seconds).min(self.drain_timeout() / 2)
     }
 
-    /// The base URL for a client on this machine, without a trailing slash, such as a health check.
+    /// Returns the base URL for a client on this machine, without a trailing slash, such as a health check.
     #[must_use]
     pub fn local_url(&self) -> String {
         local_url(self.tls.is_some(), self.listen)

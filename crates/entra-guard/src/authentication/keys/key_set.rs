@@ -81,7 +81,7 @@ impl KeySet {
         self.unless_empty()
     }
 
-    /// The key with exactly this id.
+    /// Returns the key with exactly this id.
     #[must_use]
     pub fn find(&self, key_id: &str) -> Option<Arc<SigningKey>> {
         self.keys.get(key_id)?.clone()

@@ -146,7 +146,7 @@ async fn wait(shared: &Shared, start: SleepAwareInstant, pause: Duration) {
     }
 }
 
-/// The backoff after this many failures in a row, if the current keys can be used for `time_left`.
+/// Returns the backoff after this many failures in a row, if the current keys can be used for `time_left`.
 fn backoff(failures: u32, time_left: Option<Duration>) -> Duration {
     // Not past the expiry of the keys: from then on, requests are refused until a fetch succeeds.
     let longest = time_left

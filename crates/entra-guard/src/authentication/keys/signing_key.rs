@@ -34,19 +34,19 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// The key id (`kid`).
+    /// Returns the key id (`kid`).
     #[must_use]
     pub fn id(&self) -> &Arc<str> {
         &self.id
     }
 
-    /// The issuer that Entra publishes the key for; `{tenantid}` in it means any tenant.
+    /// Returns the issuer that Entra publishes the key for; `{tenantid}` in it means any tenant.
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
     }
 
-    /// The cloud that Entra publishes the key for.
+    /// Returns the cloud that Entra publishes the key for.
     pub(super) fn cloud(&self) -> Option<&str> {
         self.cloud.as_deref()
     }
@@ -130,7 +130,7 @@ fn check_purpose(key: &CommonParameters) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The id of a key that was not admitted, if it has one.
+/// Returns the id of a key that was not admitted, if it has one.
 pub(super) fn name(jwk: &str) -> Option<Arc<str>> {
     #[derive(Deserialize)]
     struct Named {

@@ -65,7 +65,8 @@ impl Snapshot {
         Self { published, removed, generation: if is_unchanged { self.generation } else { next } }
     }
 
-    /// The key with exactly this id; an error if it is published but unusable, and none if a newer set may have it.
+    /// Returns the key with exactly this id; an error if it is published but unusable, and none if a newer set may have
+    /// it.
     pub(super) fn find(&self, key_id: &str) -> Option<Result<Arc<SigningKey>, KeyError>> {
         if let Some(published) = self.published.keys.get(key_id) {
             return Some(published.clone().ok_or(KeyError::Unknown));
@@ -74,7 +75,7 @@ impl Snapshot {
         Some(Ok(Arc::clone(&removed.key)))
     }
 
-    /// A number that changes whenever a key is added, changed or removed.
+    /// Returns a number that changes whenever a key is added, changed or removed.
     ///
     /// The end of a grace period counts by itself, so no timer is needed.
     pub(super) fn generation(&self) -> u64 {
@@ -106,7 +107,7 @@ impl Grace {
         self.is_over.load(Ordering::Relaxed)
     }
 
-    /// Whether the period was over when a set was parsed; a period of zero always is.
+    /// Returns whether the period was over when a set was parsed; a period of zero always is.
     fn is_over_at(&self, parsed_at: SleepAwareInstant) -> bool {
         self.is_over.load(Ordering::Relaxed) || parsed_at.since(self.last_published) >= self.limit
     }

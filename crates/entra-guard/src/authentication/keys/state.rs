@@ -88,12 +88,12 @@ impl Shared {
         snapshot.as_ref().filter(|keys| keys.age() <= self.max_age).map(|keys| read(keys))
     }
 
-    /// How much longer the keys can be used if no fetch succeeds; none if there are no usable keys.
+    /// Returns how much longer the keys can be used if no fetch succeeds; none if there are no usable keys.
     pub(super) fn time_left(&self) -> Option<Duration> {
         self.usable(|keys| self.max_age.saturating_sub(keys.age()))
     }
 
-    /// How long ago the keys were fetched, whether they are usable or not.
+    /// Returns how long ago the keys were fetched, whether they are usable or not.
     pub(super) fn age(&self) -> Option<Duration> {
         self.snapshot.load().as_ref().map(|keys| keys.age())
     }
@@ -172,7 +172,7 @@ impl Shared {
         self.usable(|keys| keys.find(key_id))?
     }
 
-    /// Why a key was not found: if the last fetch failed, it may exist all the same.
+    /// Returns why a key was not found: if the last fetch failed, it may exist all the same.
     fn error(&self) -> KeyError {
         let is_unavailable = self.fetches.borrow().failing || self.time_left().is_none();
         if is_unavailable { KeyError::Unavailable } else { KeyError::Unknown }

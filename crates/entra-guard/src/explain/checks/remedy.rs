@@ -4,7 +4,7 @@ use entra_shared::azure_ad::Version;
 
 use crate::authentication::{Claims, Examination, TokenFault};
 
-/// The name of the check, and what to do if it fails.
+/// Returns the name of the check, and what to do if it fails.
 pub(super) fn describe(fault: TokenFault, examination: &Examination<'_>) -> (&'static str, String) {
     let claims = |remedy: fn(&Examination<'_>, &Claims) -> String| {
         examination.claims.as_ref().map(|claims| remedy(examination, claims)).unwrap_or_default()

@@ -61,7 +61,7 @@ pub(super) fn add(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
     Ok(())
 }
 
-/// A good token whose signature differs between base64 and base64url, as nearly all do.
+/// Returns a good token whose signature differs between base64 and base64url, as nearly all do.
 fn in_plain_base64(forge: &Forge) -> Result<String, MintError> {
     for number in 0..100 {
         let token = forge.with_claims(json!({ "nonce": number }))?;

@@ -69,7 +69,7 @@ impl Failure {
 }
 
 impl Known {
-    /// Whether to fetch before looking up this key id; counts the fetches for unknown ids.
+    /// Returns whether to fetch before looking up this key id; counts the fetches for unknown ids.
     pub(super) fn is_due(&mut self, kid: &str, now: Moment) -> bool {
         if !is_recent(self.fetched, LIFE, now) {
             return true;
@@ -81,7 +81,7 @@ impl Known {
         unknown
     }
 
-    /// Whether to back off for now; longer if there is a key to use meanwhile.
+    /// Returns whether to back off for now; longer if there is a key to use meanwhile.
     pub(super) fn has_just_failed(&self, kid: &str, now: Moment) -> bool {
         let life = if self.kept(kid, now).is_some() { FORCED_INTERVAL } else { FAILURE_LIFE };
         self.failed.is_some_and(|failure| failure.is_recent(life, now))

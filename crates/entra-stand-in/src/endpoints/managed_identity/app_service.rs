@@ -81,7 +81,7 @@ pub(super) async fn token(State(state): State<MachineState>, context: Context, r
     }
 }
 
-/// The response to an injected error; its text is assumed.
+/// Returns the response to an injected error; its text is assumed.
 pub(super) fn failure(status: StatusCode, context: &Context) -> Response {
     refusal(status, status.canonical_reason().unwrap_or("Error"), context.trace_id)
 }

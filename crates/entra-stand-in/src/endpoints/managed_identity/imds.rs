@@ -105,7 +105,7 @@ fn bad_request(error: &str, error_description: &'static str) -> Response {
     response
 }
 
-/// The response to an injected error; statuses other than 429 have the documented text of 500.
+/// Returns the response to an injected error; statuses other than 429 have the documented text of 500.
 ///
 /// <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#error-handling>
 pub(super) fn failure(status: StatusCode, _: &Context) -> Response {

@@ -48,12 +48,12 @@ impl SigningCertificate {
         if now >= self.not_after { Err(CredentialProblem::Expired(self.not_after)) } else { Ok(()) }
     }
 
-    /// The `x5c` header (RFC 7515 section 4.1.6), in base64 rather than base64url.
+    /// Returns the `x5c` header (RFC 7515 section 4.1.6), in base64 rather than base64url.
     pub(super) fn x5c(&self) -> Vec<String> {
         self.chain.iter().map(|der| BASE64_STANDARD.encode(der)).collect()
     }
 
-    /// The `x5t#S256` or `x5t` header (RFC 7515 sections 4.1.8 and 4.1.7).
+    /// Returns the `x5t#S256` or `x5t` header (RFC 7515 sections 4.1.8 and 4.1.7).
     pub(super) fn thumbprint(&self, algorithm: &'static digest::Algorithm) -> String {
         let own = self.chain.first().map(Vec::as_slice).unwrap_or_default();
         BASE64_URL_SAFE_NO_PAD.encode(digest::digest(algorithm, own))
@@ -66,7 +66,7 @@ impl fmt::Debug for SigningCertificate {
     }
 }
 
-/// The chain from the key's certificate upwards, by issuer names. The authority verifies the signatures.
+/// Returns the chain from the key's certificate upwards, by issuer names. The authority verifies the signatures.
 fn chain(own: &Certificate<'_>, all: &[Certificate<'_>]) -> Vec<Vec<u8>> {
     let mut chain = vec![own];
     while let Some(last) = chain.last() {

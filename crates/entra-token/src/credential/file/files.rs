@@ -32,7 +32,7 @@ pub(super) struct Reading {
 }
 
 impl Files {
-    /// The name in errors and logs.
+    /// Returns the name in errors and logs.
     pub(super) fn name(&self) -> String {
         self.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" with ")
     }
@@ -78,7 +78,7 @@ impl Files {
 }
 
 impl Reading {
-    /// The digest by which changed contents are recognized.
+    /// Returns the digest by which changed contents are recognized.
     pub(super) fn digest(&self) -> Vec<u8> {
         digest(&SHA256, &self.bytes).as_ref().to_vec()
     }

@@ -120,7 +120,7 @@ pub(super) fn roles(facts: &Facts) -> Result<Finding, Finding> {
     ))
 }
 
-/// The missing roles, each with the operations that require it.
+/// Returns the missing roles, each with the operations that require it.
 fn missing(facts: &Facts, granted: &BTreeSet<&str>) -> Result<BTreeMap<String, Vec<String>>, Finding> {
     if !facts.needed_roles.is_empty() {
         let missing = facts.needed_roles.iter().map(AppRole::as_str).filter(|role| !granted.contains(role));

@@ -70,7 +70,8 @@ fn lifetime(credential: &Credential) -> CredentialLifetime {
     }
 }
 
-/// The authority that issues the client's tokens, and the version of its endpoint. `None` for a managed identity.
+/// Returns the authority that issues the client's tokens, and the version of its endpoint. `None` for a managed
+/// identity.
 pub(super) fn authority(source: &TokenSource) -> Option<(Authority, Version)> {
     match source {
         TokenSource::TokenEndpoint(request) => Some((request.authority.clone(), request.version)),

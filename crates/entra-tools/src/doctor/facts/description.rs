@@ -38,7 +38,7 @@ struct Components {
 /// The roles by security scheme; a caller needs all of them.
 type Requirement = BTreeMap<String, Vec<String>>;
 
-/// The operations that require roles; nothing if this is no description, or no operation requires any.
+/// Returns the operations that require roles; nothing if this is no description, or no operation requires any.
 pub(super) fn operations(body: &[u8]) -> Option<Vec<Operation>> {
     let description: Description = serde_json::from_slice(body).ok()?;
     let mut operations = Vec::new();
@@ -60,7 +60,7 @@ pub(super) fn operations(body: &[u8]) -> Option<Vec<Operation>> {
     (!operations.is_empty()).then_some(operations)
 }
 
-/// The roles of bearer schemes; OAuth 2.0 schemes list scopes, which are the permissions of users.
+/// Returns the roles of bearer schemes; OAuth 2.0 schemes list scopes, which are the permissions of users.
 fn roles(requirement: &Requirement, components: &Components) -> BTreeSet<String> {
     let is_bearer = |scheme: &str| {
         components.schemes.get(scheme).is_some_and(|scheme| {

@@ -3,7 +3,7 @@
 /// The remedy for a refusal with an unknown code.
 pub(super) const UNKNOWN: &str = "Ask the operator of the resource what its log says about this client.";
 
-/// The check that reports this code with its remedy.
+/// Returns the check that reports this code with its remedy.
 pub(super) fn covering_check(code: &str) -> Option<&'static str> {
     match code {
         "audience_mismatch" => Some("audience"),
@@ -13,7 +13,7 @@ pub(super) fn covering_check(code: &str) -> Option<&'static str> {
     }
 }
 
-/// The step that fixes a refusal with this code.
+/// Returns the step that fixes a refusal with this code.
 pub(super) fn remedy(code: &str) -> &'static str {
     match code {
         "token_expired" | "token_not_yet_valid" => {

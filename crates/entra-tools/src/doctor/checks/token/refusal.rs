@@ -9,7 +9,7 @@ use entra_token::{
     ConfigurationFault, CredentialFault, ManagedIdentityFault, Outage, OutageCause, Refusal, TokenError,
 };
 
-/// The error as a finding, with the remedy of its AADSTS code if the authority named one.
+/// Returns the error as a finding, with the remedy of its AADSTS code if the authority named one.
 pub(super) fn finding(error: &TokenError) -> Finding {
     if let Some(refusal) = error.refusal() {
         return refused(refusal);
