@@ -68,7 +68,11 @@ impl Settings {
     /// # Errors
     /// The file of certificate authorities is unusable.
     pub fn http_client(&self) -> Result<HttpClient, SettingsError> {
-        Ok(HttpClient::new(&self.http_client)?)
+        Ok(if self.azure_ad.is_managed_identity() {
+            HttpClient::new_or_trusting_nobody(&self.http_client)?
+        } else {
+            HttpClient::new(&self.http_client)?
+        })
     }
 
     /// Creates the retriever of tokens for the resource.

@@ -156,6 +156,11 @@ impl AzureAdSettings {
         self.short_credentials().map(|(key, _)| key).skip(usize::from(is_short)).collect()
     }
 
+    /// Returns whether the selected credential is a managed identity.
+    pub(super) fn is_managed_identity(&self) -> bool {
+        self.selected().is_ok_and(|selected| managed_identity(&selected).is_some())
+    }
+
     /// Selects `credential` or `credentials` if set, and otherwise the short keys. Opens no file.
     fn selected(&self) -> Result<Vec<SelectedCredential>, KeyProblem> {
         match (&self.credential, self.credentials.as_slice()) {

@@ -154,6 +154,50 @@ async fn a_database_of_a_newer_version_is_left_alone() {
     assert!(resource_app::ResourceApp::bind(settings(folder.path(), &DEVELOPMENT).unwrap()).await.is_err());
 }
 
+/// Runs commands in a mount namespace of their own, as root or as a user who may make one; `None` if neither is possible.
+#[cfg(target_os = "linux")]
+fn in_own_mounts(script: &str) -> Option<std::process::Output> {
+    let run = |option: &str, script: &str| {
+        std::process::Command::new("unshare").args([option, "sh", "-c", script]).output().unwrap()
+    };
+    let can = |option: &&str| run(option, "mount --bind /tmp /tmp").status.success();
+    let option = ["-m", "-rm"].into_iter().find(can)?;
+    Some(run(option, script))
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_second_process_is_refused_behind_a_bind_mount() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = App::start_in(folder.path(), &DEVELOPMENT).await;
+    create(&app, json!(1)).await;
+    let original = database(folder.path());
+    let (other, elsewhere) = (folder.path().join("other.db"), tempfile::tempdir().unwrap());
+    std::fs::write(&other, "").unwrap();
+    let file = (original.as_path(), other.as_path(), other.as_path());
+    let in_folder = elsewhere.path().join(original.file_name().unwrap());
+    let whole = (original.parent().unwrap(), elsewhere.path(), in_folder.as_path());
+    for (source, target, second) in [file, whole] {
+        let script = format!(
+            "mount --bind {} {} && STORE__URL=sqlite://{} SERVER__LISTEN=127.0.0.1:0 METRICS__LISTEN=127.0.0.1:0 exec {}",
+            source.display(),
+            target.display(),
+            second.display(),
+            env!("CARGO_BIN_EXE_resource-app"),
+        );
+        let Some(output) = in_own_mounts(&script) else {
+            assert!(std::env::var_os("CI").is_none(), "a bind mount is needed, with `unshare -m`");
+            eprintln!("SKIPPED: this machine lets no test make a bind mount with `unshare -m`");
+            break;
+        };
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains("another process has it open"), "{}", stderr(&output));
+    }
+    create(&app, json!(2)).await;
+    assert_eq!(list(&app, "").await["items"].as_array().unwrap().len(), 2);
+    app.stop().await;
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_second_process_is_refused_whatever_path_it_takes() {

@@ -33,6 +33,23 @@ impl HttpClient {
         Ok(Self { watched, ..Self::from_this_module(http_client(settings)?) })
     }
 
+    /// Builds the same client, or one that trusts nobody if this machine has no certificate authorities.
+    ///
+    /// For programs that may need http alone, such as one with a managed identity.
+    ///
+    /// # Errors
+    /// As for [`Self::new`], but for missing certificate authorities.
+    pub fn new_or_trusting_nobody(settings: &HttpClientSettings) -> Result<Self, KeyProblem> {
+        Self::new(settings).or_else(|problem| {
+            if settings.ca_file.is_some() {
+                return Err(problem);
+            }
+            let client = build(with_settings(settings)?.tls_certs_only([]))?;
+            tracing::warn!(%problem, "no certificate authority is trusted, so only http can be used");
+            Ok(Self::from_this_module(client))
+        })
+    }
+
     /// Builds a client with default time limits that trusts the certificate authorities of a PEM text and the system's.
     ///
     /// An empty text adds none.

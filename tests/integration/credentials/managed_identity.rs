@@ -112,6 +112,25 @@ async fn a_managed_identity_is_selected_by_azure_token_credentials_too() {
 }
 
 #[tokio::test]
+async fn it_needs_no_certificate_authorities() {
+    let authority = machine().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (empty, path) = (folder.path().join("empty.pem"), folder.path().display().to_string());
+    std::fs::write(&empty, "").unwrap();
+    for file in [empty.to_str().unwrap(), "/nowhere/ca.pem"] {
+        let nobody = [("SSL_CERT_FILE", file), ("SSL_CERT_DIR", &path)];
+        let (code, shown, log) = client_app(&["token"], imds(&authority, &nobody)).await;
+        assert!(code == 0 && shown.contains(SYSTEM), "{shown}{log}");
+        assert!(log.contains("only http can be used"), "{log}");
+        // Any other credential needs https.
+        let secret = [("AZURE_CLIENT_SECRET", "x")].into_iter().chain(nobody);
+        let secret = secret.map(|(name, value)| (name, value.to_owned())).collect();
+        let (code, _, log) = client_app(&["token"], secret).await;
+        assert!(code == 2 && log.contains("No CA certificates were loaded"), "{log}");
+    }
+}
+
+#[tokio::test]
 async fn a_transient_failure_is_retried_and_a_refusal_is_not() {
     let authority = machine().await;
     let tenant = authority.first_tenant();
