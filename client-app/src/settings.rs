@@ -69,7 +69,7 @@ impl Settings {
     /// The file of certificate authorities is unusable.
     pub fn http_client(&self) -> Result<HttpClient, SettingsError> {
         Ok(if self.azure_ad.is_managed_identity() {
-            HttpClient::new_or_trusting_nobody(&self.http_client)?
+            HttpClient::new_or_without_trust(&self.http_client)?
         } else {
             HttpClient::new(&self.http_client)?
         })

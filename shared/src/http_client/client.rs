@@ -33,13 +33,13 @@ impl HttpClient {
         Ok(Self { watched, ..Self::from_this_module(http_client(settings)?) })
     }
 
-    /// Builds the same client, or one that trusts nobody if this machine has no certificate authorities.
+    /// Builds the same client, or one that trusts no certificate authority if this machine has no certificate authorities.
     ///
     /// For programs that may need http alone, such as one with a managed identity.
     ///
     /// # Errors
     /// As for [`Self::new`], but for missing certificate authorities.
-    pub fn new_or_trusting_nobody(settings: &HttpClientSettings) -> Result<Self, KeyProblem> {
+    pub fn new_or_without_trust(settings: &HttpClientSettings) -> Result<Self, KeyProblem> {
         Self::new(settings).or_else(|problem| {
             if settings.ca_file.is_some() {
                 return Err(problem);

@@ -118,12 +118,12 @@ async fn it_needs_no_certificate_authorities() {
     let (empty, path) = (folder.path().join("empty.pem"), folder.path().display().to_string());
     std::fs::write(&empty, "").unwrap();
     for file in [empty.to_str().unwrap(), "/nowhere/ca.pem"] {
-        let nobody = [("SSL_CERT_FILE", file), ("SSL_CERT_DIR", &path)];
-        let (code, shown, log) = client_app(&["token"], imds(&authority, &nobody)).await;
+        let without_trust = [("SSL_CERT_FILE", file), ("SSL_CERT_DIR", &path)];
+        let (code, shown, log) = client_app(&["token"], imds(&authority, &without_trust)).await;
         assert!(code == 0 && shown.contains(SYSTEM), "{shown}{log}");
         assert!(log.contains("only http can be used"), "{log}");
         // Any other credential needs https.
-        let secret = [("AZURE_CLIENT_SECRET", "x")].into_iter().chain(nobody);
+        let secret = [("AZURE_CLIENT_SECRET", "x")].into_iter().chain(without_trust);
         let secret = secret.map(|(name, value)| (name, value.to_owned())).collect();
         let (code, _, log) = client_app(&["token"], secret).await;
         assert!(code == 2 && log.contains("No CA certificates were loaded"), "{log}");
