@@ -109,7 +109,7 @@ pub(crate) fn explain(arguments: &Explain) -> anyhow::Result<ExitCode> {
     Ok(exit_code(explanation.is_fine()))
 }
 
-/// Whether an argument is a code or a message with one, and so no file.
+/// Returns whether an argument is a code or a message with one, and so no file.
 fn is_message(text: &str) -> bool {
     text.parse::<u32>().is_ok() || text.to_ascii_uppercase().contains("AADSTS")
 }

@@ -250,7 +250,7 @@ impl TryFrom<String> for EndpointUrl {
     }
 }
 
-/// Whether a URL has neither credentials nor query nor fragment.
+/// Returns whether a URL has neither credentials nor query nor fragment.
 fn is_bare(url: &Url) -> bool {
     url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none()
 }

@@ -137,7 +137,7 @@ pub async fn health_status(url: &str) -> Result<StatusCode, reqwest::Error> {
     Ok(client.get(url).send().await?.status())
 }
 
-/// Whether a request failed because the peer's certificate is not trusted: unknown CA, wrong name or expired.
+/// Returns whether a request failed because the peer's certificate is not trusted: unknown CA, wrong name or expired.
 #[must_use]
 pub fn is_untrusted(error: &reqwest::Error) -> bool {
     CertificateFault::from_error(error).is_some()

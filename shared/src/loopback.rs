@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use http::uri::Authority;
 use http::{HeaderMap, Uri, header};
 
-/// Whether a URL's host is `localhost` or a loopback address.
+/// Returns whether a URL's host is `localhost` or a loopback address.
 ///
 /// A name like `127.0.0.1.nip.io` is neither: DNS decides what it means.
 #[must_use]
@@ -25,7 +25,7 @@ pub fn has_loopback_host(uri: &Uri, headers: &HeaderMap) -> bool {
     has_host(uri, headers, is_loopback_host)
 }
 
-/// Whether a request has one `Host`, which is allowed, and so is an absolute target's host.
+/// Returns whether a request has one `Host`, which is allowed, and so is an absolute target's host.
 #[must_use]
 pub fn has_host(uri: &Uri, headers: &HeaderMap, is_allowed: impl Fn(&str) -> bool) -> bool {
     if !uri.host().is_none_or(&is_allowed) {

@@ -58,7 +58,7 @@ impl Guard {
         &self.0
     }
 
-    /// Whether both are clones of one guard.
+    /// Returns whether both are clones of one guard.
     pub(crate) fn is_clone_of(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -68,7 +68,7 @@ impl Guard {
         self.0.authenticator.keys().ready().await;
     }
 
-    /// Whether keys are available, and how old they are.
+    /// Returns whether keys are available, and how old they are.
     #[must_use]
     pub fn status(&self) -> GuardStatus {
         let Inner { authenticator, .. } = &*self.0;

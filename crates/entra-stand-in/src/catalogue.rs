@@ -68,7 +68,7 @@ pub enum Expected {
 }
 
 impl Expected {
-    /// Whether a status is an acceptable one.
+    /// Returns whether a status is an acceptable one.
     #[must_use]
     pub fn allows(self, status: u16) -> bool {
         match self {

@@ -41,7 +41,7 @@ pub(crate) enum Credential {
 }
 
 impl Credential {
-    /// Whether it is the federated credential with this issuer and subject (case-sensitive).
+    /// Returns whether it is the federated credential with this issuer and subject (case-sensitive).
     pub(crate) fn is_federated(&self, issuer: &str, subject: &str) -> bool {
         matches!(self, Self::Federated(known) if known.issuer == issuer && known.subject == subject)
     }

@@ -176,7 +176,7 @@ impl Tenant {
         self.principals.values().find(|principal| principal.application.identifier_uris.iter().any(named))
     }
 
-    /// Whether the client has any grant on the resource.
+    /// Returns whether the client has any grant on the resource.
     pub(crate) fn is_assigned(&self, client: &Application, resource: &Application) -> bool {
         self.grants.contains_key(&(client.client_id, resource.client_id))
     }

@@ -23,7 +23,7 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    /// Whether every code is known, or every check of the token passed.
+    /// Returns whether every code is known, or every check of the token passed.
     #[must_use]
     pub fn is_fine(&self) -> bool {
         self.fine

@@ -122,7 +122,7 @@ impl Origin {
         global.filter(|global| self.is_own(name(global))).unwrap_or(host)
     }
 
-    /// Whether a host (without port) is one of the stand-in's names.
+    /// Returns whether a host (without port) is one of the stand-in's names.
     pub(crate) fn is_own(&self, host: &str) -> bool {
         let own = |name: &String| name.eq_ignore_ascii_case(host);
         self.names.iter().any(own)

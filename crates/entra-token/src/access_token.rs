@@ -63,13 +63,13 @@ impl Token {
         self.expires_at
     }
 
-    /// When the renewal of the token is due, for display.
+    /// Returns when the renewal of the token is due, for display.
     #[must_use]
     pub fn renewed_from(&self) -> Timestamp {
         wall_clock_in(self.renewed_from.saturating_duration_since(Instant::now()))
     }
 
-    /// Whether the token has not expired, with a margin for clock skew and network delays.
+    /// Returns whether the token has not expired, with a margin for clock skew and network delays.
     #[must_use]
     pub fn is_usable(&self) -> bool {
         self.is_usable_at(Instant::now(), SystemTime::now)
@@ -103,7 +103,7 @@ impl Token {
         self.renewed_from.saturating_duration_since(now)
     }
 
-    /// Whether the renewal is due.
+    /// Returns whether the renewal is due.
     pub(super) fn is_due_at(&self, now: Instant) -> bool {
         now >= self.renewed_from
     }

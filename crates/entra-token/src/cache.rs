@@ -38,7 +38,7 @@ pub(super) trait TokenOrigin {
     /// Returns a number that changes whenever the contents of a credential's file change.
     fn generation(&self) -> impl Future<Output = u64> + Send + 'static;
 
-    /// How long a request may take, retries included.
+    /// Returns how long a request may take, retries included.
     fn timeout(&self) -> Duration;
 }
 
@@ -218,7 +218,7 @@ impl Cache {
         }
     }
 
-    /// Whether a refused credential's file has changed. If so, clears the failure.
+    /// Returns whether a refused credential's file has changed. If so, clears the failure.
     ///
     /// Checks once per [`CREDENTIAL_CHECK_INTERVAL`], and returns false otherwise.
     async fn has_new_credential(&self, origin: &impl TokenOrigin) -> bool {

@@ -51,7 +51,7 @@ pub fn selects_managed_identity(lookup: impl Fn(&str) -> Option<String>) -> bool
     lookup(TOKEN_CREDENTIALS).is_some_and(|name| name.eq_ignore_ascii_case(MANAGED_IDENTITY))
 }
 
-/// Whether assertions are to contain the certificate chain, by `AZURE_CLIENT_SEND_CERTIFICATE_CHAIN`.
+/// Returns whether assertions are to contain the certificate chain, by `AZURE_CLIENT_SEND_CERTIFICATE_CHAIN`.
 fn sends_certificate_chain(lookup: impl Fn(&str) -> Option<String>) -> bool {
     lookup("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN")
         .is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))

@@ -102,7 +102,7 @@ fn fault_and_remedy(error: &reqwest::Error) -> String {
 }
 
 impl TokenError {
-    /// Whether the same request may succeed later without a fix.
+    /// Returns whether the same request may succeed later without a fix.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {

@@ -40,7 +40,7 @@ impl Life {
         Self { expires_in, refresh_in: refresh_in.filter(makes_sense) }
     }
 
-    /// How long the token is used: until its expiry less 30 s, or less a tenth of a short lifetime.
+    /// Returns how long the token is used: until its expiry less 30 s, or less a tenth of a short lifetime.
     pub(super) fn usable(self) -> Duration {
         self.expires_in.saturating_sub(SKEW.min(self.expires_in / 10))
     }

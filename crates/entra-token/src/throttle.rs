@@ -20,7 +20,7 @@ impl Default for Throttle {
 }
 
 impl Throttle {
-    /// Whether this caller may act now. If so, no other may for the next `interval`.
+    /// Returns whether this caller may act now. If so, no other may for the next `interval`.
     pub(super) fn try_acquire(&self, now: Instant, interval: Duration) -> bool {
         let next = self.next.load(Ordering::Relaxed);
         let after = self.millis_since_start(now + interval);

@@ -95,7 +95,7 @@ impl Bypass {
         Self { hosts: hosts.join(","), ports }
     }
 
-    /// Whether a host with this URL's port is listed; a listed host that begins with a dot is a domain.
+    /// Returns whether a host with this URL's port is listed; a listed host that begins with a dot is a domain.
     fn names_port_of(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();
         self.ports.iter().any(|(listed, port)| {

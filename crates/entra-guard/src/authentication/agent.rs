@@ -34,7 +34,7 @@ impl Agent {
     }
 }
 
-/// Whether a list of numbers with spaces between them has an agent's facet, or cannot be read.
+/// Returns whether a list of numbers with spaces between them has an agent's facet, or cannot be read.
 fn may_name_agent(facets: &Value) -> bool {
     let is_agents = |facet: &str| facet.parse().map_or(true, |facet| AGENT_FACETS.contains(&facet));
     facets.as_str().is_none_or(|facets| facets.split(' ').filter(|facet| !facet.is_empty()).any(is_agents))

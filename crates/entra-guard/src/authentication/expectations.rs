@@ -85,7 +85,8 @@ impl Expectations {
         ]
     }
 
-    /// When a token with these claims is accepted, in seconds since 1970; [`Self::check`] must have accepted it.
+    /// Returns when a token with these claims is accepted, in seconds since 1970; [`Self::check`] must have accepted
+    /// it.
     pub(super) fn validity(&self, claims: &Claims) -> Range<i64> {
         let start = claims.nbf.max(claims.iat).saturating_sub(self.clock_skew_seconds);
         start..claims.exp.saturating_add(self.clock_skew_seconds)

@@ -64,7 +64,7 @@ impl Tenancy {
         self
     }
 
-    /// Whether a key set may come from this URL: from the origin of the metadata or of the issuer.
+    /// Returns whether a key set may come from this URL: from the origin of the metadata or of the issuer.
     pub(super) fn is_key_set(&self, url: &Url) -> bool {
         let is_bare = url.username().is_empty() && url.password().is_none();
         let issuer = Url::parse(&self.metadata_issuer).ok();

@@ -66,7 +66,7 @@ impl Demands {
         listed.into_iter().chain(certificate.map(|it| it.apply(Requirement::certificate())))
     }
 
-    /// What is demanded for a resource on a route with this method.
+    /// Returns what is demanded for a resource on a route with this method.
     pub(super) fn for_resource<P: ResourcePolicy>(
         &self,
         method: &Method,

@@ -99,7 +99,7 @@ impl<R: 'static> Requirement<R> {
         Self { report_only: true, ..self }
     }
 
-    /// Whether the requirement is enforced rather than only reported.
+    /// Returns whether the requirement is enforced rather than only reported.
     #[must_use]
     pub fn is_enforced(&self) -> bool {
         !self.report_only

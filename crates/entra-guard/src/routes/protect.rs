@@ -64,12 +64,12 @@ impl Service<Request> for Split {
     }
 }
 
-/// Whether a path is `prefix` or lies below it.
+/// Returns whether a path is `prefix` or lies below it.
 fn is_below(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Whether a text is a path of plain segments, such as `/api`.
+/// Returns whether a text is a path of plain segments, such as `/api`.
 fn is_prefix(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     let is_segment = |segment: &str| !segment.is_empty() && segment.bytes().all(is_plain);

@@ -51,7 +51,7 @@ impl RouteRules {
         Ok(Self { tried: Some(rules), ..self })
     }
 
-    /// Whether `P` is the policy about callers that guards the route.
+    /// Returns whether `P` is the policy about callers that guards the route.
     pub(super) fn is_guarded_by<P: Policy>(&self) -> bool {
         self.policies.first().is_some_and(|(policy_type, _)| *policy_type == TypeId::of::<P>())
     }

@@ -142,7 +142,7 @@ impl Claims {
         self.iss.as_deref().is_some_and(|issuer| issuer.contains("://"))
     }
 
-    /// Whether it is a user's token.
+    /// Returns whether it is a user's token.
     pub(super) fn are_a_users(&self) -> bool {
         self.scp.is_some() || self.idtyp.as_ref().is_some_and(|kind| kind == "user")
     }

@@ -66,7 +66,7 @@ impl Certificate {
         self
     }
 
-    /// Whether it is the same certificate.
+    /// Returns whether it is the same certificate.
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.sha256 == other.sha256
     }

@@ -64,7 +64,7 @@ impl FederatedCredential {
     }
 }
 
-/// Whether an issuer's documents may be fetched from a URL: https, or http on this machine.
+/// Returns whether an issuer's documents may be fetched from a URL: https, or http on this machine.
 pub(super) fn is_fetchable(url: &Url) -> bool {
     let bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
     bare && match url.scheme() {
@@ -74,12 +74,13 @@ pub(super) fn is_fetchable(url: &Url) -> bool {
     }
 }
 
-/// Whether an issuer's document may refer to a URL: a remote issuer may not direct requests to this machine (SSRF).
+/// Returns whether an issuer's document may refer to a URL: a remote issuer may not direct requests to this machine
+/// (SSRF).
 pub(super) fn may_name(issuer: &Url, named: &Url) -> bool {
     is_fetchable(named) && (is_this_machine(issuer) || !is_this_machine(named))
 }
 
-/// Whether a URL's host is this machine, judged by its text.
+/// Returns whether a URL's host is this machine, judged by its text.
 pub(super) fn is_this_machine(url: &Url) -> bool {
     let is_local = |address: IpAddr| address.is_loopback() || address.is_unspecified();
     match url.host() {

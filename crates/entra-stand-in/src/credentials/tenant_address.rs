@@ -23,7 +23,7 @@ pub(crate) struct TenantAddress<'a> {
 }
 
 impl TenantAddress<'_> {
-    /// Whether an audience is a token endpoint or issuer of this tenant, named by its id or a domain.
+    /// Returns whether an audience is a token endpoint or issuer of this tenant, named by its id or a domain.
     ///
     /// Accepts any host name and port of the stand-in, since libraries build the URL from the host they were given.
     pub(super) fn is_audience(&self, audience: &str) -> bool {
@@ -34,7 +34,7 @@ impl TenantAddress<'_> {
         self.is_tenant(segment) && PATHS.contains(&rest)
     }
 
-    /// Whether an audience is the documented one: the tenant's v2.0 token endpoint, with the tenant's id.
+    /// Returns whether an audience is the documented one: the tenant's v2.0 token endpoint, with the tenant's id.
     pub(super) fn is_documented_audience(&self, audience: &str) -> bool {
         let endpoint = |base: &Instance| format!("{base}/{}/oauth2/v2.0/token", self.tenant);
         [self.base, self.origin.canonical()].into_iter().any(|base| endpoint(base) == audience)
@@ -46,7 +46,7 @@ impl TenantAddress<'_> {
         TenantId::parse(segment).ok().or_else(by_domain) == Some(self.tenant)
     }
 
-    /// Whether an issuer is this stand-in, under any of its names and ports, or the real Entra.
+    /// Returns whether an issuer is this stand-in, under any of its names and ports, or the real Entra.
     pub(super) fn is_entra(&self, issuer: &str) -> bool {
         let Ok(url) = Url::parse(issuer) else { return false };
         if url.host_str().is_some_and(is_entras) {
@@ -61,7 +61,8 @@ impl TenantAddress<'_> {
         path.is_some() && (ports.contains(&port) || port == Some(self.origin.port()) || names_tenant())
     }
 
-    /// Whether an issuer is the one of this tenant's v2.0 tokens, at the client's base URL or the canonical one.
+    /// Returns whether an issuer is the one of this tenant's v2.0 tokens, at the client's base URL or the canonical
+    /// one.
     pub(super) fn is_own_v2_issuer(&self, issuer: &str) -> bool {
         [self.base, self.origin.canonical()]
             .into_iter()

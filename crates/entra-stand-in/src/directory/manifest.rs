@@ -97,7 +97,7 @@ struct RequiredAccess {
 }
 
 impl Manifest {
-    /// Whether the registration has a client secret with this id.
+    /// Returns whether the registration has a client secret with this id.
     pub(super) fn has_secret(&self, key_id: Uuid) -> bool {
         self.password_credentials.iter().any(|credential| credential.key_id == key_id)
     }

@@ -17,7 +17,7 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Whether the number is within the bounds.
+    /// Returns whether the number is within the bounds.
     pub(crate) fn contains(self, number: usize) -> bool {
         (self.least..=self.most).contains(&number)
     }

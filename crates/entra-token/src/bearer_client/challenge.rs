@@ -44,7 +44,8 @@ const FINAL: [&str; 6] = [
     "vetoed",
 ];
 
-/// Whether a 403 is for lack of a role: by its problem's code, or else by `insufficient_scope` (RFC 6750 section 3.1).
+/// Returns whether a 403 is for lack of a role: by its problem's code, or else by `insufficient_scope` (RFC 6750
+/// section 3.1).
 pub(super) fn lacks_role(headers: &HeaderMap, body: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Problem {

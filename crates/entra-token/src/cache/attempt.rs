@@ -21,7 +21,7 @@ impl Attempt {
         self.claims.as_ref()
     }
 
-    /// Whether a failure is retried at once: a caller waits, and the previous request did not fail.
+    /// Returns whether a failure is retried at once: a caller waits, and the previous request did not fail.
     pub(crate) fn is_worth_a_retry(&self) -> bool {
         self.is_worth_a_retry.load(Ordering::Relaxed)
     }

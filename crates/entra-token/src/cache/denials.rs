@@ -31,7 +31,7 @@ impl Default for Denials {
 }
 
 impl Denials {
-    /// Whether a request may be sent now; the next one may not until the interval has passed.
+    /// Returns whether a request may be sent now; the next one may not until the interval has passed.
     pub(super) fn try_acquire(&mut self, now: Instant) -> bool {
         if !self.wait(now).is_zero() {
             return false;

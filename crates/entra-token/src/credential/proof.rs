@@ -49,7 +49,7 @@ impl Proof {
         }
     }
 
-    /// Whether it is an assertion rather than a secret.
+    /// Returns whether it is an assertion rather than a secret.
     pub(crate) fn is_assertion(&self) -> bool {
         matches!(self.content, Content::Assertion(_))
     }

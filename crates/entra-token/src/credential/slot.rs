@@ -51,7 +51,7 @@ impl Slot {
         Self { credential, refused: Mutex::new(None), warnings: Throttle::default() }
     }
 
-    /// Whether it was refused recently, and its file has not changed since.
+    /// Returns whether it was refused recently, and its file has not changed since.
     ///
     /// `generation` is the present one of its file.
     pub(super) fn is_refused(&self, generation: u64) -> bool {

@@ -39,13 +39,13 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// How to fix it, if the code is known.
+    /// Returns how to fix it, if the code is known.
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
         self.aadsts.and_then(aadsts::lookup).map(|entry| entry.remedy)
     }
 
-    /// Whether another credential may succeed.
+    /// Returns whether another credential may succeed.
     ///
     /// The OAuth error `invalid_client` means that authentication failed (RFC 6749 section 5.2). For an assertion, the
     /// AADSTS code decides first, since the OAuth error may be another one.

@@ -59,7 +59,7 @@ fn plan(endpoint: &IdentityEndpoint, error: &TokenError, tried: u32) -> (Duratio
     (Duration::from_secs(1 << tried).max(error.retry_after().unwrap_or_default()), RETRIES)
 }
 
-/// Whether a request with this status may succeed later.
+/// Returns whether a request with this status may succeed later.
 ///
 /// A 404 may, since IMDS starts after the machine. A 403 comes from some proxies.
 pub(super) fn is_transient(status: StatusCode) -> bool {

@@ -173,7 +173,7 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Whether the byte is a blank, visible, or not ASCII (RFC 9110 section 5.5).
+/// Returns whether the byte is a blank, visible, or not ASCII (RFC 9110 section 5.5).
 fn is_text(byte: u8) -> bool {
     matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
 }

@@ -59,17 +59,17 @@ impl Framing {
         self.heads
     }
 
-    /// Whether the peer has begun a head that it has not finished.
+    /// Returns whether the peer has begun a head that it has not finished.
     pub(super) fn is_in_head(&self) -> bool {
         matches!(&self.state, State::Head(_))
     }
 
-    /// Whether the last request has ended and no further one has begun.
+    /// Returns whether the last request has ended and no further one has begun.
     pub(super) fn is_between_requests(&self) -> bool {
         self.heads > 0 && matches!(self.state, State::Before(_))
     }
 
-    /// Whether the request line is most of a head that is too large.
+    /// Returns whether the request line is most of a head that is too large.
     pub(super) fn is_large_by_request_line(&self) -> bool {
         match &self.state {
             State::Head(head) => self.is_most(head.request_line_bytes()),
@@ -82,12 +82,12 @@ impl Framing {
         bytes > self.max_header_bytes / 2
     }
 
-    /// Whether the peer has begun a body that it has not finished.
+    /// Returns whether the peer has begun a body that it has not finished.
     pub(super) fn is_in_body(&self) -> bool {
         matches!(self.state, State::Body(_) | State::Chunked(_))
     }
 
-    /// Whether bytes may follow that belong to no further request.
+    /// Returns whether bytes may follow that belong to no further request.
     pub(super) fn has_unread(&self) -> bool {
         self.is_in_body() || matches!(self.state, State::TooLarge { .. } | State::Over)
     }

@@ -247,7 +247,7 @@ fn number(digits: &[u8]) -> Option<u64> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// Whether this is a host, not empty, with or without a port (RFC 9110 section 7.2).
+/// Returns whether this is a host, not empty, with or without a port (RFC 9110 section 7.2).
 fn is_host(value: &[u8]) -> bool {
     if let Some(rest) = value.strip_prefix(b"[") {
         let mut parts = rest.splitn(2, |&byte| byte == b']');
@@ -262,7 +262,7 @@ fn is_host(value: &[u8]) -> bool {
         && parts.next().is_none_or(is_port)
 }
 
-/// Whether this is empty or a decimal number of 16 bits.
+/// Returns whether this is empty or a decimal number of 16 bits.
 fn is_port(port: &[u8]) -> bool {
     let add = |number: u16, byte: &u8| {
         let digit = byte.is_ascii_digit().then(|| u16::from(byte - b'0'))?;

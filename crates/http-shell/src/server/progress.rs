@@ -35,7 +35,7 @@ impl Progress {
         self.reached.store(reached as u8, Relaxed);
     }
 
-    /// Whether the body of the request with this number, from 1, is malformed.
+    /// Returns whether the body of the request with this number, from 1, is malformed.
     pub(super) fn has_malformed_body(&self, request: u64) -> bool {
         self.malformed_body.load(Relaxed) == request
     }

@@ -41,13 +41,13 @@ fn keep_alive_seconds() -> NonZeroU32 {
 }
 
 impl ServerSettings {
-    /// How long a connection may wait for its next request.
+    /// Returns how long a connection may wait for its next request.
     #[must_use]
     pub fn keep_alive(&self) -> Duration {
         Duration::from_secs(self.keep_alive_seconds.get().into())
     }
 
-    /// How long the end may take after a shutdown signal.
+    /// Returns how long the end may take after a shutdown signal.
     #[must_use]
     pub fn drain_timeout(&self) -> Duration {
         Duration::from_secs(self.drain_timeout_seconds.get().into())

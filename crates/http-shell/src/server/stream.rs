@@ -66,7 +66,7 @@ impl<I> PeerStream<I> {
         }
     }
 
-    /// Whether the peer may be sending bytes that will not be read.
+    /// Returns whether the peer may be sending bytes that will not be read.
     pub(super) fn has_unread(&self) -> bool {
         self.framing.has_unread() || self.early.is_some()
     }

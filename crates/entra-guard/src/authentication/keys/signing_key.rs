@@ -88,7 +88,7 @@ struct OtherMembers {
 }
 
 impl OtherMembers {
-    /// Whether the entry has any part of a private key, with which anyone could sign.
+    /// Returns whether the entry has any part of a private key, with which anyone could sign.
     fn is_private(&self) -> bool {
         let Self { d, p, q, dp, dq, qi, oth, k, .. } = self;
         [d, p, q, dp, dq, qi, oth, k].into_iter().any(Option::is_some)

@@ -99,7 +99,7 @@ impl Snapshot {
 }
 
 impl Grace {
-    /// Whether the period is over. Every request asks while keys are removed.
+    /// Returns whether the period is over. Every request asks while keys are removed.
     fn is_over(&self) -> bool {
         if self.last_published.elapsed() > self.limit {
             self.is_over.store(true, Ordering::Relaxed);

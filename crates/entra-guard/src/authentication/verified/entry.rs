@@ -26,7 +26,7 @@ impl Entry {
         Self { header, rest: rest.into(), verified }
     }
 
-    /// Whether this is the entry of the token.
+    /// Returns whether this is the entry of the token.
     pub(super) fn holds(&self, token: &[u8]) -> bool {
         let rest = token.strip_prefix(self.header.as_bytes());
         rest.is_some_and(|rest| rest == self.rest.expose_secret().as_bytes())

@@ -49,7 +49,7 @@ impl Moment {
         Self { tenant, machine: Instant::now() }
     }
 
-    /// Whether less than `life` has passed by both clocks; false if the tenant's clock went back.
+    /// Returns whether less than `life` has passed by both clocks; false if the tenant's clock went back.
     fn is_recent(self, life: Duration, now: Self) -> bool {
         let by_tenant = now.tenant.duration_since(self.tenant);
         let by_tenant =

@@ -46,7 +46,7 @@ impl Reach {
     }
 }
 
-/// Whether an address is in 100.64.0.0/10.
+/// Returns whether an address is in 100.64.0.0/10.
 fn is_shared(address: Ipv4Addr) -> bool {
     let [first, second, ..] = address.octets();
     first == 100 && second & 0b1100_0000 == 64

@@ -92,7 +92,7 @@ fn asked<'p>(
     Ok((name, resource))
 }
 
-/// Whether it is a date since the endpoint exists.
+/// Returns whether it is a date since the endpoint exists.
 fn is_version(text: &str) -> bool {
     let is_date = text.len() == OLDEST_VERSION.len() && text.parse::<jiff::civil::Date>().is_ok();
     is_date && text >= OLDEST_VERSION

@@ -50,7 +50,7 @@ fn pfx(bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
     decode().or_else(|| is_der(bytes).then_some(Cow::Borrowed(bytes)))
 }
 
-/// Whether a file may hold a private key: PFX, or PEM with a private key.
+/// Returns whether a file may hold a private key: PFX, or PEM with a private key.
 pub(super) fn holds_key(bytes: &[u8]) -> bool {
     const LABEL: &[u8] = b"PRIVATE KEY-----";
     pfx(bytes).is_some() || bytes.windows(LABEL.len()).any(|window| window == LABEL)

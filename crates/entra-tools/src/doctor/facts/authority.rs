@@ -44,7 +44,7 @@ pub(in super::super) enum Unreachable {
 }
 
 impl AuthorityFacts {
-    /// Whether a token request is bound to fail for the same reason.
+    /// Returns whether a token request is bound to fail for the same reason.
     pub(super) fn is_hopeless(&self) -> bool {
         matches!(self.answer, Err(_) | Ok(Discovery::Refused(_)))
     }
