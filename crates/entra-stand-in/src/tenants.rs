@@ -105,8 +105,9 @@ impl Tenants {
             by_id.insert(live.id, live);
         }
         let kept = keep.then(|| folder.folder(CREATED)).transpose()?;
-        for name in kept.iter().flat_map(DataFolder::names).flatten() {
-            let own = folder.folder(CREATED)?.folder(&name)?;
+        let names = kept.as_ref().map(DataFolder::names).transpose()?.unwrap_or_default();
+        for own in kept.iter().flat_map(|kept| names.iter().map(|name| kept.folder(name))) {
+            let own = own?;
             let Some(text) = own.read(TENANT_FILE)? else { continue };
             let entry: directory::Tenant =
                 serde_json::from_str(&text).map_err(|_| own.malformed(TENANT_FILE))?;
@@ -136,7 +137,6 @@ impl Tenants {
             None => SigningKeys::of_spare(&self.spare_keys)?,
         };
         let live = Arc::new(LiveTenant::new(entry, keys, SeenAssertions::of_a_test(), own));
-        live.save();
         let mut tenants = self.write();
         if tenants.len() >= MOST {
             let oldest = unused(&tenants).ok_or(TenantError::TooMany)?;
@@ -146,6 +146,8 @@ impl Tenants {
         }
         live.last_used.store(self.uses.fetch_add(1, Relaxed), Relaxed);
         tenants.insert(live.id, Arc::clone(&live));
+        drop(tenants);
+        live.save();
         Ok(live)
     }
 
@@ -228,6 +230,7 @@ impl LiveTenant {
     /// Stores the current directory entry, if it is to be kept. It is in force even if it cannot be stored.
     fn save(&self) {
         let Some(folder) = &self.kept else { return };
+        // One at a time, so that the last change is what is stored. After `forget`, there is no folder to write to.
         let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
         let text = serde_json::to_string_pretty(&*self.entry()).map_err(|error| error.to_string());
         let saved =
@@ -239,6 +242,7 @@ impl LiveTenant {
 
     /// Removes what is stored of it.
     fn forget(&self) {
+        let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(Err(problem)) = self.kept.as_ref().map(DataFolder::remove_all) {
             tracing::error!(%problem, tenant = %self.id, "the tenant could not be removed from the data folder");
         }

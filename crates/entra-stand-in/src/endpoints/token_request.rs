@@ -7,6 +7,7 @@ use axum::extract::Request;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use entra_shared::ids::ClientId;
+use entra_shared::json::is_utf8;
 use entra_shared::token_endpoint::JWT_BEARER;
 use http::{HeaderMap, header};
 use serde_json::Value;
@@ -169,7 +170,7 @@ fn form_decoded(text: &str) -> String {
 fn is_form(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") && is_utf8(headers)
 }
 
 /// Reads the pairs of a form; no name may repeat (RFC 6749 section 3.2).

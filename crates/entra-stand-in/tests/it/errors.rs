@@ -174,7 +174,14 @@ async fn only_a_posted_form_is_a_request() {
     assert_eq!((answer.status.as_u16(), answer.header("allow")), (200, "POST, OPTIONS"));
 
     let no_parameter = "The request body must contain the following parameter: 'grant_type'.";
-    for kind in ["application/json", "multipart/form-data; boundary=x", "text/plain", ""] {
+    let kinds = [
+        "application/json",
+        "multipart/form-data; boundary=x",
+        "text/plain",
+        "",
+        "application/x-www-form-urlencoded; charset=utf-16",
+    ];
+    for kind in kinds {
         let body = "grant_type=client_credentials";
         let answer = send(world.request(&v2(TENANT)).header("content-type", kind).body(body)).await;
         check(kind, &answer, &invalid_request(900144, no_parameter));
