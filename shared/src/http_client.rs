@@ -150,7 +150,7 @@ pub fn is_untrusted(error: &reqwest::Error) -> bool {
 pub fn proxy_refusal(error: &reqwest::Error) -> Option<String> {
     // The type of this error is not public.
     let is_refusal = causes(error).any(|error| error.to_string().ends_with("proxy authorization required"));
-    is_refusal.then(|| refusing_proxy("https"))
+    refusing_proxy("https").filter(|_| is_refusal)
 }
 
 /// Returns whether a request failed because the peer seems to speak http instead of https, or the other way round.

@@ -38,14 +38,15 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
     }
 }
 
-/// Returns whether no content type of the request names an encoding other than UTF-8.
+/// Returns whether no content type of the request is malformed or names an encoding other than UTF-8.
 #[must_use]
 pub fn is_utf8(headers: &HeaderMap) -> bool {
-    let types =
-        headers.get_all(CONTENT_TYPE).iter().filter_map(|value| value.to_str().ok()?.parse::<Mime>().ok());
-    types
-        .into_iter()
-        .all(|kind| kind.params().all(|(name, value)| name != mime::CHARSET || value == mime::UTF_8))
+    headers.get_all(CONTENT_TYPE).iter().all(|value| {
+        let kind: Option<Mime> = value.to_str().ok().and_then(|text| text.parse().ok());
+        kind.is_some_and(|kind| {
+            kind.params().all(|(name, value)| name != mime::CHARSET || value == mime::UTF_8)
+        })
+    })
 }
 
 #[cfg(test)]

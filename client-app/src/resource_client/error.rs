@@ -153,8 +153,9 @@ impl fmt::Display for Refused {
         if let Some(wait) = self.retry_after {
             write!(f, "; it asks to wait {} s", wait.as_secs())?;
         }
-        if self.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
-            write!(f, ": {}", refusing_proxy("http"))?;
+        let is_proxys = self.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED;
+        if let Some(refusal) = refusing_proxy("http").filter(|_| is_proxys) {
+            write!(f, ": {refusal}")?;
         }
         if let Some(denied) = &self.denied {
             write!(f, "; {}", about_token(denied))?;

@@ -117,15 +117,16 @@ impl Cache {
             }
             let may_ask =
                 token.age(now) >= denials::MIN_AGE && inflight.backoff.active_failure(now).is_none();
-            if !may_ask || !inflight.denials.try_acquire(now) {
-                return Err(inflight.denials.about(token));
-            }
-            tracing::info!(
-                "the API denied the call; acquiring another token, since a role may have been granted"
-            );
             match inflight.find(None) {
+                _ if !may_ask => return Err(inflight.denials.about(token)),
                 Some(request) => request,
-                None => self.start(&mut inflight, Attempt::new(None), origin),
+                None if inflight.denials.try_acquire(now) => {
+                    tracing::info!(
+                        "the API denied the call; acquiring another token, in case a role was granted"
+                    );
+                    self.start(&mut inflight, Attempt::new(None), origin)
+                }
+                None => return Err(inflight.denials.about(token)),
             }
         };
         let outcome = request.outcome().await;

@@ -62,7 +62,9 @@ pub enum InvalidTenant {
     )]
     NotATenant,
     /// A domain of a tenant.
-    #[error("a domain; set that as `azure_ad.domain`, and the Directory (tenant) ID as `azure_ad.tenant_id`")]
+    #[error(
+        "not a GUID, but a domain; set that as `azure_ad.domain`, and the Directory (tenant) ID as `azure_ad.tenant_id`"
+    )]
     Domain,
     /// The endpoint of personal accounts, which have no apps.
     #[error(

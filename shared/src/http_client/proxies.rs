@@ -49,18 +49,19 @@ fn with_variables(
     Ok(builder)
 }
 
-/// Says which proxy refuses (407) requests of this scheme without credentials, and what to do.
+/// Says which proxy refuses (407) requests of this scheme, and what to do; `None` if no variable names one.
 #[must_use]
-pub fn refusal(scheme: &str) -> String {
+pub fn refusal(scheme: &str) -> Option<String> {
     let names =
         VARIABLES.iter().filter(|(_, schemes)| schemes.contains(&scheme)).flat_map(|(names, _)| *names);
-    let variable = names.copied().find_map(|name| Some((name, proxy_url(&std::env::var(name).ok()?)?)));
-    let proxy = variable
-        .map(|(name, url)| format!(" {} (variable {name})", &url[Position::BeforeHost..Position::AfterPort]));
-    format!(
-        "the proxy{} answered 407 Proxy Authentication Required; put credentials into its URL: http://user:password@host",
-        proxy.unwrap_or_default()
-    )
+    let (name, url) = names.copied().find_map(|name| Some((name, proxy_url(&std::env::var(name).ok()?)?)))?;
+    let remedy = if url.username().is_empty() {
+        "put credentials into its URL: http://user:password@host"
+    } else {
+        "it refuses the credentials in its URL"
+    };
+    let proxy = &url[Position::BeforeHost..Position::AfterPort];
+    Some(format!("the proxy {proxy} (variable {name}) answered 407 Proxy Authentication Required; {remedy}"))
 }
 
 /// Parses the URL of a proxy; like curl, takes one without a scheme for http.

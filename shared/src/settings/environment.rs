@@ -128,10 +128,9 @@ impl fmt::Debug for Environment {
 
 /// Puts an underscore between the words of `TenantId`; a name without lower-case letters stays as it is.
 fn snake_case(name: &str) -> String {
-    let is_camel_case = name.chars().any(|c| c.is_ascii_lowercase());
     let mut snake = String::new();
-    for (index, c) in name.char_indices() {
-        if is_camel_case && c.is_ascii_uppercase() && index > 0 && !snake.ends_with('_') {
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && snake.ends_with(|last: char| last.is_ascii_lowercase()) {
             snake.push('_');
         }
         snake.push(c);

@@ -206,6 +206,7 @@ mod tests {
             let environment = Environment::from_iter([(name, "x")]);
             environment.near_misses(&defaults).into_iter().map(|(_, instead)| instead).next()
         };
+        assert_eq!(missed("AzureAd__ClientID").as_deref(), Some("AZURE_AD__CLIENT_ID"));
         for name in ["AZURE_AD_TENANT_ID", "AZUREAD__TENANT_ID", "AzureAd__TenantId", "AZUREAD_TENANT_ID"] {
             assert_eq!(missed(name).as_deref(), Some("AZURE_AD__TENANT_ID"), "{name}");
         }

@@ -38,7 +38,7 @@ impl<'c> Call<'c> {
             let outcome = self.exchange(request, &token).await;
             let outcome = match outcome {
                 Ok(response) if response.status() == StatusCode::FORBIDDEN => {
-                    let (mut response, lacks_role) = denial(response).await;
+                    let (mut response, lacks_role) = self.denial(response).await?;
                     if !lacks_role {
                         return Ok(response);
                     }
@@ -133,6 +133,18 @@ impl<'c> Call<'c> {
         timeout_at(self.deadline, pending).await.ok().flatten()
     }
 
+    /// Tells whether a 403 is for lack of a role: by a small body, or else by the header.
+    async fn denial(&self, response: Response) -> Result<(Response, bool), CallError> {
+        if response.content_length().is_some_and(|length| length > MAX_REFUSAL_BYTES as u64) {
+            let lacks_role = lacks_role(response.headers(), b"");
+            return Ok((response, lacks_role));
+        }
+        let whole = timeout_at(self.deadline, buffered(response)).await;
+        let whole = whole.map_err(|_| self.timed_out(Awaited::Response))?;
+        let lacks_role = lacks_role(whole.headers(), whole.body());
+        Ok((whole.into(), lacks_role))
+    }
+
     /// Sends the request once. Tokens are attached here and nowhere else.
     async fn exchange(&self, mut request: Request, token: &Arc<Token>) -> Result<Response, CallError> {
         request.headers_mut().insert(http::header::AUTHORIZATION, token.authorization().clone());
@@ -147,17 +159,6 @@ impl<'c> Call<'c> {
     fn timed_out(&self, awaited: Awaited) -> CallError {
         CallError::TimedOut { awaited, limit: self.client.timeout }
     }
-}
-
-/// Tells whether a 403 is for lack of a role, which a small body tells more exactly than the header.
-async fn denial(response: Response) -> (Response, bool) {
-    if response.content_length().is_none_or(|length| length > MAX_REFUSAL_BYTES as u64) {
-        let lacks_role = lacks_role(response.headers(), b"");
-        return (response, lacks_role);
-    }
-    let whole = buffered(response).await;
-    let lacks_role = lacks_role(whole.headers(), whole.body());
-    (whole.into(), lacks_role)
 }
 
 /// Reads the body to its end, so that the connection can be used for the next attempt.

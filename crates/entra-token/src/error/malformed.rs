@@ -44,7 +44,7 @@ pub enum Malformed {
 }
 
 /// The members of a token response that decide whether it is one.
-const MEMBERS: [&str; 4] = ["access_token", "token_type", "expires_in", "expires_on"];
+const MEMBERS: [&str; 5] = ["access_token", "token_type", "expires_in", "expires_on", "refresh_in"];
 
 fn expected(member: &str) -> &'static str {
     match member {

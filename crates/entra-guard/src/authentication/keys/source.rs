@@ -39,11 +39,11 @@ pub(in crate::authentication) enum FetchError {
     Discovery,
     /// The discovery document belongs to another issuer.
     #[error(
-        "the discovery document names another issuer than the settings do; check azure_ad.instance and azure_ad.tenant_id"
+        "the discovery document names another issuer than the settings do; check azure_ad.instance and azure_ad.tenant_id, or azure_ad.issuer"
     )]
     Issuer,
     /// The key set is on another origin than the metadata and the issuer.
-    #[error("the discovery document names a key set outside of the authority's origin")]
+    #[error("the discovery document names a key set on another origin than its own and the issuer's")]
     KeySetOrigin,
     /// The fetch exceeded its time limit.
     #[error("the fetch took too long")]

@@ -19,10 +19,11 @@ const NAMED_OPERATIONS: usize = 2;
 /// Checks that the resource answers.
 pub(super) fn reached(facts: &Facts) -> Finding {
     let base_url = &facts.resource.base_url;
-    if matches!(&facts.resource.operations, Ok(Err(StatusCode::PROXY_AUTHENTICATION_REQUIRED))) {
+    let is_proxys = matches!(&facts.resource.operations, Ok(Err(StatusCode::PROXY_AUTHENTICATION_REQUIRED)));
+    if let Some(refusal) = refusing_proxy("http").filter(|_| is_proxys) {
         return Finding::fail(
-            format!("no answer from {base_url}: {}", refusing_proxy("http")),
-            "Put the proxy's credentials into the URL of its variable.",
+            format!("no answer from {base_url}: {refusal}"),
+            "Correct the proxy's credentials in the URL of its variable.",
         );
     }
     let Err(error) = &facts.resource.operations else {

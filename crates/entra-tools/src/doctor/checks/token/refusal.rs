@@ -24,7 +24,7 @@ pub(super) fn finding(error: &TokenError) -> Finding {
             Finding::fail(format!("the certificate of {host} {}", fault.problem()), fault.remedy())
         }
         TokenError::Configuration(ConfigurationFault::Proxy(_)) => {
-            Finding::fail(found, "Put the proxy's credentials into the URL of its variable.")
+            Finding::fail(found, "Correct the proxy's credentials in the URL of its variable.")
         }
         TokenError::Throttled { retry_after, ids } => Finding::fail(
             format!("the authority is throttling this client; {ids}"),
