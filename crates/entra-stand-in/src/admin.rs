@@ -100,9 +100,7 @@ async fn guard(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let status = response.status();
     let is_problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == MEDIA_TYPE);
-    // A 409 has the journal's entries.
-    if is_problem || status == StatusCode::CONFLICT || !(status.is_client_error() || status.is_server_error())
-    {
+    if is_problem || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
     // A refusal of axum's own, such as of a query.

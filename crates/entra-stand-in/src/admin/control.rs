@@ -7,7 +7,8 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use entra_shared::ids::{ClientId, TenantId};
-use http::StatusCode;
+use entra_shared::problem::MEDIA_TYPE;
+use http::{StatusCode, header};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -147,8 +148,16 @@ pub(super) async fn journal(State(state): State<AppState>, Query(wanted): Query<
     if expected.contains(count) {
         return Json(json!({ "count": count, "entries": shown })).into_response();
     }
-    let body = json!({ "count": count, "expected": expected.to_string(), "entries": shown });
-    (StatusCode::CONFLICT, Json(body)).into_response()
+    let problem = json!({
+        "type": "about:blank",
+        "title": "Conflict",
+        "status": 409,
+        "code": "count_unexpected",
+        "count": count,
+        "expected": expected.to_string(),
+        "entries": shown,
+    });
+    (StatusCode::CONFLICT, [(header::CONTENT_TYPE, MEDIA_TYPE)], problem.to_string()).into_response()
 }
 
 impl Wanted {

@@ -34,6 +34,9 @@ pub(in crate::authentication) enum FetchError {
     /// The answer's body could not be read.
     #[error("the answer of {url} could not be read")]
     Body { url: Url, source: BodyError },
+    /// A document that was read is of no use.
+    #[error("{url}")]
+    Document { url: Url, source: Box<Self> },
     /// Not a discovery document.
     #[error("the discovery document is malformed")]
     Discovery,
@@ -56,6 +59,13 @@ pub(in crate::authentication) enum FetchError {
     KeySet(#[from] InvalidKeySet),
 }
 
+impl FetchError {
+    /// Adds the document that is at fault.
+    fn about(self, url: Url) -> Self {
+        Self::Document { url, source: Box::new(self) }
+    }
+}
+
 /// The members that are used.
 ///
 /// <https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata>
@@ -76,12 +86,14 @@ impl KeySource {
     /// Fetches both documents.
     pub(super) async fn fetch(&self) -> Result<KeySet, FetchError> {
         let document = self.tenancy.discovery_document().clone();
-        let discovery = self.discovery(&self.read(document).await?)?;
-        let keys = KeySet::parse(&self.read(discovery.jwks_uri).await?)?;
-        Ok(match discovery.cloud_instance_name {
-            Some(cloud) => keys.in_cloud(&cloud)?,
-            None => keys,
-        })
+        let text = self.read(document.clone()).await?;
+        let discovery = self.discovery(&text).map_err(|error| error.about(document))?;
+        let text = self.read(discovery.jwks_uri.clone()).await?;
+        let keys = KeySet::parse(&text).and_then(|keys| match &discovery.cloud_instance_name {
+            Some(cloud) => keys.in_cloud(cloud),
+            None => Ok(keys),
+        });
+        keys.map_err(|error| FetchError::from(error).about(discovery.jwks_uri))
     }
 
     /// The key set's URL in a discovery document.
