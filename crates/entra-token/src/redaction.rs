@@ -138,7 +138,7 @@ fn unicode_escaped(text: &str, wanted: char) -> Option<&str> {
         .try_fold(text, |rest, unit| hex(rest.strip_prefix("\\u")?, *unit, 4))
 }
 
-/// Strips this number in hexadecimal digits of either case.
+/// Strips `number`, written in `digits` hexadecimal digits of either case, from the start of `text`.
 fn hex(text: &str, number: u16, digits: usize) -> Option<&str> {
     let (head, rest) = text.split_at_checked(digits)?;
     let is_hex = head.bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -1,4 +1,4 @@
-//! Settings errors and the origin of the faulty key.
+//! Errors in the settings, with the file or variable that a faulty setting comes from.
 
 use std::path::Path;
 

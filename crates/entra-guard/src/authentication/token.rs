@@ -21,7 +21,7 @@ use header::Header;
 /// The largest accepted token, in bytes: several times the size of Entra's with 200 roles.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-/// The claim that binds a token to a key of its client (RFC 7800).
+/// Claims that make a token refused: `cnf` binds it to a key of its client (RFC 7800), which is not checked here.
 const REFUSED_CLAIMS: [&str; 1] = ["cnf"];
 
 /// A well-formed token, of which nothing is verified.

@@ -32,7 +32,7 @@ pub struct Denial {
     pub policy: &'static str,
     /// The reason codes of the requirements that were not met, in the policy's order; never empty.
     pub reasons: Vec<&'static str>,
-    /// The reason codes of requirements that are only reported.
+    /// The reason codes of unmet requirements that are reported but not enforced, so they do not deny the request.
     pub would_deny: Vec<&'static str>,
     /// The roles that the policy asks for, whether or not the caller has them.
     pub roles: Vec<AppRole>,

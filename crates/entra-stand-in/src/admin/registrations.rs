@@ -1,4 +1,4 @@
-//! Creates tenants, and grants, revokes and requests roles.
+//! Creates tenants, grants and revokes app roles, and declares the roles that an app requests.
 
 use std::sync::Arc;
 

@@ -118,7 +118,7 @@ impl Forge {
         with(self.claims(), claims)
     }
 
-    /// Returns a string claim of the good token.
+    /// Returns a text claim of the valid token that the cases are derived from; empty if it has none.
     pub(super) fn text(&self, claim: &str) -> &str {
         self.good.get(claim).and_then(Value::as_str).unwrap_or_default()
     }

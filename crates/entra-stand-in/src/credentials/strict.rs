@@ -19,7 +19,7 @@ pub(super) fn broken_header_rule(header: &Header) -> Option<&'static str> {
     rules.into_iter().find_map(|(broken, rule)| broken.then_some(rule))
 }
 
-/// Returns the rule that an assertion breaks by its form, if it breaks one.
+/// Returns the first rule that the assertion's header or claims break, without regard to its signature.
 pub(super) fn broken_rule(assertion: &Assertion<'_>, address: &TenantAddress<'_>) -> Option<&'static str> {
     let (header, claims) = (&assertion.header, &assertion.claims);
     let times = [claims.exp, claims.nbf, claims.iat];

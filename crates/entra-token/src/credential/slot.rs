@@ -64,7 +64,7 @@ impl Slot {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    /// Records a refusal, and logs it once if another credential is tried instead.
+    /// Records that the authority refused the credential. If `next` is tried instead, logs that once.
     pub(super) async fn refuse(&self, error: &TokenError, next: Option<&Credential>) {
         let generation = self.credential.generation().await;
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);

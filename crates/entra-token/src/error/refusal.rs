@@ -7,9 +7,9 @@ use http::StatusCode;
 
 use super::RequestIds;
 
-/// The AADSTS codes of faulty registrations that come with `invalid_client`, the OAuth error of a faulty credential.
+/// AADSTS codes that come with `invalid_client` although the app registration is at fault and not the credential.
 ///
-/// A public client may present no credential, or the tenant has no service principal for the client.
+/// 700025: the client is public and may present no credential. 7000229: the tenant has no service principal for it.
 const REGISTRATION: [u32; 2] = [700025, 7000229];
 
 /// The AADSTS codes of rejected assertions.

@@ -35,7 +35,7 @@ struct Components {
     schemes: BTreeMap<String, Value>,
 }
 
-/// The roles by security scheme; a caller needs all of them.
+/// Maps each security scheme to its roles. A caller needs every role listed.
 type Requirement = BTreeMap<String, Vec<String>>;
 
 /// Returns the operations that require roles; nothing if this is no description, or no operation requires any.
