@@ -5,6 +5,7 @@ mod builder;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Router;
 use entra_shared::azure_ad::Instance;
 use entra_shared::ids::TenantId;
 use entra_shared::jwt::NoCryptography;
@@ -24,7 +25,7 @@ use crate::journal::Journal;
 use crate::keys::RollError;
 use crate::mint::{MintError, MintRequest};
 use crate::tenant::Tenant;
-use crate::tenants::TenantError;
+use crate::tenants::{LiveTenant, TenantError};
 
 /// A running stand-in for Entra ID; it stops serving when it is dropped.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ pub struct Authority {
     state: AppState,
     certificates: CertificateAuthority,
     address: SocketAddr,
+    admin: Router,
     admin_url: Option<Url>,
     managed_identity_url: Option<Url>,
     tasks: JoinSet<()>,
@@ -122,19 +124,23 @@ impl Authority {
         let tenants = Arc::clone(&self.state.tenants);
         // Generating a key takes long if none was generated ahead.
         let live = tokio::task::spawn_blocking(move || tenants.add()).await??;
-        Ok(Tenant::new(live, Arc::clone(&self.state.reach)))
+        Ok(self.tenant_of(live))
     }
 
     /// Returns the first tenant of the directory.
     #[must_use]
     pub fn first_tenant(&self) -> Tenant {
-        Tenant::new(Arc::clone(self.state.tenants.first()), Arc::clone(&self.state.reach))
+        self.tenant_of(Arc::clone(self.state.tenants.first()))
     }
 
     /// Returns the tenant with this id, whether it comes from the directory or was created by a test.
     #[must_use]
     pub fn find_tenant(&self, id: TenantId) -> Option<Tenant> {
-        Some(Tenant::new(self.state.tenants.tenant(id)?, Arc::clone(&self.state.reach)))
+        Some(self.tenant_of(self.state.tenants.tenant(id)?))
+    }
+
+    fn tenant_of(&self, live: Arc<LiveTenant>) -> Tenant {
+        Tenant::new(live, Arc::clone(&self.state.reach), self.admin.clone())
     }
 
     /// Removes a tenant that a test created; tenants of the directory stay.

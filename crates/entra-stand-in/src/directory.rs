@@ -166,6 +166,14 @@ impl Tenant {
         self.principals.get(&client)
     }
 
+    /// Returns the apps that define roles for clients, sorted by name.
+    pub(crate) fn apis(&self) -> Vec<&Application> {
+        let mut apis: Vec<&Application> = self.principals.values().map(|entry| &*entry.application).collect();
+        apis.retain(|api| !api.role_values().is_empty());
+        apis.sort_by_key(|api| (&api.display_name, api.client_id));
+        apis
+    }
+
     /// Returns the requested resource: by client id, or by App ID URI with or without a trailing slash.
     pub(crate) fn resource(&self, requested: &str) -> Option<&ServicePrincipal> {
         if let Ok(client) = ClientId::parse(requested) {
@@ -203,6 +211,14 @@ impl Tenant {
         let granted = self.grants.get(&(client.client_id, resource.client_id));
         let is_granted = |role: &&AppRoleDefinition| granted.is_some_and(|ids| ids.contains(&role.id));
         resource.app_roles.iter().filter(is_granted).filter_map(|role| role.value.clone()).collect()
+    }
+}
+
+impl Application {
+    /// Returns the values of the roles that clients can be granted.
+    pub(crate) fn role_values(&self) -> Vec<String> {
+        let for_applications = self.app_roles.iter().filter(|role| role.for_applications);
+        for_applications.filter_map(|role| role.value.clone()).collect()
     }
 }
 

@@ -43,6 +43,8 @@ pub struct SigningKeys {
     foreign: OnceLock<Arc<SigningKey>>,
     /// The custom signing keys of APIs, which are not in the set.
     custom: Mutex<HashMap<ClientId, Arc<SigningKey>>>,
+    /// A key that is published as one of another issuer, and signs no regular token.
+    of_other_issuer: Mutex<Option<Arc<SigningKey>>>,
 }
 
 /// The source of new keys.
@@ -84,7 +86,14 @@ impl SigningKeys {
 
     fn new(set: Option<KeySet>, source: Source) -> Self {
         let set = set.map(ArcSwap::from_pointee).map_or_else(OnceLock::new, OnceLock::from);
-        Self { set, source, changes: Mutex::default(), foreign: OnceLock::new(), custom: Mutex::default() }
+        Self {
+            set,
+            source,
+            changes: Mutex::default(),
+            foreign: OnceLock::new(),
+            custom: Mutex::default(),
+            of_other_issuer: Mutex::default(),
+        }
     }
 
     /// Returns the ids and states of the keys, the current one first.
@@ -211,6 +220,44 @@ impl SigningKeys {
     /// Returns the key that signs tokens for an API.
     pub(crate) fn signing_for(&self, api: ClientId) -> Arc<SigningKey> {
         self.custom(api).unwrap_or_else(|| self.current())
+    }
+
+    /// Publishes a key whose `issuer` is another tenant's, as in the list that Entra's tenants share; returns its id.
+    ///
+    /// It signs only what [`MintRequest::key`](crate::MintRequest::key) asks of it. No API may accept that.
+    ///
+    /// # Errors
+    /// No key can be generated.
+    pub fn publish_of_other_issuer(&self) -> Result<String, RollError> {
+        let mut published = self.other_issuers_key();
+        if let Some(key) = &*published {
+            return Ok(key.kid().to_owned());
+        }
+        let key = self.source.new_key()?;
+        let kid = key.kid().to_owned();
+        *published = Some(key);
+        Ok(kid)
+    }
+
+    /// Withdraws the key of [`Self::publish_of_other_issuer`].
+    pub fn withdraw_of_other_issuer(&self) {
+        *self.other_issuers_key() = None;
+    }
+
+    /// Returns the published key of another issuer.
+    pub(crate) fn of_other_issuer(&self) -> Option<Arc<SigningKey>> {
+        self.other_issuers_key().clone()
+    }
+
+    /// Returns the key with this id, whatever its state.
+    pub(crate) fn find(&self, kid: &str) -> Option<Arc<SigningKey>> {
+        let set = self.snapshot();
+        let own = set.all().find(|(key, _)| key.kid() == kid).map(|(key, _)| Arc::clone(key));
+        own.or_else(|| self.of_other_issuer().filter(|key| key.kid() == kid))
+    }
+
+    fn other_issuers_key(&self) -> MutexGuard<'_, Option<Arc<SigningKey>>> {
+        self.of_other_issuer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn custom_keys(&self) -> MutexGuard<'_, HashMap<ClientId, Arc<SigningKey>>> {

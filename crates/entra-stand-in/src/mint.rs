@@ -27,6 +27,9 @@ pub struct MintRequest {
     /// Claims to replace or add; `null` removes a claim.
     #[serde(default)]
     pub claims: Map<String, Value>,
+    /// The id of the key that signs: any key of the tenant, even a removed one, or the one of another issuer. By default the
+    /// current key.
+    pub kid: Option<String>,
 }
 
 /// Why a token could not be minted.
@@ -41,6 +44,9 @@ pub enum MintError {
     /// The resource is not in the tenant.
     #[error("the tenant has no such resource")]
     UnknownResource,
+    /// No key of the tenant has this id.
+    #[error("the tenant has no key with this `kid`")]
+    UnknownKey,
     /// The `iss` claim names a Microsoft host, under which the stand-in never issues tokens.
     #[error("`iss` names a Microsoft host")]
     MicrosoftIssuer,
@@ -53,7 +59,7 @@ impl MintRequest {
     /// Requests the regular token of a client for a resource.
     #[must_use]
     pub fn new(client_id: ClientId, resource: impl Into<String>) -> Self {
-        Self { tenant: None, client_id, resource: resource.into(), claims: Map::new() }
+        Self { tenant: None, client_id, resource: resource.into(), claims: Map::new(), kid: None }
     }
 
     /// Sets the tenant, instead of the directory's first.
@@ -67,6 +73,13 @@ impl MintRequest {
     #[must_use]
     pub fn claim(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.claims.insert(name.into(), value.into());
+        self
+    }
+
+    /// Signs with the tenant's key that has this id, even if it was removed.
+    #[must_use]
+    pub fn key(mut self, kid: impl Into<String>) -> Self {
+        self.kid = Some(kid.into());
         self
     }
 
@@ -98,7 +111,10 @@ impl MintRequest {
         if claims.get("iss").is_some_and(names_microsoft) {
             return Err(MintError::MicrosoftIssuer);
         }
-        let key = live.keys.signing_for(grant.resource.application.client_id);
+        let key = match &self.kid {
+            Some(kid) => live.keys.find(kid).ok_or(MintError::UnknownKey)?,
+            None => live.keys.signing_for(grant.resource.application.client_id),
+        };
         let token = key.sign(grant.version(), Value::Object(claims).to_string().as_bytes())?;
         Ok(AccessToken::parse(token)?)
     }

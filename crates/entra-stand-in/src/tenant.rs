@@ -8,6 +8,7 @@ mod new_secret;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use axum::Router;
 use entra_shared::azure_ad::{Authority, Instance};
 use entra_shared::ids::TenantId;
 use entra_shared::secret::AccessToken;
@@ -31,6 +32,7 @@ use crate::{MintError, MintRequest, RegistrationError};
 pub struct Tenant {
     live: Arc<LiveTenant>,
     reach: Arc<Reach>,
+    admin: Router,
 }
 
 /// The time limit of [`Client::token`], so that an injected hang fails a test instead of blocking it forever.
@@ -45,8 +47,14 @@ pub(crate) struct Reach {
 }
 
 impl Tenant {
-    pub(crate) fn new(live: Arc<LiveTenant>, reach: Arc<Reach>) -> Self {
-        Self { live, reach }
+    pub(crate) fn new(live: Arc<LiveTenant>, reach: Arc<Reach>, admin: Router) -> Self {
+        Self { live, reach, admin }
+    }
+
+    /// Returns the routes of the admin listener as a service, for callers in this process that speak its JSON.
+    #[must_use]
+    pub fn admin(&self) -> Router {
+        self.admin.clone()
     }
 
     /// Returns the tenant's id: the `tid` of its tokens.

@@ -59,6 +59,24 @@ pub(super) async fn emergency(State(state): State<AppState>, Body(whose): Body<W
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct Publish {
+    tenant: Option<TenantId>,
+    publish: bool,
+}
+
+pub(super) async fn other_issuer(State(state): State<AppState>, Body(wanted): Body<Publish>) -> Response {
+    step(state, wanted.tenant, move |keys| {
+        if !wanted.publish {
+            keys.withdraw_of_other_issuer();
+            return Ok(Json(json!({})).into_response());
+        }
+        keys.publish_of_other_issuer().map(|kid| Json(json!({ "kid": kid })).into_response())
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct OfApi {
     tenant: Option<TenantId>,
     client_id: ClientId,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use entra_shared::azure_ad::Version;
+use entra_shared::azure_ad::{Authority, Version};
 use entra_shared::ids::{AppRole, ClientId, TenantId};
 use http::StatusCode;
 use serde::Deserialize;
@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 use super::body::Body;
 use super::{failed, invalid, never_stored, unknown_tenant};
 use crate::RegistrationError;
-use crate::directory;
+use crate::directory::{self, Application};
+use crate::endpoint::{DISCOVERY, KEYS};
 use crate::endpoints::AppState;
-use crate::tenant::Tenant;
 use crate::tenants::{LiveTenant, TenantError};
 
 #[derive(Deserialize)]
@@ -53,14 +53,38 @@ pub(super) async fn tenant(State(state): State<AppState>, Body(NewTenant {}): Bo
         Ok(Err(error)) => return failed(&error),
         Err(error) => return failed(&error),
     };
-    let authority = Tenant::new(live, Arc::clone(&state.reach)).authority();
-    let body = json!({
-        "id": authority.tenant(),
-        "instance": authority.instance(),
+    (StatusCode::CREATED, Json(described(&live, &state))).into_response()
+}
+
+pub(super) async fn tenants(State(state): State<AppState>) -> Json<Value> {
+    let tenants: Vec<Value> = state.tenants.all().iter().map(|live| described(live, &state)).collect();
+    Json(json!({ "tenants": tenants }))
+}
+
+fn described(live: &LiveTenant, state: &AppState) -> Value {
+    let (id, instance) = (live.id, &state.reach.instance);
+    let authority = Authority::new(instance.clone(), id, None);
+    let [_, discovery] = DISCOVERY;
+    let [_, keys] = KEYS;
+    let entry = live.entry();
+    let api = |api: &Application| {
+        json!({
+            "client_id": api.client_id,
+            "name": api.display_name,
+            "app_id_uri": api.identifier_uris.first(),
+            "token_version": api.token_version,
+            "roles": api.role_values(),
+        })
+    };
+    json!({
+        "id": id,
+        "instance": instance,
         "issuer": authority.issuer(Version::V2),
         "token_endpoint": authority.token_endpoint(Version::V2),
-    });
-    (StatusCode::CREATED, Json(body)).into_response()
+        "openid_configuration": format!("{instance}/{id}/{discovery}"),
+        "jwks_uri": format!("{instance}/{id}/{keys}"),
+        "applications": entry.apis().into_iter().map(api).collect::<Vec<_>>(),
+    })
 }
 
 pub(super) async fn remove(State(state): State<AppState>, Path(id): Path<String>) -> Response {

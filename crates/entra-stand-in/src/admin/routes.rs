@@ -1,5 +1,6 @@
 //! The routes of the admin listener, and their `OpenAPI` description.
 
+use axum::extract::State;
 use axum::handler::Handler;
 use axum::routing::{MethodRouter, delete, get, post};
 use axum::{Json, Router};
@@ -64,17 +65,33 @@ fn tenant_routes() -> Vec<Route> {
         with_query("GET", "/health", "Answers 200 while it serves.", "", get(|| async { StatusCode::OK })),
         with_body(
             "/tokens",
-            "Mints a token with any claims; `null` removes one. Gives `access_token`.",
+            "Mints a token with any claims; `null` removes one. With `kid`, that key signs, even if it was removed. Gives \
+             `access_token`.",
             (
-                "client_id resource tenant? claims?",
+                "client_id resource tenant? claims? kid?",
                 r#"{"client_id":"3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813","resource":"b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4","claims":{"roles":["Resource.Read"],"uti":null}}"#,
             ),
             200,
             mint,
         ),
+        with_query(
+            "GET",
+            "/ca.pem",
+            "Gives the certificate authority that clients must trust, in PEM.",
+            "",
+            get(async |State(state): State<AppState>| state.reach.ca_certificate_pem.clone()),
+        ),
+        with_query(
+            "GET",
+            "/tenants",
+            "Lists `tenants`, the directory's first one first: each has `id`, `instance`, `issuer`, `token_endpoint`, \
+             `openid_configuration`, `jwks_uri` and its APIs as `applications`, by name.",
+            "",
+            get(registrations::tenants),
+        ),
         with_body(
             "/tenants",
-            "Makes a tenant with keys of its own. Gives `id`, `instance`, `issuer` and `token_endpoint`. Of more than a \
+            "Makes a tenant with keys of its own. Gives what `GET /tenants` lists of it. Of more than a \
              thousand, the one that was used the longest ago is forgotten.",
             ("", "{}"),
             201,
@@ -265,6 +282,14 @@ fn key_routes() -> Vec<Route> {
             ("client_id tenant?", r#"{"client_id":"b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4"}"#),
             200,
             keys::custom,
+        ),
+        with_body(
+            "/keys/other-issuer",
+            "Publishes a key whose `issuer` is another tenant's, or withdraws it. It signs only tokens minted with its `kid`, \
+             which no API may accept. Gives `kid`.",
+            ("publish tenant?", r#"{"publish":true}"#),
+            200,
+            keys::other_issuer,
         ),
     ]
 }

@@ -207,15 +207,25 @@ impl Builder {
             tasks.spawn(server.with_drain_timeout(drain_timeout).serve(router, shutdown.clone()));
         };
         serve(server, endpoints::router(state.clone()));
+        let admin_router = admin::router(state.clone());
         if let Some(admin) = admin {
-            serve(admin, admin::router(state.clone()));
+            serve(admin, admin_router.clone());
         }
         if let Some(machine) = machine {
             let state = MachineState::new(state.clone(), self.identity_header);
             serve(machine, managed_identity::router(state));
         }
         let shutdown = shutdown.drop_guard();
-        Ok(Authority { state, certificates, address, admin_url, managed_identity_url, tasks, shutdown })
+        Ok(Authority {
+            state,
+            certificates,
+            address,
+            admin: admin_router,
+            admin_url,
+            managed_identity_url,
+            tasks,
+            shutdown,
+        })
     }
 
     /// Refuses addresses that other machines can reach: anyone who reaches the stand-in can have any token.

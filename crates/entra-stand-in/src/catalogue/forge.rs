@@ -55,8 +55,7 @@ impl Forge {
         };
         let context = Context::new(&http::HeaderMap::new(), tenant.clock.now());
         let mut claims = grant.claims(instance, &context).regular;
-        let for_applications = resource.application.app_roles.iter().filter(|role| role.for_applications);
-        claims.roles = for_applications.filter_map(|role| role.value.clone()).collect();
+        claims.roles = resource.application.role_values();
         let (roles, version) = (claims.roles.clone(), claims.ver);
         let Ok(Value::Object(good)) = serde_json::to_value(claims) else { return Err(MintError::Failed) };
         let keys = tenant.keys.snapshot();

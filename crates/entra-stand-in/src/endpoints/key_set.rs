@@ -10,6 +10,7 @@ use axum::response::Response;
 use entra_shared::azure_ad::{Instance, Version};
 use entra_shared::ids::ClientId;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::tenant::{Resolved, TenantSegment};
 use super::{AppState, BaseUrl, public, refuse};
@@ -84,8 +85,12 @@ fn key_set(state: &AppState, resolved: &Resolved, of: &OfApp, base: Option<&Inst
         return public(KeySet { keys: vec![Key::new(&key, issuer.as_deref())] });
     }
     let sets: Vec<_> = tenants.iter().map(|tenant| tenant.keys.snapshot()).collect();
-    let keys = sets.iter().flat_map(|set| set.published().map(|key| Key::new(key, issuer.as_deref())));
-    public(KeySet { keys: keys.collect() })
+    let own = sets.iter().flat_map(|set| set.published().map(|key| Key::new(key, issuer.as_deref())));
+    // Only v2 keys name their issuer, so only there is a key of another issuer recognizable.
+    let others: Vec<_> = tenants.iter().filter_map(|tenant| tenant.keys.of_other_issuer()).collect();
+    let other_issuer = base.map(|base| format!("{base}/{}/v2.0", Uuid::max()));
+    let foreign = others.iter().filter(|_| base.is_some()).map(|key| Key::new(key, other_issuer.as_deref()));
+    public(KeySet { keys: own.chain(foreign).collect() })
 }
 
 impl<'a> Key<'a> {

@@ -3,7 +3,7 @@
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
-use crate::world::{Answer, TENANT, World, form, part, send};
+use crate::world::{Answer, RESOURCE, TENANT, World, form, part, send};
 
 pub(crate) async fn ask(world: &World, method: Method, path: &str, body: Option<&Value>) -> Answer {
     let url = world.authority.admin_url().unwrap().join(path).unwrap();
@@ -370,4 +370,58 @@ async fn tenants_are_kept_over_a_restart_if_they_are_to_be() {
     let error = builder.spawn().await.unwrap_err().to_string();
     assert!(error.contains("tenant.json: corrupt; delete it"), "{error}");
     assert_eq!(std::fs::read_to_string(file).unwrap(), "{");
+}
+
+#[tokio::test]
+async fn the_list_of_tenants_says_what_an_api_must_be_told() {
+    let world = World::new().await;
+    let made = value(&post(&world, "tenants", json!({})).await);
+    let listed = value(&ask(&world, Method::GET, "tenants", None).await);
+    let first = &listed["tenants"][0];
+    assert_eq!(first["id"], TENANT);
+    assert!(listed["tenants"].as_array().unwrap().contains(&made), "{listed}");
+    let api = &first["applications"][0];
+    assert_eq!((&api["name"], &api["client_id"]), (&json!("DemoResourceApp"), &json!(RESOURCE)));
+    assert_eq!(api["roles"], json!(["Resource.Read", "Resource.Write"]));
+    let discovery = first["openid_configuration"].as_str().unwrap().strip_prefix(&world.base).unwrap();
+    let document = value(&world.get(&discovery[1..]).await);
+    assert_eq!(
+        (&document["issuer"], &document["jwks_uri"], &document["token_endpoint"]),
+        (&first["issuer"], &first["jwks_uri"], &first["token_endpoint"])
+    );
+    let ca = ask(&world, Method::GET, "ca.pem", None).await;
+    assert_eq!(ca.body, world.authority.ca_certificate_pem());
+}
+
+#[tokio::test]
+async fn a_token_is_signed_with_the_key_that_is_asked_for() {
+    let world = World::new().await;
+    let tenant = value(&post(&world, "tenants", json!({})).await)["id"].clone();
+    let at = |path: &str| format!("tenants/{}/{path}", tenant.as_str().unwrap());
+    let api =
+        value(&post(&world, &at("applications"), json!({ "name": "orders" })).await)["client_id"].clone();
+    let client = value(&post(&world, &at("clients"), json!({ "name": "caller" })).await)["client_id"].clone();
+    let published = async || -> Vec<(Value, Value)> {
+        let keys = value(&world.get(&format!("{}/discovery/v2.0/keys", tenant.as_str().unwrap())).await);
+        let keys = keys["keys"].as_array().unwrap().iter();
+        keys.map(|key| (key["kid"].clone(), key["issuer"].clone())).collect()
+    };
+    let wanted = json!({ "publish": true, "tenant": tenant });
+    let foreign = value(&post(&world, "keys/other-issuer", wanted.clone()).await)["kid"].clone();
+    assert_eq!(value(&post(&world, "keys/other-issuer", wanted).await)["kid"], foreign, "it is kept");
+    let (first, _) = published().await[0].clone();
+    post(&world, "keys/emergency", json!({ "tenant": tenant })).await;
+    let now = published().await;
+    assert!(now.iter().all(|(kid, _)| *kid != first));
+    let (_, other_issuer) = now.iter().find(|(kid, _)| *kid == foreign).unwrap();
+    assert_eq!(*other_issuer, json!(format!("{}/ffffffff-ffff-ffff-ffff-ffffffffffff/v2.0", world.base)));
+    for kid in [&first, &foreign] {
+        let body = json!({ "tenant": tenant, "client_id": client, "resource": api, "kid": kid });
+        let token = value(&post(&world, "tokens", body).await)["access_token"].clone();
+        assert_eq!(part(token.as_str().unwrap(), 0).get("kid"), kid);
+    }
+    post(&world, "keys/other-issuer", json!({ "publish": false, "tenant": tenant })).await;
+    assert!(published().await.iter().all(|(kid, _)| *kid != foreign));
+    let body = json!({ "tenant": tenant, "client_id": client, "resource": api, "kid": foreign });
+    assert_eq!(post(&world, "tokens", body).await.status, 400);
 }
