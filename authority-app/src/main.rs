@@ -1,5 +1,6 @@
 //! Serves the stand-in for Microsoft Entra ID, and runs commands on its directory.
 
+mod attack;
 mod commands;
 
 use std::io::Write;
@@ -26,6 +27,8 @@ Examples:
       Use another port, and a directory of your own.
   authority-app healthcheck
       Exit code 0 while it serves, 1 otherwise.
+  authority-app attack http://localhost:8080 --route 'GET /orders' --role Orders.Read
+      Find out which bad tokens an API accepts; `attack --help` has more examples.
   authority-app explain AADSTS501051
       What an error means and how to fix it; for a token (on standard input), its claims against the directory.
   authority-app manifest DemoResourceApp
@@ -59,6 +62,8 @@ enum Command {
     Serve(Serve),
     /// Ask the running stand-in whether it serves.
     Healthcheck(Healthcheck),
+    /// Attack an API with hundreds of bad tokens, and report what it accepts.
+    Attack(Box<attack::Arguments>),
     /// Explain an error code or a token.
     Explain(commands::Explain),
     /// Print the manifest of an app.
@@ -93,7 +98,9 @@ fn main() -> ExitCode {
     let Cli { command, serve } = http_shell::arguments::parse();
     let command = command.unwrap_or(Command::Serve(serve));
     let mode = if matches!(command, Command::Serve(_)) { Mode::Service } else { Mode::OneShot };
-    process::run(mode, telemetry::INFO, async {
+    // What the stand-in logs of each request would hide the progress.
+    let log = if matches!(command, Command::Attack(_)) { "warn" } else { telemetry::INFO };
+    process::run(mode, log, async {
         run(command).await.unwrap_or_else(|error| {
             process::report(error.as_ref(), <dyn std::error::Error>::is::<SettingsError>)
         })
@@ -104,6 +111,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(serve) => self::serve(serve).await.map(|()| ExitCode::SUCCESS),
         Command::Healthcheck(check) => healthcheck(&check).await.map(|()| ExitCode::SUCCESS),
+        Command::Attack(arguments) => Ok(attack::attack(*arguments).await),
         Command::Explain(explain) => commands::explain(&explain),
         Command::Manifest(manifest) => commands::manifest(&manifest),
         Command::Az(az) => commands::az(&az),

@@ -52,7 +52,6 @@ impl Tenant {
     }
 
     /// Returns the routes of the admin listener as a service, for callers in this process that speak its JSON.
-    #[must_use]
     pub fn admin(&self) -> Router {
         self.admin.clone()
     }
