@@ -73,6 +73,9 @@ pub struct Row {
     pub counts: bool,
     /// Why it does not count although it would under the profile: the reason of an allowed deviation, or the baseline.
     pub excused: Option<String>,
+    /// The finding that an acceptance would have been evidence of, for a refusal in a wrong way.
+    #[serde(skip)]
+    cause: Option<&'static str>,
 }
 
 /// A mistake of the API, with the rows that show it.
@@ -157,6 +160,7 @@ impl Row {
             note: None,
             counts: false,
             excused: None,
+            cause: None,
         }
     }
 
@@ -174,6 +178,7 @@ impl Row {
 
     /// Marks the row as refused in a wrong way.
     pub(crate) fn wrongly_refused(mut self, how: &str) -> Self {
+        self.cause = findings::named(&self.finding).map(|finding| finding.id);
         "refusal".clone_into(&mut self.finding);
         self.failed().note(Some(how.to_owned()))
     }
@@ -213,13 +218,13 @@ impl Report {
     pub(crate) fn finish(&mut self, deviations: &Deviations) {
         let failed: Vec<String> =
             self.rows.iter().filter(|row| row.has_failed()).map(|row| row.finding.clone()).collect();
-        for row in &mut self.rows {
-            let causes = findings::named(&row.finding).map_or(&[][..], |finding| finding.implied_by);
-            if let Some(cause) = causes.iter().find(|cause| failed.iter().any(|id| id == *cause))
-                && row.has_failed()
-            {
+        for row in self.rows.iter_mut().filter(|row| row.has_failed()) {
+            // A forged token that is refused for its roles was taken for authentic.
+            let of = findings::named(row.cause.unwrap_or(&row.finding));
+            let causes = of.map_or(&[][..], |finding| finding.implied_by).iter().copied().chain(row.cause);
+            if let Some(cause) = causes.into_iter().find(|cause| failed.iter().any(|id| id == cause)) {
                 row.note = row.note.take().or_else(|| Some("follows from that finding".to_owned()));
-                (*cause).clone_into(&mut row.finding);
+                cause.clone_into(&mut row.finding);
             }
         }
         for row in &mut self.rows {

@@ -1,0 +1,6 @@
+//! The attack against good and weak APIs.
+
+mod outcomes;
+mod reports;
+mod weak;
+mod weak_api;

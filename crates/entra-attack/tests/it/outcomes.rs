@@ -1,0 +1,1 @@
+//! What ends a run early, and what a run says then.
