@@ -47,7 +47,8 @@ A list for --allow:
   reason = \"known, ticket 7\"
   until = \"2027-03-31\"
 
-Exit codes: 0 nothing that counts failed, 1 something did, 2 could not run.";
+Exit codes: 0 nothing that counts failed, 1 something did, 2 could not run, or was ended early
+without such a failure.";
 
 /// The arguments of `attack`.
 #[derive(Debug, Args)]
@@ -192,7 +193,11 @@ impl Arguments {
         if let StandIn::Own(authority) = stand_in {
             authority.shutdown().await;
         }
-        Ok(ExitCode::from(u8::from(report.has_failed())))
+        Ok(ExitCode::from(match (report.has_failed(), report.complete) {
+            (true, _) => process::FAILED,
+            (false, true) => 0,
+            (false, false) => COULD_NOT_RUN,
+        }))
     }
 
     /// Returns each route with its role.

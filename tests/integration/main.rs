@@ -1,6 +1,7 @@
 //! The integration suite, as one binary: HTTP requests and responses, exit codes and logs.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod attack;
 mod authorization;
 mod catalogue;
 mod certificates;
@@ -16,6 +17,7 @@ mod durability;
 mod explain;
 mod flow;
 mod keys;
+mod node;
 mod outage;
 mod outside;
 mod python;

@@ -16,6 +16,7 @@
     reason = "a harness fails by panicking, with the reason"
 )]
 
+pub mod browser;
 pub mod connection;
 pub mod guarded_api;
 pub mod program;

@@ -22,7 +22,15 @@ pub fn path(name: &str) -> PathBuf {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         // Built along with the tests, whose features are part of the build: nothing is built twice.
         let output = Command::new(cargo)
-            .args(["build", "--quiet", "--workspace", "--bins", "--tests", "--message-format=json"])
+            .args([
+                "build",
+                "--quiet",
+                "--workspace",
+                "--bins",
+                "--tests",
+                "--examples",
+                "--message-format=json",
+            ])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stderr(Stdio::inherit())
             .output()
@@ -37,6 +45,12 @@ pub fn path(name: &str) -> PathBuf {
         executable.parent().expect("a program is in a folder").to_owned()
     });
     folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// The path of an example of this workspace, built like a program.
+#[must_use]
+pub fn example(name: &str) -> PathBuf {
+    path(name).with_file_name("examples").join(path(name).file_name().unwrap_or_default())
 }
 
 /// A command for the program, with these environment variables alone.

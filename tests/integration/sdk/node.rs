@@ -4,13 +4,13 @@
 use std::os::unix::fs::symlink as link;
 #[cfg(windows)]
 use std::os::windows::fs::symlink_dir as link;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tempfile::TempDir;
-use tokio::process::Command;
 use tokio::sync::OnceCell;
 
-use crate::command::{installed, is_installed, run, run_script, skipped, undirected};
+use crate::command::{run_script, undirected};
+use crate::node;
 
 const PACKAGE: &str = include_str!("node/package.json");
 const LOCK: &str = include_str!("node/package-lock.json");
@@ -23,56 +23,22 @@ const SCRIPTS: [(&str, &str); 4] = [
     ("with_msal.mjs", include_str!("node/with_msal.mjs")),
 ];
 
-/// The oldest major version of Node.js that the libraries run on.
-const OLDEST: u32 = 20;
-
 /// The folder.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
-    folder: PathBuf,
-}
+pub(super) struct Node(node::Packages);
 
 impl Node {
     /// The folder, filled if necessary; `None` if Node.js is missing or too old, or npm is missing.
     pub(super) async fn ready() -> Option<Self> {
         static READY: OnceCell<Option<Node>> = OnceCell::const_new();
-        READY.get_or_init(Self::make).await.clone()
-    }
-
-    async fn make() -> Option<Self> {
-        let version = match run(Command::new("node").arg("--version")).await {
-            Ok(version) => version,
-            Err(reason) => return skipped(&format!("no node here: {reason}")),
-        };
-        let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
-        if major.is_none_or(|major: u32| major < OLDEST) {
-            return skipped(&format!("the libraries need Node.js {OLDEST}, and here is {}", version.trim()));
-        }
-        let node = Self { folder: Path::new(env!("CARGO_TARGET_TMPDIR")).join("node-sdks") };
-        if is_installed(&node.folder, LOCK) {
-            return Some(node);
-        }
-        std::fs::create_dir_all(&node.folder).unwrap();
-        // Remove an earlier installation.
-        std::fs::remove_dir_all(&node.folder).unwrap();
-        std::fs::create_dir(&node.folder).unwrap();
-        std::fs::write(node.folder.join("package.json"), PACKAGE).unwrap();
-        std::fs::write(node.folder.join("package-lock.json"), LOCK).unwrap();
-        let program = if cfg!(windows) { "npm.cmd" } else { "npm" };
-        let mut npm = Command::new(program);
-        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
-        if let Err(reason) = run(npm.current_dir(&node.folder)).await {
-            // npm or the network may be missing.
-            return skipped(&format!("the libraries could not be installed with {program}: {reason}"));
-        }
-        installed(&node.folder, LOCK);
-        Some(node)
+        let make = async || node::Packages::ready("node-sdks", PACKAGE, LOCK).await.map(Self);
+        READY.get_or_init(make).await.clone()
     }
 
     /// A new folder with the scripts, and with the libraries where Node.js looks for them.
     pub(super) fn stage(&self) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
-        link(self.folder.join("node_modules"), folder.path().join("node_modules")).unwrap();
+        link(self.0.folder().join("node_modules"), folder.path().join("node_modules")).unwrap();
         for (name, script) in SCRIPTS {
             std::fs::write(folder.path().join(name), script).unwrap();
         }

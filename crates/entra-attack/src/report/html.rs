@@ -17,7 +17,7 @@ impl Report {
                 head {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'";
+                    meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:";
                     link rel="icon" href="data:,";
                     title { (verdict) ": " (self.target) }
                     style { (PreEscaped(STYLE)) }

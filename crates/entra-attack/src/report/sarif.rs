@@ -43,7 +43,6 @@ fn rule(finding: &Finding) -> Value {
     let sentence = |text: &str| format!("{}.", text.trim_end_matches('.'));
     json!({
         "id": finding.id,
-        "name": pascal(finding.id),
         "shortDescription": { "text": sentence(finding.title) },
         "fullDescription": { "text": sentence(&format!("{}. Rule: {}", finding.title, finding.why)) },
         "help": {
@@ -99,13 +98,4 @@ fn score(severity: Severity) -> &'static str {
         Severity::Strict => "6.5",
         Severity::Polite => "3.1",
     }
-}
-
-/// Turns `alg-none` into `AlgNone`.
-fn pascal(id: &str) -> String {
-    let capital = |word: &str| {
-        let mut chars = word.chars();
-        chars.next().map(|first| first.to_ascii_uppercase().to_string() + chars.as_str()).unwrap_or_default()
-    };
-    id.split('-').map(capital).collect()
 }

@@ -1,0 +1,254 @@
+//! The attack suite as a program: against the services of this workspace, and its reports.
+
+mod browser;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Child, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use entra_attack::{Admin, AssertApi, Attack, Outcome, Profile, Report, Source};
+use entra_stand_in::Authority;
+use resource_app::ResourceApp;
+use tempfile::TempDir;
+use tests::program;
+use tokio_util::sync::CancellationToken;
+
+use crate::command::{run_script, run_within};
+use crate::node::Packages;
+use crate::python::Python;
+
+const ROUTE: [&str; 4] = ["--route", "GET /api/orders", "--role", "Orders.Read"];
+
+/// A folder with the stand-in's keys, and its port.
+struct Place {
+    folder: TempDir,
+    listen: String,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), listen: format!("127.0.0.1:{}", free_port()) }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    /// Runs `authority-app attack` to its end.
+    async fn attack(&self, arguments: &[&str]) -> Output {
+        let data = self.path("data");
+        let mut command = program::command("authority-app", &[("DATA__FOLDER", &data)]);
+        command.args(["attack", "--listen", &self.listen]).args(arguments);
+        let output = tokio::process::Command::from(command).kill_on_drop(true).output();
+        tokio::time::timeout(Duration::from_mins(3), output).await.unwrap().unwrap()
+    }
+
+    /// Starts the example of the guard with the settings that the suite prints.
+    async fn start_orders(&self, port: u16) -> Orders {
+        let printed = self.attack(&["--print-settings", "entra-guard"]).await;
+        assert!(printed.status.success(), "{}", said(&printed));
+        let printed = String::from_utf8(printed.stdout).unwrap();
+        let settings = printed.lines().filter_map(|line| line.split_once('='));
+        let mut command = std::process::Command::new(program::example("orders"));
+        command.envs(settings).env("LISTEN", format!("127.0.0.1:{port}"));
+        Orders(command.stdout(Stdio::null()).spawn().unwrap())
+    }
+}
+
+/// The running example.
+struct Orders(Child);
+
+impl Drop for Orders {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn read(path: &str) -> Report {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn outcomes(report: &Report) -> BTreeMap<&str, Outcome> {
+    report.rows.iter().map(|row| (row.id.as_str(), row.outcome)).collect()
+}
+
+#[tokio::test]
+async fn the_example_passes_every_row_twice_with_the_settings_that_are_printed() {
+    let (place, port) = (Place::new(), free_port());
+    let url = format!("http://127.0.0.1:{port}");
+    let mut reports = Vec::new();
+    for name in ["first.json", "second.json"] {
+        let _orders = place.start_orders(port).await;
+        let file = place.path(name);
+        let mut arguments = vec![url.as_str(), "--profile", "strict", "--json", &file];
+        arguments.extend(ROUTE);
+        let start = Instant::now();
+        let output = place.attack(&arguments).await;
+        assert!(start.elapsed() < Duration::from_mins(2), "{:?}", start.elapsed());
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        assert!(said(&output).contains("catalogue of tokens"), "no progress: {}", said(&output));
+        reports.push(read(&file));
+    }
+    assert_eq!(reports[0].counts.undecided, 0, "{}", reports[0].to_text());
+    assert!(reports[0].rows.len() > 620 && reports[0].complete);
+    assert_eq!(outcomes(&reports[0]), outcomes(&reports[1]));
+}
+
+#[tokio::test]
+async fn the_resource_app_passes_every_row() {
+    let authority = Authority::builder().spawn().await.unwrap();
+    let tenant = authority.tenant().await.unwrap();
+    let api = tenant.application("resource").unwrap();
+    let api = api.role("Resource.Read").unwrap().role("Resource.Write").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let ca_file = folder.path().join("ca.pem");
+    std::fs::write(&ca_file, authority.ca_certificate_pem()).unwrap();
+    let variables = [
+        ("AZURE_AD__INSTANCE", authority.instance().to_string()),
+        ("AZURE_AD__TENANT_ID", tenant.id().to_string()),
+        ("AZURE_AD__CLIENT_ID", api.client_id().to_string()),
+        ("HTTP_CLIENT__CA_FILE", ca_file.display().to_string()),
+        ("SERVER__LISTEN", "127.0.0.1:0".into()),
+        ("METRICS__LISTEN", "127.0.0.1:0".into()),
+        ("STORE__URL", format!("sqlite://{}", folder.path().join("resources.db").display())),
+    ];
+    let settings = resource_app::Settings::load(None, variables.into_iter().collect()).unwrap();
+    let app = ResourceApp::bind(settings).await.unwrap();
+    let url = format!("{}/api/resources", app.url());
+    let stop = CancellationToken::new();
+    tokio::spawn(app.run(stop.clone()));
+    let _stop = stop.drop_guard();
+    tenant.assert_api(&url, "Resource.Read").await;
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_take_place_says_why_and_ends_with_2() {
+    let place = Place::new();
+    let quick = ["--wait", "1s"];
+    let closed = format!("http://127.0.0.1:{}", free_port());
+    let open = serve(Router::new()).await;
+    for (arguments, expected) in [
+        (vec![closed.as_str()], "0 routes and 0 roles"),
+        ([&[closed.as_str()][..], &ROUTE, &quick].concat(), "nothing listens on"),
+        ([&[open.as_str()][..], &ROUTE, &quick].concat(), "404; is the path right?"),
+        ([&["http://93.184.216.34"][..], &ROUTE].concat(), "--i-may-attack 93.184.216.34"),
+        ([&[open.as_str(), "--audience", "Nothing"][..], &ROUTE].concat(), "it has: DemoResourceApp"),
+        ([&[open.as_str(), "--allow", "/nowhere"][..], &ROUTE].concat(), "/nowhere"),
+    ] {
+        let output = place.attack(&arguments).await;
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(said(&output).contains(expected), "{expected}: {}", said(&output));
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_interrupt_ends_a_run_with_what_it_found_so_far() {
+    let (place, port) = (Place::new(), free_port());
+    let _orders = place.start_orders(port).await;
+    let (url, file) = (format!("http://127.0.0.1:{port}"), place.path("partial.json"));
+    let data = place.path("data");
+    let mut command = program::command("authority-app", &[("DATA__FOLDER", &data)]);
+    command.args(["attack", &url, "--listen", &place.listen, "--json", &file]).args(ROUTE);
+    let mut attack = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
+    let id = attack.id().unwrap().to_string();
+    let mut stderr = tokio::io::BufReader::new(attack.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("key rollovers") {
+        line.clear();
+        assert_ne!(tokio::io::AsyncBufReadExt::read_line(&mut stderr, &mut line).await.unwrap(), 0);
+    }
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let status: ExitStatus = attack.wait().await.unwrap();
+    assert_eq!(status.code(), Some(2));
+    let report = read(&file);
+    assert!(!report.complete && !report.rows.is_empty() && report.rows.len() < 100, "{}", report.rows.len());
+}
+
+/// Serves a router until the test ends.
+async fn serve(router: Router) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    url
+}
+
+/// The report on an API that lets everybody in.
+async fn report_on_an_open_api() -> Report {
+    let authority = Authority::builder().spawn().await.unwrap();
+    let tenant = authority.tenant().await.unwrap();
+    tenant.application("orders").unwrap().role("Orders.Read").unwrap();
+    let url = serve(Router::new().fallback(async || "[]")).await;
+    Attack::new(Admin::local(tenant.admin()), url.parse().unwrap())
+        .tenant(tenant.id().to_string())
+        .route("GET /orders".parse().unwrap(), "Orders.Read")
+        .profile(Profile::Strict)
+        .run(&CancellationToken::new())
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn reports_are_what_their_readers_expect() {
+    let report = report_on_an_open_api().await;
+    assert!(report.has_failed() && report.counts.fatal > 300, "{:?}", report.counts);
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let sarif = write("report.sarif", report.to_sarif(&Source { file: "openapi.json".to_owned() }));
+    let junit = write("report.xml", report.to_junit());
+    let html = write("report.html", report.to_html());
+    sarif_is_valid(&sarif).await;
+    junit_is_read(&junit, &report).await;
+    browser::page_is_whole_and_requests_nothing(&html).await;
+}
+
+async fn sarif_is_valid(path: &Path) {
+    const PACKAGE: &str = include_str!("attack/package.json");
+    const LOCK: &str = include_str!("attack/package-lock.json");
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let Some(packages) = Packages::ready("sarif-multitool", PACKAGE, LOCK).await else { return };
+    let tool = packages.folder().join("node_modules/@microsoft/sarif-multitool-linux/Sarif.Multitool");
+    run_script(tokio::process::Command::new("chmod").arg("+x").arg(&tool)).await;
+    let mut command = tokio::process::Command::new(&tool);
+    command.arg("validate").arg(path).args(["--rule-kind", "Sarif;GHAS"]);
+    // The program is of .NET, which asks for libraries of languages that it does not need here.
+    command.env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1");
+    let said =
+        run_within(Duration::from_mins(1), &mut command).await.unwrap_or_else(|error| panic!("{error}"));
+    assert!(said.contains("Analysis completed successfully"), "{said}");
+    assert!(!said.contains(": error "), "{said}");
+    assert!(!said.contains(": warning "), "{said}");
+}
+
+/// `junitparser` is what pipelines publish results with.
+async fn junit_is_read(path: &Path, report: &Report) {
+    const SCRIPT: &str = "
+import sys
+from junitparser import JUnitXml
+xml = JUnitXml.fromfile(sys.argv[1])
+print(sum(suite.tests for suite in xml), sum(suite.failures for suite in xml), sum(suite.skipped for suite in xml))
+print(sum(len(list(suite)) for suite in xml))
+";
+    let Some(python) = Python::ready("junitparser", "junitparser==4.0.2\n").await else { return };
+    let mut command = tokio::process::Command::new(python.program("python"));
+    let said = run_script(command.args(["-c", SCRIPT]).arg(path)).await;
+    let (rows, counts) = (report.rows.len(), report.counts);
+    assert_eq!(said.trim(), format!("{rows} {} {}\n{rows}", counts.counting, counts.undecided), "{said}");
+}
