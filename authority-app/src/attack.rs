@@ -235,7 +235,7 @@ impl Arguments {
     async fn print_settings(&self, framework: Framework) -> anyhow::Result<ExitCode> {
         let stand_in = self.stand_in().await?;
         let admin = stand_in.admin();
-        // Beside the keys, where it stays the same from one run to the next.
+        // Next to the keys, where it stays the same from one run to the next.
         let folder = self.settings.load(&Environment::from_process())?.data_folder()?;
         let ca_file = folder.ca_file().with_file_name("ca-certificate.pem");
         crate::write(&ca_file, &admin.ca_pem().await?, crate::Readers::Everybody)?;

@@ -10,7 +10,7 @@ pub enum Severity {
     Polite,
     /// A token is accepted that only Entra's own key could have made.
     Strict,
-    /// A token is accepted that Entra's key never signed, or signed for somebody else.
+    /// A token is accepted that Entra's key never signed, or signed for another party.
     Fatal,
 }
 
@@ -33,7 +33,7 @@ pub(crate) enum Basis {
     Rfc,
     /// Entra's own validation rules.
     Entra,
-    /// Nobody: the row measures a choice, such as the leeway for clocks.
+    /// No rule: the row measures a choice, such as the leeway for clocks.
     Choice,
 }
 

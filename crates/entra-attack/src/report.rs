@@ -233,7 +233,7 @@ impl Report {
         }
         self.fixed = deviations.fixed(&self.rows);
         self.stale = deviations.stale(&self.rows);
-        self.counts = Counts::of(&self.rows);
+        self.counts = Counts::count(&self.rows);
         self.findings = FINDINGS.iter().filter_map(|finding| reported(finding, &self.rows)).collect();
     }
 
@@ -268,7 +268,7 @@ fn reported(finding: &Finding, rows: &[Row]) -> Option<ReportedFinding> {
 }
 
 impl Counts {
-    fn of(rows: &[Row]) -> Self {
+    fn count(rows: &[Row]) -> Self {
         let failed = |severity| rows.iter().filter(|row| row.severity == Some(severity)).count();
         let with = |outcome| rows.iter().filter(|row| row.outcome == outcome).count();
         Self {
