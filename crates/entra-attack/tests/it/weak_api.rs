@@ -209,7 +209,7 @@ impl Weakness {
             }
             _ => false,
         };
-        if !is_forgiven && !(is_signed && is_own) {
+        if !(is_forgiven || is_signed && is_own) {
             return None;
         }
         self.forgive(&mut claims);
