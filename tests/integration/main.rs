@@ -15,6 +15,7 @@ mod doctor;
 mod documentation;
 mod durability;
 mod explain;
+mod fixtures;
 mod flow;
 mod keys;
 mod node;

@@ -140,6 +140,21 @@ impl Admin {
         self.tokens(&format!("good-tokens?{whose}")).await
     }
 
+    /// Returns the id of the tenant's signing key.
+    pub(crate) async fn signing_key(&self, tenant: &str) -> Result<String, AdminError> {
+        #[derive(Deserialize)]
+        struct List {
+            keys: Vec<Key>,
+        }
+        #[derive(Deserialize)]
+        struct Key {
+            kid: String,
+        }
+        // The signing key is the first one.
+        let list = self.json::<List>(Method::GET, &format!("keys?tenant={tenant}"), None).await?;
+        Ok(list.keys.into_iter().next().map(|key| key.kid).unwrap_or_default())
+    }
+
     /// Returns how often a tenant's key sets were fetched since the stand-in's start.
     pub(crate) async fn key_fetches(&self, tenant: &str) -> Result<u64, AdminError> {
         #[derive(Deserialize)]

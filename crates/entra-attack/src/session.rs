@@ -58,6 +58,8 @@ pub(crate) struct State {
     pub(crate) phase: &'static str,
     pub(crate) rows: Vec<Row>,
     pub(crate) leeway_seconds: Option<u64>,
+    /// Whether the API does not know the keys that are published now.
+    pub(crate) has_old_keys: bool,
 }
 
 impl Session {
@@ -137,17 +139,13 @@ impl Session {
     }
 
     /// Records a row of the suite's own whose token must be refused with one of these statuses.
-    pub(crate) fn must_refuse(&self, id: &str, came: &Came, statuses: &[u16]) {
-        let own = rows::own(id);
-        let row = Row::new(id, rows::named(own.finding), own.sent, own.expected);
-        self.record(self.refused(row, came, statuses));
+    pub(crate) fn must_refuse(&self, id: &'static str, came: &Came, statuses: &[u16]) {
+        self.record(self.refused(own(id), came, statuses));
     }
 
     /// Records a row of the suite's own whose token must be accepted.
-    pub(crate) fn must_accept(&self, id: &str, came: &Came, note: Option<String>) {
-        let own = rows::own(id);
-        let row = Row::new(id, rows::named(own.finding), own.sent, own.expected).came(came);
-        self.record(self.accepted(row, came).note(note));
+    pub(crate) fn must_accept(&self, id: &'static str, came: &Came, note: Option<String>) {
+        self.record(self.accepted(own(id).came(came), came).note(note));
     }
 
     /// Judges the answer to what must be refused.
@@ -197,6 +195,12 @@ impl Session {
             pause = (pause * 2).min(Duration::from_secs(1));
         }
     }
+}
+
+/// Returns a row of the suite's own, to be judged.
+pub(crate) fn own(id: &'static str) -> Row {
+    let row = rows::own(id);
+    Row::new(id, rows::named(row.finding), row.sent, row.expected)
 }
 
 /// Returns headers with a bearer token.

@@ -166,12 +166,12 @@ impl SigningKeys {
         Ok(())
     }
 
-    /// Publishes a removed key again, such as after a mistake; it does not sign.
+    /// Publishes a removed key again, such as after a mistake; it can be promoted.
     ///
     /// # Errors
     /// No removed key has this id.
     pub fn restore(&self, kid: &str) -> Result<(), RollError> {
-        self.put(kid, &[KeyState::Removed], KeyState::Retired)
+        self.put(kid, &[KeyState::Removed], KeyState::Published)
     }
 
     /// Replaces all keys at once, as after a theft; none of the previous keys stays published.
@@ -444,6 +444,8 @@ mod tests {
         assert!(!kids(&keys).contains(&old) && kids(&keys).len() >= PUBLISHED_AT_LEAST);
         keys.restore(&old).unwrap();
         assert!(kids(&keys).contains(&old));
+        keys.promote(&old).unwrap();
+        keys.promote(&new).unwrap();
         assert!(matches!(keys.remove(&new), Err(RollError::WrongState(KeyState::Signing))));
         assert!(matches!(keys.retire("x"), Err(RollError::UnknownKey)));
     }

@@ -5,9 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::admin::AdminError;
-use crate::report::{Came, Row};
-use crate::rows;
-use crate::session::{Session, now};
+use crate::session::{Session, now, own};
 
 /// A token that ended so long ago is accepted only where `exp` is not checked, in seconds.
 const FOREVER: u64 = 1800;
@@ -20,15 +18,12 @@ const BEFORE: u64 = 3;
 
 impl Session {
     pub(crate) async fn attack_expiry(&self) -> Result<(), AdminError> {
-        let own = rows::own("expiry/leeway");
-        let leeway = Row::new(own.id, rows::named(own.finding), own.sent, own.expected);
+        let leeway = own("expiry/leeway");
         let Some(seconds) = self.leeway().await? else {
             let text = format!("a token that ended {FOREVER} s ago is accepted");
             self.record(leeway.failed().note(Some(text)));
             for id in ["expiry/before-the-end", "expiry/after-the-end"] {
-                let own = rows::own(id);
-                let row = Row::new(id, rows::named(own.finding), own.sent, own.expected);
-                self.record(row.undecided("`exp` is not checked, so a token never leaves the leeway"));
+                self.record(own(id).undecided("`exp` is not checked, so a token never leaves the leeway"));
             }
             return Ok(());
         };
@@ -67,7 +62,7 @@ impl Session {
 
     async fn is_accepted_after(&self, seconds: u64) -> Result<bool, AdminError> {
         let token = self.ending_at(now() - seconds).await?;
-        let came: Came = self.send(&token).await;
+        let came = self.send(&token).await;
         Ok(self.lets_in(&came))
     }
 

@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use futures_util::{StreamExt, stream};
 
 use crate::admin::AdminError;
-use crate::report::{Came, Row};
-use crate::rows;
-use crate::session::{Session, with_kid};
+use crate::report::Came;
+use crate::session::{Session, own, with_kid};
 
 /// How many tokens with made-up key ids are sent, each with another one.
 const FLOOD: usize = 400;
@@ -42,14 +41,10 @@ impl Session {
             })
             .await;
         let fetches = self.admin.key_fetches(&self.tenant.id).await?.saturating_sub(before);
-        let row = |id: &str| {
-            let own = rows::own(id);
-            Row::new(id, rows::named(own.finding), own.sent, own.expected)
-        };
         let many = usize::try_from(fetches).is_ok_and(|fetches| fetches > FLOOD / 10);
-        let counted = row("flood/fetches").note(Some(format!("{fetches} fetches for {FLOOD} tokens")));
+        let counted = own("flood/fetches").note(Some(format!("{fetches} fetches for {FLOOD} tokens")));
         self.record(if many { counted.failed() } else { counted });
-        let answers = row("flood/answers");
+        let answers = own("flood/answers");
         let wrong = wrong.into_inner().ok().flatten();
         self.record(match &wrong {
             Some(came) if self.lets_in(came) => answers.came(came).failed(),
@@ -57,7 +52,7 @@ impl Session {
             None => answers,
         });
         let refused = refused_callers.into_inner();
-        let callers = row("flood/valid-callers");
+        let callers = own("flood/valid-callers");
         self.record(if refused == 0 {
             callers
         } else {
