@@ -13,6 +13,7 @@ use entra_stand_in::Authority;
 use resource_app::ResourceApp;
 use tempfile::TempDir;
 use tests::program;
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::command::{run_script, run_within};
@@ -176,6 +177,39 @@ async fn an_interrupt_ends_a_run_with_what_it_found_so_far() {
     assert!(!report.complete && !report.rows.is_empty() && report.rows.len() < 100, "{}", report.rows.len());
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn the_actions_script_attacks_each_route_and_its_files_are_valid() {
+    let (place, port) = (Place::new(), free_port());
+    let _orders = place.start_orders(port).await;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let run = async |routes: &str| {
+        let variables = [
+            ("AUTHORITY_APP", program::path("authority-app").display().to_string()),
+            ("URL", format!("http://127.0.0.1:{port}")),
+            ("ROUTES", routes.to_owned()),
+            ("ARGUMENTS", format!("--listen {}", place.listen)),
+            ("DATA__FOLDER", place.path("data")),
+        ];
+        let mut script = tokio::process::Command::new("bash");
+        script.arg(root.join("attack/action/attack.sh")).current_dir(place.folder.path()).envs(variables);
+        script.kill_on_drop(true).output().await.unwrap()
+    };
+    let output = run("GET /api/orders = Orders.Read\n\nPOST /api/orders = Orders.Write\n").await;
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let report = read(&place.path("attack-reports/attack.json"));
+    assert_eq!(report.routes, ["GET /api/orders, Orders.Read", "POST /api/orders, Orders.Write"]);
+    for name in ["attack.xml", "attack.sarif", "attack.html"] {
+        assert!(Path::new(&place.path("attack-reports")).join(name).exists(), "{name}");
+    }
+    assert_eq!(run("GET /api/orders").await.status.code(), Some(2));
+    let Some(packages) = tools().await else { return };
+    for file in [".github/workflows/release.yml", "attack/action/action.yml"] {
+        let validator = packages.folder().join("node_modules/@action-validator/cli/cli.mjs");
+        run_script(tokio::process::Command::new("node").arg(validator).arg(root.join(file))).await;
+    }
+}
+
 /// Serves a router until the test ends.
 async fn serve(router: Router) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -217,13 +251,19 @@ async fn reports_are_what_their_readers_expect() {
     browser::page_is_whole_and_requests_nothing(&html).await;
 }
 
+/// The tools of npm that these tests use.
+async fn tools() -> Option<Packages> {
+    static READY: OnceCell<Option<Packages>> = OnceCell::const_new();
+    let package = include_str!("attack/package.json");
+    let lock = include_str!("attack/package-lock.json");
+    READY.get_or_init(|| Packages::ready("attack-tools", package, lock)).await.clone()
+}
+
 async fn sarif_is_valid(path: &Path) {
-    const PACKAGE: &str = include_str!("attack/package.json");
-    const LOCK: &str = include_str!("attack/package-lock.json");
     if !cfg!(target_os = "linux") {
         return;
     }
-    let Some(packages) = Packages::ready("sarif-multitool", PACKAGE, LOCK).await else { return };
+    let Some(packages) = tools().await else { return };
     let tool = packages.folder().join("node_modules/@microsoft/sarif-multitool-linux/Sarif.Multitool");
     run_script(tokio::process::Command::new("chmod").arg("+x").arg(&tool)).await;
     let mut command = tokio::process::Command::new(&tool);

@@ -17,11 +17,11 @@ fn read(path: &str) -> String {
 fn documents() -> Vec<(String, String)> {
     let mut paths: Vec<_> =
         ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"].map(str::to_owned).into();
-    paths.extend(
-        fs::read_dir(root().join("docs"))
-            .unwrap()
-            .map(|entry| format!("docs/{}", entry.unwrap().file_name().into_string().unwrap())),
-    );
+    for folder in ["docs", "docs/attack"] {
+        let entries = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap());
+        let files = entries.filter(|entry| entry.file_type().unwrap().is_file());
+        paths.extend(files.map(|file| format!("{folder}/{}", file.file_name().into_string().unwrap())));
+    }
     paths.into_iter().map(|path| (path.clone(), read(&path))).collect()
 }
 
