@@ -13,5 +13,5 @@ done <<<"$ROUTES"
 [[ -z ${ALLOW:-} ]] || arguments+=(--allow "$ALLOW")
 read -r -a more <<<"${ARGUMENTS:-}"
 mkdir -p attack-reports
-exec "$AUTHORITY_APP" attack "${arguments[@]}" "${more[@]}" --json attack-reports/attack.json \
+exec "$AUTHORITY_APP" attack "${arguments[@]}" ${more[@]+"${more[@]}"} --json attack-reports/attack.json \
   --junit attack-reports/attack.xml --sarif attack-reports/attack.sarif --html attack-reports/attack.html

@@ -61,6 +61,10 @@ pub struct Row {
     pub sent: String,
     /// What had to come back.
     pub expected: String,
+    /// The rule behind it: an RFC section, a page of Entra's documentation, a CVE of the same class.
+    pub why: String,
+    /// How to fix a failure.
+    pub remedy: String,
     /// What came back.
     pub came: String,
     /// The outcome.
@@ -149,11 +153,13 @@ pub struct Report {
 
 impl Row {
     pub(crate) fn new(id: &str, finding: &Finding, sent: &str, expected: &str) -> Self {
-        Self {
+        let mut row = Self {
             id: id.to_owned(),
-            finding: finding.id.to_owned(),
+            finding: String::new(),
             sent: sent.to_owned(),
             expected: expected.to_owned(),
+            why: String::new(),
+            remedy: String::new(),
             came: String::new(),
             outcome: Outcome::Pass,
             severity: None,
@@ -161,7 +167,16 @@ impl Row {
             counts: false,
             excused: None,
             cause: None,
-        }
+        };
+        row.assign(finding);
+        row
+    }
+
+    /// Makes the row evidence of a finding.
+    fn assign(&mut self, finding: &Finding) {
+        finding.id.clone_into(&mut self.finding);
+        finding.why.clone_into(&mut self.why);
+        finding.remedy.clone_into(&mut self.remedy);
     }
 
     pub(crate) fn came(mut self, came: &Came) -> Self {
@@ -179,7 +194,9 @@ impl Row {
     /// Marks the row as refused in a wrong way.
     pub(crate) fn wrongly_refused(mut self, how: &str) -> Self {
         self.cause = findings::named(&self.finding).map(|finding| finding.id);
-        "refusal".clone_into(&mut self.finding);
+        if let Some(refusal) = findings::named("refusal") {
+            self.assign(refusal);
+        }
         self.failed().note(Some(how.to_owned()))
     }
 
@@ -222,9 +239,10 @@ impl Report {
             // A forged token that is refused for its roles was taken for authentic.
             let of = findings::named(row.cause.unwrap_or(&row.finding));
             let causes = of.map_or(&[][..], |finding| finding.implied_by).iter().copied().chain(row.cause);
-            if let Some(cause) = causes.into_iter().find(|cause| failed.iter().any(|id| id == cause)) {
+            let cause = causes.into_iter().find(|cause| failed.iter().any(|id| id == cause));
+            if let Some(cause) = cause.and_then(findings::named) {
                 row.note = row.note.take().or_else(|| Some("follows from that finding".to_owned()));
-                cause.clone_into(&mut row.finding);
+                row.assign(cause);
             }
         }
         for row in &mut self.rows {

@@ -29,7 +29,10 @@ impl Report {
 }
 
 fn case(row: &Row) -> TestCase {
-    let text = format!("sent: {}\nexpected: {}\ncame: {}", row.sent, row.expected, row.came);
+    let text = format!(
+        "sent: {}\nexpected: {}\ncame: {}\nrule: {}\nremedy: {}",
+        row.sent, row.expected, row.came, row.why, row.remedy
+    );
     let mut status = match (row.outcome, row.counts) {
         (Outcome::Pass, _) => TestCaseStatus::success(),
         (Outcome::Fail, true) => TestCaseStatus::non_success(NonSuccessKind::Failure),
