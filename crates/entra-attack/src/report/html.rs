@@ -64,14 +64,14 @@ fn numbers(report: &Report) -> Markup {
 fn section(report: &Report, finding: &ReportedFinding) -> Markup {
     html! {
         section id=(finding.id) {
-            h3 { span.badge.(finding.severity.as_str()) { (finding.severity.as_str()) } " " (finding.title) }
+            h3 { span.badge.(finding.severity.as_str()) { (finding.severity.as_str()) } " " (with_code(&finding.title)) }
             @if !finding.counts { p.warning { "Does not count in this run." } }
             dl {
-                dt { "Rule" } dd { (finding.why) }
-                dt { "Remedy" } dd { (finding.remedy) }
+                dt { "Rule" } dd { (with_code(&finding.why)) }
+                dt { "Remedy" } dd { (with_code(&finding.remedy)) }
             }
             details open[finding.rows.len() <= 8] {
-                summary { (finding.rows.len()) " rows" }
+                summary { (how_many(finding.rows.len())) }
                 (table(report.rows_of(finding)))
             }
         }
@@ -88,7 +88,7 @@ fn undecided(report: &Report) -> Markup {
 fn all(report: &Report) -> Markup {
     html! {
         h2 { "All rows" }
-        details { summary { (report.rows.len()) " rows" } (table(report.rows.iter())) }
+        details { summary { (how_many(report.rows.len())) } (table(report.rows.iter())) }
     }
 }
 
@@ -100,13 +100,26 @@ fn table<'a>(rows: impl Iterator<Item = &'a Row>) -> Markup {
                 @for row in rows {
                     tr.(class(row)) {
                         td { code { (row.id) } }
-                        td { (row.sent) } td { (row.expected) } td { (row.came) }
+                        td { (with_code(&row.sent)) } td { (row.expected) } td { (row.came) }
                         td { (row.excused.as_deref().or(row.note.as_deref()).unwrap_or_default()) }
                     }
                 }
             }
         } }
     }
+}
+
+/// Shows what stands between backticks as code.
+fn with_code(text: &str) -> Markup {
+    html! {
+        @for (place, part) in text.split('`').enumerate() {
+            @if place % 2 == 0 { (part) } @else { code { (part) } }
+        }
+    }
+}
+
+fn how_many(rows: usize) -> String {
+    if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") }
 }
 
 fn class(row: &Row) -> &'static str {
