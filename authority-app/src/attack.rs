@@ -63,7 +63,7 @@ pub(crate) struct Arguments {
     /// The app role that guards the route named before; one for all routes, or one for each.
     #[arg(long, value_name = "ROLE")]
     role: Vec<String>,
-    /// An `OpenAPI` document in JSON: each operation that it does not declare public must refuse a request without a token.
+    /// An OpenAPI document in JSON: each operation that it does not declare public must refuse a request without a token.
     #[arg(long, value_name = "FILE")]
     openapi: Option<PathBuf>,
     /// What counts: rfc, what RFCs demand; entra, Entra's rules as well; strict, wrong refusals, leeway and `typ` too.
@@ -96,13 +96,13 @@ pub(crate) struct Arguments {
     /// Write the report as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write the report as `JUnit` XML.
+    /// Write the report as JUnit XML.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// Write the report as SARIF 2.1.0.
     #[arg(long, value_name = "FILE")]
     sarif: Option<PathBuf>,
-    /// The file that SARIF shows results at, by default the `OpenAPI` document.
+    /// The file that SARIF shows results at, by default the OpenAPI document.
     #[arg(long, value_name = "FILE")]
     source: Option<PathBuf>,
     /// Write the report as one HTML page.

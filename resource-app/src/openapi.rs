@@ -1,4 +1,4 @@
-//! The `OpenAPI` description of the API, and the page that shows it.
+//! The OpenAPI description of the API, and the page that shows it.
 
 use axum::extract::Request;
 use axum::response::{Html, Redirect};

@@ -1,4 +1,4 @@
-//! Every route in the API's `OpenAPI` document, with and without the right token.
+//! Every route in the API's OpenAPI document, with and without the right token.
 
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};

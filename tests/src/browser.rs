@@ -1,4 +1,4 @@
-//! A headless Chromium, driven over the `WebDriver` protocol by Debian's `chromedriver`.
+//! A headless Chromium, driven over the WebDriver protocol by Debian's `chromedriver`.
 //!
 //! <https://www.w3.org/TR/webdriver2/>
 
@@ -67,7 +67,7 @@ impl Browser {
         self.chrome("Emulation.setEmulatedMedia", features).await;
     }
 
-    /// Sends a command of the Chrome `DevTools` protocol.
+    /// Sends a command of the Chrome DevTools protocol.
     pub async fn chrome(&self, command: &str, parameters: Value) -> Value {
         let body = json!({ "cmd": command, "params": parameters });
         self.ask(Method::POST, "/goog/cdp/execute", Some(body)).await

@@ -96,7 +96,7 @@ impl Attack {
         self
     }
 
-    /// Adds operations that must refuse a request without a token, as of an `OpenAPI` document.
+    /// Adds operations that must refuse a request without a token, as of an OpenAPI document.
     #[must_use]
     pub fn described(mut self, routes: impl IntoIterator<Item = Route>) -> Self {
         self.described.extend(routes);

@@ -1,4 +1,4 @@
-//! The outcome of a run, and its forms: JSON, `JUnit` XML, SARIF, HTML and text.
+//! The outcome of a run, and its forms: JSON, JUnit XML, SARIF, HTML and text.
 
 mod deviations;
 mod html;

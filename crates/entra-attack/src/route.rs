@@ -21,7 +21,7 @@ pub struct Route {
 #[error("not a route like `GET /orders` or `GET /orders/{{id}}`")]
 pub struct InvalidRoute;
 
-/// An `OpenAPI` document that cannot be read.
+/// An OpenAPI document that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("not an OpenAPI document in JSON with `paths`")]
 pub struct InvalidDescription(#[source] serde_json::Error);
@@ -65,7 +65,7 @@ impl std::fmt::Display for Route {
     }
 }
 
-/// Returns the operations of an `OpenAPI` 3 document in JSON that its `security` does not declare public.
+/// Returns the operations of an OpenAPI 3 document in JSON that its `security` does not declare public.
 ///
 /// # Errors
 /// The document is not one.

@@ -42,7 +42,7 @@ pub struct ClientSetup {
 pub struct ResourceUrls {
     /// The base URL, as the report shows it.
     pub base: String,
-    /// The `OpenAPI` description, which names the roles of each operation. It is requested without a token.
+    /// The OpenAPI description, which names the roles of each operation. It is requested without a token.
     pub description: Url,
     /// A route that any valid token may call, and that therefore tells whether the resource accepts the token.
     pub caller: Url,

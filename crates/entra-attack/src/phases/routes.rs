@@ -30,7 +30,7 @@ impl Session {
         Ok(())
     }
 
-    /// Sends no token to the operations of an `OpenAPI` document.
+    /// Sends no token to the operations of an OpenAPI document.
     pub(crate) async fn attack_described(&self, routes: &[Route]) {
         self.phase("operations of the OpenAPI document");
         for route in routes {

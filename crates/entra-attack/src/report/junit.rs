@@ -1,4 +1,4 @@
-//! The report as `JUnit` XML, as Jenkins, GitLab and others read it.
+//! The report as JUnit XML, as Jenkins, GitLab and others read it.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use super::{Outcome, Report, Row};
 
 impl Report {
-    /// Returns the report as `JUnit` XML: a test suite for each group of rows, a test case for each row.
+    /// Returns the report as JUnit XML: a test suite for each group of rows, a test case for each row.
     ///
     /// A row that failed and does not count is skipped, like an undecided one, with the reason as its message.
     #[must_use]

@@ -1,4 +1,4 @@
-//! The routes of the admin listener, and their `OpenAPI` description.
+//! The routes of the admin listener, and their OpenAPI description.
 
 use axum::extract::State;
 use axum::handler::Handler;
@@ -366,7 +366,7 @@ pub(super) fn router() -> Router<AppState> {
     routes.into_iter().fold(own, |router, route| router.route(route.path, route.handler))
 }
 
-/// Describes the routes in `OpenAPI` 3.1. The schema of a body is as exact as its example.
+/// Describes the routes in OpenAPI 3.1. The schema of a body is as exact as its example.
 fn description(routes: &[Route]) -> Value {
     let mut paths = Map::new();
     for route in routes {

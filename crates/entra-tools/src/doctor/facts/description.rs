@@ -1,4 +1,4 @@
-//! Reads the roles of each operation from an API's description (`OpenAPI` 3.1, the security requirement object).
+//! Reads the roles of each operation from an API's description (OpenAPI 3.1, the security requirement object).
 //!
 //! <https://spec.openapis.org/oas/v3.1.1.html#security-requirement-object>
 
