@@ -143,7 +143,9 @@ enum StandIn {
     Running(Admin),
 }
 
-/// Attacks, and returns the exit code; errors are reported here, since each of them means that the run could not take place.
+/// Attacks an API, and returns the exit code.
+///
+/// Errors are reported here, since each of them means that the run could not take place.
 pub(crate) async fn attack(arguments: Arguments) -> ExitCode {
     let ran = match arguments.print_settings {
         Some(framework) => arguments.print_settings(framework).await,
@@ -282,7 +284,7 @@ impl From<ProfileName> for Profile {
     }
 }
 
-/// Shows the progress: as a line that changes on a terminal, as one line a phase elsewhere.
+/// Shows the progress, on a terminal as a line that changes, elsewhere as one line for each phase.
 fn observer() -> impl Fn(Progress<'_>) + Send + Sync + 'static {
     let bar = std::io::stderr().is_terminal().then(|| {
         let style = ProgressStyle::with_template("{spinner} {elapsed}  {pos} rows  {msg}");

@@ -11,7 +11,7 @@ use entra_shared::settings::{Environment, SettingsError};
 use entra_stand_in::{ManifestFormat, Registrations};
 use http_shell::process::{self, print};
 
-/// The longest input, in bytes: far more than any manifest, token or message has.
+/// The longest input, in bytes. It is far more than any manifest, token or message has.
 const MAX_INPUT_BYTES: u64 = 4 * 1024 * 1024;
 
 const EXPLAIN_EXAMPLES: &str = "\

@@ -194,7 +194,7 @@ enum Readers {
     Everybody,
 }
 
-/// Replaces a file in one step: a reader sees the old text or the new one.
+/// Replaces a file in one step, so that a reader sees the old text or the new one.
 fn write(path: &Path, text: &str, readers: Readers) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?; // mode 0600

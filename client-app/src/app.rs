@@ -15,8 +15,8 @@ use crate::{Settings, expiry};
 
 /// The web service of the middle tier.
 ///
-/// It does not authenticate its callers: anyone who reaches it acts with this client's token. So it listens on loopback
-/// by default, where it accepts loopback host names only.
+/// It does not authenticate its callers, so anyone who reaches it acts with this client's token. By default it
+/// therefore listens on loopback, where it accepts loopback host names only.
 #[derive(Debug)]
 pub struct ClientApp {
     bound: BoundService,

@@ -25,7 +25,7 @@ pub use error::{Refused, ResourceError};
 /// The path of the collection of resources.
 const RESOURCES: &str = "/api/resources";
 
-/// The largest response that is read, in bytes: a page has at most 100 resources of 64 KiB.
+/// The largest response that is read, in bytes. A page has at most 100 resources of 64 KiB.
 const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
 
 /// The largest error response that is read, in bytes.

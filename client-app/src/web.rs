@@ -27,13 +27,13 @@ pub(crate) use self::failure_log::FailureLog;
 use crate::metrics::Metrics;
 use crate::resource_client::{Correlation, ResourceClient};
 
-/// The largest request body, in bytes: fits content of 64 KiB even if its JSON is escaped throughout.
+/// The largest request body, in bytes. It has room for content of 64 KiB even if its JSON is escaped throughout.
 const MAX_BODY_BYTES: usize = 512 * 1024;
 
 /// The time-out of a request, including its body, a token request and the call of the resource.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// Records requests: metrics of all of them, and log lines of failures.
+/// Records requests, by metrics of all of them and log lines of failures.
 #[derive(Debug, Clone)]
 pub(crate) struct Observers {
     pub(crate) metrics: Metrics,

@@ -1,4 +1,4 @@
-//! `cargo demo`: walks through the whole flow.
+//! Runs `cargo demo`, which walks through the whole flow.
 
 #[cfg(feature = "system")]
 mod serving;

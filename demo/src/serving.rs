@@ -27,7 +27,7 @@ pub(super) async fn run(once: bool) -> anyhow::Result<Summary> {
 
 /// Returns the addresses of the services, and example commands to try while they run.
 ///
-/// The commands need only `curl` and `sed`: the token comes from the token endpoint, by the article's own POST.
+/// The commands need only `curl` and `sed`, because the token comes from the token endpoint, by the article's own POST.
 fn invitation(system: &System) -> String {
     let (ca, resource, client) = (system.ca_file(), system.resource_url(), system.client_url());
     let (ca, instance) = (ca.display(), system.authority().instance());

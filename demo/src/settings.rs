@@ -1,4 +1,4 @@
-//! The settings of the walkthrough: the services and clients to use.
+//! The settings of the walkthrough, with the services and clients to use.
 
 use std::path::Path;
 
@@ -23,13 +23,13 @@ pub struct Settings {
     pub azure_ad: AzureAdSettings,
     /// Section `[resource]`: the called API.
     pub resource: ResourceSettings,
-    /// Section `[client]`: the client-app's web service.
+    /// Section `[client]`, for the client-app's web service.
     pub client: Option<ClientAppSettings>,
-    /// Section `[clients]`: the app registrations that call.
+    /// Section `[clients]`, for the app registrations that call the resource.
     pub clients: ClientsSettings,
-    /// Section `[other_resource]`: another API, whose tokens the resource must refuse.
+    /// Section `[other_resource]`, for another API, whose tokens the resource must refuse.
     pub other_resource: Option<OtherResourceSettings>,
-    /// Section `[stand_in]`: the stand-in's admin API, for steps that a real tenant does not offer.
+    /// Section `[stand_in]`, for the stand-in's admin API, with steps that a real tenant does not offer.
     pub stand_in: Option<StandInSettings>,
     /// Section `[http_client]`.
     pub http_client: HttpClientSettings,

@@ -199,7 +199,7 @@ impl System {
         Ok(())
     }
 
-    /// Returns the variables of an app: the trusted CA, its address, and its certificate.
+    /// Returns the variables of an app for the trusted CA, its address, and its certificate.
     fn server_variables(
         &self,
         name: &str,

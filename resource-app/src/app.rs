@@ -1,4 +1,4 @@
-//! The running service: binding its addresses, serving, and shutting down.
+//! The running service, from binding its addresses to shutting down.
 
 use std::net::SocketAddr;
 
@@ -86,9 +86,10 @@ impl ResourceApp {
         Self::bind_with(settings, api).await
     }
 
-    /// Like [`Self::bind`], with these guarded routes: those of [`crate::api`] and more.
+    /// Binds the service like [`Self::bind`], with these guarded routes, which are those of [`crate::api`] and more.
     ///
     /// # Errors
+    ///
     /// As for [`Self::bind`], or the routes contradict each other.
     pub async fn bind_with(settings: Settings, api: GuardedRoutes<AppState>) -> Result<Self, StartError> {
         // Steps that can fail come first; background tasks start last.

@@ -1,4 +1,4 @@
-//! Sets up the guard from the settings: the article's `AzureAdModule`.
+//! Sets up the guard from the settings. It corresponds to the article's `AzureAdModule`.
 
 use entra_guard::{Demands, DevelopmentHandler, Enforcement, Guard, StartError};
 use entra_shared::http_client::HttpClient;

@@ -41,13 +41,13 @@ pub(crate) struct CallerAnswer<'p> {
     token_version: Option<Version>,
 }
 
-/// Where the caller's identity comes from.
+/// The origin of the caller's identity.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Source {
     /// A validated access token.
     AccessToken,
-    /// No token: the development handler let the request pass.
+    /// The request had no token, and the development handler accepted it.
     DevelopmentHandler,
 }
 

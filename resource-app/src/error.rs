@@ -20,7 +20,7 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// A policy denied the request: the caller lacks a role, or may not change this resource.
+    /// A policy denied the request, because the caller lacks a role or may not change this resource.
     #[error("{} denied", .0.policy)]
     Denied(Denial),
     /// The request is invalid.
@@ -32,7 +32,7 @@ pub enum ApiError {
     /// The app is not ready.
     #[error("not ready: {0}")]
     NotReady(String),
-    /// A handler panicked: a defect of this app.
+    /// A handler panicked, which is a defect of this app.
     #[error("a handler panicked")]
     Panicked,
 }
@@ -51,7 +51,7 @@ impl From<StoreError> for ApiError {
 
 macro_rules! request_errors {
     ($($(#[$doc:meta])* $variant:ident = $status:ident, $code:literal, $text:literal;)+) => {
-        /// What is wrong with a request; the caller is always at fault.
+        /// Why a request is invalid. The caller is always at fault.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
         pub enum RequestError {
             $($(#[$doc])* #[error($text)] $variant,)+
@@ -71,7 +71,7 @@ macro_rules! request_errors {
 request_errors! {
     /// No such route.
     RouteNotFound = NOT_FOUND, "route_not_found", "no such route";
-    /// No such resource; an id that is not a UUID names none either.
+    /// There is no such resource. An id that is not a UUID names none either.
     ResourceNotFound = NOT_FOUND, "resource_not_found", "no such resource";
     /// The route does not support the method.
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "the route does not support this method";

@@ -1,4 +1,4 @@
-//! Metrics for Prometheus, one registry an app, since several apps can run in one process.
+//! Metrics for Prometheus. Each app has its own registry, since several apps can run in one process.
 //!
 //! Labels are bounded: route templates, known methods, statuses and codes, never text from a caller.
 
@@ -23,7 +23,7 @@ impl Metrics {
         Self(Recorder::new(describe))
     }
 
-    /// Counts an answered request: its method and route, and the answer's status and code.
+    /// Counts an answered request by its method and route, and by the answer's status and code.
     pub(crate) fn record_request(
         &self,
         (method, route): (&'static str, &str),

@@ -1,4 +1,4 @@
-//! Observes every request: its id, its metrics, and a log line if the app failed.
+//! Gives every request an id, counts it, and logs a line if the app failed.
 //!
 //! The span has level debug, since creating it costs more than everything else here. Events above debug name their
 //! request themselves.

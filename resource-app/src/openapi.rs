@@ -81,7 +81,7 @@ const PAGE_HTML: &str = r#"<!DOCTYPE html>
 const INITIALIZER: &str =
     r##"SwaggerUIBundle({ url: "../openapi.json", dom_id: "#swagger-ui", validatorUrl: "none" });"##;
 
-/// Serves the description and the page, from files in the binary: the page loads nothing from elsewhere.
+/// Serves the description and the page from files in the binary. The page loads nothing from elsewhere.
 pub(crate) fn routes(api: OpenApi) -> Router<AppState> {
     let files = swagger_ui_dist::generate_routes(ApiDefinition {
         uri_prefix: PAGE,
@@ -101,7 +101,8 @@ pub(crate) fn routes(api: OpenApi) -> Router<AppState> {
         .layer(SetResponseHeaderLayer::overriding(REFERRER_POLICY, HeaderValue::from_static("no-referrer")))
 }
 
-/// Returns the names of the routes in logs and metrics: their templates; everything below the page has the page's name.
+/// Returns the names of the routes in logs and metrics, which are their templates. Every path below the page has the
+/// page's name.
 pub(crate) fn route_names(table: &RouteTable) -> RouteNames {
     let below = [format!("{PAGE}/"), format!("{PAGE}/{{*rest}}")];
     let below = below.iter().map(|path| (path.as_str(), PAGE));

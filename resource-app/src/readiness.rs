@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-/// What was missing at the last check. Anyone can check as often as they like, so only changes are logged.
+/// The problem that the last check found. Anyone can check as often as they like, so only changes are logged.
 #[derive(Debug, Default)]
 pub(crate) struct Readiness(Mutex<Option<String>>);
 

@@ -1,7 +1,7 @@
-//! The whole service: the router, and what applies to every request.
+//! The whole service, which is the router and what applies to every request.
 //!
-//! It wraps the finished router instead of adding layers to it: `Router::layer` clones the route of each request once for
-//! each layer.
+//! It wraps the finished router instead of adding layers to it, because `Router::layer` clones the route of each
+//! request once for each layer.
 
 use std::any::Any;
 use std::convert::Infallible;

@@ -55,7 +55,7 @@ pub struct Store {
     lock: Arc<lock::Lock>,
 }
 
-/// Identifies a resource: its id within its tenant.
+/// The key of a resource, which is its id within its tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResourceKey {
     /// Its tenant.
@@ -76,7 +76,7 @@ pub struct Versioned {
 /// Why the store did not do what a request asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database failed or was busy for too long: the disk or the load is at fault, not the caller.
+    /// The database failed or was busy for too long. The disk or the load is at fault, not the caller.
     #[error("the database did not answer")]
     Database(#[from] sqlx::Error),
     /// The database holds something that this app does not write.
@@ -84,7 +84,7 @@ pub enum StoreError {
     Unreadable {
         /// The unreadable part.
         what: &'static str,
-        /// The resource; nil if even its id is unreadable.
+        /// The id of the resource; nil if even the id is unreadable.
         id: Uuid,
     },
     /// No such resource.

@@ -83,13 +83,13 @@ pub struct Instance(Url);
 /// The text is not an instance of Entra ID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidInstance {
-    /// Not https, or more than a host, a port and a path.
+    /// The text is not an https URL, or has more than a host, a port and a path.
     #[error("not an https URL like https://login.microsoftonline.com")]
     NotAnHttpsUrl,
     /// A host without a scheme.
     #[error("has no scheme; write https:// in front of the host")]
     NoScheme,
-    /// The URL of an authority: it includes a tenant.
+    /// The text is the URL of an authority, since it includes a tenant.
     #[error("names a tenant in its path; keep what stands before it, and set `azure_ad.tenant_id`")]
     NamesTenant,
 }
@@ -203,9 +203,9 @@ impl fmt::Debug for Instance {
     }
 }
 
-/// The URL of one endpoint of Entra ID, or an issuer: https, without credentials, query or fragment.
+/// The URL of an endpoint of Entra ID, or an issuer. It is https, without credentials, query or fragment.
 ///
-/// The text is kept as it is, since issuers are compared exactly.
+/// The text is kept as it was written, since issuers are compared exactly.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct EndpointUrl {
@@ -262,7 +262,7 @@ fn is_tenant(segment: &str) -> bool {
         || Domain::parse(segment).is_ok()
 }
 
-/// A tenant at an instance: issues tokens to clients, and is the issuer that resources trust.
+/// A tenant at an instance. It issues tokens to clients, and is the issuer that resources trust.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authority {
     instance: Instance,
@@ -323,7 +323,8 @@ impl Authority {
         }
     }
 
-    /// Returns the v2.0 token endpoint with the tenant's id, whatever its domain: the audience of client assertions.
+    /// Returns the v2.0 token endpoint with the tenant's id, even if the tenant has a domain. It is the audience of
+    /// client assertions.
     #[must_use]
     pub fn assertion_audience(&self) -> Url {
         Self { segment: self.tenant.to_string(), ..self.clone() }.token_endpoint(Version::V2)

@@ -52,7 +52,7 @@ pub struct Claims {
     /// The app roles granted to the client on this resource; absent when there are none.
     #[serde(default, deserialize_with = "null_as_empty", skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
-    /// Delegated permissions: only a user's token has them.
+    /// Delegated permissions (scopes), which only tokens for users have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scp: Option<String>,
     /// Subject: equal to `oid` in an app-only token.
@@ -69,11 +69,11 @@ pub struct Claims {
     pub xms_ftd: Option<String>,
 }
 
-/// How a client authenticated at the token endpoint: the `azpacr` and `appidacr` claims.
+/// How a client authenticated at the token endpoint, from the claim `azpacr` or `appidacr`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientAuthentication {
-    /// Not at all: a public client.
+    /// The client did not authenticate, since it is a public client.
     Public,
     /// With a client secret.
     Secret,

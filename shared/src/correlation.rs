@@ -17,7 +17,7 @@ pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// The longest request id that is accepted from a caller, in characters.
 const MAX_REQUEST_ID: usize = 128;
 
-/// The longest `tracestate` that is passed on, in bytes: the minimum that the specification requires.
+/// The longest `tracestate` that is passed on, in bytes. It is the minimum that the specification requires.
 const MAX_TRACESTATE: usize = 512;
 
 /// A request id of letters, digits, `-`, `_` and `.`, safe in logs and headers.

@@ -1,4 +1,4 @@
-//! The HTTP client: time limits, proxies, and no redirects, which could leak a secret.
+//! The HTTP client, with time limits and proxies. It follows no redirects, because a redirect could leak a secret.
 
 mod body;
 mod ca_file;
@@ -103,11 +103,12 @@ fn build(builder: ClientBuilder) -> Result<Client, KeyProblem> {
     })
 }
 
-/// Builds a client for the machine's own metadata endpoint: no proxy, no redirects, short time limits.
+/// Builds a client for the machine's own metadata endpoint, without proxies and redirects and with short time limits.
 ///
-/// Without such an endpoint nothing answers at its address, so the connect timeout ends the wait.
+/// On a machine without such an endpoint nothing answers at its address, so the connect timeout ends the wait.
 ///
 /// # Errors
+///
 /// No HTTP client can be made.
 pub fn metadata_client() -> Result<HttpClient, KeyProblem> {
     let builder = Client::builder()
@@ -137,7 +138,7 @@ pub async fn health_status(url: &str) -> Result<StatusCode, reqwest::Error> {
     Ok(client.get(url).send().await?.status())
 }
 
-/// Returns whether a request failed because the peer's certificate is not trusted: unknown CA, wrong name or expired.
+/// Returns whether a request failed because the peer's certificate is not trusted, for example expired.
 #[must_use]
 pub fn is_untrusted(error: &reqwest::Error) -> bool {
     CertificateFault::from_error(error).is_some()
@@ -173,10 +174,10 @@ fn causes<'e>(error: &'e reqwest::Error) -> impl Iterator<Item = &'e (dyn Error 
     })
 }
 
-/// The longest accepted wait: an hour, as in Microsoft's own libraries.
+/// The longest accepted wait, which is an hour, as in Microsoft's own libraries.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
-/// Parses `Retry-After`: seconds or a date (RFC 9110 section 10.2.3), limited to an hour.
+/// Parses `Retry-After`, which is in seconds or a date (RFC 9110 section 10.2.3), and limits it to an hour.
 ///
 /// A malformed value counts as absent.
 #[must_use]

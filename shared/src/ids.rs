@@ -96,7 +96,7 @@ guid! {
     ClientId, |_| GUID
 }
 guid! {
-    /// A service principal's object id in one tenant: the `oid` claim.
+    /// A service principal's object id in one tenant, from the `oid` claim.
     ObjectId, |_| GUID
 }
 

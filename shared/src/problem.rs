@@ -8,9 +8,8 @@ use serde::{Deserialize, Serialize};
 /// The media type of a [`Problem`].
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// The body of an error response.
-///
-/// `code` is an extension member: a stable word for programs, while `title` and `detail` are for people.
+/// The body of an error response. `code` is an extension member with a stable word for programs; `title` and `detail`
+/// are for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
@@ -23,7 +22,7 @@ pub struct Problem {
     /// A short summary, the same for each problem of this kind.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub title: Cow<'static, str>,
-    /// What happened this time, and how to fix it.
+    /// A description of this occurrence, with the remedy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// A stable word for programs, in `snake_case`.
@@ -51,7 +50,7 @@ impl Problem {
         self
     }
 
-    /// Converts it to a response with `Cache-Control: no-store`.
+    /// Converts the problem to a response with `Cache-Control: no-store`.
     #[must_use]
     pub fn into_response(self) -> Response<String> {
         let mut response = Response::new(serde_json::to_string(&self).unwrap_or_default());

@@ -66,13 +66,13 @@ macro_rules! secret {
 }
 
 secret! {
-    /// A client secret: the value of one of an app registration's `passwordCredentials`.
+    /// A client secret, which is the value of one of an app registration's `passwordCredentials`.
     ///
     /// A trailing line break is dropped, and so are blanks at either end, with a warning.
     ClientSecret, client_secret
 }
 secret! {
-    /// A signed client assertion (RFC 7523): until it expires, its holder can act as the client.
+    /// A signed client assertion (RFC 7523). Until it expires, its holder can act as the client.
     ClientAssertion, |text| Ok(text)
 }
 secret! {
@@ -86,7 +86,7 @@ secret! {
     }
 }
 secret! {
-    /// An access token: opaque to its client, unverified to its resource.
+    /// An access token. Its client must not look into it, and its resource has to verify it.
     AccessToken, |text| {
         let body = text.trim_end_matches('=');
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b);

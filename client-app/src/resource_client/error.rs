@@ -15,7 +15,7 @@ use http::{HeaderValue, StatusCode, header};
 use super::{Answer, redacted};
 use entra_token::{Awaited, BaseUrl, CallError, DeniedToken, Redaction, TokenError};
 
-/// What to do about a redirect.
+/// The remedy for a redirect.
 const REDIRECT_REMEDY: &str = "Set `resource.base_url` (RESOURCE__BASE_URL) to where it redirects: tokens are sent to no other address.";
 
 /// The most characters of the resource's text that a message shows.
@@ -44,7 +44,7 @@ pub enum ResourceError {
     /// The whole call took longer than its time limit.
     #[error("{awaited} in {} s; {ids}", limit.as_secs())]
     TimedOut {
-        /// What the call was waiting for when its time was up.
+        /// The step that the call was waiting for when its time limit passed.
         awaited: Awaited,
         /// The time limit of the call.
         limit: Duration,
@@ -90,9 +90,9 @@ pub struct Refused {
     pub problem: Option<Problem>,
     /// The challenge in `WWW-Authenticate` (RFC 6750 section 3).
     pub challenge: Option<HeaderValue>,
-    /// Where the resource redirects to; a request with a token is not repeated there.
+    /// The URL that the resource redirects to. A request with a token is not repeated there.
     pub location: Option<HeaderValue>,
-    /// What is known of the token, if the resource denied the call for lack of a role.
+    /// A description of the token, if the resource denied the call for lack of a role.
     pub denied: Option<DeniedToken>,
     /// How long the resource asks to wait; an hour at most.
     pub retry_after: Option<Duration>,

@@ -1,4 +1,4 @@
-//! Section `[azure_ad]`: the tenant, this client, and its credential.
+//! Section `[azure_ad]`, with the tenant, this client, and its credential.
 
 use std::path::PathBuf;
 
@@ -59,9 +59,9 @@ pub struct AzureAdSettings {
     pub instance: Instance,
     /// The tenant's verified domain; if set, URLs contain it instead of the tenant id.
     pub domain: Option<Domain>,
-    /// The tenant's token endpoint, if it is not the instance's.
+    /// The tenant's token endpoint, if it is not at the instance.
     pub token_endpoint: Option<EndpointUrl>,
-    /// The tenant's issuer, if it is not the instance's.
+    /// The tenant's issuer, if it is not that of the instance.
     pub issuer: Option<EndpointUrl>,
     /// The tenant's discovery document, if it is not the instance's; only `doctor` reads it.
     pub metadata_url: Option<EndpointUrl>,
@@ -232,7 +232,7 @@ impl AzureAdSettings {
         .filter(|(_, settings)| settings.value.is_some() || settings.file.is_some())
     }
 
-    /// Returns the user-assigned managed identity: the credential's, or else the one that `AZURE_CLIENT_ID` names.
+    /// Returns the user-assigned managed identity, from the credential or else from `AZURE_CLIENT_ID`.
     fn user_assigned(&self, settings: &CredentialSettings) -> Result<Option<UserAssigned>, KeyProblem> {
         if let Some(identity) = settings.user_assigned() {
             return Ok(Some(identity));

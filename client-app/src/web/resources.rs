@@ -1,4 +1,4 @@
-//! `/api/resources`: forwards to the resource's routes with this client's own token.
+//! Forwards `/api/resources` to the resource's routes with this client's own token.
 
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query};

@@ -1,4 +1,4 @@
-//! The stand-in that signs the tokens, over the JSON of its admin listener: in this process or in another one.
+//! A client of the stand-in's admin listener, in this process or in another one. The stand-in signs the tokens.
 
 use axum::Router;
 use axum::body::Body;
@@ -22,7 +22,7 @@ enum Transport {
     Remote(reqwest::Client, Url),
 }
 
-/// Why the stand-in did not do what it was asked to.
+/// Why a request to the stand-in failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
     /// The admin listener was not reached.
@@ -36,12 +36,12 @@ pub enum AdminError {
         /// What the stand-in said.
         detail: String,
     },
-    /// It answered something else than documented.
+    /// The stand-in's answer is not the documented one.
     #[error("the stand-in's answer to {path} is not the documented one; is it of the same version?")]
     Unexpected {
         /// The path of the request.
         path: String,
-        /// What is wrong with the answer.
+        /// The error of the JSON parser.
         source: serde_json::Error,
     },
 }

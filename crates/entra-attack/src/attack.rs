@@ -1,4 +1,4 @@
-//! A run: what is attacked, and how.
+//! A run of the suite, with its configuration.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use crate::target::{Target, TargetError};
 
 /// An attack on an API, to be configured and run.
 ///
-/// The API must trust the stand-in of [`Admin`]: see [`Settings`](crate::Settings) for what to tell it.
+/// The API must trust the stand-in of [`Admin`]. [`Settings`](crate::Settings) says how to configure the API for that.
 pub struct Attack {
     admin: Admin,
     url: Url,
@@ -39,13 +39,13 @@ pub struct Attack {
 /// Why a run could not take place.
 #[derive(Debug, thiserror::Error)]
 pub enum AttackError {
-    /// The stand-in did not do what it was asked to.
+    /// A request to the stand-in failed.
     #[error("{0}")]
     StandIn(#[from] AdminError),
     /// The API cannot be attacked.
     #[error("{0}")]
     Target(#[from] TargetError),
-    /// No route is named, or none that changes nothing.
+    /// No route is named, or every named one would change something.
     #[error("name a route that changes nothing, like `GET /orders`, for the tokens to be sent to")]
     NoSafeRoute,
     /// The stand-in has no such tenant.
@@ -61,7 +61,7 @@ pub enum AttackError {
         url: Url,
         /// The route.
         route: String,
-        /// What came, and what it probably means.
+        /// The API's answer, and its probable cause.
         problem: String,
     },
 }

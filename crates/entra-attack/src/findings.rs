@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How bad it is that a row failed.
+/// The severity of a failed row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -26,18 +26,18 @@ impl Severity {
     }
 }
 
-/// Who demands that a row passes.
+/// The kind of rule that demands that a row passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Basis {
     /// An RFC that holds for every API with bearer tokens.
     Rfc,
     /// Entra's own validation rules.
     Entra,
-    /// No rule: the row measures a choice, such as the leeway for clocks.
+    /// No rule demands it. The row measures a choice, such as the leeway for clocks.
     Choice,
 }
 
-/// A mistake, with what it means and how to fix it.
+/// A mistake that an API can make, with its meaning and its remedy.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     /// The stable id.
@@ -45,7 +45,7 @@ pub(crate) struct Finding {
     pub(crate) title: &'static str,
     pub(crate) severity: Severity,
     pub(crate) basis: Basis,
-    /// The rule that is broken: an RFC section, a page of Entra's documentation, a CVE of the same class.
+    /// The rule that is broken, as an RFC section, a page of Entra's documentation, or a CVE of the same class.
     pub(crate) why: &'static str,
     pub(crate) remedy: &'static str,
     /// Mistakes that alone make the rows of this one fail as well.

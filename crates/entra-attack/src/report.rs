@@ -19,7 +19,7 @@ pub use sarif::Source;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// The API did what it must.
+    /// The API answered as it must.
     Pass,
     /// It did not.
     Fail,
@@ -31,7 +31,7 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
-    /// What RFCs demand of every API: tokens that must not be accepted.
+    /// Counts tokens that were accepted against a rule of an RFC, which holds for every API.
     Rfc,
     /// That, and Entra's own validation rules.
     #[default]
@@ -40,7 +40,7 @@ pub enum Profile {
     Strict,
 }
 
-/// What came back for a request.
+/// The result of sending a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Came {
     Answer(Answer),
@@ -50,18 +50,18 @@ pub(crate) enum Came {
     Unreachable,
 }
 
-/// A row of a report: one thing that was tried.
+/// A row of a report, for one thing that was tried.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// The stable id.
     pub id: String,
     /// The id of the finding that a failure is evidence of.
     pub finding: String,
-    /// What was sent. Never a whole token.
+    /// A description of what was sent. It never contains a whole token.
     pub sent: String,
     /// What had to come back.
     pub expected: String,
-    /// The rule behind it: an RFC section, a page of Entra's documentation, a CVE of the same class.
+    /// The rule behind the row, as an RFC section, a page of Entra's documentation, or a CVE of the same class.
     pub why: String,
     /// How to fix a failure.
     pub remedy: String,
@@ -69,13 +69,14 @@ pub struct Row {
     pub came: String,
     /// The outcome.
     pub outcome: Outcome,
-    /// How bad a failure is; none if the row did not fail.
+    /// The severity of the failure; `None` if the row did not fail.
     pub severity: Option<Severity>,
     /// A remark, such as a time.
     pub note: Option<String>,
     /// Whether the failure counts under the report's profile, and is neither allowed nor in the baseline.
     pub counts: bool,
-    /// Why it does not count although it would under the profile: the reason of an allowed deviation, or the baseline.
+    /// Why the failure does not count although it would under the profile. It is the reason of an allowed deviation, or
+    /// the baseline.
     pub excused: Option<String>,
     /// The finding that an acceptance would have been evidence of, for a refusal in a wrong way.
     #[serde(skip)]
@@ -89,13 +90,13 @@ pub struct ReportedFinding {
     pub id: String,
     /// What is wrong.
     pub title: String,
-    /// The worst severity of its rows.
+    /// The worst severity among the finding's rows.
     pub severity: Severity,
     /// The rule that is broken.
     pub why: String,
     /// How to fix it.
     pub remedy: String,
-    /// Whether one of its rows counts.
+    /// Whether one of the finding's rows counts.
     pub counts: bool,
     /// The ids of the failed rows.
     pub rows: Vec<String>,
@@ -131,7 +132,7 @@ pub struct Report {
     pub profile: Profile,
     /// When the run began.
     pub started: Timestamp,
-    /// How long it took, in seconds.
+    /// The duration of the run, in seconds.
     pub seconds: f64,
     /// Whether all phases ran to their end.
     pub complete: bool,

@@ -1,4 +1,4 @@
-//! The rows of the suite: what is sent, what must come back, and which finding a failure is evidence of.
+//! The rows of the suite, each with what is sent, what must come back, and the finding that a failure is evidence of.
 
 use crate::findings::{self, Finding};
 
@@ -108,7 +108,7 @@ pub(crate) static OWN_ROWS: [OwnRow; 34] = [
     row("flood/afterwards", "availability", "a good token after that flood", ACCEPTED),
 ];
 
-/// Which finding a row of the catalogue is evidence of: the first entry that the row's name begins with.
+/// The finding that a row of the catalogue is evidence of. The first entry that the row's name begins with decides.
 static CATALOGUE: [(&str, &str); 66] = [
     ("changed/", "signature"),
     ("signature/", "signature"),

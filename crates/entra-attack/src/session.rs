@@ -1,4 +1,4 @@
-//! What the phases of a run share: the stand-in, the API, and the rows so far.
+//! The state that the phases of a run share.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -52,7 +52,7 @@ pub(crate) struct Session {
     pub(crate) observer: Observer,
 }
 
-/// What a run has found so far.
+/// The results of a run so far.
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) phase: &'static str,

@@ -1,4 +1,4 @@
-//! What an API under test has to be told, in the terms of its framework.
+//! The settings of an API under test, in the terms of its framework.
 
 use std::str::FromStr;
 

@@ -1,4 +1,4 @@
-//! The API under test: its address is resolved once and pinned, and redirects are not followed.
+//! The API under test. Its address is resolved once and pinned, and redirects are not followed.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

@@ -16,7 +16,7 @@ pub use codes::{ReasonCode, codes};
 use crate::authentication::AuthenticationError;
 use crate::policy::Denial;
 
-/// How long to wait before the next attempt while there are no keys, in seconds.
+/// The value of `Retry-After` while there are no keys, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 /// Why the guard does not let a request or its response through.
@@ -31,7 +31,7 @@ pub enum Refusal {
     RouteNotFound,
     /// The path does not have the method: 405.
     MethodNotAllowed,
-    /// A mistake in the service, such as an answer in spite of a denial: 500.
+    /// A bug in the service, such as a handler that answers although a policy denied the request: 500.
     Internal,
 }
 
@@ -39,7 +39,7 @@ pub enum Refusal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProblemCode(pub &'static str);
 
-/// Marks the answer to a denial, so that the guard can tell it from an answer in spite of one.
+/// Marks a response as the answer to a denial. The guard suppresses every other response to a denied request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DenialAnswered;
 
@@ -131,8 +131,7 @@ fn denied(denial: &Denial) -> String {
 }
 
 impl IntoResponse for Denial {
-    /// Returns the answer of a handler that a policy about a resource denied; the guard writes the challenge and the
-    /// body.
+    /// Builds a handler's response to a denial by a policy on a resource. The guard adds the challenge and the body.
     fn into_response(self) -> Response {
         let mut response = StatusCode::FORBIDDEN.into_response();
         response.extensions_mut().insert(DenialAnswered);

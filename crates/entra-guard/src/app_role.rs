@@ -53,7 +53,7 @@ impl AppRole {
         self.id
     }
 
-    /// Returns what an administrator reads who grants the role.
+    /// Returns the description that an administrator reads before granting the role.
     #[must_use]
     pub const fn description(&self) -> &'static str {
         self.description

@@ -11,10 +11,10 @@ pub(crate) use shared::Decisions;
 
 /// Implemented by an app to be told of each decision, for example to count it in its metrics.
 pub trait DecisionObserver: Send + Sync + 'static {
-    /// A request was decided: its reason code, and the policy that decided, if any.
+    /// Called when a request was decided, with its reason code and the policy that decided, if any.
     fn decided(&self, reason: &'static str, policy: Option<&'static str>);
 
-    /// A requirement that is only reported would have denied the request.
+    /// Called when a requirement that is only reported would have denied the request.
     fn would_deny(&self, reason: &'static str, policy: &'static str);
 }
 
@@ -35,12 +35,12 @@ impl DecisionObserver for DecisionMetrics {
     }
 }
 
-/// What the policies of one request decided so far.
+/// The decisions that the policies of one request have made so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Decision {
     /// The policy that denied, or else the first that granted.
     pub(crate) policy: Option<&'static str>,
-    /// What is only reported, each with its policy.
+    /// The reasons of requirements that are only reported, each with its policy.
     pub(crate) would_deny: Vec<(&'static str, &'static str)>,
     /// The last denial.
     pub(crate) denial: Option<Denial>,

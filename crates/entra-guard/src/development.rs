@@ -11,9 +11,10 @@ use entra_shared::settings::KeyProblem;
 pub struct DevelopmentHandler(());
 
 impl DevelopmentHandler {
-    /// Returns the handler for a service that listens on this address.
+    /// Creates the handler for a service that listens on this address.
     ///
     /// # Errors
+    ///
     /// The service is not in development, or the address is not a loopback address.
     pub fn new(development: bool, listen: SocketAddr) -> Result<Self, KeyProblem> {
         const KEY: &str = "authorization.development_handler";

@@ -1,4 +1,4 @@
-//! Explains to a person what becomes of a token.
+//! Explains how the guard judges a token: every check, and every policy.
 
 mod checks;
 mod remedy;
@@ -20,18 +20,18 @@ pub use checks::{CheckOutcome, ExplainedCheck};
 /// How long [`Guard::explain`] waits for the first fetch of the keys.
 const FETCH_LIMIT: Duration = Duration::from_secs(15);
 
-/// What becomes of a token. Never holds the token itself.
+/// The explanation of a token. It never contains the token itself.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct Report {
-    /// What a request with the token gets.
+    /// Whether a request with the token is authenticated.
     pub verdict: Verdict,
-    /// The reason code of its refusal.
+    /// The reason code of the refusal, if the token is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
     /// All checks, in order.
     pub checks: Vec<ExplainedCheck>,
-    /// What each policy decides; empty unless the token is accepted.
+    /// The decisions of the policies; empty unless the token is accepted.
     pub policies: Vec<ExplainedPolicy>,
     /// Whether the signature of the claims was verified.
     pub claims_verified: bool,
@@ -39,28 +39,28 @@ pub struct Report {
     pub claims: Option<Claims>,
 }
 
-/// What becomes of a request with a token, before any policy is evaluated.
+/// Whether a request with a token is authenticated, before any policy is evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The token names a caller.
+    /// The request is authenticated as the caller that the token names.
     Accepted,
-    /// 401.
+    /// The request is refused with 401.
     Refused,
-    /// The keys could not be fetched.
+    /// The keys could not be fetched, so the token cannot be judged.
     Undecided,
 }
 
-/// What a policy decides about the caller.
+/// The decision of one policy about the caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ExplainedPolicy {
     /// The policy's name.
     pub policy: &'static str,
-    /// Whether it grants; `None` if that depends on the resource.
+    /// Whether the policy grants the request; `None` if that depends on the resource.
     pub granted: Option<bool>,
     /// The reason codes of the requirements that are not met.
     pub reasons: Vec<&'static str>,
-    /// What to do about them.
+    /// The remedies for these reasons.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remedies: Vec<String>,
     /// The requirements that are only reported and not met.

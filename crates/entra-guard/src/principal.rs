@@ -9,7 +9,7 @@ use crate::authentication::Caller;
 use crate::development::DevelopmentHandler;
 use crate::policy::{AppIdentity, Subject};
 
-/// Who sent a request: the app that a validated token names, or a developer without a token.
+/// The sender of a request: the app that a validated token names, or a developer without a token.
 #[derive(Debug, Clone)]
 pub struct Principal(Option<Arc<Caller>>);
 
@@ -22,19 +22,19 @@ impl Principal {
         Self(None)
     }
 
-    /// Returns the caller that the token names; `None` if the development handler accepted a request without one.
+    /// Returns the caller that the token names; `None` if the development handler accepted a request without a token.
     #[must_use]
     pub fn caller(&self) -> Option<&Caller> {
         self.0.as_deref()
     }
 
-    /// Returns the app's client id; the nil UUID, which Entra gives to no app, without a token.
+    /// Returns the app's client id. Without a token it is the nil UUID, which Entra assigns to no app.
     #[must_use]
     pub fn client_id(&self) -> ClientId {
         self.caller().map_or_else(|| ClientId::from(Uuid::nil()), Caller::client_id)
     }
 
-    /// Returns the app's tenant; the nil UUID, which is no tenant, without a token.
+    /// Returns the app's tenant. Without a token it is the nil UUID, which no tenant has.
     #[must_use]
     pub fn tenant(&self) -> TenantId {
         self.caller().map_or_else(|| TenantId::from(Uuid::nil()), Caller::tenant)

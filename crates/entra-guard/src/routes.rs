@@ -65,7 +65,7 @@ struct Entry<S> {
 /// The rules of a handler's policies for a method under an operator's demands.
 type RulesFor = fn(&Method, &Demands) -> Result<RouteRules, PolicyError>;
 
-/// A handler without its type.
+/// A handler whose type has been erased.
 type ErasedHandler<S> = Arc<dyn Fn(Request, S) -> BoxFuture<'static, Response> + Send + Sync>;
 
 macro_rules! methods {
@@ -85,7 +85,7 @@ macro_rules! methods {
 }
 
 impl<S: Clone + Send + Sync + 'static> GuardedRoutes<S> {
-    /// Routes without a guard, for [`Guard::protect`] or to look at [`Self::table`].
+    /// Creates a table without a guard, for [`Guard::protect`] or to look at [`Self::table`].
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -132,7 +132,7 @@ impl<S: Clone + Send + Sync + 'static> GuardedRoutes<S> {
         self
     }
 
-    /// Binds an operator's demands to all routes of the table.
+    /// Applies an operator's demands to all routes of the table.
     #[must_use]
     pub fn demand(self, demands: Demands) -> Self {
         Self { demands, ..self }
@@ -155,9 +155,10 @@ impl<S: Clone + Send + Sync + 'static> GuardedRoutes<S> {
         }
     }
 
-    /// Returns what guards each route, demands included.
+    /// Returns the policies of each route, including the operator's demands.
     ///
     /// # Errors
+    ///
     /// Routes, policies or roles contradict each other, or a setting names a policy that guards nothing.
     pub fn table(&self) -> Result<RouteTable, RouteError> {
         RouteTable::check(&self.routes, &self.demands)

@@ -43,10 +43,10 @@ const KEY_ID: &str = "test-key";
 /// How long a token is valid, in seconds; Entra's are valid for 60 to 90 minutes.
 const LIFETIME: i64 = 3600;
 
-/// How long before its issue a token is valid, in seconds; Entra back-dates its tokens by as much.
+/// How long before its issue a token becomes valid, in seconds. Entra back-dates its tokens by as much.
 const BACKDATED: i64 = 300;
 
-/// Issues access tokens for tests, as the tenant of a made-up Entra ID.
+/// Issues access tokens for tests, in the name of a made-up Entra tenant.
 #[derive(Debug, Clone)]
 pub struct TestIssuer {
     instance: Instance,

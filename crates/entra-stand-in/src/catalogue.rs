@@ -55,15 +55,16 @@ pub struct GoodToken {
 /// The response that an API must give (RFC 6750 section 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
-    /// 401, `invalid_token`: a token, but not a valid one for this API.
+    /// The API must answer 401 with `invalid_token`, since the token is not valid for it.
     InvalidToken,
-    /// 400, `invalid_request`: the `Authorization` header holds no syntactically valid bearer token.
+    /// The API must answer 400 with `invalid_request`, since the `Authorization` header holds no syntactically valid
+    /// bearer token.
     InvalidRequest,
     /// 400 or 401: either reading is defensible.
     Malformed,
     /// 400, 401, 413 or 431: too large.
     TooLarge,
-    /// 403, `insufficient_scope`: a valid token without the role.
+    /// The API must answer 403 with `insufficient_scope`, since the token is valid but lacks the role.
     InsufficientScope,
 }
 

@@ -1,4 +1,4 @@
-//! https: the stand-in's own certificate authority, and the server certificates it issues.
+//! The stand-in's own certificate authority for https, and the server certificates that it issues.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ const SUBJECT: &str = "Local stand-in for Entra ID (never trust outside tests)";
 /// The certificate authority's lifetime in years; about that of a developer's machine.
 const AUTHORITY_YEARS: i16 = 10;
 
-/// A server certificate's lifetime in days; the longest that all TLS clients accept.
+/// The lifetime of a server certificate in days. It is the longest that all TLS clients accept.
 const SERVER_DAYS: i64 = 397;
 
 /// The certificate authority, created once and stored in the data folder. `Debug` hides its key.

@@ -210,14 +210,14 @@ fn temporary_name() -> io::Result<String> {
     Ok(format!("{NAME}-{}", user_id()?))
 }
 
-/// Returns the user id of this process: the owner of a file that it creates.
+/// Returns the user id of this process, which is the owner of a file that it creates.
 #[cfg(unix)]
 fn user_id() -> io::Result<u32> {
     use std::os::unix::fs::MetadataExt;
     Ok(tempfile::tempfile()?.metadata()?.uid())
 }
 
-/// On other systems both folders belong to the user.
+/// Checks nothing, since on other systems both folders belong to the user.
 #[cfg(not(unix))]
 fn check_owner(_: &Path) -> io::Result<()> {
     Ok(())

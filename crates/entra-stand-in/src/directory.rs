@@ -1,4 +1,4 @@
-//! The directory: tenants, their apps, and grants.
+//! The directory of tenants, their apps, and grants.
 
 mod changes;
 mod error;
@@ -61,7 +61,7 @@ pub(crate) struct Tenant {
     managed_identities: Vec<ManagedIdentity>,
 }
 
-/// A service principal: an app in a tenant.
+/// A service principal, which represents an app in a tenant.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ServicePrincipal {
     pub(crate) application: Arc<Application>,
@@ -96,7 +96,7 @@ pub(crate) struct AppRoleDefinition {
     pub(crate) id: Uuid,
     /// The value in the `roles` claim; a role without one is granted by its id and never appears.
     pub(crate) value: Option<String>,
-    /// Whether it can be granted; existing grants stay.
+    /// Whether the role can be granted. Existing grants stay in any case.
     pub(crate) enabled: bool,
     pub(crate) for_applications: bool,
 }
@@ -108,7 +108,7 @@ pub(crate) struct AppRoleDefinition {
 pub(crate) struct OptionalClaims {
     /// `idtyp`: `app` in app-only tokens.
     pub(crate) idtyp: bool,
-    /// `aud` with `use_guid`: v1.0 tokens always have the client id as audience.
+    /// Whether `aud` has the property `use_guid`, so that v1.0 tokens always have the client id as their audience.
     pub(crate) aud_as_guid: bool,
     /// `xms_cc`: the client's capabilities.
     pub(crate) client_capabilities: bool,
@@ -148,7 +148,7 @@ impl Directory {
         TenantId::parse(text).map_or_else(|_| self.tenant_by_domain(text), |id| self.tenant(id))
     }
 
-    /// Returns whether an app could be added to a tenant: it is registered, and multi-tenant or in no tenant yet.
+    /// Returns whether an app could be added to a tenant. It must be registered, and multi-tenant or in no tenant yet.
     pub(crate) fn could_be_added(&self, client: ClientId) -> bool {
         let elsewhere = || self.tenants.values().any(|tenant| tenant.principal(client).is_some());
         self.applications.get(&client).is_some_and(|app| app.is_multi_tenant || !elsewhere())
@@ -174,7 +174,7 @@ impl Tenant {
         apis
     }
 
-    /// Returns the requested resource: by client id, or by App ID URI with or without a trailing slash.
+    /// Returns the requested resource. It is named by client id, or by App ID URI with or without a trailing slash.
     pub(crate) fn resource(&self, requested: &str) -> Option<&ServicePrincipal> {
         if let Ok(client) = ClientId::parse(requested) {
             return self.principal(client);

@@ -1,4 +1,4 @@
-//! Entra's endpoints: their paths for the router, their names for faults and the journal.
+//! Entra's endpoints, with their paths for the router and their names for faults and the journal.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ pub enum Endpoint {
     Keys,
     /// Instance discovery for a URL of the tenant.
     Instance,
-    /// Both managed identity endpoints, IMDS and App Service.
+    /// The managed identity endpoints of IMDS and App Service.
     ManagedIdentity,
 }
 

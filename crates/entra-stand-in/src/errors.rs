@@ -115,7 +115,7 @@ pub(crate) enum Refusal {
     GrantTypeOverCommon,
     #[error("Invalid request. Request is malformed or invalid.")]
     MalformedRequest,
-    /// Not a refusal of Entra's: the stand-in lacks the feature, and names the parameter.
+    /// The stand-in lacks a feature that Entra has. The error names the parameter.
     #[error("Invalid request. Request is malformed or invalid. [The stand-in does not support '{parameter}{}']", .value.as_ref().map(|value| format!("={value}")).unwrap_or_default())]
     Unsupported { parameter: &'static str, value: Option<Echo> },
 }
@@ -235,7 +235,7 @@ impl std::fmt::Display for Echo {
 mod tests {
     use super::*;
 
-    /// One refusal of each variant; does not compile while a variant is missing.
+    /// Lists one refusal of each variant. It does not compile while a variant is missing.
     macro_rules! every {
         ($of:ident: $($variant:ident $({ $($field:ident: $value:expr),+ })? $(($inner:expr))?,)+) => {{
             fn is_listed(refusal: &$of) -> bool {

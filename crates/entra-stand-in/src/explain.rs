@@ -12,7 +12,8 @@ use jiff::Timestamp;
 
 use crate::directory::Registrations;
 
-/// The longest text to explain, in bytes: the largest token that fits into a header, with a message around it.
+/// The longest text to explain, in bytes. It has room for the largest token that fits into a header, with a message
+/// around it.
 const MAX_BYTES: usize = 64 * 1024;
 
 /// An explanation for people. Its text never contains a token's signature.
@@ -60,7 +61,7 @@ impl Registrations {
     }
 }
 
-/// Makes an untrusted text safe to print: without control characters, and truncated.
+/// Makes an untrusted text safe to print by removing control characters and truncating it.
 fn printable(text: &str) -> String {
     const MOST: usize = 300;
     let mut shown: String =

@@ -33,7 +33,7 @@ pub(crate) struct Grant<'a> {
     pub(crate) capabilities: Vec<String>,
 }
 
-/// The claims of a token: the regular ones, and the optional ones that client and resource must request.
+/// The claims of a token, which are the regular ones and the optional ones that client and resource must request.
 #[derive(Debug, Serialize)]
 pub(crate) struct TokenClaims {
     #[serde(flatten)]
@@ -46,12 +46,12 @@ pub(crate) struct TokenClaims {
 }
 
 impl TokenClaims {
-    /// Returns `expires_in`: the lifetime less one second, as in Entra's responses.
+    /// Returns `expires_in`, which is the lifetime less one second, as in Entra's responses.
     pub(crate) fn expires_in(&self) -> u64 {
         self.life.saturating_sub(1)
     }
 
-    /// Returns `refresh_in`, for long-lived tokens only: half of the lifetime, in seconds.
+    /// Returns `refresh_in`, which is half of the lifetime in seconds, for long-lived tokens only.
     pub(crate) fn refresh_in(&self) -> Option<u64> {
         (self.life > LONG_LIFE.as_secs()).then(|| self.expires_in() / 2)
     }
@@ -116,7 +116,7 @@ impl Grant<'_> {
         (!roles.is_empty()).then(|| roles.join(" "))
     }
 
-    /// Opaque; Entra's holds the ids of tenant and resource, in the byte order of Windows.
+    /// Returns the opaque claim `rh`. Entra's holds the ids of tenant and resource, in the byte order of Windows.
     fn rh(&self) -> String {
         let mut bytes = Vec::with_capacity(40);
         bytes.extend([0x01, 0x11, 0x00]);
@@ -127,7 +127,7 @@ impl Grant<'_> {
     }
 }
 
-/// Opaque; Entra's begins with `k2` and ends with `A`.
+/// Returns the opaque claim `aio`. Entra's begins with `k2` and ends with `A`.
 fn aio() -> String {
     let mut bytes = random::<39>();
     bytes[..2].copy_from_slice(&[0x93, 0x64]);
@@ -135,7 +135,7 @@ fn aio() -> String {
     BASE64_STANDARD.encode(bytes)
 }
 
-/// Opaque; Entra's ends with the region that issued the token.
+/// Returns the opaque claim `xms_ftd`. Entra's ends with the region that issued the token.
 fn xms_ftd() -> String {
     let mut bytes = Vec::with_capacity(43);
     bytes.extend(random::<32>());

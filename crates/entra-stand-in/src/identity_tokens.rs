@@ -23,7 +23,7 @@ pub(crate) struct IdentityToken {
     pub(crate) reason: Reason,
 }
 
-/// One token for each identity and resource, whatever has been granted since. `Debug` hides them.
+/// One token for each identity and resource, even if other roles have been granted since. `Debug` hides them.
 #[derive(Default)]
 pub(crate) struct IdentityTokens(Mutex<HashMap<(ClientId, String), IdentityToken>>);
 

@@ -45,7 +45,7 @@ impl Journal {
         Self { most: MOST_OF_A_TEST, ..Self::default() }
     }
 
-    /// Returns the latest entries: at most 10,000, or 1,000 for a tenant that a test created.
+    /// Returns the latest entries, which are at most 10,000, or 1,000 for a tenant that a test created.
     #[must_use]
     pub fn entries(&self) -> Entries {
         Entries(self.lock().iter().map(Arc::clone).collect())

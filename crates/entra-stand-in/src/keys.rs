@@ -1,4 +1,4 @@
-//! A tenant's signing keys: the current one, and the published ones.
+//! A tenant's signing keys, with the current one and the published ones.
 
 mod kept;
 mod key_set;
@@ -139,9 +139,10 @@ impl SigningKeys {
         Ok(())
     }
 
-    /// Retires a key: it stays published but never signs again.
+    /// Retires a key, which stays published but never signs again.
     ///
     /// # Errors
+    ///
     /// The key does not exist, or is the current one.
     pub fn retire(&self, kid: &str) -> Result<(), RollError> {
         self.put(kid, &[KeyState::Announced, KeyState::Published], KeyState::Retired)
@@ -249,7 +250,7 @@ impl SigningKeys {
         self.other_issuers_key().clone()
     }
 
-    /// Returns the key with this id, whatever its state.
+    /// Returns the key with this id in any state.
     pub(crate) fn find(&self, kid: &str) -> Option<Arc<SigningKey>> {
         let set = self.snapshot();
         let own = set.all().find(|(key, _)| key.kid() == kid).map(|(key, _)| Arc::clone(key));

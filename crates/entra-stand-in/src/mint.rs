@@ -14,7 +14,7 @@ use crate::keys::SigningFailed;
 use crate::origin::is_microsofts;
 use crate::tenants::{LiveTenant, Tenants};
 
-/// A token to mint: its client and resource, and changes to the claims that the client would get.
+/// A token to mint, with its client and resource, and changes to the claims that the client would get.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MintRequest {
@@ -22,13 +22,13 @@ pub struct MintRequest {
     pub tenant: Option<TenantId>,
     /// The client.
     pub client_id: ClientId,
-    /// The resource: its client id or App ID URI.
+    /// The resource, named by its client id or App ID URI.
     pub resource: String,
     /// Claims to replace or add; `null` removes a claim.
     #[serde(default)]
     pub claims: Map<String, Value>,
-    /// The id of the key that signs: any key of the tenant, even a removed one, or the one of another issuer. By default the
-    /// current key.
+    /// The id of the key that signs; by default the current key. Any key of the tenant can sign, even a removed one, or
+    /// the key of another issuer.
     pub kid: Option<String>,
 }
 

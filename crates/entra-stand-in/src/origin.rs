@@ -1,4 +1,4 @@
-//! The base URL in documents and issuers: the one that the client used to reach the stand-in.
+//! The base URL in documents and issuers, which is the one that the client used to reach the stand-in.
 
 use std::net::{IpAddr, SocketAddr};
 

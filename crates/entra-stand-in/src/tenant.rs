@@ -1,4 +1,4 @@
-//! A tenant as a test uses it: app registrations, clock, faults, keys and journal.
+//! A tenant as a test uses it, with app registrations, clock, faults, keys and journal.
 
 mod application;
 mod client;
@@ -56,7 +56,7 @@ impl Tenant {
         self.admin.clone()
     }
 
-    /// Returns the tenant's id: the `tid` of its tokens.
+    /// Returns the tenant's id, which is the `tid` of its tokens.
     #[must_use]
     pub fn id(&self) -> TenantId {
         self.live.id

@@ -1,4 +1,4 @@
-//! The tenants at run time: each one's directory entry, keys, clock, faults and journal.
+//! The tenants at run time, each with its directory entry, keys, clock, faults and journal.
 //!
 //! Tenants share nothing, so that parallel tests do not affect each other.
 
@@ -28,14 +28,14 @@ const TENANT_FILE: &str = "tenant.json";
 /// The most tenants at a time; each takes some 30 KB without its journal.
 const MOST: usize = 1000;
 
-/// All tenants of a stand-in: those of its directory and those that tests created.
+/// All tenants of a stand-in, from its directory or created by tests.
 #[derive(Debug)]
 pub(crate) struct Tenants {
     by_id: RwLock<HashMap<TenantId, Arc<LiveTenant>>>,
     domains: HashMap<String, TenantId>,
     first: Arc<LiveTenant>,
     spare_keys: Arc<SpareKeys>,
-    /// Where the tenants that were created are stored, each in a folder of its own.
+    /// The folder in which created tenants are stored, each in a folder of its own.
     kept: Option<DataFolder>,
     /// Counts look-ups, to find the least recently used tenant.
     uses: AtomicU64,
@@ -53,9 +53,9 @@ pub(crate) struct LiveTenant {
     pub(crate) clock: Clock,
     pub(crate) faults: Faults,
     pub(crate) journal: Arc<Journal>,
-    /// Assertions that were used; strict mode refuses them the second time.
+    /// Assertions that were used. Strict mode refuses them the second time.
     pub(crate) seen: SeenAssertions,
-    /// Where it is stored after each change.
+    /// The folder in which the tenant is stored after each change.
     kept: Option<DataFolder>,
     /// Serializes the writing.
     saving: Mutex<()>,

@@ -45,7 +45,7 @@ impl Token {
         }
     }
 
-    /// The token itself, as it is sent to the resource.
+    /// Returns the token itself, as it is sent to the resource.
     #[must_use]
     pub fn access_token(&self) -> &AccessToken {
         &self.secret
@@ -98,7 +98,7 @@ impl Token {
         now.saturating_duration_since(self.requested_at)
     }
 
-    /// The time until the renewal is due.
+    /// Returns the time until the renewal is due.
     pub(super) fn until_renewal(&self, now: Instant) -> Duration {
         self.renewed_from.saturating_duration_since(now)
     }
@@ -109,18 +109,19 @@ impl Token {
     }
 }
 
-/// What is known of a token with which an API denied a call (403), and of the next one.
+/// Describes a token with which an API denied a call (403), and when another token can be expected.
 ///
 /// A role that was granted after the token was issued is in the next token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeniedToken {
     /// The time since the token was requested.
     pub age: Duration,
-    /// The time until a call that is denied again causes a request for another token.
+    /// The time until another denied call causes a request for a new token.
     pub next_request_in: Duration,
-    /// When the token expires, if the authority hands out the same one until then: it has done so, or the token is a managed
-    /// identity's, which Azure keeps for up to 24 hours.
+    /// When the token expires, if the authority returns the same token until then.
     ///
+    /// That is known if it has done so, or if the token belongs to a managed identity, whose tokens Azure caches for up
+    /// to 24 hours.
     /// <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/managed-identity-best-practice-recommendations>
     pub unchanged_until: Option<Timestamp>,
 }

@@ -56,7 +56,7 @@ pub enum CallError {
     /// The call took longer than its time limit.
     #[error("{awaited} in {} s", limit.as_secs())]
     TimedOut {
-        /// What the call was waiting for.
+        /// The step that the call was waiting for.
         awaited: Awaited,
         /// The time limit of the call.
         limit: Duration,
@@ -66,7 +66,7 @@ pub enum CallError {
     ShuttingDown,
 }
 
-/// What a call was waiting for when its time was up.
+/// The step that a call was waiting for when its time limit passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Awaited {
     /// An access token from the authority or the managed identity endpoint.
@@ -88,8 +88,9 @@ impl BearerClient {
     /// Creates a client of the API at `base_url`, such as `https://api.contoso.com/v1`.
     ///
     /// # Errors
-    /// The URL is malformed, or is plain http to another machine: anyone on the way could read the token
-    /// (RFC 6750 section 5.2).
+    ///
+    /// The URL is malformed, or is plain http to another machine, where anyone on the way could read the token (RFC
+    /// 6750 section 5.2).
     pub fn new(base_url: &str, retriever: TokenRetriever) -> Result<Self, InvalidBaseUrl> {
         let base_url = BaseUrl::parse(base_url)?;
         if base_url.exposes_tokens() {
@@ -116,7 +117,7 @@ impl BearerClient {
         Self { http, ..self }
     }
 
-    /// Limits a call, with the wait for a token, retries and the response's headers; the default is 25 s.
+    /// Limits the time of a call: the wait for a token, retries, and the response's headers. The default is 25 s.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }

@@ -32,10 +32,10 @@ pub enum BuildError {
 }
 
 impl TokenRetriever {
-    /// Builds a retriever for a client that proves itself with a credential.
+    /// Starts to build a retriever for a client that authenticates with a credential.
     ///
     /// [`Credentials`] are made from a [`ClientSecret`](crate::ClientSecret) or from any
-    /// [`Credential`](crate::Credential), and may hold several to be tried in turn.
+    /// [`Credential`](crate::Credential). They may hold several, which are tried in turn.
     pub fn builder(
         authority: Authority,
         client_id: ClientId,
@@ -83,9 +83,10 @@ impl TokenRetrieverBuilder {
         Self { http: Some(http), ..self }
     }
 
-    /// Sends token requests with a client built from this, on which time limits and *no redirects* are set.
+    /// Sends token requests with a client built from this builder. Time limits and *no redirects* are set on it.
     ///
     /// # Errors
+    ///
     /// No client can be built from it.
     pub fn reqwest(self, builder: reqwest::ClientBuilder) -> Result<Self, BuildError> {
         Ok(self.http_client(HttpClient::from_builder(builder).map_err(no_http_client)?))

@@ -20,7 +20,7 @@ use self::inflight::{Inflight, Join, SharedRequest};
 use super::throttle::Throttle;
 use super::{DeniedToken, Token, TokenError, TokenStatus};
 
-/// The interval between renewals, between rejections, and for claims challenges.
+/// The interval between renewals, between rejections, and between requests for claims challenges.
 ///
 /// A failed renewal can wait that long, since the current token is still usable.
 const MIN_INTERVAL: Duration = Duration::from_secs(30);
@@ -30,7 +30,7 @@ const CREDENTIAL_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 type Outcome = Result<Arc<Token>, TokenError>;
 
-/// Acquires tokens for a cache: the retriever's source, or an authority in tests.
+/// Acquires tokens for a cache. It is the retriever's source, or an authority in tests.
 pub(super) trait TokenOrigin {
     /// Requests a token. The future borrows nothing, since it outlives the caller that started it.
     fn request(&self, attempt: Attempt) -> impl Future<Output = Result<Token, TokenError>> + Send + 'static;
@@ -51,7 +51,7 @@ pub(super) struct Cache {
     current: ArcSwapOption<Token>,
     renewals: Throttle,
     rejections: Throttle,
-    /// Two, for a resource whose routes demand different claims.
+    /// The rate limits for claims challenges. There are two, for a resource whose routes demand different claims.
     challenges: [Throttle; 2],
     credential_checks: Throttle,
     inflight: Mutex<Inflight>,
@@ -101,9 +101,9 @@ impl Cache {
         is_evicted
     }
 
-    /// Requests another token after the resource denied a call with this one, if that is not too soon.
+    /// Requests another token after the resource denied a call with this one, unless that would be too soon.
     ///
-    /// Returns a token that differs, or else what is known of this one. The current token stays in use meanwhile.
+    /// Returns a token that differs, or else a description of this one. The current token stays in use meanwhile.
     pub(super) async fn replace_denied(
         self: &Arc<Self>,
         token: &Token,
@@ -138,7 +138,7 @@ impl Cache {
         }
     }
 
-    /// Notes that the resource did not deny a call with a new token.
+    /// Records that the resource did not deny a call with a new token.
     pub(super) fn reset_denials(&self) {
         self.inflight().denials.reset();
     }
@@ -148,7 +148,7 @@ impl Cache {
         self.current.load_full()
     }
 
-    /// Request counts by outcome, and when the current token expires.
+    /// Returns request counts by outcome, and when the current token expires.
     pub(super) fn status(&self) -> TokenStatus {
         let expires_at = self.current.load().as_ref().map(|token| token.expires_at());
         TokenStatus { expires_at, ..self.inflight().counts }
@@ -236,7 +236,7 @@ impl Cache {
         true
     }
 
-    /// Runs the request in its own task, so that no caller cancels it by going away. The timeout bounds it.
+    /// Runs the request in its own task, so that no caller that stops waiting cancels it. The timeout bounds it.
     fn start(
         self: &Arc<Self>,
         inflight: &mut Inflight,

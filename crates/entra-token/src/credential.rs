@@ -56,7 +56,7 @@ impl Credential {
         }
     }
 
-    /// Returns the name in logs and errors: the kind of credential and its file.
+    /// Returns the name in logs and errors, which consists of the kind of credential and its file.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {

@@ -98,7 +98,7 @@ pub enum EnvironmentError {
     Invalid {
         /// The variable.
         variable: &'static str,
-        /// What is wrong with its value.
+        /// The problem with the variable's value.
         problem: String,
     },
     /// The file of a credential is unusable.

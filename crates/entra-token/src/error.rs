@@ -58,10 +58,10 @@ pub enum TokenError {
     Abandoned,
 }
 
-/// What is wrong with a credential.
+/// Why a credential was of no use.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CredentialFault {
-    /// It cannot be used, so no request was sent.
+    /// The credential cannot be used, so no request was sent.
     #[error("the credential cannot be used: {0}")]
     Unusable(CredentialError),
     /// The authority refused it.
@@ -69,7 +69,7 @@ pub enum CredentialFault {
     Refused(Refusal),
 }
 
-/// What is wrong with the client's registration or settings.
+/// The problem with the client's registration or settings.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ConfigurationFault {
     /// The authority refused the request.
@@ -132,7 +132,7 @@ impl TokenError {
         }
     }
 
-    /// Returns how to fix it, if known.
+    /// Returns how to fix the problem, if a fix is known.
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
         match self {
@@ -189,7 +189,7 @@ impl TokenError {
         }
     }
 
-    /// The same failure with this remaining wait.
+    /// Returns the same failure with this remaining wait.
     pub(super) fn with_wait(self, left: Duration) -> Self {
         match self {
             Self::Throttled { ids, .. } => Self::Throttled { retry_after: left, ids },

@@ -17,7 +17,7 @@ use super::{ConfigurationFault, Malformed, Outage, OutageCause, RequestIds, Toke
 /// The largest response accepted, in bytes. Entra's have a few thousand.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 
-/// What identifies a request for a token.
+/// The identity of a sent token request, for errors and the log.
 #[derive(Debug)]
 pub(super) struct SentRequest {
     pub(super) at: Instant,

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// <https://learn.microsoft.com/entra/identity-platform/configurable-token-lifetimes#access-tokens>
 const LONGEST_LIFE: Duration = Duration::from_hours(24);
 
-/// The lifetime of a token whose response does not name it.
+/// The lifetime that is assumed for a token if the response gives none.
 const DEFAULT_LIFE: Duration = Duration::from_mins(5);
 
 /// How long before its expiry a token is no longer sent, for clock skew and network delays.
@@ -17,7 +17,7 @@ const SKEW: Duration = Duration::from_secs(30);
 /// The lifetime from which a token is renewed after half of it, as in Microsoft's libraries.
 const LONG_LIFE: Duration = Duration::from_hours(2);
 
-/// How long before its expiry any other token is renewed: time for eight tries, 30 s apart.
+/// How long before its expiry any other token is renewed. The time is enough for eight tries, 30 s apart.
 ///
 /// Tokens of an hour, used for 56 minutes each, cost 26 requests a day.
 const LEAD: Duration = Duration::from_mins(4);
@@ -40,7 +40,8 @@ impl Life {
         Self { expires_in, refresh_in: refresh_in.filter(makes_sense) }
     }
 
-    /// Returns how long the token is used: until its expiry less 30 s, or less a tenth of a short lifetime.
+    /// Returns how long the token is used, which is until 30 s before its expiry, or a tenth of a short lifetime before
+    /// it.
     pub(super) fn usable(self) -> Duration {
         self.expires_in.saturating_sub(SKEW.min(self.expires_in / 10))
     }
@@ -64,12 +65,13 @@ impl From<Duration> for Life {
     }
 }
 
-/// A random wait from half of `longest` to all of it, so that clients that failed together do not retry together.
+/// Returns a random wait from half of `longest` to all of it, so that clients that failed together do not retry
+/// together.
 pub(crate) fn jittered(longest: Duration) -> Duration {
     longest.mul_f64(0.5 + random_fraction() / 2.0)
 }
 
-/// A random number from 0 to 1, to spread requests. Not for cryptography.
+/// Returns a random number from 0 to 1, to spread requests. It is not for cryptography.
 pub(crate) fn random_fraction() -> f64 {
     let bits = RandomState::new().build_hasher().finish() >> 32;
     #[expect(clippy::cast_precision_loss, reason = "32 bits fit")]

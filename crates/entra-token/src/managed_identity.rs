@@ -25,7 +25,7 @@ use super::{Token, TokenError};
 /// <https://github.com/microsoft/api-guidelines/blob/vNext/azure/Guidelines.md#distributed-tracing--telemetry>
 const CLIENT_REQUEST_ID: &str = "x-ms-client-request-id";
 
-/// The timeout of a token request with its retries: more than the 70 seconds that an update of IMDS takes.
+/// The timeout of a token request with its retries. It is longer than the 70 seconds that an update of IMDS takes.
 pub(super) const TOTAL_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// A user-assigned identity of the machine.

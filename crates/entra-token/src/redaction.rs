@@ -60,7 +60,7 @@ impl<'s> Redaction<'s> {
         line
     }
 
-    /// The characters of a message, with the replacement in place of each secret.
+    /// Returns the characters of a message, with the replacement in place of each secret.
     fn pieces<'t>(&self, text: &'t str) -> impl Iterator<Item = &'t str> {
         let mut rest = text;
         std::iter::from_fn(move || {

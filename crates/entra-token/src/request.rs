@@ -23,7 +23,7 @@ const CLIENT_REQUEST_ID: &str = "client-request-id";
 /// The header that makes Entra repeat the correlation id in a response header.
 const RETURN_CLIENT_REQUEST_ID: &str = "return-client-request-id";
 
-/// A client credentials request: the authority, the client and the resource. `Debug` hides the credentials.
+/// A client credentials request with its authority, client and resource. `Debug` hides the credentials.
 #[derive(Debug, Clone)]
 pub struct TokenRequest {
     /// The instance and tenant.

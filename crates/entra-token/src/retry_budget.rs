@@ -41,7 +41,7 @@ impl<'a> RetryBudget<'a> {
         self.remaining().min(TRY_TIMEOUT)
     }
 
-    /// The wait before a retry, if the error is worth one and there is time for the wait and the retry.
+    /// Returns the wait before a retry, if the error is worth one and there is time for the wait and the retry.
     pub(super) fn retry_wait(&self, error: &TokenError) -> Option<Duration> {
         let imposed = match error {
             TokenError::Unavailable(Outage { retry_after, .. }) => *retry_after,

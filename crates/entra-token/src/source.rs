@@ -45,7 +45,7 @@ impl TokenSource {
         }
     }
 
-    /// Returns the time limit for a request: a margin more than the request's own limit, with all retries.
+    /// Returns the time limit for a request, which is a margin more than the request's own limit with all retries.
     pub(super) fn limit(&self) -> Duration {
         const MARGIN: Duration = Duration::from_secs(5);
         MARGIN

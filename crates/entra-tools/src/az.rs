@@ -22,7 +22,7 @@ const PREFACE: &str = "\
 set -euo pipefail
 ";
 
-/// The script for one tenant while it is written.
+/// The script for one tenant, while it is being written.
 struct Script<'a> {
     tenant: &'a Tenant,
     /// The directory's client ids, each with the variable that holds the new one.
@@ -39,7 +39,7 @@ struct App<'a> {
 
 /// Returns a shell script of `az` commands that creates a tenant's apps in a real tenant.
 ///
-/// It holds neither a secret nor a client id of the directory: it captures the new ids as it runs.
+/// It contains neither a secret nor a client id of the directory, and captures the new ids as it runs.
 #[must_use]
 pub fn az_script(tenant: &Tenant) -> String {
     let mut script = Script { tenant, variables: Vec::new(), text: PREFACE.to_owned() };

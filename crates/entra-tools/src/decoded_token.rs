@@ -1,4 +1,4 @@
-//! The claims of an access token, for people: decoded, not verified.
+//! The decoded but unverified claims of an access token, for display.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// An access token's claims, with the most important ones at the top. Serializes to JSON.
+/// An access token's claims for display, with the most important ones at the top. Serializes to JSON.
 ///
-/// For display only: to its client a token is opaque, and only the resource may judge its claims.
+/// A token is opaque to its client, and only the resource may judge its claims.
 /// <https://learn.microsoft.com/entra/identity-platform/access-tokens#token-validation>
 #[derive(Debug, Serialize)]
 pub struct DecodedToken {

@@ -32,7 +32,7 @@ impl fmt::Display for Difference {
 enum Fix<'a> {
     /// The tenant is at fault, since an API's code defines what its roles should be.
     InTenant,
-    /// In this file of a directory, which describes the tenant.
+    /// The expected value is in this file of a directory that describes the tenant.
     InFile(&'a str),
 }
 

@@ -4,7 +4,7 @@ use entra_shared::ids::ClientId;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-/// Members that only the server writes: a POST or PATCH that holds one is refused.
+/// Members that only the server writes. A POST or PATCH with one of them is refused.
 ///
 /// Secrets are among them, since Graph makes those (`addPassword`).
 /// <https://learn.microsoft.com/graph/api/resources/application#properties>
@@ -47,7 +47,7 @@ pub struct Manifest {
     pub(crate) password_credentials: Vec<Credential>,
     #[serde(default, deserialize_with = "null_as_default")]
     pub(crate) key_credentials: Vec<Credential>,
-    /// Absent from exports that were made without them, such as the portal's.
+    /// The federated credentials; `None` in exports that were made without them, such as the portal's.
     pub(crate) federated_identity_credentials: Option<Vec<FederatedCredential>>,
     pub(crate) is_fallback_public_client: Option<bool>,
     pub(crate) sign_in_audience: Option<String>,
@@ -90,7 +90,7 @@ pub(crate) struct OptionalClaim {
     pub(crate) additional_properties: Vec<String>,
 }
 
-/// An entry of `requiredResourceAccess`: the permissions that a client requests on a resource.
+/// An entry of `requiredResourceAccess`, with the permissions that a client requests on a resource.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RequiredResource {
@@ -99,7 +99,7 @@ pub(crate) struct RequiredResource {
     pub(crate) resource_access: Vec<RequiredAccess>,
 }
 
-/// A requested permission: an app role (`Role`) or a delegated one (`Scope`).
+/// A requested permission, which is an app role (`Role`) or a delegated one (`Scope`).
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct RequiredAccess {
     pub(crate) id: String,
@@ -187,20 +187,20 @@ impl Manifest {
 }
 
 impl AppRole {
-    /// The role's value, or its id if it has none.
+    /// Returns the role's value, or its id if it has none.
     pub(crate) fn name(&self) -> &str {
         self.value.as_deref().unwrap_or(&self.id)
     }
 
-    /// Returns whether the role can be granted: true unless the manifest says otherwise.
+    /// Returns whether the role can be granted, which is so unless the manifest says otherwise.
     pub(crate) fn is_enabled(&self) -> bool {
         self.is_enabled.unwrap_or(true)
     }
 }
 
-/// Removes what only the server writes, so that the manifest can be sent to Microsoft Graph.
+/// Removes the members that only the server writes, so that the manifest can be sent to Microsoft Graph.
 ///
-/// Certificates without their key are removed too: exports leave the key out, and Graph refuses such a certificate.
+/// Certificates without their key are removed too. Exports leave the key out, and Graph refuses such a certificate.
 pub fn remove_read_only(manifest: &mut Map<String, Value>) {
     manifest.retain(|name, _| !READ_ONLY.contains(&name.as_str()));
     for (list, name) in READ_ONLY_IN_LISTS {

@@ -1,4 +1,4 @@
-//! A tenant's apps and grants, as the tools read them.
+//! A tenant's apps and grants, as the commands of this crate read them.
 
 use entra_shared::ids::{ClientId, TenantId};
 use uuid::Uuid;
@@ -29,9 +29,9 @@ pub struct ServicePrincipal {
     pub manifest: Option<Manifest>,
     /// Whether it may acquire tokens.
     pub enabled: bool,
-    /// Whether clients need a role to acquire a token for it.
+    /// Whether clients need a role to acquire a token for the app.
     pub assignment_required: bool,
-    /// The app roles that it was granted.
+    /// The app roles that were granted to the app.
     pub grants: Vec<Grant>,
 }
 
@@ -52,7 +52,7 @@ impl Tenant {
 }
 
 impl ServicePrincipal {
-    /// The roles that it was granted on a resource.
+    /// Returns the roles that were granted to the app on a resource.
     pub(crate) fn roles_on(&self, resource: ClientId) -> impl Iterator<Item = Uuid> {
         self.grants.iter().filter(move |grant| grant.resource == resource).map(|grant| grant.role)
     }

@@ -12,10 +12,12 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use crate::process::UNUSABLE_SETTINGS;
 use crate::redaction::holds_credential;
 
-/// What stands for a value in an error.
+/// The text in place of a value that an error must not show.
 const HIDDEN: &str = "…";
 
-/// Parses the arguments of this process, or ends it: with 2, or with 0 after the help or the version.
+/// Parses the arguments of this process.
+///
+/// Ends the process with exit code 2 if they are wrong, and with 0 after printing the help or the version.
 #[must_use]
 pub fn parse<A: Parser>() -> A {
     let arguments: Vec<OsString> = std::env::args_os().collect();

@@ -1,4 +1,4 @@
-//! A service with metrics: binding its addresses, serving, and shutting down.
+//! A service with its metrics, from binding addresses to shutting down.
 
 use std::convert::Infallible;
 use std::error::Error;

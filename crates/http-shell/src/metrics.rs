@@ -1,6 +1,6 @@
-//! Metrics for Prometheus, one registry an app, since several apps can run in one process.
+//! Metrics for Prometheus. Each app has its own registry, since several apps can run in one process.
 //!
-//! They have a listener of their own: the callers of an app may not read its metrics.
+//! They have a listener of their own, because the callers of an app may not read its metrics.
 
 mod handle_cache;
 
@@ -37,7 +37,7 @@ const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("text/plain; version=0.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MetricsSettings {
-    /// The address of `GET /metrics`; without it there is no such endpoint.
+    /// The address of `GET /metrics`. Without an address there is no such endpoint.
     #[serde(default)]
     pub listen: Option<SocketAddr>,
 }
@@ -107,7 +107,7 @@ impl Recorder {
         metrics::with_local_recorder(self.registry.as_ref(), record)
     }
 
-    /// Counts an answered request. The labels must be few: not the request's path, but its route.
+    /// Counts an answered request. The labels must have few values, so the route is one and the request's path is not.
     pub fn record_request(&self, method: &'static str, route: &str, status: StatusCode, elapsed: Duration) {
         let key = (method, status.as_u16());
         let count = |(counter, histogram): &(Counter, Histogram)| {

@@ -1,4 +1,4 @@
-//! Starts and ends a program: its log, signals, exit codes, and the error that it ends with.
+//! Starts and ends a program, with its log, signals, exit codes, and the error that it ends with.
 
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
@@ -25,13 +25,13 @@ const ENDED_BY_SIGNAL: i32 = 130;
 /// How long a program that ends waits for a stalled reader of its log.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The same after a second signal: enough for the last lines if the log is read at all.
+/// The time for flushing the log after a second signal. It is enough for the last lines if the log is read at all.
 const SHORT_FLUSH_TIMEOUT: Duration = Duration::from_millis(10);
 
 /// How long abandoned blocking work, such as reading a file, may delay the end of a program.
 const BLOCKING_WORK_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How a program runs, which decides the form of its standard error.
+/// How a program runs, which determines the format of its standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// Serves until it is stopped. Writes one JSON object a line, for a log collector, or text at a terminal.

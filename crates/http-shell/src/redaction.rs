@@ -1,6 +1,6 @@
 //! Recognises tokens and private keys in texts that are about to be shown.
 
-/// What stands for a token or a private key.
+/// The text in place of a token or a private key.
 const HIDDEN: &str = "[hidden]";
 
 /// The start of the base64url form of a JSON object, and so of each signed or encrypted JWT.

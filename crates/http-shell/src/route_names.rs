@@ -14,7 +14,7 @@ impl RouteNames {
     }
 }
 
-/// Collects pairs of a path template, as axum writes it, and its name.
+/// Collects pairs of a path template, as axum writes it, and the name for it.
 impl<'p> FromIterator<(&'p str, &'p str)> for RouteNames {
     fn from_iter<I: IntoIterator<Item = (&'p str, &'p str)>>(paths: I) -> Self {
         let mut names = matchit::Router::new();

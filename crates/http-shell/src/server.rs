@@ -1,7 +1,9 @@
-//! The one HTTP server: binding, TLS, limits on what a peer can hold open, and an orderly end.
+//! The HTTP server, with TLS, limits on what a peer can hold open, and graceful shutdown.
 //!
 //! `axum::serve` has no limits: a half-sent header stays open for ever and keeps a graceful shutdown from ending.
-//! HTTP/1.1 only: between services nothing is lost, and HTTP/2's own ways of exhausting a server are shut out.
+//!
+//! The server speaks HTTP/1.1 only. Between services nothing is lost by that, and HTTP/2's own ways of exhausting a
+//! server are excluded.
 
 mod chunked;
 mod connection;
@@ -125,13 +127,13 @@ impl Server {
         self
     }
 
-    /// The address that was bound, with the port the operating system chose for port 0.
+    /// Returns the address that was bound, with the port that the operating system chose for port 0.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The base URL for a client on this machine, without a trailing slash.
+    /// Returns the base URL for a client on this machine, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> String {
         local_url(self.tls.is_some(), self.address)
@@ -263,7 +265,7 @@ pub enum BindError {
         /// The operating system's error.
         source: io::Error,
     },
-    /// The settings are at fault: the certificate is unusable.
+    /// The certificate in the settings is unusable.
     // Not transparent: the source must stay in the chain, which decides the exit code.
     #[error("the settings cannot be used")]
     Settings(#[from] InvalidSetting),

@@ -70,7 +70,7 @@ pub(crate) fn start(default: &str, form: Form) {
     }
 }
 
-/// Writes a line that bypasses the filter: the text for a person, the event otherwise.
+/// Writes a line that bypasses the filter. A person gets the text, a log collector the event.
 pub(crate) fn say(text: &str, event: Event<'_>) {
     match LOG.get() {
         Some(log) => log.write(text, event),

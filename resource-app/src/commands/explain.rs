@@ -12,7 +12,7 @@ use resource_app::Settings;
 
 use crate::arguments::Explain;
 
-/// Largest input in bytes: as much as the largest request header.
+/// The largest input in bytes, which is as much as the largest request header.
 const MAX_BYTES: usize = 64 * 1024;
 
 /// Prints every check of a token; the exit code tells whether the app accepts it.

@@ -1,10 +1,10 @@
-//! The reason codes of this API: the guard's and its own.
+//! The reason codes of this API, which are the guard's and its own.
 
 use entra_guard::ReasonCode;
 
 use super::RequestError;
 
-/// Returns all codes: the guard's first, then failures, then invalid requests.
+/// Returns all codes, first the guard's, then those of failures, then those of invalid requests.
 pub fn codes() -> impl Iterator<Item = ReasonCode> {
     let is_new = |code: &ReasonCode| entra_guard::codes().iter().all(|guard| guard.code != code.code);
     let of_request = |error: &RequestError| {
@@ -38,7 +38,8 @@ const FAILURES: [ReasonCode; 3] = [
 mod tests {
     use super::*;
 
-    /// Clients and dashboards depend on these codes: never remove or rename one. Add new ones here.
+    /// The codes that have been published. Clients and dashboards depend on them, so never remove or rename one. Add
+    /// new ones here.
     const PUBLISHED: &str = "
         abandoned agent_not_allowed algorithm_not_allowed audience_mismatch claims_malformed client_not_allowed
         content_too_large credential_syntax credential_too_weak granted header_member_not_allowed

@@ -15,7 +15,8 @@ const MAX_NAME_CHARACTERS: usize = 200;
 /// Maximum size of the content in bytes, as sent.
 const MAX_CONTENT_BYTES: usize = 64 * 1024;
 
-/// Maximum size of a body in bytes: the largest content and name with reasonable escaping and white space.
+/// The maximum size of a body in bytes. It has room for the largest content and name with reasonable escaping and white
+/// space.
 pub(crate) const MAX_BODY_BYTES: usize = 128 * 1024;
 
 /// A validated resource to create.

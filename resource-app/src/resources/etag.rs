@@ -12,7 +12,7 @@ pub(super) fn from_version(version: i64) -> String {
     format!("\"{version}\"")
 }
 
-/// The entity tags in `If-Match`, or `*`: the versions that the caller agrees to change.
+/// The entity tags in `If-Match`, or `*`. They name the versions that the caller agrees to change.
 #[derive(Debug)]
 pub(crate) struct IfMatch(Vec<String>);
 

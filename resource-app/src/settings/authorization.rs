@@ -1,4 +1,4 @@
-//! Section `[authorization]`: what an operator demands in addition to the policies' own requirements.
+//! Section `[authorization]`, with an operator's demands in addition to the policies' own requirements.
 
 use entra_guard::ListedClient;
 use entra_shared::settings::KeyProblem;

@@ -1,4 +1,4 @@
-//! Section `[azure_ad]`: the accepted tenants and this API's registration.
+//! Section `[azure_ad]`, with the accepted tenants and this API's registration.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub struct AzureAdSettings {
     pub domain: Option<Domain>,
     /// The issuer of the tenant's v2.0 tokens, if it is not the instance's.
     pub issuer: Option<EndpointUrl>,
-    /// The tenant's discovery document, if it is not the instance's.
+    /// The tenant's discovery document, if it is not at the instance.
     pub metadata_url: Option<EndpointUrl>,
     /// Whether this API has a custom signing key, which Entra publishes for it alone.
     #[serde(default)]

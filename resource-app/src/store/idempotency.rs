@@ -49,8 +49,9 @@ fn fingerprint(new: &NewResource) -> Vec<u8> {
 /// Returns the resource that the same request created before.
 ///
 /// # Errors
-/// The app used the key for a different request, or the stored answer is unreadable: better no answer than a second
-/// resource.
+///
+/// The app used the key for a different request, or the stored answer is unreadable. In that case no answer is better
+/// than a second resource.
 pub(super) async fn answer(
     connection: &mut SqliteConnection,
     request: &KeyedRequest<'_>,

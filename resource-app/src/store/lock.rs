@@ -42,7 +42,8 @@ fn to_lock(database: &Path) -> io::Result<std::path::PathBuf> {
     Ok(database.to_owned())
 }
 
-/// Returns the path of a file of its own: elsewhere a lock keeps SQLite from reading the database.
+/// Returns the path of a separate file to lock. On systems other than Unix, a lock on the database itself keeps SQLite
+/// from reading it.
 #[cfg(not(unix))]
 fn to_lock(database: &Path) -> io::Result<std::path::PathBuf> {
     open_private(database)?;

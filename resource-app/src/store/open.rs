@@ -1,4 +1,4 @@
-//! Opening the database: its folder, its file, its tables.
+//! Opens the database, and creates its folder, its file and its tables if they are missing.
 
 use std::fmt::Display;
 use std::io;

@@ -13,7 +13,7 @@ use super::{ResourceKey, Store, StoreError, Versioned, row};
 /// Time limit of the readiness check, below the time that probes usually wait.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Content after which a page ends, in bytes: a page stays in memory until its reader has received it.
+/// The size of the content after which a page ends, in bytes. A page stays in memory until its reader has received it.
 const PAGE_BYTES: i64 = 1024 * 1024;
 
 /// A page of resources, oldest first.

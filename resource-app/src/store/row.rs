@@ -1,4 +1,4 @@
-//! A resource as a row of its table.
+//! Converts between a resource and a row of its table.
 
 use entra_shared::ids::TenantId;
 use entra_shared::resource::{Content, Resource};

@@ -1,4 +1,4 @@
-//! The writing connection, and whether it works.
+//! The connection that writes, with a check whether writing works.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use super::StoreError;
 
-/// Bytes of a trial write: the size of the largest content.
+/// The size of a trial write in bytes, which is that of the largest content.
 const TRIAL_BYTES: i64 = 64 * 1024;
 
 /// The writing connection, used by one transaction at a time. Clones share it.
@@ -81,7 +81,7 @@ impl Writer {
 }
 
 impl Transaction {
-    /// Commits, or rolls back after an error.
+    /// Commits the transaction, or rolls it back after an error.
     pub(super) async fn end<T>(mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
         let statement = match outcome {
             Ok(_) => "COMMIT",

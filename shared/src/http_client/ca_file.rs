@@ -23,7 +23,7 @@ pub(super) fn certificates(path: &Path, bytes: &[u8]) -> Result<Vec<Certificate>
     certificates.iter().map(from_der).collect::<Result<_, _>>().map_err(|_| problem(path, "is unreadable"))
 }
 
-/// Like [`certificates`], of a text that is in no file.
+/// Parses certificates like [`certificates`], from bytes that are in no file.
 pub(super) fn parse(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     // The parser of PEM does not know a byte order mark.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);

@@ -1,4 +1,4 @@
-//! Why a peer's certificate is refused, and what to do about it.
+//! Why a peer's certificate is refused, with the remedy.
 
 use rustls::CertificateError;
 
@@ -7,7 +7,7 @@ use super::causes;
 /// Why a peer's certificate is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CertificateFault {
-    /// Its certificate authority is not among the trusted ones.
+    /// The certificate authority that issued it is not among the trusted ones.
     UnknownIssuer,
     /// It has expired.
     Expired,
@@ -15,11 +15,11 @@ pub enum CertificateFault {
     NotYetValid,
     /// It is for another host.
     OtherName,
-    /// It names no host as a subject alternative name.
+    /// The certificate names no host as a subject alternative name.
     NoName,
-    /// It is the certificate of a certificate authority, such as a self-signed one with `CA:TRUE`.
+    /// The certificate is that of a certificate authority, such as a self-signed one with `CA:TRUE`.
     IsAuthority,
-    /// Its key is too weak, or its algorithm is not supported.
+    /// The certificate's key is too weak, or its algorithm is not supported.
     Algorithm,
     /// Anything else, such as a revoked certificate.
     Other,

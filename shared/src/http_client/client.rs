@@ -114,7 +114,7 @@ impl Deref for HttpClient {
 }
 
 impl Default for HttpClientSettings {
-    /// 5 seconds for a connection, 30 for a request, and the system's certificate authorities.
+    /// Returns 5 seconds for a connection, 30 for a request, and the system's certificate authorities.
     fn default() -> Self {
         let seconds = |n| NonZeroU64::new(n).unwrap_or(NonZeroU64::MIN);
         Self { connect_timeout_seconds: seconds(5), timeout_seconds: seconds(30), ca_file: None }

@@ -80,7 +80,7 @@ struct Bypass {
 }
 
 impl Bypass {
-    /// Parses `NO_PROXY`: entries are separated by commas or blanks, and `*.x` means `.x`.
+    /// Parses `NO_PROXY`. Entries are separated by commas or blanks, and `*.x` means `.x`.
     fn parse(list: &str) -> Self {
         let mut hosts = vec!["localhost", "127.0.0.0/8", "::1"];
         let mut ports = Vec::new();

@@ -1,4 +1,4 @@
-//! The content of a resource: any JSON, kept as the text that was sent.
+//! The content of a resource, which is any JSON, kept as the text that was sent.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

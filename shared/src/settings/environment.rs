@@ -126,7 +126,8 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// Puts an underscore between the words of `TenantId`; a name without lower-case letters stays as it is.
+/// Puts an underscore between the words of a name such as `TenantId`. A name without lower-case letters stays
+/// unchanged.
 fn snake_case(name: &str) -> String {
     let mut snake = String::new();
     for c in name.chars() {

@@ -50,7 +50,7 @@ pub enum SettingsError {
         key: String,
         /// The file or variable.
         origin: String,
-        /// What is wrong, and how to fix it.
+        /// The problem, and how to fix it.
         problem: String,
     },
     /// The value of a command-line argument is unusable.

@@ -1,4 +1,4 @@
-//! A flood of made-up key ids, with valid callers among them.
+//! Floods the API with made-up key ids, with valid callers among them.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -11,7 +11,7 @@ use crate::session::{Session, own, with_kid};
 /// How many tokens with made-up key ids are sent, each with another one.
 const FLOOD: usize = 400;
 
-/// One in so many requests is a valid caller's.
+/// One in this many requests comes from a valid caller.
 const VALID_IN: usize = 10;
 
 const CONCURRENCY: usize = 16;

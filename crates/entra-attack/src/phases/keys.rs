@@ -11,7 +11,7 @@ use crate::session::{Session, own, with_kid};
 /// The endpoints that an API fetches from.
 const ENDPOINTS: [&str; 3] = ["keys", "discovery_v1", "discovery_v2"];
 
-/// How many answers a fault lasts for; it is taken back before.
+/// The number of answers that a fault lasts for. It is taken back before it runs out.
 const MANY: usize = 500;
 
 /// The time limit for a valid caller while the authority is slow.

@@ -1,4 +1,4 @@
-//! Known deviations: those that a team allows, and those of an earlier report.
+//! Known deviations, which a team allows or an earlier report has.
 
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{Outcome, Report, Row};
 
-/// What does not count although it failed.
+/// The failed rows that do not count.
 #[derive(Debug, Clone, Default)]
 pub struct Deviations {
     allowed: Vec<Allowed>,

@@ -1,4 +1,4 @@
-//! The report as JUnit XML, as Jenkins, GitLab and others read it.
+//! The report as JUnit XML, which Jenkins, GitLab and others read.
 
 use std::time::Duration;
 

@@ -91,7 +91,7 @@ fn level(severity: Severity) -> &'static str {
     }
 }
 
-/// The score that GitHub sorts by, like CVSS.
+/// Returns the score that GitHub sorts findings by, on the scale of CVSS.
 fn score(severity: Severity) -> &'static str {
     match severity {
         Severity::Fatal => "9.8",

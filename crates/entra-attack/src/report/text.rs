@@ -8,7 +8,7 @@ use super::{Report, ReportedFinding};
 const SHOWN: usize = 4;
 
 impl Report {
-    /// Returns the report as text: the findings with their remedies, and the numbers of rows.
+    /// Returns the report as text, with the findings, their remedies, and the numbers of rows.
     #[must_use]
     pub fn to_text(&self) -> String {
         let mut text = String::new();

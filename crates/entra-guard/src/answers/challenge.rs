@@ -12,14 +12,15 @@ use crate::authentication::AuthenticationError;
 pub(crate) struct Challenges(String);
 
 impl Challenges {
-    /// Challenges for this realm; characters that a quoted string cannot hold are left out (RFC 9110 section 5.6.4).
+    /// Creates challenges for a realm. Characters that a quoted string cannot hold are left out of it (RFC 9110 section
+    /// 5.6.4).
     pub(crate) fn for_realm(realm: &str) -> Self {
         let is_plain = |character: &char| matches!(character, ' '..='~') && !matches!(character, '"' | '\\');
         let realm: String = realm.chars().filter(is_plain).collect();
         Self(format!("Bearer realm=\"{realm}\""))
     }
 
-    /// Returns the challenge of a refusal; `None` if another token would not help.
+    /// Returns the challenge of a refusal; `None` for a refusal that another token would not change.
     pub(super) fn challenge(&self, refusal: &Refusal) -> Option<HeaderValue> {
         use AuthenticationError::{InvalidToken, MalformedRequest, NoCredential};
         let text = match refusal {
@@ -37,7 +38,7 @@ impl Challenges {
         format!("{}, error=\"{error}\", error_description=\"{description}\"", self.0)
     }
 
-    /// Names the app roles as scopes: what to ask an administrator for.
+    /// Builds the challenge of a 403. It lists the missing app roles as scopes, which tells a client what to request.
     fn insufficient_scope(&self, roles: &[AppRole]) -> String {
         let error = format!("{}, error=\"insufficient_scope\"", self.0);
         if roles.is_empty() { error } else { format!("{error}, scope=\"{}\"", scope(roles)) }

@@ -13,7 +13,7 @@ pub struct ReasonCode {
 }
 
 impl ReasonCode {
-    /// A code of an app's own, for a table of all its codes.
+    /// Creates a code that an app adds to the guard's codes, for a table of all of them.
     #[must_use]
     pub const fn new(code: &'static str, meaning: &'static str, remedy: &'static str) -> Self {
         Self { code, meaning, remedy }
@@ -31,7 +31,7 @@ pub(super) fn meaning(code: &str) -> &'static str {
     find(code).map_or("", |it| it.meaning)
 }
 
-/// Returns a text, followed by what to do about a code.
+/// Appends the remedy of a code to a text.
 pub(super) fn with_remedy(text: &str, code: &str) -> String {
     let text = text.trim_end_matches('.');
     match find(code) {

@@ -17,7 +17,7 @@ pub struct Agent {
     pub blueprint: Option<ClientId>,
 }
 
-/// The facets of an agent identity and of an agent's user.
+/// The facets that mark an agent identity and an agent's user, in the claims `xms_act_fct` and `xms_sub_fct`.
 const AGENT_FACETS: [u64; 2] = [11, 13];
 
 impl Agent {
@@ -40,7 +40,7 @@ fn may_name_agent(facets: &Value) -> bool {
     facets.as_str().is_none_or(|facets| facets.split(' ').filter(|facet| !facet.is_empty()).any(is_agents))
 }
 
-/// Tells `null` from an absent claim.
+/// Deserializes a claim that may be `null`, so that `null` differs from an absent claim.
 pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }

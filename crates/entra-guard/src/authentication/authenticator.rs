@@ -23,7 +23,7 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// Creates an authenticator for tokens that meet the expectations and are signed by one of the keys.
+    /// Creates an authenticator that accepts tokens which meet the expectations and are signed by one of the keys.
     #[must_use]
     pub fn new(expectations: Expectations, keys: Keys, settings: VerifiedTokenSettings) -> Self {
         Self { expectations, keys, verified: VerifiedTokens::new(settings) }
@@ -55,7 +55,7 @@ impl Authenticator {
 
     /// Authenticates a request at `now`, in seconds since 1970.
     ///
-    /// A cached token is not verified again while the result would be the same.
+    /// A cached token is verified again only if the keys or the time could have changed the result.
     pub(super) async fn authenticate_at(
         &self,
         headers: &HeaderMap,
@@ -80,7 +80,7 @@ impl Authenticator {
         Ok(caller)
     }
 
-    /// Verifies a token; returns its caller and when it is accepted.
+    /// Verifies a token, and returns its caller with the time span in which it is accepted.
     pub(super) async fn verify(
         &self,
         token: &str,

@@ -107,12 +107,12 @@ impl Caller {
     }
 }
 
-/// Returns the checks of the claims that name the caller.
+/// Returns the checks of the claims that identify the caller.
 pub(super) fn checks(claims: &Claims) -> [Check; 2] {
     [(TokenFault::Claims, claims.client_id().is_some()), (TokenFault::Subject, is_app_only(claims).is_ok())]
 }
 
-/// Returns whether the subject is an app; claims that contradict each other are an error.
+/// Returns whether the token's subject is an app, or an error if its claims contradict each other.
 fn is_app_only(claims: &Claims) -> Result<bool, TokenFault> {
     let subject_is_principal = claims.sub == claims.oid.to_string();
     match (claims.idtyp.as_deref(), claims.scp.as_deref()) {

@@ -54,7 +54,7 @@ pub struct Claims {
     /// The app roles granted to the client on this API; absent when there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
-    /// Delegated permissions, which only a user's token has.
+    /// Delegated permissions (scopes), which only tokens for users have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scp: Option<String>,
     /// Subject: equal to `oid` in an app-only token.
@@ -92,7 +92,7 @@ impl Claims {
     }
 }
 
-/// The claims as they are written, before the version selects the client's.
+/// The claims as the token holds them, before its version decides which of them identify the client.
 #[derive(Deserialize)]
 struct Members {
     aud: String,

@@ -46,7 +46,7 @@ impl<'h> Credential<'h> {
         self.0
     }
 
-    /// The token, if it has the syntax of `b64token` (RFC 6750 section 2.1).
+    /// Returns the token, if it has the syntax of `b64token` (RFC 6750 section 2.1).
     pub(super) fn token(self) -> Result<&'h str, RequestFault> {
         let token = Some(self.0).filter(|bytes| is_b64token(bytes));
         token.and_then(|bytes| std::str::from_utf8(bytes).ok()).ok_or(RequestFault::CredentialSyntax)

@@ -1,4 +1,4 @@
-//! All checks of a token, for an explanation; the validator stops at the first that fails.
+//! Runs all checks of a token for an explanation. The validator itself stops at the first check that fails.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use super::keys::KeyError;
 use super::token::{Syntax, UnverifiedToken};
 use super::{Authenticator, Caller, Expectations, caller};
 
-/// The checks of a token, and what could be read of it. Never contains the token itself.
+/// The results of a token's checks, and the claims that could be read. It never contains the token itself.
 #[derive(Debug)]
 pub(crate) struct Examination<'a> {
     /// The outcome of a request with the token.
     pub(crate) verdict: Result<Arc<Caller>, AuthenticationError>,
-    /// The checks that were reached; several may be named by one fault.
+    /// The checks that could run. Several of them may report the same fault.
     pub(crate) checks: Vec<Check>,
     /// The claims, if they can be read.
     pub(crate) claims: Option<Claims>,
@@ -26,9 +26,7 @@ pub(crate) struct Examination<'a> {
 }
 
 impl Authenticator {
-    /// Examines a token at `now`.
-    ///
-    /// The verdict and the checks are the validator's own.
+    /// Examines a token at `now`. The verdict and the checks are those of the validator.
     pub(crate) async fn examine(&self, token: &str, now: i64) -> Examination<'_> {
         let verdict = self.verify(token, now).await.map(|(caller, _)| Arc::new(caller));
         let mut syntax = Syntax::examine(token);

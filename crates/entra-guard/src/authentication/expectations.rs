@@ -85,8 +85,8 @@ impl Expectations {
         ]
     }
 
-    /// Returns when a token with these claims is accepted, in seconds since 1970; [`Self::check`] must have accepted
-    /// it.
+    /// Returns the time span in which a token with these claims is accepted, in seconds since 1970. [`Self::check`]
+    /// must have accepted the claims.
     pub(super) fn validity(&self, claims: &Claims) -> Range<i64> {
         let start = claims.nbf.max(claims.iat).saturating_sub(self.clock_skew_seconds);
         start..claims.exp.saturating_add(self.clock_skew_seconds)
@@ -108,7 +108,7 @@ impl Expectations {
         std::iter::once(self.client_id.as_str()).chain(uris).collect()
     }
 
-    /// Returns the issuer that a token with these claims must have; none if its tenant is not accepted.
+    /// Returns the issuer that a token with these claims must have; `None` if its tenant is not accepted.
     pub(crate) fn issuer(&self, claims: &Claims) -> Option<&str> {
         self.tenancy.issuers(claims.tid).map(|issuers| issuers.for_version(claims.ver))
     }

@@ -13,7 +13,7 @@ use super::error::AuthenticationError;
 use super::test_token::{HEADER, NOW, TestKey, authenticator, claims, segment};
 use super::{Authenticator, Caller};
 
-/// An API, the key it trusts and a token it accepts.
+/// An API, the key that it trusts, and a token that it accepts.
 struct World {
     runtime: Runtime,
     authenticator: Authenticator,
@@ -34,14 +34,14 @@ impl World {
         })
     }
 
-    /// Returns the result of a request with this after `Bearer `; none if no header can hold it.
+    /// Sends these bytes after `Bearer ` and returns the result; `None` if a header cannot contain them.
     fn send(&self, token: &[u8]) -> Option<Result<Arc<Caller>, AuthenticationError>> {
         let value = HeaderValue::from_bytes(&[b"Bearer ", token].concat()).ok()?;
         let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value)]);
         Some(self.runtime.block_on(self.authenticator.authenticate_at(&headers, None, NOW)))
     }
 
-    /// Asserts that the good token is accepted and this one is not, unless it is the same.
+    /// Asserts that the good token is accepted, and that this token is refused unless it is the good one.
     fn assert_refused(&self, token: &[u8]) {
         // White space around a header's value is not part of it (RFC 9110 section 5.5).
         if token.trim_ascii() == self.good.as_bytes() {
@@ -160,7 +160,7 @@ proptest! {
         world.assert_refused(format!("{good_header}.{payload}.{signature}").as_bytes());
     }
 
-    /// Signed by the right key, so that only the header counts.
+    /// The header is signed with the right key, so that only its content can cause a refusal.
     #[test]
     fn a_signed_header_is_accepted_only_as_entra_writes_it(
         alg in prop_oneof![3 => Just(json!("RS256")), 1 => header_value()],
@@ -182,7 +182,7 @@ proptest! {
         prop_assert_eq!(matches!(sent, Some(Ok(_))), fine, "{}", members);
     }
 
-    /// Signed by the right key, so that only the claims count.
+    /// The claims are signed with the right key, so that only their content can cause a refusal.
     #[test]
     fn a_signed_token_with_another_value_in_a_claim_that_decides_is_refused(
         claim in prop::sample::select(&["aud", "iss", "tid", "ver", "azp", "oid", "sub", "idtyp", "scp", "cnf"][..]),

@@ -14,7 +14,7 @@ pub fn bearer_token(value: HeaderValue) -> Option<String> {
     Credential::find(&headers, None).ok()?.token().ok().map(str::to_owned)
 }
 
-/// Returns the `kid` of a well-formed token; none if it is malformed.
+/// Returns the `kid` of a well-formed token; `None` if the token is malformed.
 #[must_use]
 pub fn key_id(token: &str) -> Option<String> {
     UnverifiedToken::parse(token).ok().map(|token| token.key_id().to_owned())

@@ -37,7 +37,7 @@ use snapshot::Snapshot;
 pub use source::KeySource;
 use state::{Fetches, Shared};
 
-/// The current keys, and the task that keeps them current; the task ends with the last `Keys`.
+/// The current signing keys. A background task keeps them current until the last clone of this is dropped.
 #[derive(Debug)]
 pub struct Keys {
     shared: Arc<Shared>,
@@ -101,9 +101,9 @@ impl Keys {
         self.shared.find(key_id).await
     }
 
-    /// Returns a number that changes whenever a key is added, changed or removed; none without usable keys.
+    /// Returns a number that changes whenever a key is added, changed or removed; `None` without usable keys.
     ///
-    /// A token verified under one generation must be verified again under another.
+    /// A token that was verified under another number must be verified again.
     #[must_use]
     pub fn generation(&self) -> Option<u64> {
         self.shared.usable(Snapshot::generation)

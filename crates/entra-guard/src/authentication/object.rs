@@ -9,7 +9,8 @@ use std::fmt;
 use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// The most members of an object, several times as many as Entra writes. Each is compared with all others.
+/// The maximum number of members in an object, several times as many as Entra writes. Each name is compared with all
+/// others.
 const MAX_MEMBERS: usize = 128;
 
 /// The deserialized members of an object.
@@ -43,17 +44,17 @@ pub(super) fn read<'de, T: Deserialize<'de>>(
     Ok(Object { members, refused: names.iter().any(|name| refused.contains(&name.as_ref())) })
 }
 
-/// The names of an object's members; their values are checked.
+/// The names of an object's members. Their values are checked and dropped.
 struct Names<'n>(Vec<Cow<'n, str>>);
 
 /// A member's name, copied only if it is escaped.
 #[derive(Deserialize)]
 struct Name<'n>(#[serde(borrow)] Cow<'n, str>);
 
-/// Any value, checked and dropped.
+/// Any JSON value, which is checked and dropped.
 ///
-/// `untagged` deserializes the value into a buffer, which checks the strings, numbers and depth that [`IgnoredAny`]
-/// alone skips.
+/// `untagged` deserializes the value into a buffer first. That checks its strings, numbers and depth, which
+/// [`IgnoredAny`] alone skips.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Anything {

@@ -1,4 +1,5 @@
-//! Odd tokens that other validators accept or crash on. Each is signed by the right key, so only the oddity counts.
+//! Unusual tokens that other validators accept, or that crash them. Each is signed with the right key, so that only the
+//! unusual part can cause a refusal.
 
 use std::sync::OnceLock;
 
@@ -36,7 +37,7 @@ fn with(changes: &Value) -> String {
     claims.to_string()
 }
 
-/// Returns the payload of a good token with this JSON as the value of a claim.
+/// Returns the payload of a good token in which this JSON is the value of a claim.
 fn with_text(claim: &str, text: &str) -> String {
     let mut changed = claims();
     changed[claim] = json!("PLACE");
@@ -107,7 +108,7 @@ async fn nothing_but_a_token_in_compact_form_is_read() {
     assert_eq!(outcome(&api, &dots.repeat(50)).await, "token_too_large");
 }
 
-/// Every last character of a segment that decodes to the same bytes with extra bits.
+/// Tries every last character of a segment that decodes to the same bytes, but with extra bits.
 #[tokio::test]
 async fn each_segment_has_one_spelling() {
     let api = api();
@@ -138,7 +139,7 @@ async fn each_segment_has_one_spelling() {
     }
 }
 
-/// Encodings that lenient decoders accept for the same bytes.
+/// Returns other encodings of a segment, which lenient decoders accept for the same bytes.
 fn spellings(segment: &str) -> Vec<String> {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut spellings = vec![format!("{segment}="), format!("{segment}==")];

@@ -13,7 +13,7 @@ use super::keys::KeySet;
 use super::test_token::{HEADER, TestKey, claims, compact, segment};
 use super::token::UnverifiedToken;
 
-/// `DigestInfo` before a SHA-256 (RFC 8017 section 9.2, note 1).
+/// The bytes of `DigestInfo` in front of a SHA-256 hash (RFC 8017 section 9.2, note 1).
 const SHA256_INFO: [u8; 19] =
     *b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20";
 
@@ -29,7 +29,7 @@ fn info(prefix: &[u8], hash: &[u8]) -> Vec<u8> {
     [&[0], prefix, hash].concat()
 }
 
-/// Returns the right encoding, and wrong ones by their fault.
+/// Returns the right encoding of a message, and wrong encodings with a name for the fault of each.
 fn encodings(message: &[u8]) -> (Vec<u8>, Vec<(String, Vec<u8>)>) {
     let hash = digest(&SHA256, message);
     let hash = hash.as_ref();
@@ -109,7 +109,7 @@ fn encodings(message: &[u8]) -> (Vec<u8>, Vec<(String, Vec<u8>)>) {
     (good, wrong)
 }
 
-/// Encodings of other algorithms, which an RS256 key never signs.
+/// Returns encodings for other algorithms, which an RS256 key never signs.
 fn other_digests(message: &[u8]) -> Vec<(String, Vec<u8>)> {
     let hash = digest(&SHA256, message);
     let hash = hash.as_ref();
@@ -155,7 +155,7 @@ fn other_digests(message: &[u8]) -> Vec<(String, Vec<u8>)> {
     ]
 }
 
-/// An element of DER, or a malformed one.
+/// Encodes an element of DER, correctly or not.
 type Spelling = fn(u8, &[u8]) -> Vec<u8>;
 
 fn der(tag: u8, content: &[u8]) -> Vec<u8> {
@@ -173,7 +173,8 @@ fn digest_info(hash: &[u8], place: usize, spelling: Spelling) -> Vec<u8> {
     element(0, 0x30, &content)
 }
 
-/// Returns each element of the `DigestInfo` in every encoding that lenient BER parsers accept, or a wrong one.
+/// Returns variants of `DigestInfo` in which one element has an encoding that lenient BER parsers accept, or a wrong
+/// one.
 fn misspelt(hash: &[u8]) -> Vec<(String, Vec<u8>)> {
     const ELEMENTS: [&str; 5] = ["DigestInfo", "algorithm", "identifier", "parameters", "digest"];
     let spellings: [(&str, Spelling); 27] = [

@@ -34,7 +34,7 @@ pub(super) struct Issuers {
 }
 
 impl Tenancy {
-    /// One tenant, named by its id.
+    /// Accepts one tenant, which the metadata URL names by its id.
     #[must_use]
     pub fn single(instance: Instance, tenant: TenantId) -> Self {
         Self::from(Authority::new(instance, tenant, None))
@@ -54,9 +54,9 @@ impl Tenancy {
         }
     }
 
-    /// Asks for the keys of this API's custom signing key, which a registration with claims mapping has.
+    /// Requests the custom signing key of this API, which a registration with claims mapping has.
     ///
-    /// Entra publishes them in no other document.
+    /// Entra publishes that key in no other document.
     /// <https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-the-signature>
     #[must_use]
     pub fn with_custom_signing_key(mut self, client_id: ClientId) -> Self {
@@ -78,12 +78,12 @@ impl Tenancy {
         &self.discovery_document
     }
 
-    /// Returns the `issuer` of the metadata; for many tenants it contains `{tenantid}`.
+    /// Returns the `issuer` that the metadata must have; for several tenants it contains `{tenantid}`.
     pub(super) fn metadata_issuer(&self) -> &str {
         &self.metadata_issuer
     }
 
-    /// The issuers of a tenant, if it is accepted.
+    /// Returns the issuers of a tenant's tokens, if the tenant is accepted.
     pub(super) fn issuers(&self, tenant: TenantId) -> Option<&Issuers> {
         self.tenants.get(&tenant)
     }

@@ -61,12 +61,12 @@ pub(crate) fn caller() -> Caller {
     Caller::new(VerifiedClaims::for_test(serde_json::from_value(claims()).unwrap())).unwrap()
 }
 
-/// Accepts tokens of both versions that these keys signed.
+/// Creates an authenticator that accepts tokens of both versions signed with these keys.
 pub(crate) fn authenticator(key_set: &Value) -> Authenticator {
     authenticator_with(Keys::fixed(KeySet::parse(key_set.to_string().as_bytes()).unwrap()))
 }
 
-/// Accepts tokens of both versions that any of these keys signed.
+/// Creates an authenticator that accepts tokens of both versions signed with any of these keys.
 pub(crate) fn authenticator_with(keys: Keys) -> Authenticator {
     let authority =
         Authority::new(Instance::parse(INSTANCE).unwrap(), TenantId::parse(TENANT).unwrap(), None);

@@ -24,7 +24,7 @@ const MAX_TOKEN_BYTES: usize = 16 * 1024;
 /// Claims that make a token refused: `cnf` binds it to a key of its client (RFC 7800), which is not checked here.
 const REFUSED_CLAIMS: [&str; 1] = ["cnf"];
 
-/// A well-formed token, of which nothing is verified.
+/// A well-formed token, none of which has been verified yet.
 pub(super) struct UnverifiedToken<'t> {
     segments: Segments<'t>,
     key_id: String,
@@ -39,10 +39,10 @@ pub(super) struct VerifiedClaims {
     key_id: Arc<str>,
 }
 
-/// Every check of a token's syntax, so that the first fault does not hide the others.
+/// The results of all syntax checks of a token. Every check runs, even after one has failed.
 #[derive(Default)]
 pub(super) struct Syntax<'t> {
-    /// In the order in which they decide.
+    /// The results, in the order in which a failed check decides.
     pub(super) checks: Vec<Check>,
     /// The claims, if they can be read; anyone may have written them.
     pub(super) claims: Option<Claims>,
@@ -102,7 +102,7 @@ impl<'t> Syntax<'t> {
         syntax
     }
 
-    /// Examines each segment on its own, so that one that was cut while copying does not hide the others.
+    /// Examines each segment on its own, so that a segment cut off while copying does not hide faults of the others.
     fn examine_segments(&mut self, Segments { header, payload, signature, .. }: Segments<'_>) {
         let [header, payload, signature] = [header, payload, signature].map(decode);
         let is_canonical = header.is_some() && payload.is_some() && signature.is_some();
@@ -167,7 +167,7 @@ fn decode(segment: &str) -> Option<Vec<u8>> {
 }
 
 impl VerifiedClaims {
-    /// Wraps claims as if a key had signed them.
+    /// Creates verified claims without a signature.
     #[cfg(test)]
     pub(super) fn for_test(claims: Claims) -> Self {
         Self { claims, key_id: "K1".into() }
@@ -197,7 +197,7 @@ mod tests {
     use super::*;
     use crate::authentication::test_token::{HEADER, claims, compact, segment};
 
-    /// The fault that the validator finds, which the examination must find too.
+    /// Returns the fault that the validator finds. The examination must find the same one.
     fn fault_of(token: &str) -> Option<TokenFault> {
         let fault = UnverifiedToken::parse(token).err();
         let syntax = Syntax::examine(token);

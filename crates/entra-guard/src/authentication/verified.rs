@@ -39,10 +39,10 @@ const MAX_CAPACITY: u32 = 1_000_000;
 /// Tokens per shard, so that shards fill evenly and threads seldom wait for each other.
 const TOKENS_PER_SHARD: usize = 1024;
 
-/// The share of a cache for tokens that are used again, of which a single token must not take more.
+/// The share of the cache for tokens that were used more than once. No single token may be larger than this share.
 const HOT_SHARE: f64 = 0.97;
 
-/// The smallest capacity with that share; in a smaller cache, one token may take it all.
+/// The smallest capacity for which [`HOT_SHARE`] applies. In a smaller cache, a single token may take all of it.
 const MIN_CAPACITY_WITH_SHARES: usize = 64;
 
 /// The share of the capacity for hashes of evicted tokens, by which the cache resists scans.
@@ -81,7 +81,7 @@ impl VerifiedTokenSettings {
 
 /// The verified tokens, bounded in number and in bytes.
 pub(super) struct VerifiedTokens {
-    /// By the keyed hash of the token's end.
+    /// The entries, by the keyed hash of the token's end.
     cache: Entries,
     headers: Headers,
     hasher: RandomState,
@@ -93,7 +93,7 @@ pub(super) struct VerifiedTokens {
 
 type Entries = Cache<u64, Arc<Entry>, ByBytes, foldhash::fast::RandomState>;
 
-/// What is known of a verified token.
+/// A verified token's caller, and how long and under which keys the verification counts.
 #[derive(Debug, Clone)]
 pub(super) struct Verified {
     pub(super) caller: Arc<Caller>,
@@ -110,7 +110,7 @@ pub struct VerifiedTokenStatus {
     pub tokens: usize,
     /// Lookups that found a token.
     pub hits: u64,
-    /// Lookups that found none, or one that no longer counts.
+    /// Lookups that found no token, or one whose verification no longer counts.
     pub misses: u64,
 }
 
@@ -169,7 +169,7 @@ impl VerifiedTokens {
         hasher.finish()
     }
 
-    /// True once per interval, for one thread; also if the clock was set back.
+    /// Returns true once per interval, to one thread. Returns true as well if the clock was set back.
     fn is_time_to_sweep(&self, now: i64) -> bool {
         let next = self.next_sweep.load(Ordering::Relaxed);
         let is_due = now >= next || next.saturating_sub(now) > SWEEP_INTERVAL;
@@ -193,7 +193,8 @@ fn entries(capacity: usize) -> Entries {
     Cache::with_options(options, ByBytes, hasher, DefaultLifecycle::default())
 }
 
-/// Weighs an entry by its bytes, at least the average: so neither the number nor the bytes exceed the capacity.
+/// Gives each entry its size in bytes as its weight, but at least the average size. So neither the number of entries
+/// nor their bytes exceed the capacity.
 #[derive(Clone)]
 struct ByBytes;
 
@@ -204,12 +205,12 @@ impl Weighter<u64, Arc<Entry>> for ByBytes {
 }
 
 impl Verified {
-    /// Returns whether the token would be accepted now.
+    /// Returns whether the verification still counts, so that the token is accepted now.
     fn counts(&self, generation: u64, now: i64) -> bool {
         self.generation == generation && self.validity.contains(&now)
     }
 
-    /// Returns whether it will never be accepted again.
+    /// Returns whether the token will never be accepted again.
     fn has_ended(&self, generation: u64, now: i64) -> bool {
         self.generation != generation || now >= self.validity.end
     }

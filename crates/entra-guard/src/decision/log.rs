@@ -1,7 +1,8 @@
 //! The record of one request.
 //!
-//! An event with the target `decision`: grants at debug, denials at info, floods summarized. A record of an unverified
-//! token holds nothing of the token, since anyone could write into the log with a forged one.
+//! It is a `tracing` event with the target `decision`. Grants are logged at debug, denials at info, and floods are
+//! summarized. The record of an unverified token contains nothing of the token, because anyone could write into the log
+//! with a forged one.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -24,9 +25,8 @@ const TARGET: &str = "decision";
 /// The longest id that is copied from a token or a key set, in bytes. Entra's have 22 and 27.
 const MAX_ID_BYTES: usize = 64;
 
-/// When a request's time is up, as an extension of the request.
-///
-/// A service with a time limit sets it, so that the decision log tells a timeout from a client that went away.
+/// The time at which a request times out, as an extension of the request. A service with a time limit sets it, so that
+/// the decision log can tell a timeout from a client that disconnected.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(pub Instant);
 
@@ -83,7 +83,7 @@ impl DecisionLog {
         self.answer = Some((response.status(), code));
     }
 
-    /// Returns the code of the problem that was answered, or of why nothing was.
+    /// Returns the code of the problem in the response, or of the reason why there is no response.
     fn code(&self) -> Option<&'static str> {
         match self.answer {
             Some((_, code)) => code,
@@ -179,7 +179,7 @@ fn words(reasons: &[(&'static str, &'static str)]) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-/// Replaces an id that could break a log.
+/// Returns an id, or a placeholder if the id could break a log line.
 fn plain(id: &str) -> &str {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+/=".contains(&byte);
     if (1..=MAX_ID_BYTES).contains(&id.len()) && id.bytes().all(is_plain) { id } else { "not_plain" }

@@ -1,4 +1,4 @@
-//! What the decision logs of all requests share.
+//! The state that the decision logs of all requests share.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -15,7 +15,7 @@ const LINES: u64 = 20;
 /// How many pairs of source and reason are counted separately between two summaries.
 const MAX_KEYS: usize = 1000;
 
-/// Whose log lines are limited together, so that no app hides behind another's flood.
+/// The origin of log lines that are limited together, so that a flood from one app does not hide the lines of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Source {
     /// Requests without a valid token.
@@ -25,7 +25,7 @@ pub(super) enum Source {
     OtherApps,
 }
 
-/// What the decision logs of all requests share: limits, counters, and the names of apps.
+/// The state that the decision logs of all requests share: rate limits, counters, and names of apps.
 pub(crate) struct Decisions {
     authenticator: Arc<Authenticator>,
     limit: LogLimit<(Source, &'static str)>,
@@ -45,7 +45,7 @@ impl Decisions {
         self.authenticator.keys().status().age
     }
 
-    /// Names these apps in the log from now on.
+    /// Shows these apps by name in the log from now on.
     pub(crate) fn name_clients(&self, clients: &[ListedClient]) {
         let mut named = self.clients.write().unwrap_or_else(PoisonError::into_inner);
         for client in clients {
@@ -55,7 +55,7 @@ impl Decisions {
         }
     }
 
-    /// Returns the app's name; one that is given for its tenant takes precedence.
+    /// Returns the name under which an app is logged. A name given for the app in its tenant takes precedence.
     pub(super) fn name_of(&self, app: AppIdentity) -> Option<String> {
         let named = self.clients.read().unwrap_or_else(PoisonError::into_inner);
         let client = named.iter().filter(|client| client.matches(app)).max_by_key(|client| client.tenant_id);

@@ -28,7 +28,7 @@ pub enum CheckOutcome {
     Pass,
     /// The token fails the check.
     Fail,
-    /// The check needs something that another failure prevents.
+    /// The check could not run, because it needs a value that an earlier failure prevents.
     NotReached,
 }
 

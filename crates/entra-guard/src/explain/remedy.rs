@@ -1,11 +1,12 @@
-//! What to do about a policy's denial.
+//! The remedies for a denial by a policy.
 
 use crate::AppRole;
 use crate::answers::codes;
 use crate::authentication::Caller;
 use crate::principal::Principal;
 
-/// Returns what to do about a reason of a policy that takes these roles; empty for a team's own reason.
+/// Returns the remedy for a reason of a policy that requires one of these roles; empty for a reason that a team's own
+/// requirement added.
 pub(super) fn for_reason(reason: &str, roles: &[AppRole], principal: &Principal) -> String {
     let of_caller = principal.caller().and_then(|caller| of_caller(reason, roles, caller));
     let of_code = || codes().iter().find(|code| code.code == reason).map(|code| code.remedy.to_owned());

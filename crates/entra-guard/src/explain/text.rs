@@ -1,4 +1,4 @@
-//! The report for people.
+//! The report as text.
 
 use std::fmt;
 
@@ -69,7 +69,7 @@ fn write_policy(f: &mut fmt::Formatter<'_>, policy: &ExplainedPolicy) -> fmt::Re
     })
 }
 
-/// JSON with everything but visible ASCII escaped.
+/// Returns JSON in which every character but visible ASCII is escaped.
 fn quoted(value: &Value) -> String {
     let mut text = String::new();
     for character in value.to_string().chars() {

@@ -15,7 +15,7 @@ use crate::decision::SharedDecision;
 use crate::policy::{Denial, ResourcePolicy};
 use crate::principal::Principal;
 
-/// What the guard puts into a request that a policy granted. Each guarded route replaces it.
+/// The proof that the guard puts into a request which a policy granted. Each guarded route replaces it.
 #[derive(Clone)]
 pub(super) struct Granted {
     pub(super) principal: Principal,
@@ -70,7 +70,7 @@ impl<G: RouteGuard> Authorized<G> {
         Ok(Self { granted: granted.ok_or(MissingGuard)?, guard: PhantomData })
     }
 
-    /// Who sent the request.
+    /// Returns the sender of the request.
     #[must_use]
     pub fn principal(&self) -> &Principal {
         &self.granted.principal

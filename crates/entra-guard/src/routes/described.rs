@@ -19,7 +19,7 @@ pub(super) fn empty() -> OpenApi {
 }
 
 impl<S: Clone + Send + Sync + 'static> GuardedRoutes<S> {
-    /// Adds a handler where its description says: `routes.described(routes!(list), list)`.
+    /// Adds a handler at the path and method of its description: `routes.described(routes!(list), list)`.
     ///
     /// The policy comes from the handler's type, as for [`GuardedRoutes::get`]; its roles go into the description.
     #[must_use]

@@ -2,7 +2,7 @@
 
 use super::{Authorized, RouteGuard};
 
-/// The arguments of a handler whose first one names a policy.
+/// The arguments of a handler whose first argument names a policy.
 ///
 /// Implemented for [`Authorized`] followed by up to 15 more arguments.
 #[diagnostic::on_unimplemented(

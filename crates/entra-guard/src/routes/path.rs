@@ -1,4 +1,4 @@
-//! Dispatches the requests of one path.
+//! Dispatches requests for one path by their method.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -13,7 +13,7 @@ use crate::decision::DecisionLog;
 use crate::guard::Inner;
 use crate::principal::Principal;
 
-/// The policies and the handler of a request, or why it has none.
+/// The policies and the handler of a request, or the refusal if no handler matches.
 pub(super) type Target<F> = Result<(Arc<RouteRules>, F), Refusal>;
 
 /// Authenticates a request, evaluates its route's policies and forwards it.

@@ -1,4 +1,4 @@
-//! Gives a prefix to guarded routes alone.
+//! Reserves a path prefix for guarded routes.
 
 use std::convert::Infallible;
 use std::future::Ready;
@@ -26,10 +26,11 @@ struct Split {
 impl Guard {
     /// Serves these routes below `prefix`, and `app` for every other path.
     ///
-    /// A path below the prefix never reaches `app`. One that has no route is answered with 401 without a valid token,
+    /// A path below the prefix never reaches `app`. If it has no route, the response is 401 without a valid token and
     /// 404 with one.
     ///
     /// # Errors
+    ///
     /// The prefix is not a path such as `/api`, or [`GuardedRoutes::into_router`] fails.
     pub fn protect(&self, prefix: &str, routes: GuardedRoutes, app: Router) -> Result<Router, RouteError> {
         if routes.guard.as_ref().is_some_and(|other| !self.is_clone_of(other)) {

@@ -10,11 +10,11 @@ use crate::policy::{Demands, Policy, PolicyError, ResourcePolicy};
 /// The policies that guard a route: a [`Policy`] itself, [`On`] or [`Trying`].
 #[diagnostic::on_unimplemented(message = "`{Self}` is not a policy; implement `entra_guard::Policy` for it")]
 pub trait RouteGuard: 'static {
-    /// The name of the policy that decides.
+    /// The name of the policy that decides whether the request is granted.
     #[doc(hidden)]
     const NAME: &'static str;
 
-    /// Returns the rules of the policies for a route with this method.
+    /// Returns the rules of the policies for a route with this method, including the operator's demands.
     #[doc(hidden)]
     fn rules(method: &Method, demands: &Demands) -> Result<RouteRules, PolicyError>;
 
@@ -23,11 +23,11 @@ pub trait RouteGuard: 'static {
     fn guards(rules: &RouteRules) -> bool;
 }
 
-/// The policy `P` about a resource, after its policy about callers.
+/// Guards a route by the policy `P` on a resource, after its policy about callers.
 #[derive(Debug)]
 pub struct On<P>(PhantomData<fn() -> P>);
 
-/// The policy `P`, while the policy `N` is tried.
+/// Guards a route by the policy `P`, while the policy `N` is on trial: evaluated and logged, but never enforced.
 #[derive(Debug)]
 pub struct Trying<P, N>(PhantomData<fn() -> (P, N)>);
 

@@ -7,18 +7,18 @@ use http::Method;
 use super::RoutePolicy;
 use crate::policy::{Demands, Policy, PolicyError, ResourcePolicy, Rules};
 
-/// The policies of one route, demands included.
+/// The policies of one route, including the operator's demands.
 #[derive(Debug)]
 pub struct RouteRules {
     pub(crate) caller: Rules,
     pub(crate) tried: Option<Rules>,
     /// The [`ResourceRules`] of the policy about a resource.
     resource: Option<Box<dyn Any + Send + Sync>>,
-    /// What is told about the policies: about callers, about a resource, tried.
+    /// The descriptions of the policies for the table of routes: about callers, on a resource, on trial.
     policies: Vec<(TypeId, RoutePolicy)>,
 }
 
-/// The rules of one policy about a resource, found again by the policy's type.
+/// The rules of one policy on a resource, which are looked up by the policy's type.
 struct ResourceRules<P: ResourcePolicy>(Rules<P::Resource>);
 
 impl RouteRules {
@@ -56,7 +56,7 @@ impl RouteRules {
         self.policies.first().is_some_and(|(policy_type, _)| *policy_type == TypeId::of::<P>())
     }
 
-    /// The rules of a policy about a resource, if the route has that policy.
+    /// Returns the rules of a policy on a resource, if the route has that policy.
     pub(super) fn for_resource<P: ResourcePolicy>(&self) -> Option<&Rules<P::Resource>> {
         let rules: &ResourceRules<P> = self.resource.as_ref()?.downcast_ref()?;
         Some(&rules.0)

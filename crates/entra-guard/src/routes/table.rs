@@ -1,4 +1,4 @@
-//! The table of routes, derived from what is registered and checked before anything is served.
+//! The table of routes, which is derived from the registered routes and checked before anything is served.
 
 use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use super::Entry;
 use crate::AppRole;
 use crate::policy::{Demands, PolicyError, Rules};
 
-/// What guards each route.
+/// The policies of each route.
 #[derive(Debug, Clone, Serialize)]
 #[serde(transparent)]
 pub struct RouteTable {
@@ -28,7 +28,7 @@ pub struct TableRow {
     pub method: Method,
     /// The path's template.
     pub path: String,
-    /// The policies; none for an open route that the app added.
+    /// The policies; none for an open route that the app added to the table.
     #[serde(rename = "guards")]
     pub policies: Vec<RoutePolicy>,
 }
@@ -40,13 +40,13 @@ pub struct RoutePolicy {
     pub policy: &'static str,
     /// Whether it is evaluated on a resource, in the handler.
     pub on_resource: bool,
-    /// Whether it is only reported.
+    /// Whether the policy is only reported and never denies a request.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub report_only: bool,
-    /// The roles that it asks for.
+    /// The roles that the policy requires.
     #[serde(serialize_with = "as_texts")]
     pub roles: Vec<AppRole>,
-    /// Its requirements, demands included.
+    /// The policy's requirements, including the operator's demands.
     pub requirements: Vec<String>,
 }
 
@@ -57,19 +57,19 @@ pub enum RouteError {
     /// A policy cannot be used.
     #[error(transparent)]
     Policy(#[from] PolicyError),
-    /// Two handlers for one method and path.
+    /// Two handlers are registered for one method and path.
     #[error("{0} {1} has two handlers")]
     Duplicate(Method, String),
-    /// A path that axum does not take.
+    /// A path is not in axum's syntax.
     #[error("{0} is not a path that can be routed: {1}")]
     InvalidPath(String, String),
-    /// A prefix that is not a path of plain segments.
+    /// A prefix is not a path of plain segments.
     #[error("{0:?} is not a prefix; use a path such as \"/api\"")]
     InvalidPrefix(String),
-    /// Two roles with one value or one id.
+    /// Two roles have the same value or the same id.
     #[error("the app roles {0} and {1} have the same value or the same id")]
     SameRole(AppRole, AppRole),
-    /// Settings list a client for a policy that guards no route.
+    /// The settings list a client for a policy that guards no route.
     #[error("the policy {0}, for which a client is listed, guards no route; these do: {1}")]
     UnusedPolicy(String, String),
     /// The routes belong to another guard.
@@ -81,7 +81,7 @@ pub enum RouteError {
 }
 
 impl RoutePolicy {
-    /// A policy that is enforced before the handler.
+    /// Describes a policy that is enforced before the handler.
     pub(super) fn new<R: 'static>(rules: &Rules<R>) -> Self {
         Self {
             policy: rules.name,
@@ -126,13 +126,13 @@ impl RouteTable {
         &self.rows
     }
 
-    /// Returns the app roles that the policies ask for, for the manifest of the app registration.
+    /// Returns the app roles that the policies require, for the manifest of the app registration.
     #[must_use]
     pub fn app_roles(&self) -> &[AppRole] {
         &self.roles
     }
 
-    /// The same table with each path below a prefix.
+    /// Returns the same table with each path below a prefix.
     #[must_use]
     pub fn below(mut self, prefix: &str) -> Self {
         for row in &mut self.rows {
@@ -141,7 +141,7 @@ impl RouteTable {
         self
     }
 
-    /// Adds an open route, for a table of the whole app.
+    /// Adds a route that no policy guards, for a table of the whole app.
     #[must_use]
     pub fn with_open(mut self, method: Method, path: impl Into<String>) -> Self {
         self.rows.push(TableRow { method, path: path.into(), policies: Vec::new() });
@@ -149,7 +149,7 @@ impl RouteTable {
     }
 }
 
-/// Returns a path below a prefix, which may be empty; `/` is the prefix itself.
+/// Returns a path below a prefix. The prefix may be empty, and the path `/` gives the prefix itself.
 pub(super) fn join(prefix: &str, path: &str) -> String {
     let path = if prefix.is_empty() || path != "/" { path } else { "" };
     [prefix, path].concat()
@@ -196,7 +196,7 @@ fn as_texts<T: fmt::Display, S: Serializer>(values: &[T], serializer: S) -> Resu
     serializer.collect_seq(values.iter().map(ToString::to_string))
 }
 
-/// One line for each policy, in columns.
+/// Writes one line for each policy, in columns.
 impl fmt::Display for RouteTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.rows.iter().map(|row| row.path.len()).max().unwrap_or_default();

@@ -1,4 +1,5 @@
-//! Creates and changes the apps of a tenant, APIs and clients. A request applies as a whole or not at all.
+//! Creates and changes the apps of a tenant, which are APIs and clients. A request takes effect as a whole or not at
+//! all.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -77,7 +78,7 @@ pub(super) struct NewClient {
     name: String,
     #[serde(default)]
     secrets: Vec<WantedSecret>,
-    /// Each certificate in PEM, or its DER in base64.
+    /// The client's certificates, each in PEM or as DER in base64.
     #[serde(default)]
     certificates: Vec<String>,
     #[serde(default)]

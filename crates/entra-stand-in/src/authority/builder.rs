@@ -228,7 +228,7 @@ impl Builder {
         })
     }
 
-    /// Refuses addresses that other machines can reach: anyone who reaches the stand-in can have any token.
+    /// Refuses addresses that other machines can reach, because anyone who reaches the stand-in can get any token.
     fn check_addresses(&self) -> Result<(), KeyProblem> {
         if !self.listen.ip().is_loopback() && !self.allow_non_loopback {
             let remedy =

@@ -1,4 +1,4 @@
-//! Tokens not signed with RS256 by the key that they name.
+//! Adds tokens that are not signed with RS256 by the key that they name.
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{
@@ -54,7 +54,7 @@ fn unsigned(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
     Ok(())
 }
 
-/// HMACs with public values as secrets (CVE-2016-10555 and its successors).
+/// Adds HMACs whose secrets are public values (CVE-2016-10555 and similar flaws).
 fn hmacs(forge: &Forge, rows: &mut Rows) {
     let algorithms =
         [("HS256", hmac::HMAC_SHA256), ("HS384", hmac::HMAC_SHA384), ("HS512", hmac::HMAC_SHA512)];
@@ -83,7 +83,8 @@ fn hmacs(forge: &Forge, rows: &mut Rows) {
     }
 }
 
-/// The right key with a wrong algorithm: each key has one algorithm (RFC 8725 section 3.1).
+/// Adds tokens signed with the right key but a wrong algorithm, since each key has one algorithm (RFC 8725 section
+/// 3.1).
 fn other_rsa(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
     let ways: [(&str, Encoding); 5] = [
         ("RS384", &RSA_PKCS1_SHA384),
@@ -121,7 +122,7 @@ fn other_rsa(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
     Ok(())
 }
 
-/// A good token with one part changed after it was signed.
+/// Adds good tokens of which one part was changed after they were signed.
 fn changed(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
     let good = forge.good_token()?;
     let [h, p, s] = parts(&good)?;

@@ -23,7 +23,7 @@ pub(super) struct Forge {
     pub(super) key: Arc<SigningKey>,
     /// Another key that the tenant publishes.
     pub(super) other_key: Arc<SigningKey>,
-    /// A key that the tenant does not publish: another tenant's, or an attacker's.
+    /// A key that the tenant does not publish. It stands for another tenant's key, or an attacker's.
     pub(super) foreign_key: Arc<SigningKey>,
     /// The claims of a good token, with every role of the API.
     pub(super) good: Map<String, Value>,
@@ -100,7 +100,8 @@ impl Forge {
         }
     }
 
-    /// Returns whether APIs compare the audience without case: a client id in a v1.0 token, bare or after `api://`.
+    /// Returns whether APIs compare the audience without case. They do so for a client id in a v1.0 token, bare or
+    /// after `api://`.
     pub(super) fn has_audience_without_case(&self) -> bool {
         let audience = self.text("aud");
         let id = audience.strip_prefix("api://").unwrap_or(audience);

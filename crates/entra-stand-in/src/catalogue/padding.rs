@@ -59,7 +59,7 @@ fn numbers(modulus: &BigUint, good: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Encoded messages: `00 01 ff .. ff 00` and the digest, each with one defect.
+/// Returns encoded messages (`00 01 ff .. ff 00` and the digest), each with one defect.
 fn paddings(message: &[u8], size: usize) -> Vec<(&'static str, Vec<u8>)> {
     let sha256 = [&SHA256_INFO[..], digest(&SHA256, message).as_ref()].concat();
     let sha1 = [&SHA1_INFO[..], digest(&SHA1_FOR_LEGACY_USE_ONLY, message).as_ref()].concat();

@@ -64,7 +64,7 @@ fn elsewhere(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
     Ok(())
 }
 
-/// Users' tokens, at an API for applications only.
+/// Adds tokens for users, which an API for applications must refuse.
 fn users(forge: &Forge, rows: &mut Rows) -> Result<(), MintError> {
     let scope = forge.roles.join(" ");
     let cases = [

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::errors::AssertionRefusal;
 
-/// base64url, padded or not: some libraries pad the segments.
+/// Decodes base64url with or without padding, since some libraries pad the segments.
 const LENIENT_URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 const LENIENT_STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 const LENIENT: GeneralPurposeConfig =
@@ -23,7 +23,7 @@ const LENIENT: GeneralPurposeConfig =
 pub(super) struct Assertion<'a> {
     pub(super) header: Header,
     pub(super) claims: Claims,
-    /// The signed part: header and payload.
+    /// The signed part, which is the header, a dot and the payload.
     pub(super) message: &'a str,
     pub(super) signature: Vec<u8>,
     /// Whether a segment is padded, which RFC 7515 forbids.
@@ -43,7 +43,7 @@ pub(super) struct Header {
     pub(super) x5t_s256: Option<String>,
     #[serde(default)]
     pub(super) kid: Option<String>,
-    /// Extensions that must be understood (RFC 7515 section 4.1.11); none is supported.
+    /// Whether the header demands an extension (RFC 7515 section 4.1.11). The stand-in supports none.
     #[serde(default, deserialize_with = "is_there")]
     crit: bool,
     /// Whether the payload is encoded (RFC 7797), which is not to be decided by the sender.
@@ -125,7 +125,7 @@ impl Header {
         self.x5t.is_some() || self.x5t_s256.is_some() || self.kid.is_some()
     }
 
-    /// Returns the certificate's name for errors: a thumbprint in hexadecimal, else the `kid`.
+    /// Returns the certificate's name for errors, which is a thumbprint in hexadecimal, or else the `kid`.
     pub(super) fn certificate_name(&self) -> String {
         let thumbprint = self.x5t.as_deref().or(self.x5t_s256.as_deref());
         match thumbprint.map(|text| (text, base64_of_any_kind(text))) {
@@ -137,7 +137,7 @@ impl Header {
 }
 
 impl Claims {
-    /// Returns whether an external issuer made the token: issuers are URLs, clients are ids.
+    /// Returns whether an external issuer made the token. Issuers are URLs, whereas clients are ids.
     pub(super) fn are_external(&self) -> bool {
         self.iss.as_deref().is_some_and(|issuer| issuer.contains("://"))
     }

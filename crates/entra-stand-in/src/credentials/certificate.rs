@@ -12,7 +12,7 @@ use x509_parser::public_key::PublicKey;
 use super::assertion::{Header, base64_of_any_kind, hex};
 use super::rsa::RsaKey;
 
-/// A certificate registered for an app: public key, thumbprints and validity.
+/// A certificate registered for an app, with public key, thumbprints and validity.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Certificate {
     pub(super) key: RsaKey,

@@ -27,7 +27,7 @@ pub(crate) struct Claimant<'a> {
     pub(crate) client: ClientId,
     pub(crate) registered: &'a [Credential],
     pub(crate) address: TenantAddress<'a>,
-    /// The tenant's keys, which signed its own tokens.
+    /// The tenant's keys, with which its own tokens are signed.
     pub(crate) keys: &'a SigningKeys,
     /// The object ids of the tenant's managed identities, whose tokens may be exchanged.
     pub(crate) identities: Vec<ObjectId>,
@@ -59,8 +59,8 @@ impl Claimant<'_> {
         })
     }
 
-    /// Returns whether a token that Entra issued may be exchanged: a managed identity's, for that purpose, in this
-    /// tenant.
+    /// Returns whether a token that Entra issued may be exchanged. It must be a managed identity's, for that purpose,
+    /// in this tenant.
     pub(super) fn may_exchange(&self, claims: &Claims) -> bool {
         let is_subject = |identity: &ObjectId| claims.sub.as_deref() == Some(&*identity.to_string());
         federated::is_for_token_exchange(claims)

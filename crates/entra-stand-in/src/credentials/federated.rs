@@ -1,5 +1,4 @@
-//! Federated credentials: tokens of another identity provider authenticate the app.
-//!
+//! Federated credentials, by which tokens of another identity provider authenticate the app.
 //! <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>
 
 use std::net::IpAddr;
@@ -94,7 +93,8 @@ pub(super) fn is_this_machine(url: &Url) -> bool {
     }
 }
 
-/// Returns whether Entra issued a token for the exchange: its audience is the first-party app's id, and nothing else.
+/// Returns whether Entra issued a token for the token exchange, which is so if its only audience is that first-party
+/// app's id.
 pub(super) fn is_for_token_exchange(claims: &Claims) -> bool {
     let audiences = claims.aud.as_ref().map(Audience::values);
     matches!(audiences, Some([audience]) if audience == TOKEN_EXCHANGE_APP)

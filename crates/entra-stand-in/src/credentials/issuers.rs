@@ -33,7 +33,7 @@ struct Slot {
     used: Instant,
 }
 
-/// The tenant that needs keys, and its clock's time.
+/// A tenant that needs an issuer's keys, with the time of its clock.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asking {
     pub(super) tenant: TenantId,

@@ -11,12 +11,12 @@ use uuid::Uuid;
 /// A client secret, stored as its hash.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Secret {
-    /// Its id, which is often sent by mistake instead of the value.
+    /// The secret's id, which clients often send by mistake instead of its value.
     pub(crate) key_id: Uuid,
     pub(crate) hash: SecretHash,
     pub(crate) start: Timestamp,
     pub(crate) end: Timestamp,
-    /// When it becomes known to Entra: a new secret is refused as wrong until it has propagated.
+    /// The time from which the secret is known. A new secret is refused as wrong until it has propagated.
     pub(crate) known_from: Timestamp,
 }
 
@@ -31,9 +31,9 @@ pub(crate) struct SecretHash([u8; 32]);
 pub(super) enum WrongSecret {
     /// The app has no such secret.
     Unknown,
-    /// It is the id of one of the app's secrets, not the value.
+    /// The value is the id of one of the app's secrets.
     IsId,
-    /// The app has it, but it is not valid now.
+    /// The value is a secret of the app that is not valid now.
     Expired,
 }
 

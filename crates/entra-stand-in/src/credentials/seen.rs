@@ -1,4 +1,4 @@
-//! Replay protection in strict mode: an assertion can be used once until it expires.
+//! Replay protection in strict mode, where an assertion can be used only once until it expires.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

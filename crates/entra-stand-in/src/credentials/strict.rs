@@ -1,6 +1,5 @@
-//! Strict mode: what Entra takes from libraries, but its documentation and RFC 7523 do not allow.
-//!
-//! It holds a client to the standard. <https://learn.microsoft.com/entra/identity-platform/certificate-credentials>
+//! Strict mode, which refuses what Entra accepts although its documentation or RFC 7523 forbids it.
+//! <https://learn.microsoft.com/entra/identity-platform/certificate-credentials>
 
 use jiff::SignedDuration;
 

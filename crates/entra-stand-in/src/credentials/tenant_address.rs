@@ -8,7 +8,8 @@ use url::Url;
 
 use crate::origin::{Origin, is_entras};
 
-/// The paths that may follow the tenant in an assertion's audience: either token endpoint, or either issuer.
+/// The paths that may follow the tenant in an assertion's audience. They are those of both token endpoints and both
+/// issuers.
 const PATHS: [&str; 4] = ["oauth2/v2.0/token", "oauth2/token", "v2.0", ""];
 
 /// A tenant at the base URL that the client used.
@@ -34,7 +35,8 @@ impl TenantAddress<'_> {
         self.is_tenant(segment) && PATHS.contains(&rest)
     }
 
-    /// Returns whether an audience is the documented one: the tenant's v2.0 token endpoint, with the tenant's id.
+    /// Returns whether an audience is the documented one, which is the tenant's v2.0 token endpoint with the tenant's
+    /// id.
     pub(super) fn is_documented_audience(&self, audience: &str) -> bool {
         let endpoint = |base: &Instance| format!("{base}/{}/oauth2/v2.0/token", self.tenant);
         [self.base, self.origin.canonical()].into_iter().any(|base| endpoint(base) == audience)
@@ -69,7 +71,7 @@ impl TenantAddress<'_> {
             .any(|base| base.issuer(self.tenant, Version::V2) == issuer)
     }
 
-    /// The path below the base URL, if the URL is the stand-in's on any port.
+    /// Returns the path below the base URL, if the URL is the stand-in's on any port.
     fn path<'u>(&self, url: &'u Url) -> Option<&'u str> {
         let is_bare = url.username().is_empty() && url.password().is_none() && url.query().is_none();
         let is_own = url.scheme() == "https" && url.host_str().is_some_and(|host| self.origin.is_own(host));

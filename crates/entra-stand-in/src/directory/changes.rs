@@ -1,4 +1,4 @@
-//! Changes to a directory at run time: new tenants, and changes to their apps.
+//! Changes to a directory at run time, which are new tenants and changes to their apps.
 
 mod application;
 mod error;

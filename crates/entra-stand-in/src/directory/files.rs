@@ -89,7 +89,7 @@ impl Files {
         })
     }
 
-    /// Returns the manifests: name in errors, and text.
+    /// Returns the manifests, each with its name for errors and its text.
     pub(super) fn manifests(&self) -> &[(String, String)] {
         &self.manifests
     }

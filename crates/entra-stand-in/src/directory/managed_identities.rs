@@ -1,5 +1,4 @@
-//! Managed identities: service principals without a registration or credential.
-//!
+//! Managed identities, which are service principals without a registration or credential.
 //! <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/overview>
 
 use std::collections::HashMap;
@@ -21,7 +20,7 @@ pub(crate) struct ManagedIdentity {
     pub(crate) object_id: ObjectId,
     /// The identity's Azure resource id.
     pub(crate) resource_id: Option<String>,
-    /// Whether it is the default for requests without an id.
+    /// Whether the identity is the default for requests without an id.
     pub(crate) system_assigned: bool,
 }
 
@@ -39,7 +38,7 @@ pub(super) struct IdentityEntry {
 /// How a request names an identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IdentityName<'r> {
-    /// Without an id: the system-assigned identity, or the only one.
+    /// The request has no id, and means the system-assigned identity, or the only one.
     Default,
     ClientId(&'r str),
     ObjectId(&'r str),

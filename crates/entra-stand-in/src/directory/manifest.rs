@@ -35,7 +35,8 @@ pub(super) struct Manifest {
     password_credentials: Vec<PasswordCredential>,
     #[serde(default, deserialize_with = "null_as_empty")]
     key_credentials: Vec<KeyCredential>,
-    /// Not in the portal's manifest: Graph adds it with `$expand=federatedIdentityCredentials`.
+    /// The federated credentials. The portal's manifest lacks them, and Graph adds them with
+    /// `$expand=federatedIdentityCredentials`.
     #[serde(default, deserialize_with = "null_as_empty")]
     federated_identity_credentials: Vec<FederatedCredential>,
     is_fallback_public_client: Option<bool>,

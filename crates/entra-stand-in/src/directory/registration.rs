@@ -1,4 +1,4 @@
-//! An app registration with its whole manifest, beyond what issuing tokens needs.
+//! An app registration with its whole manifest, of which issuing tokens needs only a part.
 
 use entra_shared::ids::ClientId;
 use serde::{Deserialize, Deserializer};
@@ -34,7 +34,7 @@ pub(crate) struct RegisteredRole {
     pub(crate) value: Option<String>,
 }
 
-/// An entry of `requiredResourceAccess`: the permissions that a client requests for one resource.
+/// An entry of `requiredResourceAccess`, with the permissions that a client requests for one resource.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RequiredResource {
@@ -43,7 +43,7 @@ pub(crate) struct RequiredResource {
     pub(crate) resource_access: Vec<RequiredAccess>,
 }
 
-/// A requested permission: an app `Role` or a delegated `Scope`.
+/// A requested permission, which is an app role (`Role`) or a delegated one (`Scope`).
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct RequiredAccess {
     pub(crate) id: String,

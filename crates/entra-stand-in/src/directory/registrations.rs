@@ -1,4 +1,4 @@
-//! A directory with its manifests, for what looks at more than tokens need.
+//! A directory with its manifests, for commands that need more than issuing tokens does.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -69,7 +69,7 @@ impl Registrations {
         self.named(app).map(ManifestFile::from)
     }
 
-    /// The tenants, the first one first.
+    /// Returns the tenants, beginning with the directory's first.
     pub fn tenants(&self) -> impl Iterator<Item = RegisteredTenant> {
         self.directory.tenants().map(|tenant| self.listed(tenant))
     }
@@ -133,7 +133,7 @@ pub struct RegisteredTenant {
     pub id: TenantId,
     /// The tenant's name.
     pub display_name: String,
-    /// Its apps by name, and then its managed identities.
+    /// The tenant's apps by name, and after them its managed identities.
     pub principals: Vec<RegisteredPrincipal>,
 }
 
@@ -146,7 +146,7 @@ pub struct RegisteredPrincipal {
     pub display_name: String,
     /// Whether it may acquire tokens.
     pub enabled: bool,
-    /// Whether clients need a role to acquire a token for it.
+    /// Whether clients need a role to acquire a token for the app.
     pub assignment_required: bool,
     /// The client ids of resources, with the ids of the roles that it was granted there.
     pub grants: Vec<(ClientId, Uuid)>,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::DirectoryError;
 use crate::credentials::SecretHash;
 
-/// An entry of `[[secrets]]`: an app's secret and the source of its value.
+/// An entry of `[[secrets]]`, which is an app's secret with the source of its value.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SecretEntry {
@@ -24,7 +24,8 @@ pub(super) struct SecretEntry {
 }
 
 impl SecretEntry {
-    /// Returns the hash of the value: from the variable, else the file (relative to `folder`), else the entry.
+    /// Returns the hash of the value. The value comes from the variable, or else the file (relative to `folder`), or
+    /// else the entry.
     pub(super) fn value(
         &self,
         file: &str,

@@ -133,7 +133,7 @@ impl Tenant {
         }
     }
 
-    /// Checks that object ids are unique: as the `oid` of tokens, they identify the caller.
+    /// Checks that object ids are unique, since they identify the caller as the `oid` of tokens.
     fn check_object_ids(&self, file: &str) -> Result<(), DirectoryError> {
         let mut known: HashMap<ObjectId, &str> = HashMap::new();
         let mut principals: Vec<_> = self.principals.values().collect();

@@ -57,7 +57,7 @@ impl Addressed {
     }
 }
 
-/// A journal entry that is written when it is dropped: after the response, or when the client disconnects.
+/// A journal entry that is written on drop, which is after the response or when the client disconnects.
 pub(super) struct Recording {
     addressed: Addressed,
     entry: Option<Entry>,

@@ -1,4 +1,4 @@
-//! Gives each request its ids, and each response Entra's common headers.
+//! Assigns each request its ids, and adds Entra's common headers to each response.
 
 use std::convert::Infallible;
 use std::future::Future;

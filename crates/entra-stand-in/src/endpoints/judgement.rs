@@ -122,7 +122,7 @@ pub(super) fn enabled(client: &ServicePrincipal) -> Result<&ServicePrincipal, Re
     Err(Refusal::DisabledClient { client: application.client_id, name: application.display_name.clone() })
 }
 
-/// Returns the resource in the scope of a v2 request: exactly one, followed by `/.default`.
+/// Returns the resource in the scope of a v2 request. The scope must be one resource, followed by `/.default`.
 fn scoped_resource<'r>(tenant: &Tenant, request: &'r TokenRequest) -> Result<&'r str, Refusal> {
     if request.value("resource").is_some() {
         return Err(Refusal::ResourceOnV2);

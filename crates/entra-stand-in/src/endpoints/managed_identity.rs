@@ -33,7 +33,7 @@ use crate::grant::Grant;
 use crate::identity_tokens::IdentityToken;
 use crate::journal::{Caller, Reason};
 
-/// The lifetime of a managed identity's token from now, in seconds: a day.
+/// The lifetime of a managed identity's token, in seconds, which is a day.
 const LIFE: i64 = 86_400;
 
 /// The paths of IMDS. MSAL Node appends a slash to URLs from the environment.
@@ -111,13 +111,15 @@ struct Issued {
 enum Denied {
     /// The directory has no such identity.
     UnknownIdentity,
-    /// Entra refuses the identity; its error is passed on.
+    /// Entra refuses the identity. The response contains Entra's error.
     Refused(Refusal),
     /// The token could not be signed.
     Failed,
 }
 
-/// Issues a token, or the same one as before. Any caller of the listener counts as a workload on the machine, as in Azure.
+/// Issues a token, or returns the token that was issued before.
+///
+/// Any caller of the listener counts as a workload on the machine, as in Azure.
 fn issue(
     state: &AppState,
     name: IdentityName<'_>,

@@ -22,7 +22,7 @@ pub(super) struct TenantSegment(String);
 /// The tenant, or tenants, that the segment names.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Named<'d> {
-    /// A tenant, by its id or one of its domains.
+    /// A tenant, named by its id or one of its domains.
     Tenant(&'d Tenant),
     /// The tenant of the account that signs in.
     Any(Alias),
@@ -124,7 +124,7 @@ impl Alias {
 }
 
 impl Named<'_> {
-    /// Returns its name in URLs: a tenant's id, even if the client used a domain.
+    /// Returns the tenant's name in URLs, which is its id even if the client used a domain.
     pub(super) fn segment(self) -> String {
         match self {
             Self::Tenant(tenant) => tenant.id.to_string(),

@@ -149,7 +149,7 @@ impl Call<'_> {
     }
 }
 
-/// Like `serde_json::to_vec`, which would start with 128 bytes and reallocate.
+/// Serializes like `serde_json::to_vec`, which would start with 128 bytes and reallocate.
 fn json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     let mut json = Vec::with_capacity(ROOM);
     serde_json::to_writer(&mut json, value)?;

@@ -1,4 +1,4 @@
-//! Reads a token request: its form and its credential.
+//! Reads a token request, which consists of a form and a credential.
 
 use std::collections::HashMap;
 
@@ -27,13 +27,13 @@ const CLAIMS_CHALLENGES: &str = "cp1";
 /// Parameters that ask for a token of another kind, which the stand-in does not issue.
 const UNSUPPORTED: [&str; 4] = ["fmi_path", "req_cnf", "request", "request_uri"];
 
-/// The parameters of a token request. No `Debug`: one of them is a secret.
+/// The parameters of a token request. The type has no `Debug`, since one of them is a secret.
 pub(super) struct TokenRequest {
     parameters: HashMap<String, String>,
     basic: Option<Basic>,
 }
 
-/// HTTP Basic: the client's id and secret (RFC 6749 section 2.3.1).
+/// The client's id and secret from HTTP Basic (RFC 6749 section 2.3.1).
 struct Basic {
     client_id: String,
     secret: SecretHash,

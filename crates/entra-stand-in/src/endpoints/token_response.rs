@@ -22,7 +22,7 @@ pub(super) struct TokenResponseV2<'a> {
     pub(super) access_token: &'a str,
 }
 
-/// The v1 endpoint's token response: every number is a string.
+/// The v1 endpoint's token response, in which every number is a string.
 #[derive(Serialize)]
 pub(super) struct TokenResponseV1<'a> {
     /// `Bearer`.

@@ -1,4 +1,4 @@
-//! The refusals of client assertions: certificates and federated credentials.
+//! The refusals of client assertions, by certificates and by federated credentials.
 
 use std::fmt;
 

@@ -19,7 +19,7 @@ pub(super) struct Check {
     pub(super) found: Result<String, Problem>,
 }
 
-/// What is wrong, and the remedy.
+/// A problem of the token, with the remedy.
 #[derive(Debug)]
 pub(super) struct Problem {
     pub(super) text: String,

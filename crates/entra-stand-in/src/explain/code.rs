@@ -1,4 +1,4 @@
-//! Explains an error code: its cause, the broken rule and the remedy.
+//! Explains an error code by its cause, the broken rule and the remedy.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use entra_shared::aadsts;
 
 use super::Explanation;
 
-/// Finds the codes in a text: a lone number, or each distinct number after `AADSTS`, in order.
+/// Finds the codes in a text, in order. They are a lone number, or each distinct number after `AADSTS`.
 pub(super) fn codes(text: &str) -> Vec<u32> {
     if let Ok(code) = text.parse() {
         return vec![code];

@@ -11,7 +11,7 @@ use http_body::Frame;
 pub(super) enum BrokenBody {
     /// The bytes are still to be sent.
     Whole(Bytes),
-    /// They were handed over, and are sent once the body has nothing more to give for the moment.
+    /// The bytes were handed over. They are sent once the body has nothing more to give for the moment.
     Handed,
     /// They were sent.
     Sent,

@@ -59,33 +59,33 @@ impl Fault {
         Self(Kind::None {})
     }
 
-    /// An error of this status in Entra's format. A status below 400 becomes 500.
+    /// Answers with an error of this status in Entra's format. A status below 400 becomes 500.
     #[must_use]
     pub fn status(status: u16) -> Self {
         let status = Status::try_from(status).unwrap_or(Status(500));
         Self(Kind::Status { status, retry_after_seconds: None, plain_text: false })
     }
 
-    /// 429 with `Retry-After` (in seconds), in Entra's format.
+    /// Answers 429 with `Retry-After` (in seconds), in Entra's format.
     #[must_use]
     pub fn too_many_requests(retry_after_seconds: u64) -> Self {
         Self::status(429).retry_after(retry_after_seconds)
     }
 
-    /// 429 with `Retry-After` (in seconds) and a plain text, as from a gateway in front of Entra.
+    /// Answers 429 with `Retry-After` (in seconds) and a plain text, like a gateway in front of Entra.
     #[must_use]
     pub fn too_many_requests_in_plain_text(retry_after_seconds: u64) -> Self {
         let retry_after_seconds = Some(retry_after_seconds);
         Self(Kind::Status { status: Status(429), retry_after_seconds, plain_text: true })
     }
 
-    /// The regular response after a delay.
+    /// Sends the regular response after a delay.
     #[must_use]
     pub fn latency(time: Duration) -> Self {
         Self::none().after(time)
     }
 
-    /// A response whose body breaks off half-way, short of its `Content-Length`.
+    /// Sends a response whose body ends before its `Content-Length`.
     #[must_use]
     pub fn truncated() -> Self {
         Self(Kind::Truncated {})
@@ -106,34 +106,33 @@ impl Fault {
         Self(Kind::Answer { status, headers: Headers::default(), body: body.into() })
     }
 
-    /// 429 with `Retry-After` for requests above a rate limit, by the tenant's clock.
-    ///
-    /// It stays in force until the script is replaced or cleared.
+    /// Answers 429 with `Retry-After` to requests above a rate limit, by the tenant's clock. It stays in force until
+    /// the script is replaced or cleared.
     #[must_use]
     pub fn throttle(requests: u16, window: Duration) -> Self {
         let window_seconds = u32::try_from(window.as_secs()).unwrap_or(u32::MAX);
         Self(Kind::Throttle { requests, window_seconds })
     }
 
-    /// The connection closes without a response.
+    /// Closes the connection without a response.
     #[must_use]
     pub fn reset() -> Self {
         Self(Kind::Reset {})
     }
 
-    /// No response until the client gives up. A shutdown waits for it until the drain timeout.
+    /// Sends no response until the client gives up. A shutdown waits for the request until the drain timeout.
     #[must_use]
     pub fn hang() -> Self {
         Self(Kind::Hang {})
     }
 
-    /// The regular body with a wrong `Content-Type`, such as `text/html`.
+    /// Sends the regular body with a wrong `Content-Type`, such as `text/html`.
     #[must_use]
     pub fn content_type(content_type: impl Into<String>) -> Self {
         Self(Kind::ContentType { content_type: content_type.into() })
     }
 
-    /// A discovery document that names another tenant's issuer.
+    /// Sends a discovery document that names another tenant's issuer.
     #[must_use]
     pub fn wrong_issuer() -> Self {
         Self(Kind::WrongIssuer {})
@@ -145,7 +144,7 @@ impl Fault {
         Self(Kind::EmptyKeySet {})
     }
 
-    /// A key set whose only key cannot be read.
+    /// Sends a key set whose only key cannot be read.
     #[must_use]
     pub fn broken_key_set() -> Self {
         Self(Kind::BrokenKeySet {})

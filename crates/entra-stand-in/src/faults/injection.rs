@@ -13,7 +13,7 @@ use super::broken_body::BrokenBody;
 use super::fault::{Fault, Kind, LONGEST_LATENCY};
 use crate::context::Context;
 
-/// The largest response that a fault changes, in bytes: a key set of all tenants.
+/// The largest response that a fault changes, in bytes. It is enough for a key set of all tenants.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
 /// A tenant id that does not exist, for issuers.
@@ -123,7 +123,7 @@ fn truncated(mut response: Response, body: &Bytes) -> Response {
     response
 }
 
-/// Replaces the tenant in the member `issuer`; a key set has none at the top and stays as it is.
+/// Replaces the tenant in the member `issuer`. A key set has no such member at the top and stays unchanged.
 fn with_wrong_issuer(mut response: Response, body: &Bytes) -> Response {
     let text = if is_key_set(body) { "".into() } else { String::from_utf8_lossy(body) };
     let changed = text.split_once(r#""issuer":""#).and_then(|(before, rest)| {

@@ -1,4 +1,4 @@
-//! A journal entry: one request and its outcome.
+//! A journal entry, with one request and its outcome.
 
 use std::fmt;
 use std::time::Instant;
@@ -20,18 +20,18 @@ const LONGEST_REASON: usize = 500;
 /// A request and its outcome.
 #[derive(Debug, Clone, Serialize)]
 pub struct Entry {
-    /// When it arrived, by the tenant's clock.
+    /// The time at which the request arrived, by the tenant's clock.
     pub time: Timestamp,
-    /// When it arrived, by a monotonic clock.
+    /// The time at which the request arrived, by a monotonic clock.
     #[serde(skip)]
     pub(crate) at: Instant,
     /// The endpoint.
     pub endpoint: Endpoint,
-    /// The tenant; the first one for requests to `common` and the like, none if it does not exist.
+    /// The tenant. It is the first one for requests to `common` and the like, and `None` if it does not exist.
     pub tenant: Option<TenantId>,
     /// The client of a token request, if it sent an id.
     pub client_id: Option<ClientId>,
-    /// The status of the response; none if the client disconnected before.
+    /// The status of the response; `None` if the client disconnected before.
     pub status: Option<u16>,
     /// The AADSTS code of a refusal.
     pub aadsts: Option<u32>,

@@ -24,7 +24,7 @@ pub enum KeyState {
     Signing,
     /// Published; has signed, and can be promoted again.
     Published,
-    /// Published for tokens that it signed; never signs again.
+    /// The key is published for tokens that it signed, but never signs again.
     Retired,
     /// No longer published.
     Removed,

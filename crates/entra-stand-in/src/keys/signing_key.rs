@@ -84,7 +84,7 @@ impl SigningKey {
         })
     }
 
-    /// Returns the key id, also `x5t`: the SHA-1 thumbprint of the certificate in base64url.
+    /// Returns the key id, which is also `x5t`. It is the SHA-1 thumbprint of the certificate in base64url.
     pub(crate) fn kid(&self) -> &str {
         &self.kid
     }

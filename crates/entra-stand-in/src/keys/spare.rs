@@ -11,10 +11,10 @@ use entra_shared::settings::KeyProblem;
 use super::SigningKey;
 use crate::DataFolder;
 
-/// The number of keys to have ready once one was taken: enough for eight tenants with one key each.
+/// The number of keys to have ready once one was taken. It is enough for eight tenants with one key each.
 const AHEAD: usize = 8;
 
-/// The number of keys to have ready before that: those of a first tenant.
+/// The number of keys to have ready before one was taken, which is enough for a first tenant.
 const AHEAD_AT_START: usize = 2;
 
 /// The most threads that prepare keys. Generation takes a random time, so two threads yield the first key sooner.

@@ -57,9 +57,10 @@ impl Application {
         self.set(|principal| principal.application_mut().add_role(&role))
     }
 
-    /// Disables an app role: existing grants stay, new ones are refused.
+    /// Disables an app role. Existing grants stay, and new ones are refused.
     ///
     /// # Errors
+    ///
     /// The API has no such role.
     pub fn disable_role(&self, value: &str) -> Result<(), RegistrationError> {
         let role = AppRole::parse(value)?;

@@ -57,7 +57,7 @@ impl Client {
         self.id
     }
 
-    /// Returns the service principal's object id: the `oid` and `sub` of its tokens.
+    /// Returns the service principal's object id, which is the `oid` and `sub` of its tokens.
     #[must_use]
     pub fn object_id(&self) -> ObjectId {
         self.object_id

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::credentials::{Secret, SecretHash};
 
-/// A new client secret: its value, which is shown once, and the hash that is kept.
+/// A new client secret, with its value, which is shown once, and the hash that is kept.
 pub(crate) struct NewSecret {
     pub(crate) value: ClientSecret,
     pub(crate) registered: Secret,

@@ -1,4 +1,4 @@
-//! The base URL of an API, and whether a token may be sent there.
+//! The base URL of an API, with the rule whether tokens may be sent there.
 
 use std::fmt;
 
@@ -15,13 +15,13 @@ pub struct BaseUrl(Url);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidBaseUrl {
-    /// It is malformed, or has more than scheme, host, port and path.
+    /// The text is malformed, or has more than scheme, host, port and path.
     #[error("not a URL like https://api.contoso.com: http or https, without credentials, query or fragment")]
     Malformed,
     /// A host without a scheme.
     #[error("has no scheme; write https:// in front of the host")]
     NoScheme,
-    /// It would send tokens to another machine without encryption.
+    /// Tokens would be sent to another machine without encryption.
     #[error("plain http would show the access token to anyone on the way; use https")]
     PlainHttp,
 }

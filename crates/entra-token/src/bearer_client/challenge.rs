@@ -13,12 +13,12 @@ use serde_json::{Map, Value};
 /// The longest `claims` that are sent to the authority, in bytes.
 const MAX_CLAIMS: usize = 4096;
 
-/// What the API asks for when it refuses a token.
+/// The kind of token that the API demands when it refuses one.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Challenge {
     /// `invalid_token`: a new token.
     InvalidToken,
-    /// `insufficient_claims`: a token with these claims, as JSON for the token endpoint.
+    /// The API demands a token with these claims (`insufficient_claims`), which are JSON for the token endpoint.
     InsufficientClaims(String),
 }
 
@@ -34,7 +34,7 @@ impl Challenge {
     }
 }
 
-/// The reasons of `entra-guard` for a 403 that another token does not change.
+/// The reason codes with which `entra-guard` answers 403 although another token would not change the decision.
 const FINAL: [&str; 6] = [
     "agent_not_allowed",
     "client_not_allowed",
@@ -44,8 +44,8 @@ const FINAL: [&str; 6] = [
     "vetoed",
 ];
 
-/// Returns whether a 403 is for lack of a role: by its problem's code, or else by `insufficient_scope` (RFC 6750
-/// section 3.1).
+/// Returns whether a 403 is caused by a missing role. The problem's code decides, or else `insufficient_scope` (RFC
+/// 6750 section 3.1).
 pub(super) fn lacks_role(headers: &HeaderMap, body: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Problem {
@@ -59,7 +59,7 @@ pub(super) fn lacks_role(headers: &HeaderMap, body: &[u8]) -> bool {
     }
 }
 
-/// The `error` of each `Bearer` challenge.
+/// Returns the `error` attribute of each `Bearer` challenge.
 fn errors(headers: &HeaderMap) -> impl Iterator<Item = String> {
     let values = headers.get_all(header::WWW_AUTHENTICATE).iter();
     let challenges = values.filter_map(|value| parse_challenges(value.to_str().ok()?).ok()).flatten();

@@ -25,12 +25,12 @@ pub(super) enum Step {
     Wait(Duration),
 }
 
-/// What a call has tried so far.
+/// The retries that a call has already used.
 pub(super) struct Retries {
     deadline: Instant,
-    /// A refused token is replaced once; a second refusal has another cause.
+    /// Whether a refused token was replaced. It is replaced once, since a second refusal has another cause.
     replaced_token: bool,
-    /// A lost connection is retried once.
+    /// Whether a lost connection was retried. It is retried once.
     lost_connection: bool,
     waits: u32,
     is_idempotent: bool,
@@ -90,7 +90,7 @@ impl Retries {
     }
 }
 
-/// Adds up to a tenth, so that clients that were refused together do not return together.
+/// Adds up to a tenth to a wait, so that clients that were refused together do not retry together.
 fn with_jitter(wait: Duration, fraction: f64) -> Duration {
     wait + (wait / 10 + Duration::from_millis(100)).mul_f64(fraction)
 }

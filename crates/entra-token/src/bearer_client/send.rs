@@ -1,4 +1,4 @@
-//! One call of an API, from its token to its response.
+//! Sends one call to an API, with retries.
 
 use std::sync::Arc;
 
@@ -133,7 +133,7 @@ impl<'c> Call<'c> {
         timeout_at(self.deadline, pending).await.ok().flatten()
     }
 
-    /// Tells whether a 403 is for lack of a role: by a small body, or else by the header.
+    /// Returns whether a 403 is caused by a missing role, according to its body if it is small, or else to its header.
     async fn denial(&self, response: Response) -> Result<(Response, bool), CallError> {
         if response.content_length().is_some_and(|length| length > MAX_REFUSAL_BYTES as u64) {
             let lacks_role = lacks_role(response.headers(), b"");
@@ -163,7 +163,7 @@ impl<'c> Call<'c> {
 
 /// Reads the body to its end, so that the connection can be used for the next attempt.
 ///
-/// A body that is too large or incomplete becomes empty: the status tells enough.
+/// A body that is too large or incomplete becomes empty, since the status is enough.
 async fn buffered(mut response: Response) -> http::Response<Bytes> {
     let mut kept = http::Response::new(Bytes::new());
     *kept.status_mut() = response.status();

@@ -1,4 +1,4 @@
-//! A request for a token, and whether callers wait for it.
+//! A token request, with flags that tell whether callers wait for it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +21,8 @@ impl Attempt {
         self.claims.as_ref()
     }
 
-    /// Returns whether a failure is retried at once: a caller waits, and the previous request did not fail.
+    /// Returns whether a failure is retried at once, which is so if a caller waits and the previous request did not
+    /// fail.
     pub(crate) fn is_worth_a_retry(&self) -> bool {
         self.is_worth_a_retry.load(Ordering::Relaxed)
     }

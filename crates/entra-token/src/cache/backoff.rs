@@ -6,7 +6,8 @@ use tokio::time::Instant;
 
 use crate::TokenError;
 
-/// The wait after a second failure in a row: light for the authority, and short enough to notice its recovery.
+/// The wait after a second failure in a row. It puts little load on the authority, and is short enough to notice its
+/// recovery.
 const RETRY_WAIT: Duration = Duration::from_secs(1);
 
 /// The longest wait after failures that last until an operator fixes them. The wait doubles from the second on.
@@ -15,12 +16,13 @@ const MAX_REFUSAL_WAIT: Duration = Duration::from_mins(1);
 /// The longest wait that an authority can impose.
 const MAX_WAIT: Duration = Duration::from_hours(1);
 
-/// How long after its wait a repeated failure is still returned while a probe runs; later, callers await the probe.
+/// How long after its wait a repeated failure is still returned while a probe runs. After that, callers wait for the
+/// probe.
 const REPEATED_FAILURE_VALIDITY: Duration = Duration::from_mins(1);
 
 /// The last failure and the time before which it prevents another request. A success clears it.
 ///
-/// The first failure in a row prevents nothing unless the authority named a wait: it may be a glitch.
+/// The first failure in a row prevents nothing unless the authority named a wait, because it may be temporary.
 #[derive(Debug, Default)]
 pub(super) struct Backoff(Option<Failure>);
 
@@ -37,7 +39,7 @@ struct Failure {
 impl Backoff {
     /// Records a success, which clears the failure.
     ///
-    /// A wait that the authority named stays: it was for another request, with other claims.
+    /// A wait that the authority named stays in force, since it was for a request with other claims.
     pub(super) fn record_success(&mut self, now: Instant) {
         self.0.take_if(|failure| now >= failure.until || !failure.has_imposed_wait());
         if let Some(failure) = &mut self.0 {
@@ -66,7 +68,7 @@ impl Backoff {
 
     /// Returns the failure that callers get at once while a request probes whether it persists.
     ///
-    /// None if the authority named the wait: then it answers, and callers can wait for that answer.
+    /// Returns `None` if the authority named the wait, since it answers then and callers can wait for that answer.
     pub(super) fn repeated_failure(&self, now: Instant) -> Option<TokenError> {
         let failure =
             self.0.as_ref().filter(|failure| failure.in_a_row > 1 && !failure.has_imposed_wait())?;

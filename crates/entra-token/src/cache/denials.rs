@@ -1,4 +1,5 @@
-//! Limits the token requests that follow a denial: a role may have been granted since the token was issued.
+//! Limits the token requests that follow a denial. Such a request is useful because a role may have been granted since
+//! the token was issued.
 
 use std::time::Duration;
 
@@ -6,21 +7,21 @@ use tokio::time::Instant;
 
 use crate::{DeniedToken, Token};
 
-/// The age below which a token is not replaced after a denial. A younger one has the roles of now.
+/// The age below which a token is not replaced after a denial. A token younger than this has the current roles.
 pub(super) const MIN_AGE: Duration = Duration::from_mins(1);
 
-/// The first interval between two such requests; each further one is twice as long.
+/// The first interval between two requests that follow a denial. Each further interval is twice as long.
 const FIRST_INTERVAL: Duration = Duration::from_mins(5);
 
 /// The longest interval.
 const LONGEST_INTERVAL: Duration = Duration::from_hours(1);
 
-/// The state of the limit. A denial that persists costs one token request an hour in the end.
+/// The state of the limit. If denials persist, the limit ends at one token request an hour.
 #[derive(Debug)]
 pub(super) struct Denials {
     next: Option<Instant>,
     interval: Duration,
-    /// Whether the last request brought the same token again.
+    /// Whether the last request returned the same token again.
     pub(super) is_unchanged: bool,
 }
 
@@ -31,7 +32,7 @@ impl Default for Denials {
 }
 
 impl Denials {
-    /// Returns whether a request may be sent now; the next one may not until the interval has passed.
+    /// Returns whether a request may be sent now. If so, the next one must wait for the interval.
     pub(super) fn try_acquire(&mut self, now: Instant) -> bool {
         if !self.wait(now).is_zero() {
             return false;
@@ -41,7 +42,7 @@ impl Denials {
         true
     }
 
-    /// Begins with the shortest interval again, since a new token was not denied.
+    /// Resets the interval to the shortest one, since a new token was not denied.
     pub(super) fn reset(&mut self) {
         self.interval = FIRST_INTERVAL;
     }
@@ -55,7 +56,7 @@ impl Denials {
         DeniedToken { age, next_request_in, unchanged_until }
     }
 
-    /// The time until the next request may be sent.
+    /// Returns the time until the next request may be sent.
     fn wait(&self, now: Instant) -> Duration {
         self.next.map_or(Duration::ZERO, |next| next.saturating_duration_since(now))
     }

@@ -20,7 +20,7 @@ pub(super) struct Inflight {
     pub(super) denials: Denials,
     /// The claims that the current token was requested with, and when it arrived.
     pub(super) answered: Option<(Arc<str>, Instant)>,
-    /// How the completed requests ended. Its `expires_at` is unused.
+    /// The number of completed requests by outcome. The field `expires_at` is unused here.
     pub(super) counts: TokenStatus,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct SharedRequest {
     pub(super) outcome: watch::Receiver<Option<Outcome>>,
 }
 
-/// What a caller without a usable token gets.
+/// The result of joining for a caller without a usable token.
 pub(super) enum Join {
     /// A request in flight, whose outcome the caller awaits.
     Pending(SharedRequest),
@@ -63,7 +63,7 @@ impl Inflight {
         self.requests.retain(SharedRequest::is_in_flight);
     }
 
-    /// Returns whether the current token satisfies these claims: it was requested with the same ones a moment ago.
+    /// Returns whether the current token was requested with the same claims a moment ago, so that it satisfies them.
     ///
     /// So a thousand callers with the same challenge cost one request, even if some arrive after it completed.
     pub(super) fn is_answered(&self, claims: Option<&Arc<str>>, now: Instant) -> bool {

@@ -20,7 +20,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 const IDS: RequestIds = RequestIds { correlation_id: Uuid::nil(), trace_id: None };
 
-/// An authority that counts its requests and answers with tokens of this life, or fails.
+/// An authority that counts its requests. It answers with tokens of a given lifetime, or fails.
 #[derive(Clone)]
 struct Authority {
     cache: Arc<Cache>,
@@ -128,7 +128,7 @@ impl Authority {
         tasks.join_all().await
     }
 
-    /// Asks, and asserts that the outcome is immediate.
+    /// Requests a token, and asserts that the outcome is immediate.
     async fn ask_at_once(&self, answer: Answer) -> Outcome {
         let before = Instant::now();
         let outcome = self.ask(answer).await;
@@ -564,7 +564,7 @@ async fn ten_thousand_leaders_that_go_away_block_no_caller() {
     }
 }
 
-/// Leaders on several threads go away at any moment, while others arrive and tokens are evicted.
+/// Cancels callers that lead a request, on several threads at random times, while others arrive and tokens are evicted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn leaders_that_go_away_on_several_threads_block_no_caller() {
     let cache = Arc::<Cache>::default();

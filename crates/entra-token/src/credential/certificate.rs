@@ -29,11 +29,11 @@ const MAX_FILE: u64 = 256 * 1024;
 /// The files of a certificate and its private key. `Debug` hides the password.
 #[derive(Debug, Clone)]
 pub struct CertificateFiles {
-    /// PEM, with or without the private key, or PFX (PKCS #12) with the feature `encrypted-keys`.
+    /// A file in PEM, with or without the private key, or in PFX (PKCS #12) with the feature `encrypted-keys`.
     pub certificate: PathBuf,
-    /// PEM with the private key, if `certificate` contains none.
+    /// A file in PEM with the private key, if `certificate` contains none.
     pub private_key: Option<PathBuf>,
-    /// The password of the private key; decrypting one needs the feature `encrypted-keys`.
+    /// The password of an encrypted private key, which needs the feature `encrypted-keys`.
     pub password: Option<CertificatePassword>,
 }
 

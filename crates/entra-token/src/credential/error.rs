@@ -11,32 +11,32 @@ use jiff::Timestamp;
 pub struct CredentialError {
     /// The file of the credential.
     pub origin: String,
-    /// What is wrong with the credential.
+    /// The problem with the credential.
     pub problem: CredentialProblem,
 }
 
-/// What is wrong with a credential's file, and how to fix it.
+/// The problem with a credential's file. The message says how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialProblem {
-    /// It does not exist or cannot be read.
+    /// The file does not exist or cannot be read.
     #[error("{0}")]
     Unreadable(String),
-    /// It is not a regular file, so reading it may block.
+    /// The path is not that of a regular file, so reading it may block.
     #[error("is not a regular file but a directory, a pipe or a device")]
     NotAFile,
     /// Reading it timed out.
     #[error("did not answer within {} s; is it on a mount that hangs?", .0.as_secs())]
     Unanswered(Duration),
-    /// It is larger than a credential.
+    /// The file is larger than a credential can be.
     #[error("is larger than {0} bytes; is it the right file?")]
     TooLarge(u64),
-    /// It is not a client secret.
+    /// The file does not contain a client secret.
     #[error("{0}")]
     NotASecret(String),
-    /// It is not a federated token.
+    /// The file does not contain a federated token.
     #[error("is not a token (a JWT in its compact form)")]
     NotAJwt,
-    /// It is not a certificate file.
+    /// The file is neither PEM nor PFX.
     #[error("is neither PEM nor PFX (PKCS #12)")]
     NeitherPemNorPfx,
     /// It contains no certificate.
@@ -48,7 +48,7 @@ pub enum CredentialProblem {
     /// It contains several private keys.
     #[error("holds several private keys; keep one")]
     SeveralPrivateKeys,
-    /// It contains several certificates of the private key.
+    /// The file contains several certificates of the private key.
     #[error(
         "holds several certificates of the private key; keep the one that is uploaded to the app registration"
     )]
@@ -58,10 +58,10 @@ pub enum CredentialProblem {
         "the private key does not belong to the certificate; use the key that the certificate was made for"
     )]
     Mismatch,
-    /// A certificate in it is malformed.
+    /// A certificate in the file is malformed.
     #[error("holds a certificate that cannot be read")]
     NotACertificate,
-    /// A private key in it is malformed.
+    /// A private key in the file is malformed.
     #[error(
         "holds a private key that cannot be read; keep an RSA key of 2048 to 8192 bits in PKCS #8 or PKCS #1"
     )]
@@ -91,7 +91,7 @@ pub enum CredentialProblem {
          `-pbmac1_pbkdf2`"
     )]
     Pbmac1,
-    /// It is PFX or encrypted, and this program is built without the feature `encrypted-keys`.
+    /// The file is PFX or encrypted, and this program is built without the feature `encrypted-keys`.
     #[error(
         "is PFX or holds an encrypted key; build with the feature `encrypted-keys` of entra-token, or convert it with `openssl pkcs12 -nodes` or `openssl pkcs8`"
     )]

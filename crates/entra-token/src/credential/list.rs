@@ -35,12 +35,12 @@ impl Credentials {
         self.0.iter().map(|slot| &slot.credential)
     }
 
-    /// The credentials that the authority refused when they were last tried.
+    /// Returns the credentials that the authority refused when they were last tried.
     pub fn refused(&self) -> impl Iterator<Item = &Credential> {
         self.0.iter().filter(|slot| slot.was_refused()).map(|slot| &slot.credential)
     }
 
-    /// The expiry of each credential whose expiry is known.
+    /// Returns the expiry of each credential whose expiry is known.
     pub fn expiries(&self) -> impl Iterator<Item = Expiry<'_>> {
         self.0.iter().filter_map(|slot| slot.expiry())
     }
@@ -162,12 +162,12 @@ mod tests {
         credential.proof(claimant).await.unwrap()
     }
 
-    /// An error for which the credential is at fault.
+    /// Returns an error that blames the credential.
     fn refused() -> TokenError {
         CredentialProblem::Signing.at("a test").into()
     }
 
-    /// The names of the credentials tried by an authority that refuses the first `refuse` of them.
+    /// Returns the names of the credentials that are tried if the authority refuses the first `refuse` of them.
     async fn tried(credentials: &Credentials, refuse: usize) -> Vec<String> {
         let mut tried = Vec::new();
         let send = |credential: &Credential| {

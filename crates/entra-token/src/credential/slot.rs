@@ -28,11 +28,11 @@ pub struct Expiry<'a> {
     pub credential: &'a str,
     /// The time of expiry.
     pub at: Timestamp,
-    /// The whole days that remain, negative once it has expired.
+    /// The whole days until the expiry; negative after it.
     pub days: i64,
 }
 
-/// A credential, its last refusal, and the limit of warnings of its expiry.
+/// A credential with its last refusal, and the rate limit for warnings of its expiry.
 pub(super) struct Slot {
     pub(super) credential: Credential,
     refused: Mutex<Option<Refused>>,

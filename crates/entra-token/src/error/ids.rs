@@ -4,7 +4,7 @@ use std::fmt;
 
 use uuid::Uuid;
 
-/// The ids of a token request: this client's own, and the authority's.
+/// The ids of a token request. One is this client's own, and one is the authority's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestIds {
     /// The `client-request-id` that was sent, or the one in the authority's response.

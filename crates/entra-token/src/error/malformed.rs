@@ -1,8 +1,8 @@
-//! What is wrong with a malformed response.
+//! The ways in which a response can be malformed.
 
-/// What is wrong with a response that is neither a token nor an error.
+/// Why a response is neither a token nor an error.
 ///
-/// None of these quotes the response, which may still contain a token.
+/// No message quotes the response, which may still contain a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// The body is larger than a token response can be.
@@ -35,7 +35,7 @@ pub enum Malformed {
     /// The token has expired already.
     #[error("the token's life is zero seconds")]
     Lifetime,
-    /// The status of a managed identity endpoint's response is neither 200 nor that of a refusal: a redirect, for example.
+    /// The status of a managed identity endpoint's response is neither 200 nor that of a refusal. It may be a redirect.
     #[error("that is neither a token nor a refusal")]
     Status,
     /// The status of the authority's response is not 200, and the body is no OAuth error, as from another kind of server.
@@ -43,7 +43,7 @@ pub enum Malformed {
     NotAnOAuthError,
 }
 
-/// The members of a token response that decide whether it is one.
+/// The members by which a body is recognized as a token response.
 const MEMBERS: [&str; 5] = ["access_token", "token_type", "expires_in", "expires_on", "refresh_in"];
 
 fn expected(member: &str) -> &'static str {
@@ -56,7 +56,7 @@ fn expected(member: &str) -> &'static str {
 }
 
 impl Malformed {
-    /// Returns how to fix it, if known.
+    /// Returns how to fix the problem, if a fix is known.
     #[must_use]
     pub fn remedy(self) -> Option<&'static str> {
         (self == Self::NotAnOAuthError)

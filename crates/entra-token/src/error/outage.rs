@@ -26,7 +26,7 @@ pub enum OutageCause {
     /// The authority reported that it cannot respond now.
     #[error("the authority answered {0}")]
     Status(StatusCode),
-    /// No connection, or a lost one: the network or the settings may be at fault.
+    /// There was no connection, or it was lost. The network or the settings may be at fault.
     #[error("no answer from the authority at {host}")]
     Unreachable {
         /// Host and port of the request.

@@ -39,7 +39,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Returns how to fix it, if the code is known.
+    /// Returns how to fix the problem, if the code is known.
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
         self.aadsts.and_then(aadsts::lookup).map(|entry| entry.remedy)

@@ -12,7 +12,7 @@ use crate::TokenError;
 /// The number of retries while IMDS is updated, which takes up to 70 seconds.
 const UPDATE_RETRIES: u32 = 7;
 
-/// The wait before each of them.
+/// The wait before each of these retries.
 const UPDATE_WAIT: Duration = Duration::from_secs(10);
 
 /// The number of retries after any other transient error, after 1, 2 and 4 seconds.
@@ -100,7 +100,7 @@ mod tests {
         TokenError::Unavailable(Outage { cause: OutageCause::Status(status), retry_after, ids })
     }
 
-    /// After how many seconds an endpoint is asked that never answers anything else.
+    /// Returns the seconds at which an endpoint is asked if it always answers with this status.
     async fn asked_at(endpoint: &IdentityEndpoint, status: u16, retry_after: Option<u64>) -> Vec<u64> {
         let (start, asked) = (Instant::now(), Cell::new(Vec::new()));
         let ask = async || {

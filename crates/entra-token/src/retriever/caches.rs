@@ -8,13 +8,14 @@ use url::Url;
 use crate::TokenSource;
 use crate::cache::Cache;
 
-/// The largest number of keys: enough for every resource and tenant of a service, and a few megabytes at most.
+/// The largest number of keys. It is enough for every resource and tenant of a service, and takes a few megabytes at
+/// most.
 const MOST_KEYS: usize = 1000;
 
-/// What identifies a token: the URL of its endpoint and, for a client, its id and the resource.
+/// The identity of a token, which consists of its endpoint's URL and, for a client, the client id and the resource.
 ///
-/// The URL contains the authority, the tenant and the version; that of a managed identity also the identity and the
-/// resource.
+/// The URL contains the authority, the tenant and the version. That of a managed identity also contains the identity
+/// and the resource.
 type Key = (Url, Option<(ClientId, AppIdUri)>);
 
 fn key(source: &TokenSource) -> Key {

@@ -18,7 +18,7 @@ pub(super) fn quoted_with(text: &str, variables: &[(String, String)]) -> String 
     variables.iter().fold(quoted(text), |word, (id, name)| word.replace(id, &format!("'\"${name}\"'")))
 }
 
-/// Returns a variable's name: a prefix, and the characters of the text that a name may contain.
+/// Returns a variable's name, which is a prefix and those characters of the text that a name may contain.
 pub(super) fn variable(prefix: &str, text: &str) -> String {
     let allowed: String = text.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
     format!("{prefix}_{allowed}")

@@ -125,7 +125,7 @@ impl Script<'_> {
         ids.filter(|id| is_granted(id)).collect()
     }
 
-    /// Gives admin consent: one assignment for each client and role.
+    /// Gives admin consent, by one assignment for each client and role.
     pub(super) fn grants(&mut self, apps: &[App<'_>]) {
         for client in apps {
             let variable = self.principal_variable(*client);
@@ -172,9 +172,9 @@ impl Script<'_> {
     }
 }
 
-/// Returns the body that creates an app: the directory's manifest without the members that the server refuses.
+/// Returns the body that creates an app. It is the directory's manifest without the members that the server refuses.
 ///
-/// Granted roles are enabled until they are granted.
+/// Roles that are granted later are enabled for that time, even if the manifest disables them.
 fn new_application(manifest: &Value, granted: &[String]) -> Value {
     let mut new = Map::new();
     for name in INITIAL {

@@ -9,7 +9,7 @@ use super::facts::Facts;
 use super::finding::Finding;
 use super::report::Check;
 
-/// A check: returns its finding, or a skipped finding as the error.
+/// Runs a check. Returns its finding, or a skipped finding as the error.
 type Examine = fn(&Facts) -> Result<Finding, Finding>;
 
 const CHECKS: [(&str, Examine); 12] = [

@@ -48,7 +48,7 @@ pub(super) struct TokenFacts {
 }
 
 impl Facts {
-    /// The token, or a skipped finding if there is none.
+    /// Returns the token, or a skipped finding if there is none.
     pub(super) fn token(&self) -> Result<&TokenFacts, Finding> {
         match &self.token {
             Some(Ok(token)) => Ok(token),
@@ -56,13 +56,13 @@ impl Facts {
         }
     }
 
-    /// The token's claims, or a skipped finding if there are none.
+    /// Returns the token's claims, or a skipped finding if there are none.
     pub(super) fn claims(&self) -> Result<&Map<String, Value>, Finding> {
         let opaque = "the token is not a JWT that can be decoded; its client need not understand it";
         self.token()?.claims.as_ref().ok_or_else(|| Finding::skipped(opaque))
     }
 
-    /// A claim that is a string; a claim of another type counts as absent.
+    /// Returns a claim that is a string. A claim of another type counts as absent.
     pub(super) fn claim(&self, name: &str) -> Result<Option<&str>, Finding> {
         Ok(self.claims()?.get(name).and_then(Value::as_str))
     }

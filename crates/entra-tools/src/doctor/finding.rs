@@ -10,14 +10,14 @@ const MAX_TEXT: usize = 400;
 #[serde(rename_all = "snake_case")]
 pub(super) enum Outcome {
     Pass,
-    /// It works, but an operator should act.
+    /// The check passed, but an operator should act.
     Warning,
     Fail,
     /// It could not be run.
     Skipped,
 }
 
-/// What a check found, in one line, and the step that fixes a warning or failure.
+/// The result of a check in one line, with the step that fixes a warning or failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Finding {
     pub(super) outcome: Outcome,
@@ -39,13 +39,13 @@ impl Finding {
         Self { outcome: Outcome::Fail, ..Self::warning(found, remedy) }
     }
 
-    /// A check that could not be run, for this reason.
+    /// Creates the finding of a check that could not run, with the reason.
     pub(super) fn skipped(reason: impl AsRef<str>) -> Self {
         Self { outcome: Outcome::Skipped, ..Self::pass(reason) }
     }
 }
 
-/// Escapes a text of any origin for one line of a terminal: visible ASCII characters, limited in length.
+/// Escapes a text for one line of a terminal. It keeps visible ASCII characters and limits the length.
 fn plain(text: &str) -> String {
     let mut plain = String::new();
     for character in text.chars().take(MAX_TEXT) {

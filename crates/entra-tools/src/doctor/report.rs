@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::finding::{Finding, Outcome};
 
-/// All checks with their findings: text by `Display`, JSON by `Serialize`. Never holds the token.
+/// All checks with their findings. `Display` writes text, `Serialize` writes JSON. It never contains the token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
     healthy: bool,

@@ -1,6 +1,6 @@
 //! Compares manifests in the members that tokens and grants depend on.
 //!
-//! Names and descriptions are not compared: a tenant may change them freely.
+//! Names and descriptions are not compared, since a tenant may change them freely.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -169,7 +169,7 @@ mod tests {
     };
     const OTHER_ID: &str = "00000000-0000-0000-0000-000000000001";
 
-    /// The differences after a change to the exported roles.
+    /// Returns the differences after a change to the exported roles.
     fn after(change: impl FnOnce(&mut Vec<Value>)) -> Vec<String> {
         let mut roles = app_roles(&[READ, WRITE]);
         change(roles.as_array_mut().unwrap());

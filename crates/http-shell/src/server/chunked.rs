@@ -3,7 +3,7 @@
 /// The body breaks the grammar; the peer is at fault.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Malformed {
-    /// Where, in the bytes that were given last.
+    /// The position in the bytes that were read last.
     pub(super) at: usize,
 }
 
@@ -13,17 +13,17 @@ pub(super) struct Malformed {
 /// server in front reads differently could hide a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Chunked {
-    /// In a chunk's size, of which this many digits were read.
+    /// The position is in a chunk's size, of which this many digits were read.
     Size { size: u64, digits: u8 },
-    /// In the extensions of a chunk of this size.
+    /// The position is in the extensions of a chunk of this size.
     Extension { size: u64, part: Extension },
     /// After the carriage return of the line with the size.
     SizeEnd { size: u64 },
-    /// In a chunk; this many bytes of it remain.
+    /// The position is in a chunk's data, of which this many bytes remain.
     Data(u64),
-    /// After a chunk, at its carriage return.
+    /// The carriage return after a chunk's data is expected.
     DataReturn,
-    /// After a chunk, at its line feed.
+    /// The line feed after a chunk's data is expected.
     DataEnd,
     /// After the last chunk, in the trailer section.
     Trailer(Trailer),
@@ -34,12 +34,12 @@ pub(super) enum Chunked {
 /// The position in `*( BWS ";" BWS name [ BWS "=" BWS value ] )`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extension {
-    /// In blanks before a semicolon. The line cannot end here.
+    /// The position is in blanks before a semicolon. The line cannot end here.
     BeforeSemicolon,
     /// After a semicolon.
     BeforeName,
     Name,
-    /// In blanks after a name. The line cannot end here.
+    /// The position is in blanks after a name. The line cannot end here.
     AfterName,
     /// After an equals sign.
     BeforeValue,

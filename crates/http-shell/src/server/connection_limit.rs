@@ -18,7 +18,7 @@ use super::listener::BACKLOG;
 /// connections still queued in the operating system.
 const RESERVED_DESCRIPTORS: u64 = 128 + 2 * FEW_CONNECTIONS + BACKLOG.unsigned_abs() as u64;
 
-/// Shared by the servers of this process, as its limit on descriptors is.
+/// The limit of this process, shared by its servers, since they share the limit on file descriptors.
 static PROCESS: LazyLock<Process> = LazyLock::new(Process::new);
 
 struct Process {
@@ -143,7 +143,7 @@ struct Open {
 #[derive(Debug, Default)]
 struct Connections {
     next: u64,
-    /// Since when each is idle, and its task.
+    /// The open connections, each with the time since when it is idle, and its task.
     open: HashMap<u64, (Arc<AtomicU64>, AbortHandle)>,
 }
 

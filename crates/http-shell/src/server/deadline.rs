@@ -10,10 +10,11 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::registered_waker::RegisteredWaker;
 
-/// A time limit for each wait, from its first poll to [`Deadline::clear`].
+/// A time limit for each wait, from its first poll to [`Deadline::clear`]. Progress does not extend the limit, so a
+/// peer cannot gain time by sending single bytes.
 ///
-/// Progress does not extend it, so a peer cannot gain time with single bytes. Almost every wait ends long before its
-/// limit, so the timer is not reset for each wait: when it fires for an earlier wait, it is set for the current one.
+/// Almost every wait ends long before its limit, so the timer is not reset for each wait. When it fires for an earlier
+/// wait, it is set for the current one.
 #[derive(Debug)]
 pub(super) struct Deadline {
     limit: Duration,
@@ -39,7 +40,7 @@ impl Deadline {
         self.end = None;
     }
 
-    /// Pending while time is left, then [`io::ErrorKind::TimedOut`].
+    /// Returns `Pending` while time is left, and [`io::ErrorKind::TimedOut`] after that.
     pub(super) fn poll_expired<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         let limit = self.limit;
         let end = *self.end.get_or_insert_with(|| Instant::now() + limit);

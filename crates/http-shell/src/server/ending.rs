@@ -1,4 +1,4 @@
-//! Tells the connections of a server that it is ending.
+//! Notifies the connections of a server that it is shutting down.
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;

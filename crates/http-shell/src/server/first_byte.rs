@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-/// A stream that reads its first byte again.
+/// A stream whose first byte, already read, is returned again.
 #[derive(Debug)]
 pub(super) struct FirstByte<I> {
     first: Option<u8>,

@@ -5,7 +5,7 @@ use super::head::{BodyLength, Head, Refusal};
 
 /// Follows the requests on one connection and refuses ambiguous ones.
 ///
-/// It decides nothing else: if it ever lost its position, a request would be refused, or read by hyper's own rules.
+/// It decides nothing else. If it ever lost its position, a request would be refused, or read by hyper's own rules.
 #[derive(Debug)]
 pub(super) struct Framing {
     state: State,
@@ -16,10 +16,10 @@ pub(super) struct Framing {
 
 #[derive(Debug)]
 enum State {
-    /// Before a head: nothing, or a part of the one empty line that may come before it, was read.
+    /// The position is before a request. Nothing was read, or a part of the one empty line that may precede it.
     Before(EmptyLine),
     Head(Head),
-    /// In a body; this many bytes remain.
+    /// The position is in a body, of which this many bytes remain.
     Body(u64),
     Chunked(Chunked),
     /// After a head of a size that hyper refuses; no request follows.
@@ -38,7 +38,7 @@ enum EmptyLine {
     Whole,
 }
 
-/// Why bytes are refused, and the number of bytes before them.
+/// The reason why bytes are refused, with the number of bytes before them.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refused {
     pub(super) after: usize,

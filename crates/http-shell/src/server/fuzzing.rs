@@ -18,23 +18,23 @@ use super::chunked::Chunked;
 use super::framing::Framing;
 use super::limits::Limits;
 
-/// A request as one of the two readers understands it.
+/// A request as one of the two parsers under comparison understands it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadRequest {
     /// The method, a space, and the target.
     pub line: String,
     /// The bytes of the body, without the framing.
     pub body: Vec<u8>,
-    /// Whether the body has come to its end.
+    /// Whether the whole body was read.
     pub is_complete: bool,
 }
 
-/// What the checker makes of some bytes.
+/// The result of checking some bytes.
 #[derive(Debug, Default)]
 pub struct Checked {
     /// The bytes that hyper would see.
     pub forwarded: Vec<u8>,
-    /// Why it would not see all.
+    /// Why the checker refused the rest of the bytes.
     pub refusal: Option<String>,
     /// The requests in them.
     pub requests: Vec<ReadRequest>,
@@ -299,7 +299,7 @@ impl Writer<'_> {
 mod tests {
     use super::*;
 
-    /// A generator of pseudo-random bytes (`SplitMix64`).
+    /// Generates pseudo-random bytes (`SplitMix64`).
     fn random(seed: u64, length: usize) -> Vec<u8> {
         let mut state = seed;
         let mut next = || {

@@ -107,7 +107,7 @@ const END_KEPT: usize = 16;
 /// A line that came in pieces.
 #[derive(Debug, Default)]
 struct Line {
-    /// The line, without its middle if it is long.
+    /// The line. If it is long, its middle is left out.
     kept: Vec<u8>,
     length: usize,
 }
@@ -138,7 +138,7 @@ struct Fields {
     encodings: Seen<()>,
 }
 
-/// The fields of one name: the first value, if it is well-formed, and their number.
+/// The fields of one name, as their number and the first value if it is well-formed.
 #[derive(Debug, Default)]
 struct Seen<T> {
     first: Option<T>,
@@ -281,7 +281,7 @@ fn is_name_byte(byte: u8) -> bool {
 mod tests {
     use super::*;
 
-    /// What a head says of its body, however its bytes come.
+    /// Returns how a request's head delimits its body, for any division of its bytes into reads.
     fn read(text: &str) -> Result<BodyLength, Refusal> {
         let bodies = [1, 2, 7, text.len()].map(|piece| {
             let mut head = Head::default();

@@ -14,7 +14,7 @@ pub(super) struct Limits {
     pub(super) header_timeout: Duration,
     /// Time to begin the next request on a connection.
     pub(super) keep_alive: Duration,
-    /// Time to send a request's body once the server waits for it.
+    /// The time to send a request's body, from when the server starts waiting for it.
     pub(super) body_timeout: Duration,
     /// Time to read the answers that wait to be sent.
     pub(super) write_timeout: Duration,

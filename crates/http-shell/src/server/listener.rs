@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 /// Wait before accepting again after an error such as a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
-/// Time for connections that peers have begun to be established: a round trip.
+/// The time, one round trip, in which connections that clients have begun can be established.
 const ROUND_TRIP: Duration = Duration::from_millis(100);
 
 /// The most connections that wait in the operating system's queue.

@@ -1,4 +1,4 @@
-//! The peer of a connection, as the connection and its stream share it.
+//! The state of a connection's peer, which the connection and its stream share.
 
 use std::sync::Arc;
 

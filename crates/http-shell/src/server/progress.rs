@@ -16,9 +16,9 @@ pub(super) struct Progress {
 pub(super) enum Reached {
     /// It has sent nothing yet.
     Nothing,
-    /// It is sending a request's head.
+    /// The peer is sending a request's head.
     PartOfHead,
-    /// It has sent a head and has not begun the next one.
+    /// The peer has sent a head and has not begun the next one.
     Head,
 }
 

@@ -27,7 +27,7 @@ pub(super) fn is_library_answer(bytes: &[u8]) -> bool {
 pub(super) struct Grounds {
     /// The stream's own refusal.
     pub(super) refusal: Option<Refusal>,
-    /// Most of a head that is too large is its request line.
+    /// Whether the request line is the largest part of a head that is too large.
     pub(super) by_request_line: bool,
 }
 

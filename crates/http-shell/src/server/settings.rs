@@ -31,7 +31,7 @@ pub struct ServerSettings {
     /// A load balancer that keeps idle connections longer loses requests on connections that are being closed.
     #[serde(default = "keep_alive_seconds")]
     pub keep_alive_seconds: NonZeroU32,
-    /// The certificate for https; without it the server speaks http.
+    /// The certificate for https. Without one the server speaks http.
     #[serde(default)]
     pub tls: Option<TlsSettings>,
 }

@@ -1,4 +1,4 @@
-//! What a server reports as metrics.
+//! The state of a server that is reported as metrics.
 
 use std::sync::Arc;
 

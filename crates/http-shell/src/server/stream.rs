@@ -16,9 +16,9 @@ use super::peer::Peer;
 use super::progress::Reached;
 use super::refusal::{Grounds, is_library_answer};
 
-/// What hyper reads in place of a refused head.
+/// The bytes that hyper reads in place of a refused head.
 ///
-/// hyper answers 400 and closes the connection, after the answers to earlier requests.
+/// hyper answers them with 400 and closes the connection, after the answers to earlier requests.
 const NO_HEAD: &[u8] = b"\0\r\n\r\n";
 
 /// A stream that ends when its peer is too slow, and passes no ambiguous request on.

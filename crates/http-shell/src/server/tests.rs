@@ -53,7 +53,7 @@ async fn spawn_with(change: impl FnOnce(&mut Server)) -> Running {
     Running { address, shutdown, counts, end }
 }
 
-/// One connection that is no socket, so that a paused clock tells how long it lasts.
+/// A connection in memory rather than over a socket, so that a paused clock measures how long it lasts.
 struct Paused {
     stream: DuplexStream,
     begin: Instant,
@@ -82,7 +82,7 @@ impl Paused {
         self.stream.write_all(text.as_bytes()).await.unwrap();
     }
 
-    /// What comes back until the server closes, and when that is.
+    /// Reads until the server closes the connection, and returns the text and the time that it took.
     async fn until_closed(&mut self) -> (String, Duration) {
         let mut answer = Vec::new();
         self.stream.read_to_end(&mut answer).await.unwrap();
@@ -138,7 +138,7 @@ async fn until_closed(stream: &mut TcpStream) -> String {
     answer
 }
 
-/// The status of each answer, in order.
+/// Returns the status of each answer, in order.
 fn statuses(answers: &str) -> Vec<&str> {
     answers.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect()
 }

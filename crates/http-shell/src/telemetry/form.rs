@@ -1,4 +1,4 @@
-//! The form of lines that bypass the subscriber and its filter.
+//! The format of lines that bypass the subscriber and its filter.
 
 use serde_json::{Value, json};
 use tracing::Level;
@@ -10,7 +10,7 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 pub(crate) enum Form {
     /// Text for a person.
     Text,
-    /// One JSON object a line, for a log collector.
+    /// Writes one JSON object per line, for a log collector.
     Json,
 }
 
@@ -20,7 +20,7 @@ pub(crate) struct Event<'e> {
     pub(crate) level: Level,
     pub(crate) target: &'static str,
     pub(crate) message: &'e str,
-    /// One more field: its name and value.
+    /// An additional field, as its name and value.
     pub(crate) field: Option<(&'static str, Value)>,
 }
 

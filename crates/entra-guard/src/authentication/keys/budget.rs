@@ -1,18 +1,19 @@
-//! How often unknown key ids may cause a fetch.
+//! Limits how often tokens with unknown key ids may cause a fetch.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Rate limit for fetches that tokens with unknown key ids cause: some in reserve, and one more each `refill`.
+/// A rate limit for fetches that tokens with unknown key ids cause. It allows some fetches at once, and one more after
+/// each `refill`.
 ///
 /// Anyone can write an unsigned token with a made-up key id, so the limit counts fetches, not callers or ids.
 #[derive(Debug)]
 pub(super) struct RefetchBudget {
     reserve: u32,
     refill: Duration,
-    /// When the reserve is complete again; none before the first fetch.
+    /// The time at which the full number of fetches is allowed again; `None` before the first fetch.
     full_at: Option<Instant>,
 }
 
@@ -21,12 +22,12 @@ impl RefetchBudget {
         Self { reserve: reserve.get(), refill, full_at: None }
     }
 
-    /// A budget that never allows a fetch.
+    /// Creates a budget that never allows a fetch.
     pub(super) fn none() -> Self {
         Self { reserve: 0, refill: Duration::MAX, full_at: None }
     }
 
-    /// Takes one fetch out of the budget; false if none is left.
+    /// Takes one fetch out of the budget, or returns false if none is left.
     pub(super) fn take(&mut self, now: Instant) -> bool {
         let capacity = self.refill.saturating_mul(self.reserve);
         let full_at = self.full_at.map_or(now, |full_at| full_at.max(now)).checked_add(self.refill);

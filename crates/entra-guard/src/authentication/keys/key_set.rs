@@ -17,14 +17,14 @@ pub(super) const MAX_KEYS: usize = 1000;
 /// The keys of one fetch; immutable and never empty.
 #[derive(Debug, Clone)]
 pub struct KeySet {
-    /// By id; none if the key is not admitted, or if two different keys claim the id.
+    /// The keys by id; `None` for a key that is not usable, or if two different keys have the same id.
     pub(super) keys: Keys,
     pub(super) fetched_at: SleepAwareInstant,
 }
 
 type Keys = HashMap<Arc<str>, Option<Arc<SigningKey>>>;
 
-/// A document is not a usable key set; its publisher is at fault.
+/// Why a document is not a usable key set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKeySet {
     /// Not a JSON object with `keys`.
@@ -39,10 +39,11 @@ pub enum InvalidKeySet {
 }
 
 impl KeySet {
-    /// Parses a key set. Each key is parsed on its own, so that a bad key does not cost the others.
+    /// Parses a key set. Each key is parsed on its own, so that one bad key does not invalidate the others.
     ///
     /// # Errors
-    /// The document is malformed, has too many keys, or no usable one.
+    ///
+    /// The document is malformed, has too many keys, or has no usable key.
     pub fn parse(document: &[u8]) -> Result<Self, InvalidKeySet> {
         let Object(document): Object<Document<'_>> =
             serde_json::from_slice(document).map_err(|_| InvalidKeySet::Malformed)?;
@@ -70,9 +71,10 @@ impl KeySet {
         Self { keys, fetched_at: SleepAwareInstant::now() }.unless_empty()
     }
 
-    /// Removes the keys of other clouds than `cloud`, the `cloud_instance_name` of the metadata.
+    /// Removes the keys that are published for another cloud than `cloud`, the `cloud_instance_name` of the metadata.
     ///
     /// # Errors
+    ///
     /// No key is left.
     pub fn in_cloud(mut self, cloud: &str) -> Result<Self, InvalidKeySet> {
         for key in self.keys.values_mut() {
@@ -101,13 +103,13 @@ impl KeySet {
 
 #[cfg(test)]
 impl KeySet {
-    /// The set as if the machine had slept for `time` since it was parsed.
+    /// Returns the set as if the machine had slept for `time` since the set was parsed.
     pub(super) fn before_a_sleep_of(self, time: std::time::Duration) -> Self {
         Self { fetched_at: SleepAwareInstant::before_a_sleep_of(time), ..self }
     }
 }
 
-/// The elements of `keys` as raw JSON, so that one that cannot be parsed does not cost the others.
+/// The elements of `keys` as raw JSON, so that one that cannot be parsed does not invalidate the others.
 #[derive(Deserialize)]
 struct Document<'d> {
     #[serde(borrow)]

@@ -13,7 +13,7 @@ use super::sleep_aware::SleepAwareInstant;
 use super::source::FetchError;
 use super::state::{Progress, Shared};
 
-/// The longest backoff without usable keys, while every request is answered 503.
+/// The longest backoff while there are no usable keys and every request is answered with 503.
 const MAX_RETRY_WITHOUT_KEYS: Duration = Duration::from_secs(2);
 
 /// The longest backoff while the last good key set is in use.
@@ -22,12 +22,12 @@ const MAX_RETRY_WITH_KEYS: Duration = Duration::from_mins(5);
 /// The first backoff after a failure; each further one is twice as long.
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 
-/// Timeout of one fetch, whatever the HTTP client's own limits are: requests may be waiting for its end.
+/// The timeout of one fetch, whatever the HTTP client's own limits are. Requests may be waiting for the fetch to end.
 const MAX_FETCH: Duration = Duration::from_secs(30);
 
-/// How long a fetch may run alone without usable keys before a second one is started.
+/// The time after which a second fetch is started alongside the first, if there are no usable keys.
 ///
-/// With the longest backoff it decides how soon there are keys after an outage of Entra.
+/// Together with the longest backoff it determines how soon there are keys after an outage of Entra.
 const HEDGE_AFTER: Duration = Duration::from_millis(2500);
 
 /// How often a wait checks the wall clock, in case the machine slept past its end.
@@ -38,7 +38,8 @@ const SLEEP_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 /// A refresh comes early but never late: the interval limits how long a removed key goes unnoticed.
 const REFRESH_JITTER: f64 = 0.1;
 
-/// Jitter of a retry, as a share of the backoff: after an outage all instances are at the same step.
+/// The jitter of a retry, as a share of the backoff. Without it, all instances would retry at the same time after an
+/// outage.
 const RETRY_JITTER: f64 = 0.5;
 
 /// The result of a fetch.
@@ -100,7 +101,7 @@ fn outcome(ended: Result<Result<Outcome, Elapsed>, JoinError>) -> Outcome {
     }
 }
 
-/// Publishes a new key set; after a failure the last good one stays in use.
+/// Publishes a new key set. After a failed fetch, the last good key set stays in use.
 pub(super) fn record(shared: &Shared, outcome: Outcome) {
     let is_failure = outcome.is_err();
     match outcome {

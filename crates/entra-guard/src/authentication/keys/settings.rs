@@ -10,15 +10,16 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeySettings {
-    /// Seconds between two fetches; each comes up to a tenth earlier.
+    /// Seconds between two fetches. Each fetch comes up to a tenth of that earlier.
     pub refresh_interval_seconds: NonZeroU64,
     /// Seconds after which keys are no longer trusted if no fetch succeeds. At most 86400.
     pub max_age_seconds: NonZeroU64,
     /// Seconds for which a key stays in use after the last fetch that contained it. At most 3600.
     pub removed_key_grace_seconds: u64,
-    /// How many fetches tokens with unknown key ids may cause in a row.
+    /// How many fetches in a row tokens with unknown key ids may cause.
     pub unknown_key_fetches: NonZeroU32,
-    /// Seconds after which one more such fetch is allowed; until then such tokens are refused with `key_unknown`.
+    /// Seconds after which tokens with unknown key ids may cause one more fetch. Until then they are refused with
+    /// `key_unknown`.
     pub unknown_key_refill_seconds: NonZeroU64,
     /// How long a request with an unknown key id waits for the fetch, in milliseconds. At most 10000.
     pub unknown_key_wait_milliseconds: NonZeroU64,
@@ -27,7 +28,7 @@ pub struct KeySettings {
 /// The longest `max_age_seconds`: Entra lets clients cache its documents for a day.
 const LONGEST_AGE: Duration = Duration::from_hours(24);
 
-/// The longest grace period: a leaked key must not verify for longer.
+/// The longest grace period, since a leaked key must not verify tokens for longer.
 const LONGEST_GRACE: Duration = Duration::from_hours(1);
 
 /// The longest time that a request may wait for a fetch.

@@ -25,7 +25,7 @@ pub(super) const MAX_KEY_ID_BYTES: usize = 256;
 
 /// A public key that tokens may be signed with.
 pub struct SigningKey {
-    /// Shared with the callers of tokens that the key signed.
+    /// The key id, shared with the callers of tokens that the key signed.
     id: Arc<str>,
     key: DecodingKey,
     modulus: Vec<u8>,
@@ -40,7 +40,7 @@ impl SigningKey {
         &self.id
     }
 
-    /// Returns the issuer that Entra publishes the key for; `{tenantid}` in it means any tenant.
+    /// Returns the issuer that Entra publishes the key for. `{tenantid}` in it stands for any tenant.
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
@@ -51,7 +51,7 @@ impl SigningKey {
         self.cloud.as_deref()
     }
 
-    /// Whether the key made this base64url signature of the message, with RS256.
+    /// Returns whether this base64url signature of the message was made with the key and RS256.
     pub(in crate::authentication) fn has_signed(&self, message: &[u8], signature: &str) -> bool {
         is_signed_by(&self.key, Algorithm::RS256, message, signature)
     }
@@ -70,7 +70,7 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// The members that [`Jwk`] leaves out: Entra's own two, and those that only a private key has.
+/// The members that [`Jwk`] leaves out: two that only Entra writes, and those that only a private key has.
 ///
 /// Private members: RFC 7518 sections 6.3.2 and 6.4.1.
 #[derive(Deserialize)]
@@ -88,14 +88,14 @@ struct OtherMembers {
 }
 
 impl OtherMembers {
-    /// Returns whether the entry has any part of a private key, with which anyone could sign.
+    /// Returns whether the entry contains any part of a private key, with which anyone could sign.
     fn is_private(&self) -> bool {
         let Self { d, p, q, dp, dq, qi, oth, k, .. } = self;
         [d, p, q, dp, dq, qi, oth, k].into_iter().any(Option::is_some)
     }
 }
 
-/// Parses an entry of a key set; returns the key, or why it is not admitted.
+/// Parses an entry of a key set. Returns the key, or the reason why the key is not usable.
 pub(super) fn admit(entry: &str) -> Result<SigningKey, &'static str> {
     let Object(members): Object<OtherMembers> = serde_json::from_str(entry).map_err(|_| "malformed")?;
     if members.is_private() {
@@ -130,7 +130,7 @@ fn check_purpose(key: &CommonParameters) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Returns the id of a key that was not admitted, if it has one.
+/// Returns the id of a key that is not usable, if it has one.
 pub(super) fn name(jwk: &str) -> Option<Arc<str>> {
     #[derive(Deserialize)]
     struct Named {

@@ -19,7 +19,7 @@ impl SleepAwareInstant {
         Self { monotonic: Instant::now(), wall: SystemTime::now() }
     }
 
-    /// Time from `earlier` to this instant.
+    /// Returns the time from `earlier` to this instant.
     pub(super) fn since(self, earlier: Self) -> Duration {
         let by_the_wall = self.wall.duration_since(earlier.wall).unwrap_or_default();
         self.monotonic.saturating_duration_since(earlier.monotonic).max(by_the_wall)
@@ -33,7 +33,7 @@ impl SleepAwareInstant {
 
 #[cfg(test)]
 impl SleepAwareInstant {
-    /// Now by the monotonic clock, and `time` ago by the wall clock.
+    /// Returns an instant that is now by the monotonic clock, and `time` ago by the wall clock.
     pub(super) fn before_a_sleep_of(time: Duration) -> Self {
         Self { wall: SystemTime::now() - time, ..Self::now() }
     }

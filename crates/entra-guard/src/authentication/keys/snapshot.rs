@@ -11,8 +11,9 @@ use super::{KeyError, SigningKey};
 
 /// The keys after a fetch; immutable.
 ///
-/// Entra once removed a key by mistake and restored it hours later. So a key that a newer set lacks stays usable for a
-/// grace period. If a newer set has the same id with another or an unusable key, the old key ends at once.
+/// Entra once removed a key by mistake and restored it hours later. So a key that is missing in a newer set stays
+/// usable for a grace period. If a newer set has a different or an unusable key with the same id, the old key is
+/// dropped at once.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     published: KeySet,
@@ -27,22 +28,22 @@ struct RemovedKey {
     grace: Arc<Grace>,
 }
 
-/// The grace period of the keys that one fetch found removed.
+/// The grace period of the keys that one fetch found to be removed.
 #[derive(Debug)]
 struct Grace {
     last_published: SleepAwareInstant,
     limit: Duration,
-    /// Stays set once the period is over, so that a clock that is set back does not restore a key.
+    /// Whether the period is over. It stays set, so that a clock that is set back does not restore a key.
     is_over: AtomicBool,
 }
 
 impl Snapshot {
-    /// The keys after the first fetch.
+    /// Creates the snapshot of the first fetch.
     pub(super) fn new(published: KeySet) -> Self {
         Self { published, removed: HashMap::new(), generation: 1 }
     }
 
-    /// The keys after a further fetch returned `published`.
+    /// Returns the snapshot after another fetch returned `published`.
     pub(super) fn followed_by(&self, published: KeySet, grace: Duration) -> Self {
         let grace = Arc::new(Grace {
             last_published: self.published.fetched_at,
@@ -65,8 +66,8 @@ impl Snapshot {
         Self { published, removed, generation: if is_unchanged { self.generation } else { next } }
     }
 
-    /// Returns the key with exactly this id; an error if it is published but unusable, and none if a newer set may have
-    /// it.
+    /// Returns the key with exactly this id; an error if it is published but unusable, and `None` if a newer set may
+    /// have it.
     pub(super) fn find(&self, key_id: &str) -> Option<Result<Arc<SigningKey>, KeyError>> {
         if let Some(published) = self.published.keys.get(key_id) {
             return Some(published.clone().ok_or(KeyError::Unknown));
@@ -77,7 +78,7 @@ impl Snapshot {
 
     /// Returns a number that changes whenever a key is added, changed or removed.
     ///
-    /// The end of a grace period counts by itself, so no timer is needed.
+    /// The number also changes when a grace period ends, without a timer.
     pub(super) fn generation(&self) -> u64 {
         self.generation + (self.removed.len() - self.removed()) as u64
     }
@@ -99,7 +100,7 @@ impl Snapshot {
 }
 
 impl Grace {
-    /// Returns whether the period is over. Every request asks while keys are removed.
+    /// Returns whether the period is over. It is called for every request while there are removed keys.
     fn is_over(&self) -> bool {
         if self.last_published.elapsed() > self.limit {
             self.is_over.store(true, Ordering::Relaxed);
@@ -107,7 +108,7 @@ impl Grace {
         self.is_over.load(Ordering::Relaxed)
     }
 
-    /// Returns whether the period was over when a set was parsed; a period of zero always is.
+    /// Returns whether the period was over when a set was parsed. A period of zero is over at once.
     fn is_over_at(&self, parsed_at: SleepAwareInstant) -> bool {
         self.is_over.load(Ordering::Relaxed) || parsed_at.since(self.last_published) >= self.limit
     }

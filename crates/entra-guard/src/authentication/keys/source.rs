@@ -19,22 +19,22 @@ pub struct KeySource {
     tenancy: Tenancy,
 }
 
-/// Why a fetch failed. Entra or the network is at fault.
+/// Why a fetch failed. The cause is in Entra or in the network.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::authentication) enum FetchError {
-    /// No answer, or none in time.
+    /// There was no answer, or it took too long.
     #[error("no answer from {url}{}", proxy_refusal(.source).map(|refusal| format!(": {refusal}")).unwrap_or_default())]
     Unreachable { url: Url, source: reqwest::Error },
     /// The authority's certificate is not trusted here.
     #[error("the certificate of {} {}. {}", .url.authority(), .fault.problem(), .fault.remedy().trim_end_matches('.'))]
     Untrusted { url: Url, fault: CertificateFault, source: reqwest::Error },
-    /// An answer other than 200; redirects are not followed.
+    /// The answer's status was not 200. Redirects are not followed.
     #[error("status {status} from {url}")]
     Status { url: Url, status: StatusCode },
     /// The answer's body could not be read.
     #[error("the answer of {url} could not be read")]
     Body { url: Url, source: BodyError },
-    /// A document that was read is of no use.
+    /// A document was read but cannot be used.
     #[error("{url}")]
     Document { url: Url, source: Box<Self> },
     /// Not a discovery document.
@@ -45,7 +45,7 @@ pub(in crate::authentication) enum FetchError {
         "the discovery document names another issuer than the settings do; check azure_ad.instance and azure_ad.tenant_id, or azure_ad.issuer"
     )]
     Issuer,
-    /// The key set is on another origin than the metadata and the issuer.
+    /// The key set's URL has another origin than the metadata and the issuer.
     #[error("the discovery document names a key set on another origin than its own and the issuer's")]
     KeySetOrigin,
     /// The fetch exceeded its time limit.
@@ -60,14 +60,13 @@ pub(in crate::authentication) enum FetchError {
 }
 
 impl FetchError {
-    /// Adds the document that is at fault.
+    /// Adds the URL of the document that the error is about.
     fn about(self, url: Url) -> Self {
         Self::Document { url, source: Box::new(self) }
     }
 }
 
-/// The members that are used.
-///
+/// The members of a discovery document that are used.
 /// <https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata>
 #[derive(Deserialize)]
 struct Discovery {
@@ -77,7 +76,7 @@ struct Discovery {
 }
 
 impl KeySource {
-    /// Fetches the keys of the tenants with `client`.
+    /// Creates a source that fetches the keys of the accepted tenants with `client`.
     #[must_use]
     pub fn new(client: HttpClient, tenancy: impl Into<Tenancy>) -> Self {
         Self { client, tenancy: tenancy.into() }
@@ -96,7 +95,7 @@ impl KeySource {
         keys.map_err(|error| FetchError::from(error).about(discovery.jwks_uri))
     }
 
-    /// The key set's URL in a discovery document.
+    /// Returns the key set's URL, as a discovery document gives it.
     #[cfg(fuzzing)]
     pub(in crate::authentication) fn key_set_url(&self, document: &[u8]) -> Result<Url, FetchError> {
         Ok(self.discovery(document)?.jwks_uri)

@@ -1,4 +1,4 @@
-//! The state that requests and the fetching task share.
+//! The state that requests share with the task that fetches keys.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::budget::RefetchBudget;
 use super::snapshot::Snapshot;
 use super::{KeyError, KeySet, KeySettings, SigningKey};
 
-/// The current keys, and the requests for newer ones.
+/// The current keys, and the requests to fetch newer ones.
 #[derive(Debug)]
 pub(super) struct Shared {
     snapshot: ArcSwapOption<Snapshot>,
@@ -20,7 +20,7 @@ pub(super) struct Shared {
     /// How long a request waits for a fetch.
     wait: Duration,
     refetch: Mutex<Refetch>,
-    /// Wakes the task for a fetch out of turn.
+    /// Wakes the fetching task before its next regular fetch.
     pub(super) wanted: Notify,
     /// Counts finished fetches; requests wait for it to change.
     pub(super) fetches: watch::Sender<Fetches>,
@@ -31,25 +31,25 @@ pub(super) struct Shared {
 pub(super) struct Fetches {
     pub(super) fetched: u64,
     pub(super) failed: u64,
-    /// Whether the last one failed.
+    /// Whether the last fetch failed.
     pub(super) failing: bool,
 }
 
-/// The next fetch, and how many more unknown key ids may cause.
+/// The progress of the next fetch, and the budget for fetches that unknown key ids cause.
 #[derive(Debug)]
 pub(super) struct Refetch {
     pub(super) progress: Progress,
     budget: RefetchBudget,
 }
 
-/// How far the next fetch is.
+/// The progress of the next fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// None is requested.
+    /// No fetch is requested.
     Idle,
-    /// One is about to begin; no other needs to be requested.
+    /// A fetch is about to begin, so no other needs to be requested.
     Wanted,
-    /// One has begun, and Entra may have answered it already.
+    /// A fetch has begun, and Entra may have answered it already.
     UnderWay,
 }
 
@@ -71,7 +71,7 @@ impl Shared {
         }
     }
 
-    /// Keeps these keys forever and never fetches.
+    /// Creates a state that keeps these keys forever and never fetches.
     pub(super) fn never_fetching(keys: KeySet) -> Self {
         let shared = Self {
             max_age: Duration::MAX,
@@ -82,13 +82,13 @@ impl Shared {
         shared
     }
 
-    /// Reads the keys, unless there are none or they are too old.
+    /// Reads the keys; returns `None` if there are none or they are too old.
     pub(super) fn usable<T>(&self, read: impl FnOnce(&Snapshot) -> T) -> Option<T> {
         let snapshot = self.snapshot.load();
         snapshot.as_ref().filter(|keys| keys.age() <= self.max_age).map(|keys| read(keys))
     }
 
-    /// Returns how much longer the keys can be used if no fetch succeeds; none if there are no usable keys.
+    /// Returns how much longer the keys can be used if no fetch succeeds; `None` if there are no usable keys.
     pub(super) fn time_left(&self) -> Option<Duration> {
         self.usable(|keys| self.max_age.saturating_sub(keys.age()))
     }
@@ -98,7 +98,7 @@ impl Shared {
         self.snapshot.load().as_ref().map(|keys| keys.age())
     }
 
-    /// Finds the key with this id, waiting for a fetch if one may bring it.
+    /// Finds the key with this id. If a fetch may return the key, waits for that fetch.
     pub(super) async fn find(&self, key_id: &str) -> Result<Arc<SigningKey>, KeyError> {
         if let Some(found) = self.lookup(key_id) {
             return found;
@@ -167,12 +167,12 @@ impl Shared {
         }
     }
 
-    /// Looks an id up; none if a fetch may bring its key.
+    /// Looks up the key with this id; `None` if a fetch may return it.
     fn lookup(&self, key_id: &str) -> Option<Result<Arc<SigningKey>, KeyError>> {
         self.usable(|keys| keys.find(key_id))?
     }
 
-    /// Returns why a key was not found: if the last fetch failed, it may exist all the same.
+    /// Returns why a key was not found. If the last fetch failed, the key may exist nevertheless.
     fn error(&self) -> KeyError {
         let is_unavailable = self.fetches.borrow().failing || self.time_left().is_none();
         if is_unavailable { KeyError::Unavailable } else { KeyError::Unknown }

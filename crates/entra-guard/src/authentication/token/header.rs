@@ -45,13 +45,13 @@ impl Header {
         ]
     }
 
-    /// The `kid`, if there is one.
+    /// Returns the `kid`, if the header has one.
     pub(super) fn into_key_id(self) -> Option<String> {
         self.members.kid
     }
 }
 
-/// Entra writes `JWT`; RFC 9068 section 2.1 defines `at+jwt`.
+/// Returns whether `typ` is that of an access token: `JWT`, as Entra writes it, or `at+jwt` (RFC 9068 section 2.1).
 fn is_access_token(typ: &str) -> bool {
     ["JWT", "at+jwt", "application/at+jwt"].iter().any(|allowed| typ.eq_ignore_ascii_case(allowed))
 }

@@ -6,13 +6,13 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Verified;
 
-/// Memory of an entry apart from its texts, in bytes: caller, cache slot, allocator.
+/// The memory that an entry takes besides its texts, in bytes: for the caller, the cache slot and the allocator.
 const FIXED_BYTES: usize = 400;
 
-/// Memory of a role apart from its text, in bytes.
+/// The memory that a role takes besides its text, in bytes.
 const ROLE_BYTES: usize = 40;
 
-/// A token and what is known of it.
+/// A verified token, with its caller and the conditions under which it is accepted again.
 pub(super) struct Entry {
     /// The token's first segment, shared with other tokens.
     header: Arc<str>,
@@ -26,7 +26,7 @@ impl Entry {
         Self { header, rest: rest.into(), verified }
     }
 
-    /// Returns whether this is the entry of the token.
+    /// Returns whether this entry belongs to the token.
     pub(super) fn holds(&self, token: &[u8]) -> bool {
         let rest = token.strip_prefix(self.header.as_bytes());
         rest.is_some_and(|rest| rest == self.rest.expose_secret().as_bytes())

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many header segments are interned: tokens of one key share theirs, and there are few keys.
+/// The number of header segments that are interned. Tokens signed by one key share a header, and there are few keys.
 const MAX_HEADERS: usize = 16;
 
 /// The header segments of recently verified tokens, each stored once.

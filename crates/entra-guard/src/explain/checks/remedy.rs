@@ -87,7 +87,7 @@ fn tenant(_: &Examination<'_>, claims: &Claims) -> String {
 }
 
 fn audience(examination: &Examination<'_>, claims: &Claims) -> String {
-    /// Microsoft Graph, whose scope clients often copy from a sample.
+    /// The identifiers of Microsoft Graph, a resource that clients often request because they copied a sample.
     const GRAPH: [&str; 3] = [
         "00000003-0000-0000-c000-000000000000",
         "https://graph.microsoft.com",

@@ -79,7 +79,10 @@ fn with_loose_bits(text: &str) -> String {
     loosened(&encode(text))
 }
 
-/// Such an encoding ends with A, E, I … or A, Q, g, w; the next letter decodes to the same bytes.
+/// Returns another encoding of a segment's bytes, whose unused bits are not zero.
+///
+/// The last letter of the segment is one of A, E, I … or A, Q, g, w, and the letter after it in the alphabet decodes to
+/// the same bytes.
 fn loosened(segment: &str) -> String {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut segment = segment.to_owned();

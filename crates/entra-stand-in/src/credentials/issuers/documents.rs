@@ -129,7 +129,7 @@ impl fmt::Debug for Documents {
     }
 }
 
-/// Returns the network that a response came from: the peer's, unless the URL has an IP address.
+/// Returns the network that a response came from. It is the peer's network, unless the URL has an IP address.
 fn reach_of(url: &Url, answer: &Response) -> Reach {
     let connected = || answer.remote_addr().map(|address| Reach::for_address(address.ip()));
     Reach::of_literal(url).or_else(connected).unwrap_or(Reach::World)
@@ -174,19 +174,19 @@ mod tests {
         }
     }
 
-    /// Where every name has these addresses.
+    /// Returns a fetcher for which every name has these addresses.
     fn where_names_are(addresses: &[&'static str]) -> Documents {
         let documents = Documents::new(HttpClientSettings::default()).unwrap();
         Documents { names: Arc::new(Names(addresses.to_vec(), Arc::default())), ..documents }
     }
 
-    /// Why nothing is answered at this URL to a document that came from so far away.
+    /// Returns why a URL is not fetched for a document that came from this network.
     async fn refusal(documents: &Documents, url: &str, nearest: Reach) -> String {
         let issuer = Url::parse("http://127.0.0.1:7000").unwrap();
         documents.answer(&issuer, Url::parse(url).unwrap(), nearest).await.unwrap_err().into_owned()
     }
 
-    /// A port of this machine at which http is answered, and how many connected to it.
+    /// Starts a listener on a port of this machine, and returns the port with a counter of its connections.
     async fn listener() -> (u16, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();

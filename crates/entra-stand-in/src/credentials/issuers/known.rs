@@ -59,7 +59,8 @@ impl Moment {
 }
 
 impl Failure {
-    /// Like [`Self::is_within`] for a slow fetch, during which the waiting callers arrived.
+    /// Returns whether the fetch was recent, like [`Self::is_within`], for a slow fetch during which the waiting
+    /// callers arrived.
     fn is_recent(self, life: Duration, now: Moment) -> bool {
         let took = SignedDuration::try_from(self.ended - self.begun.machine).unwrap_or_default();
         let life_and_fetch = SignedDuration::try_from(life).unwrap_or_default().saturating_add(took);
@@ -119,7 +120,7 @@ fn is_recent(time: Option<Moment>, life: Duration, now: Moment) -> bool {
 mod tests {
     use super::*;
 
-    /// Now, so many seconds after the start by the tenant's clock.
+    /// Returns the moment so many seconds after the start, by the tenant's clock.
     fn second(second: i64) -> Moment {
         Moment::at(Timestamp::from_second(1_800_000_000 + second).unwrap())
     }

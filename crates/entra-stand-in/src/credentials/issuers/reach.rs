@@ -8,7 +8,8 @@ use crate::credentials::federated::is_this_machine;
 
 /// The network that can reach an address, nearest first.
 ///
-/// A document may refer only to addresses as far away as itself or farther: nearer services often trust their network.
+/// A document may refer only to addresses as far away as itself or farther, because nearer services often trust their
+/// network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reach {
     /// This machine or its link (loopback, link-local), such as a cloud's metadata service.

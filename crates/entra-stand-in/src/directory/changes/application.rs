@@ -44,7 +44,7 @@ impl Application {
         Ok(())
     }
 
-    /// Disables a role: existing grants stay, new ones are refused.
+    /// Disables a role. Existing grants stay, and new ones are refused.
     pub(crate) fn disable_role(&mut self, role: &AppRole) -> Result<(), RegistrationError> {
         let id = self.defined(role)?.id;
         self.app_roles.iter_mut().filter(|known| known.id == id).for_each(|known| known.enabled = false);
@@ -112,7 +112,8 @@ impl Application {
     }
 }
 
-/// Whether it is the default assignment: it satisfies `appRoleAssignmentRequired`, and adds nothing to `roles`.
+/// Returns whether a role is the default assignment, which satisfies `appRoleAssignmentRequired` and adds nothing to
+/// `roles`.
 pub(in crate::directory) fn is_default(role: &AppRole) -> bool {
     Uuid::try_parse(role.as_str()).is_ok_and(|id| id.is_nil())
 }

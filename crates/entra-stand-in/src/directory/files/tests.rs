@@ -8,7 +8,7 @@ const CLIENT: &str = "3c9e5d7a-1b40-4e62-b8d5-9f27a6c0e813";
 const RESOURCE: &str = "b1f0a3c4-6d2e-4b8f-8a17-52c9e0d3f6a4";
 const OTHER: &str = "e26f8b35-70d4-4c9a-b1e8-4a93d5c7f01e";
 
-/// The built-in files with one text replaced, which must be there.
+/// Returns the built-in files in which one text, which must be there, is replaced.
 fn edited(from: &str, to: &str) -> Files {
     let mut files = Files::seeded();
     let texts = files.manifests.iter_mut().chain([&mut files.directory]);

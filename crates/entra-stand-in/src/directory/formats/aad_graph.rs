@@ -17,7 +17,7 @@ pub(super) const OWN_MEMBERS: [&str; 8] = [
     "signInUrl",
 ];
 
-/// The paths of members: in this format, and in Microsoft Graph's.
+/// The paths of members in this format, and in Microsoft Graph's.
 const MOVES: [(&[&str], &[&str]); 16] = [
     (&["name"], &["displayName"]),
     (&[VERSION], &["api", "requestedAccessTokenVersion"]),
@@ -37,7 +37,8 @@ const MOVES: [(&[&str], &[&str]); 16] = [
     (&["informationalUrls", "termsOfService"], &["info", "termsOfServiceUrl"]),
 ];
 
-/// Names of members in lists: the list's path in Microsoft Graph's format, the name here, and the name there.
+/// Members of lists whose names differ. Each entry is the list's path in Microsoft Graph's format, the name here, and
+/// the name there.
 const RENAMES: [(&[&str], &str, &str); 7] = [
     (&["passwordCredentials"], "startDate", "startDateTime"),
     (&["passwordCredentials"], "endDate", "endDateTime"),
@@ -51,7 +52,7 @@ const RENAMES: [(&[&str], &str, &str); 7] = [
 /// Lists whose members have a `lang` in this format, always null.
 const WITH_LANGUAGE: [&[&str]; 2] = [&["appRoles"], &["api", "oauth2PermissionScopes"]];
 
-/// The kinds of redirect URIs: the `type` here, and the object in Microsoft Graph's format.
+/// The kinds of redirect URIs. Each entry is the `type` here, and the object in Microsoft Graph's format.
 const REDIRECTS: [(&str, &str); 3] = [("Web", "web"), ("Spa", "spa"), ("InstalledClient", "publicClient")];
 
 /// Members that only Microsoft Graph's format has, in addition to those in `MOVES`.

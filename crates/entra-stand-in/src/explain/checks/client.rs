@@ -1,4 +1,4 @@
-//! Checks a token's client: which app it is, and that no user is involved.
+//! Checks which app a token's client is, and that no user is involved.
 
 use entra_shared::ids::ObjectId;
 use serde_json::Value;

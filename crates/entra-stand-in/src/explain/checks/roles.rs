@@ -1,4 +1,4 @@
-//! Checks a token's roles: those in it, those granted, and those requested without consent.
+//! Checks a token's roles against those granted and those requested without consent.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::{Facts, Found, problem, unknown};
 use crate::directory::ServicePrincipal;
 
 impl Facts<'_> {
-    /// Checks the roles, and reports the first step to take: consent, then a new token.
+    /// Checks the roles, and reports the first step to take, which may be consent or a new token.
     pub(super) fn roles(&self) -> Found {
         let (Some(tenant), Some(client)) = (self.tenant, self.client) else {
             return unknown("client", "client");

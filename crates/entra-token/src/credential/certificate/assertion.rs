@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::signing_certificate::SigningCertificate;
 use crate::credential::{Claimant, CredentialProblem};
 
-/// The lifetime of an assertion in seconds: the longest that Entra documents.
+/// The lifetime of an assertion in seconds, which is the longest that Entra documents.
 const LIFE: i64 = 600;
 
 /// How many seconds `nbf` and `iat` lie in the past, in case the authority's clock is behind.
@@ -60,15 +60,17 @@ struct Claims {
     aud: String,
     iss: ClientId,
     sub: ClientId,
-    /// Unique, since an authority may reject an id that it has seen.
+    /// A unique id, since an authority may reject an id that it has seen.
     jti: Uuid,
     iat: i64,
     nbf: i64,
     exp: i64,
 }
 
-/// Signs an assertion. Its audience comes from the settings alone: one taken from a response would let an attacker
-/// obtain an assertion for another authority.
+/// Signs an assertion.
+///
+/// Its audience comes from the settings alone. An audience taken from a response would let an attacker obtain an
+/// assertion for another authority.
 pub(super) fn sign(
     certificate: &SigningCertificate,
     options: AssertionOptions,

@@ -1,4 +1,4 @@
-//! Reads certificates and their private key from PEM or PFX, the latter in base64 too.
+//! Reads certificates and their private key from PEM or PFX. A PFX file may be encoded in base64.
 
 #[cfg(feature = "encrypted-keys")]
 mod encrypted;
@@ -14,7 +14,7 @@ use super::private_key::PrivateKey;
 use super::signing_certificate::SigningCertificate;
 use crate::credential::CredentialProblem;
 
-/// The certificates and keys of a file, before they are matched.
+/// The certificates and keys of a file, before each key is matched with its certificate.
 #[derive(Default)]
 struct Found {
     /// Each in DER.
@@ -39,7 +39,7 @@ pub(super) fn read(
     }
 }
 
-/// Returns the bytes of a PFX file, decoded from base64 if they are in it, as a secret of Azure Key Vault is.
+/// Returns the bytes of a PFX file. A file in base64, such as a secret of Azure Key Vault, is decoded.
 fn pfx(bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
     // DER begins with a SEQUENCE.
     let is_der = |bytes: &[u8]| bytes.first() == Some(&0x30);
@@ -56,7 +56,7 @@ pub(super) fn holds_key(bytes: &[u8]) -> bool {
     pfx(bytes).is_some() || bytes.windows(LABEL.len()).any(|window| window == LABEL)
 }
 
-/// Refuses what only the feature `encrypted-keys` can read.
+/// Refuses files that only the feature `encrypted-keys` can read.
 #[cfg(not(feature = "encrypted-keys"))]
 mod encrypted {
     use entra_shared::secret::CertificatePassword;

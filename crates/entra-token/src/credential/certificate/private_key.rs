@@ -9,7 +9,7 @@ use crate::credential::CredentialProblem;
 /// An RSA key of 2048 to 8192 bits.
 pub(super) struct PrivateKey {
     pub(super) signing: EncodingKey,
-    /// The public key in DER (PKCS #1), by which its certificate is found.
+    /// The public key in DER (PKCS #1), which identifies the certificate that belongs to the key.
     pub(super) public: Vec<u8>,
 }
 

@@ -15,7 +15,7 @@ use crate::credential::CredentialProblem;
 /// A signing key with its certificate chain. `Debug` hides the key.
 pub(super) struct SigningCertificate {
     pub(super) key: EncodingKey,
-    /// The certificates in DER, the key's own first.
+    /// The certificates in DER, beginning with that of the key.
     chain: Vec<Vec<u8>>,
     not_before: Timestamp,
     pub(super) not_after: Timestamp,

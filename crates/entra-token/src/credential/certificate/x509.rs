@@ -1,4 +1,4 @@
-//! What a client assertion needs of an X.509 certificate (RFC 5280 section 4.1).
+//! Reads the parts of an X.509 certificate that a client assertion needs (RFC 5280 section 4.1).
 
 use jiff::Timestamp;
 use pkcs8::der::asn1::{AnyRef, BitStringRef, GeneralizedTime, UtcTime};

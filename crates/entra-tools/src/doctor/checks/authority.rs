@@ -6,7 +6,8 @@ use jiff::SignedDuration;
 use super::super::facts::{Acquisition, AuthorityFacts, Discovery, Facts, Unreachable};
 use super::super::finding::Finding;
 
-/// The clock offset, in seconds, from which to warn: a resource with the default clock skew refuses tokens then.
+/// The clock offset, in seconds, above which there is a warning. A resource with the default clock skew refuses tokens
+/// then.
 const WARN_FROM: i64 = 60;
 
 /// The clock offset, in seconds, that fails the check: Entra back-dates tokens and tolerates assertions by no more.

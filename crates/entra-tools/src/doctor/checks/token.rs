@@ -1,4 +1,4 @@
-//! Checks that a token is issued, and its claims.
+//! Checks that a token is issued, and that its claims are right.
 
 mod refusal;
 

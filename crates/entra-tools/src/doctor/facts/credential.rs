@@ -19,7 +19,7 @@ pub(in super::super) enum Acquisition {
     ManagedIdentity(String),
 }
 
-/// The facts about a credential; none of them is secret.
+/// The facts about a credential, none of which is secret.
 #[derive(Debug)]
 pub(in super::super) struct CredentialFacts {
     pub(in super::super) name: String,
@@ -31,7 +31,7 @@ pub(in super::super) struct CredentialFacts {
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) enum CredentialLifetime {
     Until(Timestamp),
-    /// Unknown: a client secret does not contain its expiry.
+    /// The expiry is unknown, since a client secret does not contain it.
     Unknown,
     /// Unlimited: its issuer renews it.
     Renewed,

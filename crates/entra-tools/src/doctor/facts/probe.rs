@@ -9,7 +9,7 @@ use http::{StatusCode, header};
 use jiff::SignedDuration;
 use url::Url;
 
-/// The largest answer that is read, in bytes: room for the description of a large API.
+/// The largest answer that is read, in bytes. It has room for the description of a large API.
 const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 
 /// An answer of the resource, whatever its status.

@@ -17,9 +17,9 @@ pub(in super::super) struct ResourceFacts {
     pub(in super::super) clock_offset: Option<SignedDuration>,
     /// The operations that its description names, or the error if it does not answer.
     pub(in super::super) operations: Result<Described, reqwest::Error>,
-    /// Where it redirects to, instead of describing itself.
+    /// The URL that the resource redirects to, instead of describing itself.
     pub(in super::super) redirect: Option<String>,
-    /// Whether it accepts the token; absent if it was not asked.
+    /// Whether the resource accepts the token; `None` if it was not asked.
     pub(in super::super) verdict: Option<Verdict>,
 }
 
@@ -32,7 +32,7 @@ pub(in super::super) enum Verdict {
     Accepted,
     Refused {
         status: StatusCode,
-        /// The code of its problem, if the answer is one.
+        /// The code of the problem, if the answer is a problem.
         code: Option<String>,
     },
     /// It has no such route.

@@ -1,4 +1,4 @@
-//! Where a request begins and ends.
+//! Tests where a request begins and ends.
 
 use super::*;
 
@@ -86,7 +86,7 @@ async fn a_malformed_request_line_or_host_is_answered_400() {
     }
 }
 
-/// The problem in the last of these answers, which says that it is the last and is not to be stored.
+/// Returns the problem in the last of these answers, after checking that it closes the connection and is not stored.
 fn problem(answers: &str) -> serde_json::Value {
     let (head, body) = answers.rsplit_once("\r\n\r\n").unwrap();
     for field in ["content-type: application/problem+json", "cache-control: no-store", "connection: close"] {

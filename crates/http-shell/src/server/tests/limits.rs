@@ -1,4 +1,4 @@
-//! What a peer can hold open, and for how long.
+//! Tests what a peer can hold open, and for how long.
 
 use super::*;
 
@@ -7,7 +7,7 @@ const GET: &str = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 /// A limit that a test waits for, and by which a peer that does its part is not caught.
 const SHORT: Duration = Duration::from_millis(300);
 
-/// How exactly a paused clock tells when something happened: to the tick of a timer, or a few.
+/// The precision to which a paused clock tells when something happened, which is a tick of a timer or a few.
 const EXACTLY: Duration = Duration::from_millis(5);
 
 /// Sends one of these bytes again and again, at a pace that is no pause, until the server closes; says when that is.
@@ -77,7 +77,7 @@ async fn the_handshake_and_the_first_head_share_one_time() {
     assert_eq!(counts.timed_out(), 1);
 }
 
-/// A server's end of TLS, and a client's that trusts it.
+/// Returns a server's TLS settings, and a TLS client that trusts its certificate.
 fn tls() -> (Tls, tokio_rustls::TlsConnector) {
     let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let certificate = issued.cert.der().clone();
@@ -267,7 +267,7 @@ async fn a_listener_with_few_connections_takes_none_of_the_services() {
     assert!(!ConnectionLimit::new(&few.limits, Arc::default()).is_shared());
 }
 
-/// One request on a connection that stays open.
+/// Sends one request on a connection that stays open.
 async fn ask(stream: &mut TcpStream) {
     stream.write_all(GET.as_bytes()).await.unwrap();
     let mut answer = Vec::new();

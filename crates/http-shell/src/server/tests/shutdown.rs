@@ -1,4 +1,4 @@
-//! An orderly end, whatever the peers do.
+//! Tests the orderly shutdown of a server, whatever its peers do.
 
 use super::*;
 
@@ -100,7 +100,8 @@ async fn connections_are_accepted_until_the_delay_is_over() {
     server.end.await.unwrap();
 }
 
-/// Each asks on a connection of its own, again and again, until it is refused one: the only thing that may happen.
+/// Sends requests from many clients, each on connections of its own, until a connection is refused. Nothing else may
+/// fail.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_fails_while_a_server_ends_but_for_connections_refused() {
     for round in 0..10 {

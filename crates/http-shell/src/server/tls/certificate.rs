@@ -18,7 +18,7 @@ pub struct ServerCertificate {
     key: PrivateKeyDer<'static>,
 }
 
-/// A certificate as the server presents it.
+/// A certificate that the server presents to clients.
 #[derive(Debug)]
 pub(super) struct Presented {
     pub(super) key: Arc<CertifiedKey>,

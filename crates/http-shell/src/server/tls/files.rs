@@ -13,7 +13,7 @@ use crate::InvalidSetting;
 const CERTIFICATE_FILE: &str = "server.tls.certificate_file";
 const PRIVATE_KEY_FILE: &str = "server.tls.private_key_file";
 
-/// Both files, with the contents that were read last.
+/// The certificate's file and the key's file, with the contents that were read last.
 #[derive(Clone)]
 pub(super) struct Files {
     settings: TlsSettings,
@@ -38,7 +38,7 @@ impl Files {
 
     /// Returns the certificate if the files have changed and hold a usable one.
     ///
-    /// Anything else is logged once, and the earlier certificate stays: the files may be half-written.
+    /// Otherwise the earlier certificate stays in use, since the files may be half-written. A problem is logged once.
     pub(super) async fn changed(&mut self) -> Option<Presented> {
         let settings = self.settings.clone();
         // Off this thread, since a network file system may block.

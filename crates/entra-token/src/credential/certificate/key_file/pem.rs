@@ -1,4 +1,4 @@
-//! PEM (RFC 7468): certificates and a private key, in any order.
+//! Reads PEM (RFC 7468) with certificates and a private key, in any order.
 
 use entra_shared::secret::CertificatePassword;
 
