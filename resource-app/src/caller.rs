@@ -16,7 +16,7 @@ use entra_guard::{Authorized, Caller, Principal};
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Caller)]
 pub(crate) struct CallerAnswer<'p> {
-    /// Where the identity comes from.
+    /// The origin of the identity.
     source: Source,
     /// The app that the token was issued to.
     #[schema(value_type = Uuid)]

@@ -65,7 +65,7 @@ fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f
     number(&value).map(Some).ok_or_else(|| de::Error::custom("expected a number of seconds"))
 }
 
-/// Reads a number; anything else counts as absent, since it is only a hint.
+/// Deserializes a number. Any other value counts as absent, since the member is optional advice to the client.
 fn number_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
     Ok(number(&Value::deserialize(deserializer)?))
 }

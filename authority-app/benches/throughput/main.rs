@@ -122,11 +122,11 @@ struct Round {
 
 /// Processor time in seconds. Unlike the rates, it hardly depends on other load on the machine.
 struct Processor {
-    /// Of the signatures.
+    /// The processor time of the signatures.
     signing: f64,
-    /// Of the tokens, in the stand-in.
+    /// The processor time of the tokens, in the stand-in.
     stand_in: f64,
-    /// Of the tokens, in this process.
+    /// The processor time of the tokens, in this process.
     load: f64,
 }
 

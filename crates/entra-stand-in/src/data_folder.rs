@@ -131,7 +131,7 @@ impl DataFolder {
         }
     }
 
-    /// Returns the names of its files, sorted.
+    /// Returns the names of the folder's files, sorted.
     pub(crate) fn names(&self) -> Result<Vec<String>, KeyProblem> {
         let names = || {
             let entries = fs::read_dir(&self.0)?;

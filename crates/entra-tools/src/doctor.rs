@@ -31,7 +31,7 @@ pub struct ClientSetup {
     pub ignored_settings: Vec<&'static str>,
     /// The App ID URI that tokens are requested for.
     pub app_id_uri: AppIdUri,
-    /// Where the resource answers.
+    /// The URLs at which the resource answers.
     pub resource: ResourceUrls,
     /// The roles that the client needs; if empty, all that the resource's description names.
     pub needed_roles: Vec<AppRole>,

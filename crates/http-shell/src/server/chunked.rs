@@ -17,7 +17,7 @@ pub(super) enum Chunked {
     Size { size: u64, digits: u8 },
     /// The position is in the extensions of a chunk of this size.
     Extension { size: u64, part: Extension },
-    /// After the carriage return of the line with the size.
+    /// The line feed at the end of the line with the size is expected.
     SizeEnd { size: u64 },
     /// The position is in a chunk's data, of which this many bytes remain.
     Data(u64),
@@ -25,7 +25,7 @@ pub(super) enum Chunked {
     DataReturn,
     /// The line feed after a chunk's data is expected.
     DataEnd,
-    /// After the last chunk, in the trailer section.
+    /// The position is after the last chunk, in the trailer section.
     Trailer(Trailer),
     /// The body is over.
     Over,
@@ -36,18 +36,18 @@ pub(super) enum Chunked {
 pub(super) enum Extension {
     /// The position is in blanks before a semicolon. The line cannot end here.
     BeforeSemicolon,
-    /// After a semicolon.
+    /// The position is after a semicolon, where a name is expected.
     BeforeName,
     Name,
     /// The position is in blanks after a name. The line cannot end here.
     AfterName,
-    /// After an equals sign.
+    /// The position is after an equals sign, where a value is expected.
     BeforeValue,
     Token,
     Quoted,
-    /// After a backslash in a quoted value.
+    /// The position is after a backslash in a quoted value.
     Escaped,
-    /// After the closing quote.
+    /// The position is after the closing quote of a value.
     AfterQuote,
 }
 
@@ -58,7 +58,7 @@ pub(super) enum Trailer {
     Name,
     Value,
     LineEnd,
-    /// After the carriage return of the empty line.
+    /// The line feed of the empty line at the end is expected.
     LastEnd,
 }
 

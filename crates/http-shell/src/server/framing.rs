@@ -22,11 +22,11 @@ enum State {
     /// The position is in a body, of which this many bytes remain.
     Body(u64),
     Chunked(Chunked),
-    /// After a head of a size that hyper refuses; no request follows.
+    /// The head had a size that hyper refuses, so no request follows.
     TooLarge {
         by_request_line: bool,
     },
-    /// After a refusal; no request follows.
+    /// A request was refused, so no other follows.
     Over,
 }
 

@@ -18,7 +18,7 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     /// The resource's clock minus this machine's, if the answer has a date.
     pub(super) clock_offset: Option<SignedDuration>,
-    /// Where it redirects to.
+    /// The URL that the answer redirects to.
     pub(super) redirect: Option<String>,
     pub(super) body: Vec<u8>,
     /// The code of a problem (RFC 9457), with the token redacted in case the resource repeats it.
