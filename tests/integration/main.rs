@@ -18,6 +18,7 @@ mod explain;
 mod fixtures;
 mod flow;
 mod keys;
+mod monitoring;
 mod node;
 mod outage;
 mod outside;

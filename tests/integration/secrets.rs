@@ -140,6 +140,7 @@ const COMMANDS: [(&str, &[&[&str]]); 4] = [
             &[],
             &["serve"],
             &["healthcheck"],
+            &["attack"],
             &["explain"],
             &["manifest"],
             &["az"],
