@@ -15,7 +15,7 @@ use entra_attack::{
 use entra_shared::settings::Environment;
 use entra_stand_in::Authority;
 use http_shell::process::{self, print};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use url::Url;
 
 use crate::commands::SettingsFile;
@@ -190,8 +190,8 @@ impl Arguments {
             attack = attack.trust(read(file)?);
         }
         let report = attack.observe(observer()).run(&stop).await?;
-        self.write(&report)?;
         print(&report.to_text())?;
+        self.write(&report)?;
         if let StandIn::Own(authority) = stand_in {
             authority.shutdown().await;
         }
@@ -288,8 +288,9 @@ impl From<ProfileName> for Profile {
 fn observer() -> impl Fn(Progress<'_>) + Send + Sync + 'static {
     let bar = std::io::stderr().is_terminal().then(|| {
         let style = ProgressStyle::with_template("{spinner} {elapsed}  {pos} rows  {msg}");
-        let bar =
-            ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        let bar = ProgressBar::no_length()
+            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+            .with_finish(ProgressFinish::AndClear);
         bar.enable_steady_tick(Duration::from_millis(100));
         bar
     });

@@ -175,6 +175,7 @@ async fn an_interrupt_ends_a_run_with_what_it_found_so_far() {
     assert_eq!(status.code(), Some(2));
     let report = read(&file);
     assert!(!report.complete && !report.rows.is_empty() && report.rows.len() < 100, "{}", report.rows.len());
+    assert!(report.to_text().contains("INCOMPLETE"), "{}", report.to_text());
 }
 
 #[cfg(unix)]

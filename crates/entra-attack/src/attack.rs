@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use entra_shared::one_line;
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use serde_json::json;
@@ -200,7 +201,14 @@ impl Attack {
             () = stop.cancelled() => Ok(false),
         };
         session.put_back().await;
-        let complete = ended?;
+        let (complete, problem) = match ended {
+            Ok(complete) => (complete, None),
+            // What was found until then is not lost.
+            Err(error @ AttackError::StandIn(_)) if !session.state().rows.is_empty() => {
+                (false, Some(one_line(&error)))
+            }
+            Err(error) => return Err(error),
+        };
         let state = std::mem::take(&mut *session.state());
         let mut report = Report {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -214,6 +222,7 @@ impl Attack {
             started,
             seconds: start.elapsed().as_secs_f64(),
             complete,
+            problem,
             leeway_seconds: state.leeway_seconds,
             counts: Counts::default(),
             findings: Vec::new(),

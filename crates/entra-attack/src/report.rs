@@ -136,6 +136,9 @@ pub struct Report {
     pub seconds: f64,
     /// Whether all phases ran to their end.
     pub complete: bool,
+    /// Why the run could not go on, if it ended by an error.
+    #[serde(default)]
+    pub problem: Option<String>,
     /// The seconds after a token's end for which the API accepts it, if that was found.
     pub leeway_seconds: Option<u64>,
     /// How many rows had which outcome.
@@ -260,6 +263,21 @@ impl Report {
     #[must_use]
     pub fn has_failed(&self) -> bool {
         self.counts.counting > 0
+    }
+
+    /// Returns the verdict in one word.
+    fn verdict(&self) -> &'static str {
+        match (self.has_failed(), self.complete) {
+            (true, _) => "Failed",
+            (false, true) => "Passed",
+            (false, false) => "Incomplete",
+        }
+    }
+
+    /// Returns why rows are missing, if the run ended early.
+    fn why_incomplete(&self) -> Option<String> {
+        let why = self.problem.as_deref().unwrap_or("it was interrupted");
+        (!self.complete).then(|| format!("the run ended early, so rows are missing: {why}"))
     }
 
     /// Returns the report as JSON.

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use entra_shared::http_client::read_body;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client};
@@ -10,6 +11,9 @@ use url::{Host, Url};
 
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The longest body that is read, in bytes.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// The API under test.
 #[derive(Debug, Clone)]
@@ -133,8 +137,8 @@ impl Target {
             challenge: text(header::WWW_AUTHENTICATE),
             has_retry_after: answer.headers().contains_key(header::RETRY_AFTER),
         };
-        // Read to its end, so that the connection can be used again. What breaks off is not what is tested.
-        let _ = answer.bytes().await;
+        // Read to its end, so that the connection can be used again. A body that is too long or breaks off is not tested.
+        let _ = read_body(answer, MAX_BODY_BYTES).await;
         Ok(read)
     }
 }

@@ -10,7 +10,7 @@ impl Report {
     /// Returns the report as one HTML page, which loads nothing from anywhere and runs no script.
     #[must_use]
     pub fn to_html(&self) -> String {
-        let verdict = if self.has_failed() { "Failed" } else { "Passed" };
+        let verdict = self.verdict();
         let page = html! {
             (DOCTYPE)
             html lang="en" {
@@ -28,7 +28,7 @@ impl Report {
                         h1 { (self.target) }
                         p { "Access tokens of Microsoft Entra ID, profile " strong { (self.profile) } ", "
                             time { (self.started.strftime("%Y-%m-%d %H:%M UTC")) } ", " (format!("{:.0}", self.seconds)) " s." }
-                        @if !self.complete { p.warning { "The run was ended early; rows that are missing were not tried." } }
+                        @if let Some(why) = self.why_incomplete() { p.warning { (why) } }
                         (numbers(self))
                     }
                     main {

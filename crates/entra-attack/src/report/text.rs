@@ -67,10 +67,10 @@ impl Report {
         if let Some(seconds) = self.leeway_seconds {
             writeln!(text, "leeway for clocks: {seconds} s")?;
         }
-        if !self.complete {
-            writeln!(text, "the run was ended early; rows that are missing were not tried")?;
+        if let Some(why) = self.why_incomplete() {
+            writeln!(text, "{why}")?;
         }
-        let verdict = if self.has_failed() { "FAILED" } else { "PASSED" };
+        let verdict = self.verdict().to_uppercase();
         writeln!(text, "{verdict} under the profile {}: {} rows count", self.profile, counts.counting)
     }
 }

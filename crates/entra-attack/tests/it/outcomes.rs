@@ -9,14 +9,14 @@ use crate::weak_api::{Flaw, WeakApi};
 /// Attacks a fresh API of a tenant of its own.
 async fn attack(authority: &Authority, flaws: &[Flaw], profile: Profile, deviations: Deviations) -> Report {
     let api = WeakApi::start(authority, flaws).await;
-    Attack::new(Admin::local(api.tenant.admin()), api.url.parse().unwrap())
+    run(&api, |attack| attack.profile(profile).deviations(deviations)).await
+}
+
+async fn run(api: &WeakApi, configure: impl FnOnce(Attack) -> Attack) -> Report {
+    let attack = Attack::new(Admin::local(api.tenant.admin()), api.url.parse().unwrap())
         .tenant(api.tenant.id().to_string())
-        .route("GET /api/orders".parse().unwrap(), "Orders.Read")
-        .profile(profile)
-        .deviations(deviations)
-        .run(&CancellationToken::new())
-        .await
-        .unwrap()
+        .route("GET /api/orders".parse().unwrap(), "Orders.Read");
+    configure(attack).run(&CancellationToken::new()).await.unwrap()
 }
 
 #[tokio::test]
@@ -46,6 +46,46 @@ async fn the_profile_the_list_and_the_baseline_say_what_counts() {
     assert_eq!(row.excused.as_deref(), Some("allowed until 2999-01-01: multi-tenant"));
     assert!(!known.has_failed() && known.to_sarif(&source()).contains("failed in the baseline too"));
     assert_eq!(good.fixed, ["token/who/tenant-other"]);
+}
+
+#[tokio::test]
+async fn users_tokens_are_not_sent_to_an_api_that_takes_them() {
+    let authority = Authority::builder().spawn().await.unwrap();
+    let api = WeakApi::start(&authority, &[]).await;
+    let report = run(&api, |attack| attack.accepts_users(true)).await;
+    assert!(!report.has_failed(), "{}", report.to_text());
+    let sent = |id: &str| report.rows.iter().any(|row| row.id == id);
+    assert!(!sent("token/user/scope-and-roles") && !sent("token/user/idtyp-user"));
+    assert!(sent("token/user/scope-alone") && sent("token/who/app-with-scope"));
+}
+
+#[tokio::test]
+async fn a_stand_in_that_goes_away_ends_the_run_with_what_was_found() {
+    let authority =
+        Authority::builder().admin_listen(Some(([127, 0, 0, 1], 0).into())).spawn().await.unwrap();
+    let api = WeakApi::start(&authority, &[Flaw::RouteUnguarded]).await;
+    let admin = Admin::remote(authority.admin_url().unwrap()).unwrap();
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        told.recv().await;
+        authority.shutdown().await;
+    });
+    let report = Attack::new(admin, api.url.parse().unwrap())
+        .tenant(api.tenant.id().to_string())
+        .route("GET /api/orders".parse().unwrap(), "Orders.Read")
+        .route("GET /api/archive".parse().unwrap(), "Orders.Read")
+        .observe(move |progress| {
+            if progress.phase == "key rollovers" {
+                let _ = tell.send(());
+            }
+        })
+        .run(&CancellationToken::new())
+        .await
+        .unwrap();
+    assert!(!report.complete && report.has_failed(), "{}", report.to_text());
+    let problem = report.problem.as_deref().unwrap();
+    assert!(problem.contains("admin listener was not reached"), "{problem}");
+    assert!(report.to_text().contains("the run ended early, so rows are missing"));
 }
 
 fn source() -> entra_attack::Source {
