@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use entra_attack::{Admin, AssertApi, Attack, Outcome, Profile, Report, Source};
 use entra_stand_in::Authority;
-use resource_app::ResourceApp;
 use tempfile::TempDir;
 use tests::program;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
+use crate::catalogue::Api;
 use crate::command::{run_script, run_within};
 use crate::node::Packages;
 use crate::python::Python;
@@ -108,29 +108,8 @@ async fn the_example_passes_every_row_twice_with_the_settings_that_are_printed()
 
 #[tokio::test]
 async fn the_resource_app_passes_every_row() {
-    let authority = Authority::builder().spawn().await.unwrap();
-    let tenant = authority.tenant().await.unwrap();
-    let api = tenant.application("resource").unwrap();
-    let api = api.role("Resource.Read").unwrap().role("Resource.Write").unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let ca_file = folder.path().join("ca.pem");
-    std::fs::write(&ca_file, authority.ca_certificate_pem()).unwrap();
-    let variables = [
-        ("AZURE_AD__INSTANCE", authority.instance().to_string()),
-        ("AZURE_AD__TENANT_ID", tenant.id().to_string()),
-        ("AZURE_AD__CLIENT_ID", api.client_id().to_string()),
-        ("HTTP_CLIENT__CA_FILE", ca_file.display().to_string()),
-        ("SERVER__LISTEN", "127.0.0.1:0".into()),
-        ("METRICS__LISTEN", "127.0.0.1:0".into()),
-        ("STORE__URL", format!("sqlite://{}", folder.path().join("resources.db").display())),
-    ];
-    let settings = resource_app::Settings::load(None, variables.into_iter().collect()).unwrap();
-    let app = ResourceApp::bind(settings).await.unwrap();
-    let url = format!("{}/api/resources", app.url());
-    let stop = CancellationToken::new();
-    tokio::spawn(app.run(stop.clone()));
-    let _stop = stop.drop_guard();
-    tenant.assert_api(&url, "Resource.Read").await;
+    let api = Api::start_with(&[]).await;
+    api.tenant.assert_api(&api.url, "Resource.Read").await;
 }
 
 #[tokio::test]

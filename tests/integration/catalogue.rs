@@ -15,19 +15,29 @@ use tests::world::base64url;
 use tokio_util::sync::CancellationToken;
 
 /// A resource-app as the API of a tenant that only this test uses.
-struct Api {
-    tenant: Tenant,
+pub(crate) struct Api {
+    pub(crate) tenant: Tenant,
     application: Application,
     client: Client,
     http: reqwest::Client,
-    url: String,
+    pub(crate) url: String,
     authority: Authority,
     _folder: TempDir,
     _stop: tokio_util::sync::DropGuard,
 }
 
 impl Api {
+    /// With room for many unknown keys, since each is remembered as unknown.
     async fn start() -> Self {
+        let patient = [
+            ("KEYS__UNKNOWN_KEY_FETCHES", "1000"),
+            // Long enough under load.
+            ("KEYS__UNKNOWN_KEY_WAIT_MILLISECONDS", "10000"),
+        ];
+        Self::start_with(&patient).await
+    }
+
+    pub(crate) async fn start_with(more: &[(&str, &str)]) -> Self {
         let authority = Authority::builder().spawn().await.unwrap();
         let tenant = authority.tenant().await.unwrap();
         let api = tenant.application("resource").unwrap();
@@ -44,11 +54,10 @@ impl Api {
             ("SERVER__LISTEN", "127.0.0.1:0".into()),
             ("METRICS__LISTEN", "127.0.0.1:0".into()),
             ("STORE__URL", format!("sqlite://{}", folder.path().join("resources.db").display())),
-            // Long enough under load; unknown keys are remembered as unknown.
-            ("KEYS__UNKNOWN_KEY_FETCHES", "1000".into()),
-            ("KEYS__UNKNOWN_KEY_WAIT_MILLISECONDS", "10000".into()),
         ];
-        let settings = resource_app::Settings::load(None, variables.into_iter().collect()).unwrap();
+        let more = more.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let variables = variables.into_iter().chain(more).collect();
+        let settings = resource_app::Settings::load(None, variables).unwrap();
         let app = ResourceApp::bind(settings).await.unwrap();
         let url = format!("{}/api/resources", app.url());
         let stop = CancellationToken::new();
