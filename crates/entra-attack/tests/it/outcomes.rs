@@ -102,7 +102,7 @@ async fn the_documented_table_is_the_one_of_the_code() {
     let whose =
         format!("client_id={}&resource={}&tenant={}", client.client_id(), api.client_id(), tenant.id());
     let text = table(&Admin::local(tenant.admin()), &whose).await.unwrap();
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/attack/rows.md");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/attack-rows.md");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(path, &text).unwrap();
     }
